@@ -1,0 +1,3 @@
+//! occtl starts, drives and stops OpenCode servers from scripts.
+
+fn main() {}

@@ -1,0 +1,2 @@
+//! See the module of the same name.
+fn main() {}
