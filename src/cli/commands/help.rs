@@ -1,0 +1,24 @@
+use std::ffi::OsStr;
+
+use crate::cli::help;
+use crate::cli::spec::{Action, Command, Exit, Operand};
+use crate::cli::words::{Words, find};
+use crate::error::Result;
+
+pub const COMMAND: Command = Command {
+    name: "help",
+    summary: "Show the commands, or all about one of them",
+    about: &[],
+    operands: &[Operand::optional("COMMAND", "The command")],
+    flags: &[],
+    examples: &[("occtl help send", "all about send")],
+    parse,
+};
+
+fn parse(words: &Words) -> Result<Action> {
+    let command = words.operand(0)?.map(|name| find(OsStr::new(&name))).transpose()?;
+    Ok(Box::new(move |app| {
+        app.out.write(&command.map_or_else(help::overview, help::command))?;
+        Ok(Exit::OK)
+    }))
+}

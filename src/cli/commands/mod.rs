@@ -1,0 +1,9 @@
+//! One file a command: its table entry, its arguments, and what it prints.
+
+pub mod help;
+pub mod list;
+pub mod send;
+pub mod start;
+pub mod status;
+pub mod stop;
+pub mod version;

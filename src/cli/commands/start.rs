@@ -1,0 +1,78 @@
+use std::path::PathBuf;
+
+use crate::cli::App;
+use crate::cli::session;
+use crate::cli::spec::{Action, Command, Exit, Flag, QUIET};
+use crate::cli::words::Words;
+use crate::error::Result;
+use crate::runner::{self, StartOptions};
+
+pub const COMMAND: Command = Command {
+    name: "start",
+    summary: "Start an OpenCode server on a free port and wait until it answers",
+    about: &[
+        "The server runs in the background until `occtl stop`; what it prints is in `logs/` below the data directory.",
+        "The OpenCode program is --opencode, or $OCCTL_OPENCODE, or opencode on PATH. Ports are taken from 9100 upwards, or from $OCCTL_PORT_RANGE (FIRST-LAST).",
+        "If it does not answer in time, nothing is left of it and the last lines that it printed are shown.",
+    ],
+    operands: &[],
+    flags: &[
+        Flag::value(
+            "workdir",
+            Some('w'),
+            "DIR",
+            "Where the server works; created if it is missing",
+        )
+        .default("the working directory"),
+        Flag::value("timeout", Some('t'), "SECONDS", "How long to wait for its first answer")
+            .default("30"),
+        Flag::value("agent", Some('a'), "NAME", "The agent for prompts that name none"),
+        Flag::value("name", None, "NAME", "A name to use instead of the id"),
+        Flag::value("opencode", None, "PATH", "The OpenCode program"),
+        Flag::switch("allow-occtl-commands", None, "Let the model run occtl itself"),
+        QUIET,
+    ],
+    examples: &[
+        ("occtl start", "a server for the working directory"),
+        ("S=$(occtl start -q -w /srv/project)", "its id in a variable"),
+    ],
+    parse,
+};
+
+fn parse(words: &Words) -> Result<Action> {
+    let options = StartOptions {
+        workdir: words.path("workdir"),
+        timeout: words.seconds("timeout", 30.0)?,
+        agent: words.value("agent")?,
+        name: words.value("name")?,
+        allow_occtl: words.set("allow-occtl-commands"),
+        opencode: words.path("opencode"),
+    };
+    let quiet = words.set("quiet");
+    let options = StartOptions { workdir: options.workdir.filter(named), ..options };
+    Ok(Box::new(move |app| run(app, &options, quiet)))
+}
+
+/// An empty path is what an unset variable of a script leaves.
+fn named(path: &PathBuf) -> bool {
+    !path.as_os_str().is_empty()
+}
+
+fn run(app: &mut App, options: &StartOptions, quiet: bool) -> Result<Exit> {
+    let context = app.context()?;
+    let signals = app.signals()?;
+    let started = runner::start(&context, &signals, options)?;
+    if app.json {
+        app.out.json(&session::facts(&started))?;
+    } else if quiet {
+        app.out.line(&started.id)?;
+    } else {
+        app.out.line(&format!("Started session: {}", started.id))?;
+        app.out.line(&format!("  Port: {}", started.port))?;
+        app.out.line(&format!("  PID: {}", started.pid.unwrap_or_default()))?;
+        if let Some(agent) = &started.agent {
+            app.out.line(&format!("  Agent: {}", crate::cli::output::one_line(agent)))?;
+        }
+    }
+    Ok(Exit::OK)
+}

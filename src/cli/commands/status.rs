@@ -1,0 +1,69 @@
+use crate::cli::App;
+use crate::cli::output::one_line;
+use crate::cli::session;
+use crate::cli::spec::{Action, Command, Exit, SESSION};
+use crate::cli::words::Words;
+use crate::error::Result;
+use crate::runner::{self, Changes, Look};
+
+pub const COMMAND: Command = Command {
+    name: "status",
+    summary: "Show what one session is doing and its uncommitted changes",
+    about: &[
+        "The states are running (a turn is going on), waiting_permission, waiting_question, idle, starting, error (the process lives, the server does not answer) and dead.",
+        "The status of the command is 0 whatever the state is: --json and the first word say it.",
+    ],
+    operands: &[SESSION],
+    flags: &[],
+    examples: &[("occtl status $S --json | jq -r .state", "the state alone")],
+    parse,
+};
+
+fn parse(words: &Words) -> Result<Action> {
+    let session = words.required(0)?;
+    Ok(Box::new(move |app| run(app, &session)))
+}
+
+fn run(app: &mut App, session: &str) -> Result<Exit> {
+    let look = runner::status(&app.context()?, session)?;
+    if app.json {
+        let mut value = session::look(&look);
+        value["uncommitted_changes"] = match &look.changes {
+            Changes::Known(files) => files.clone().into(),
+            Changes::Unknown => serde_json::Value::Null,
+        };
+        app.out.json(&value)?;
+    } else {
+        print(app, &look)?;
+    }
+    Ok(Exit::OK)
+}
+
+fn print(app: &mut App, look: &Look) -> Result<()> {
+    let facts = &look.facts;
+    let state = app.out.paint(look.state.name(), session::colour(look.state));
+    app.out.line(&format!("{state} {}", facts.id))?;
+    if let Some(trouble) = &look.trouble {
+        app.out.line(&format!("  Error: {}", one_line(trouble)))?;
+    }
+    let mut line =
+        |label: &str, value: &str| app.out.line(&format!("  {label}: {}", one_line(value)));
+    if let Some(name) = &facts.name {
+        line("Name", name)?;
+    }
+    line("Port", &facts.port.to_string())?;
+    line("PID", &facts.pid.map_or("-".into(), |pid| pid.to_string()))?;
+    if let Some(agent) = &facts.agent {
+        line("Agent", agent)?;
+    }
+    line("Workdir", facts.workdir.as_deref().unwrap_or("-"))?;
+    line("Last activity", &session::time(facts.last_active))?;
+    match &look.changes {
+        Changes::Known(files) if files.is_empty() => app.out.line("  No uncommitted changes"),
+        Changes::Known(files) => {
+            app.out.line(&format!("  Uncommitted changes ({}):", files.len()))?;
+            files.iter().try_for_each(|file| app.out.line(&format!("    {}", one_line(file))))
+        }
+        Changes::Unknown => app.out.line("  Uncommitted changes: unknown"),
+    }
+}

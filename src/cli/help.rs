@@ -1,0 +1,159 @@
+//! Help for people, made from the tables.
+
+use super::spec::{COMMANDS, Command, Flag, GLOBAL, Operand};
+
+/// The list of commands.
+pub fn overview() -> String {
+    let mut text = String::from(
+        "occtl starts, drives and stops OpenCode servers from scripts.\n\nUsage: occtl COMMAND [ARGUMENTS]\n\nCommands:\n",
+    );
+    let rows: Vec<_> =
+        COMMANDS.iter().map(|one| (one.name.to_string(), one.summary.into())).collect();
+    text.push_str(&columns(&rows));
+    text.push_str("\nFlags of every command:\n");
+    text.push_str(&columns(&flag_rows(&GLOBAL)));
+    text.push_str("\nA first success:\n  S=$(occtl start -q)\n  occtl send $S --stream 'What is in this directory?'\n  occtl stop $S\n\nocctl help COMMAND tells more.\n");
+    text
+}
+
+/// Everything about one command.
+pub fn command(command: &Command) -> String {
+    let mut text = format!("{}.\n\nUsage: {}\n", command.summary, usage(command));
+    for line in command.about {
+        text.push('\n');
+        text.push_str(line);
+        text.push('\n');
+    }
+    if !command.operands.is_empty() {
+        text.push('\n');
+        text.push_str(&columns(&operand_rows(command.operands)));
+    }
+    text.push_str("\nFlags:\n");
+    let own = |flag: &&Flag| !command.flags.iter().any(|own| own.long == flag.long);
+    let global: Vec<Flag> = GLOBAL.iter().filter(own).copied().collect();
+    let mut rows = flag_rows(command.flags);
+    rows.extend(flag_rows(&global));
+    text.push_str(&columns(&rows));
+    if !command.examples.is_empty() {
+        text.push_str("\nExamples:\n");
+        let row = |(line, what): &(&str, &str)| (line.to_string(), what.to_string());
+        text.push_str(&columns(&command.examples.iter().map(row).collect::<Vec<_>>()));
+    }
+    text
+}
+
+fn usage(command: &Command) -> String {
+    let mut usage = format!("occtl {}", command.name);
+    if !command.flags.is_empty() {
+        usage.push_str(" [FLAGS]");
+    }
+    for operand in command.operands {
+        let dots = if operand.many { "…" } else { "" };
+        let (open, close) = if operand.required { ("", "") } else { ("[", "]") };
+        usage.push_str(&format!(" {open}{}{dots}{close}", operand.name));
+    }
+    usage
+}
+
+fn operand_rows(operands: &[Operand]) -> Vec<(String, String)> {
+    operands.iter().map(|operand| (operand.name.into(), operand.help.into())).collect()
+}
+
+fn flag_rows(flags: &[Flag]) -> Vec<(String, String)> {
+    let row = |flag: &Flag| {
+        let short = flag.short.map_or("    ".into(), |letter| format!("-{letter}, "));
+        let value = flag.value.map_or(String::new(), |value| format!(" {value}"));
+        (format!("{short}--{}{value}", flag.long), explained(flag))
+    };
+    flags.iter().map(row).collect()
+}
+
+fn explained(flag: &Flag) -> String {
+    let mut text = flag.help.to_string();
+    if !flag.choices.is_empty() {
+        text.push_str(&format!(": {}", flag.choices.join(", ")));
+    }
+    if flag.many {
+        text.push_str("; may be repeated");
+    }
+    if let Some(default) = flag.default {
+        text.push_str(&format!(" [{default}]"));
+    }
+    text
+}
+
+fn columns(rows: &[(String, String)]) -> String {
+    let width = rows.iter().map(|(left, _)| left.chars().count()).max().unwrap_or(0);
+    let line = |(left, right): &(String, String)| {
+        let pad = " ".repeat(width - left.chars().count());
+        format!("  {left}{pad}  {right}").trim_end().to_string() + "\n"
+    };
+    rows.iter().map(line).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fmt::Write as _;
+
+    /// `docs/cli.md` as the tables have it.
+    fn markdown() -> String {
+        let mut text = String::from(
+            "# Commands\n\nMade from the command table by `make docs`; a test fails when it is stale.\n\nEvery command also takes:\n\n| flag | does |\n| --- | --- |\n",
+        );
+        table(&mut text, &GLOBAL);
+        for command in COMMANDS {
+            let _ = write!(text, "\n## occtl {}\n\n{}.\n\n", command.name, command.summary);
+            let _ = write!(text, "    {}\n", usage(command));
+            for line in command.about {
+                let _ = write!(text, "\n{line}\n");
+            }
+            if !command.operands.is_empty() {
+                text.push_str("\n| operand | is |\n| --- | --- |\n");
+                for operand in command.operands {
+                    let _ = writeln!(text, "| `{}` | {} |", operand.name, operand.help);
+                }
+            }
+            if !command.flags.is_empty() {
+                text.push_str("\n| flag | does |\n| --- | --- |\n");
+                table(&mut text, command.flags);
+            }
+            for (line, what) in command.examples {
+                let _ = write!(text, "\n- `{line}`: {what}");
+            }
+            if !command.examples.is_empty() {
+                text.push('\n');
+            }
+        }
+        text
+    }
+
+    fn table(text: &mut String, flags: &[Flag]) {
+        for (flag, (left, right)) in flags.iter().zip(flag_rows(flags)) {
+            assert!(!flag.help.contains('|'), "--{} would break the table", flag.long);
+            let _ = writeln!(text, "| `{}` | {right} |", left.trim());
+        }
+    }
+
+    #[test]
+    fn docs_cli_md_is_what_the_tables_say() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/cli.md");
+        if std::env::var_os("OCCTL_WRITE_DOCS").is_some() {
+            std::fs::write(path, markdown()).unwrap();
+        }
+        let found = std::fs::read_to_string(path).unwrap_or_default();
+        assert!(found == markdown(), "docs/cli.md is stale: make docs writes it");
+    }
+
+    #[test]
+    fn every_command_has_help_that_names_all_of_it() {
+        for one in COMMANDS {
+            let text = command(one);
+            for flag in one.flags {
+                assert!(text.contains(&format!("--{}", flag.long)), "{}", one.name);
+            }
+            assert!(overview().contains(one.name));
+            assert!(!one.summary.ends_with('.') && !one.summary.is_empty());
+        }
+    }
+}

@@ -1,0 +1,67 @@
+//! Parses words and formats results. No HTTP and no store logic.
+
+mod commands;
+mod help;
+mod output;
+mod session;
+mod spec;
+mod turn;
+mod words;
+
+use std::process::ExitCode;
+
+use crate::error::{Error, Result};
+use crate::runner::{Context, Environment, Signals};
+use output::Output;
+use spec::Exit;
+use words::{Found, Global};
+
+/// What an action works with.
+pub struct App {
+    /// Where results go.
+    pub out: Output,
+    /// `--json`.
+    pub json: bool,
+}
+
+impl App {
+    /// The surroundings for the runner. An error if there is no place for the store.
+    fn context(&self) -> Result<Context> {
+        Context::new(Environment::of_process(), Box::new(output::say))
+    }
+
+    /// From here on a signal is something that the command brings to a proper end.
+    fn signals(&self) -> Result<Signals> {
+        Signals::catch()
+    }
+}
+
+/// The whole program: words, action, status.
+pub fn main() -> ExitCode {
+    let mut global = Global::default();
+    let result = act(std::env::args_os().skip(1).collect(), &mut global);
+    match result {
+        Ok(Exit(status)) => ExitCode::from(status),
+        Err(error) => {
+            output::print_error(&error, global.json);
+            ExitCode::from(error.code.exit())
+        }
+    }
+}
+
+fn act(arguments: Vec<std::ffi::OsString>, global: &mut Global) -> Result<Exit> {
+    // A mistake later on the line must not hide that JSON was asked for.
+    global.json = arguments.iter().take_while(|word| *word != "--").any(|word| word == "--json");
+    let found = words::read(arguments, global)?;
+    let mut app = App { out: Output::new(global.color.as_deref()), json: global.json };
+    match found {
+        Found::Command(words) => {
+            let action = (words.command().parse)(&words)?;
+            action(&mut app)
+        }
+        Found::Help(None) => app.out.write(&help::overview()).map(|()| Exit::OK),
+        Found::Help(Some(command)) => app.out.write(&help::command(command)).map(|()| Exit::OK),
+        Found::Version => commands::version::print(&mut app),
+        Found::Nothing => Err(Error::usage("no command is given").hint("occtl help lists them")),
+    }
+}

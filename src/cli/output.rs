@@ -1,0 +1,206 @@
+//! The only writer of stdout and stderr.
+
+use std::fmt::Write as _;
+use std::io::{self, IsTerminal, Write};
+
+use rustix::event::{PollFd, PollFlags, Timespec};
+use serde::Serialize;
+use unicode_width::UnicodeWidthStr;
+
+use crate::error::{Error, Result};
+
+/// Where results go.
+pub struct Output {
+    colour: bool,
+    closed: bool,
+}
+
+/// The few colours that mean something here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Colour {
+    /// As it is.
+    Plain,
+    /// Headings.
+    Bold,
+    /// Good.
+    Green,
+    /// Going on.
+    Yellow,
+    /// Bad.
+    Red,
+}
+
+impl Output {
+    /// `when` is the value of `--color`; `NO_COLOR` and `TERM=dumb` speak for `auto`.
+    pub fn new(when: Option<&str>) -> Output {
+        let set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+        let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+        let colour = match when {
+            Some("always") => true,
+            Some("never") => false,
+            _ => io::stdout().is_terminal() && !set("NO_COLOR") && !dumb,
+        };
+        Output { colour, closed: false }
+    }
+
+    /// Whether the reader of stdout has gone. Then nothing is worth doing for it any more.
+    pub fn closed(&self) -> bool {
+        if self.closed {
+            return true;
+        }
+        // A pipe whose reader has gone reports an error without anything being written.
+        let stdout = io::stdout();
+        let mut fds = [PollFd::new(&stdout, PollFlags::empty())];
+        let now = Timespec { tv_sec: 0, tv_nsec: 0 };
+        let polled = rustix::event::poll(&mut fds, Some(&now));
+        polled.is_ok() && fds[0].revents().contains(PollFlags::ERR)
+    }
+
+    /// Writes text as it is and at once. A closed pipe is no error; a full disk is.
+    pub fn write(&mut self, text: &str) -> Result<()> {
+        if self.closed {
+            return Ok(());
+        }
+        let mut stdout = io::stdout().lock();
+        match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+            Ok(()) => Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
+                self.closed = true;
+                Ok(())
+            }
+            Err(error) => Err(Error::failed(format!("cannot write to stdout: {error}"))),
+        }
+    }
+
+    /// Writes a line.
+    pub fn line(&mut self, text: &str) -> Result<()> {
+        self.write(&format!("{text}\n"))
+    }
+
+    /// Writes one JSON document on a line.
+    pub fn json(&mut self, value: &impl Serialize) -> Result<()> {
+        let text = serde_json::to_string(value)
+            .map_err(|error| Error::failed(format!("cannot encode the result: {error}")))?;
+        self.line(&text)
+    }
+
+    /// Text in a colour, if there are colours.
+    pub fn paint(&self, text: &str, colour: Colour) -> String {
+        let code = match colour {
+            Colour::Plain => return text.into(),
+            Colour::Bold => "1",
+            Colour::Green => "32",
+            Colour::Yellow => "33",
+            Colour::Red => "31",
+        };
+        if self.colour { format!("\u{1b}[{code}m{text}\u{1b}[0m") } else { text.into() }
+    }
+
+    /// Writes aligned columns without boxes. A cell may have several lines.
+    pub fn table(&mut self, headings: &[&str], rows: &[Vec<Cell>]) -> Result<()> {
+        let mut widths: Vec<usize> = headings.iter().map(|heading| heading.width()).collect();
+        for row in rows {
+            for (width, cell) in widths.iter_mut().zip(row) {
+                let longest = cell.text.lines().map(UnicodeWidthStr::width).max();
+                *width = (*width).max(longest.unwrap_or(0));
+            }
+        }
+        let heading: Vec<Cell> =
+            headings.iter().map(|text| Cell::new(*text).colour(Colour::Bold)).collect();
+        let mut text = String::new();
+        for row in std::iter::once(&heading).chain(rows) {
+            let height = row.iter().map(|cell| cell.text.lines().count()).max().unwrap_or(1).max(1);
+            for line in 0..height {
+                let mut out = String::new();
+                for (cell, width) in row.iter().zip(&widths) {
+                    let piece = cell.text.lines().nth(line).unwrap_or("");
+                    out.push_str(&self.paint(piece, cell.colour));
+                    out.extend(std::iter::repeat_n(' ', width.saturating_sub(piece.width()) + 2));
+                }
+                text.push_str(out.trim_end());
+                text.push('\n');
+            }
+        }
+        self.write(&text)
+    }
+}
+
+/// One field of a table.
+pub struct Cell {
+    text: String,
+    colour: Colour,
+}
+
+impl Cell {
+    /// A field; what could disturb the table is escaped.
+    pub fn new(text: impl AsRef<str>) -> Cell {
+        Cell { text: one_line(text.as_ref()), colour: Colour::Plain }
+    }
+
+    /// The same in a colour.
+    pub fn colour(mut self, colour: Colour) -> Cell {
+        self.colour = colour;
+        self
+    }
+}
+
+/// Says something to whoever watches. Failing to is no reason to stop.
+pub fn say(text: &str) {
+    let _ = writeln!(io::stderr(), "occtl: {}", escape(text));
+}
+
+/// The one printer of errors.
+pub fn print_error(error: &Error, json: bool) {
+    if json {
+        let value = serde_json::json!({"error": {
+            "code": error.code.name(), "message": error.message, "hint": error.hint,
+        }});
+        let _ = writeln!(io::stderr(), "{value}");
+    } else {
+        say(&error.to_string());
+    }
+}
+
+/// Text of models and servers as a terminal may see it: control characters and marks that turn the
+/// direction of writing are spelled out; tabs and newlines are kept.
+pub fn escape(text: &str) -> String {
+    escape_but(text, |c| matches!(c, '\n' | '\t'))
+}
+
+/// The same on one line.
+pub fn one_line(text: &str) -> String {
+    escape_but(text, |_| false)
+}
+
+fn escape_but(text: &str, keep: impl Fn(char) -> bool) -> String {
+    let turns = |c| matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let mut escaped = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            _ if keep(c) => escaped.push(c),
+            '\n' => escaped.push_str("\\n"),
+            '\t' => escaped.push_str("\\t"),
+            '\r' => escaped.push_str("\\r"),
+            _ if c.is_control() && (c as u32) < 0x100 => {
+                let _ = write!(escaped, "\\x{:02x}", c as u32);
+            }
+            _ if c.is_control() || turns(c) => {
+                let _ = write!(escaped, "\\u{{{:x}}}", c as u32);
+            }
+            _ => escaped.push(c),
+        }
+    }
+    escaped
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn control_characters_are_spelled_out_and_markup_is_left_alone() {
+        assert_eq!(escape("a\u{1b}[31m[bold]\tb\r\n"), "a\\x1b[31m[bold]\tb\\r\n");
+        assert_eq!(one_line("a\nb\u{202e}c\u{9b}"), "a\\nb\\u{202e}c\\x9b");
+        assert_eq!(escape("[/usr/bin] ünï 你好"), "[/usr/bin] ünï 你好");
+    }
+}

@@ -1,0 +1,51 @@
+//! How sessions are shown.
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use serde_json::{Value, json};
+
+use super::output::Colour;
+use crate::runner::{Look, SessionFacts, State};
+
+/// The fields of a session that need nobody to be asked; see `docs/json.md`.
+pub fn facts(facts: &SessionFacts) -> Value {
+    json!({
+        "id": facts.id,
+        "name": facts.name,
+        "port": facts.port,
+        "url": facts.url,
+        "pid": facts.pid,
+        "agent": facts.agent,
+        "workdir": facts.workdir,
+        "parent": facts.parent,
+        "opencode_version": facts.opencode_version,
+        "log": facts.log,
+        "created_at": facts.created.map(|time| time.to_string()),
+        "last_activity": facts.last_active.map(|time| time.to_string()),
+    })
+}
+
+/// The same with what the session is doing.
+pub fn look(look: &Look) -> Value {
+    let mut value = facts(&look.facts);
+    value["state"] = look.state.name().into();
+    value["error"] = look.trouble.clone().into();
+    value["dirty"] = look.changes.dirty().into();
+    value
+}
+
+/// A moment as a person reads it: local, to the second.
+pub fn time(moment: Option<Timestamp>) -> String {
+    let local = |moment: Timestamp| moment.to_zoned(TimeZone::system());
+    moment.map_or("-".into(), |moment| local(moment).strftime("%Y-%m-%d %H:%M:%S").to_string())
+}
+
+/// The colour that says how a session is.
+pub fn colour(state: State) -> Colour {
+    match state {
+        State::Idle => Colour::Green,
+        State::Running | State::Starting => Colour::Yellow,
+        State::WaitingPermission | State::WaitingQuestion => Colour::Yellow,
+        State::Error | State::Dead => Colour::Red,
+    }
+}

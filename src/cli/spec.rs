@@ -1,0 +1,172 @@
+//! What the command line can say. Parsing, `--help` and `docs/cli.md` all come from these tables, so
+//! that a flag which is not here is not accepted, and one that is here is documented.
+
+use super::App;
+use super::words::Words;
+use crate::error::Result;
+
+/// The status of a command that was understood and carried out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Exit(pub u8);
+
+impl Exit {
+    /// Status 0.
+    pub const OK: Exit = Exit(0);
+}
+
+/// A command that has been understood. Reading the words has no effects; running this has.
+pub type Action = Box<dyn FnOnce(&mut App) -> Result<Exit>>;
+
+/// One command.
+pub struct Command {
+    /// The word on the command line.
+    pub name: &'static str,
+    /// One line for the list of commands, without a full stop.
+    pub summary: &'static str,
+    /// What else there is to know; one line each.
+    pub about: &'static [&'static str],
+    /// What follows the command's name.
+    pub operands: &'static [Operand],
+    /// What may stand anywhere behind it.
+    pub flags: &'static [Flag],
+    /// Command lines that work, and what they do.
+    pub examples: &'static [(&'static str, &'static str)],
+    /// Turns words into an action; reads every flag of the table.
+    pub parse: fn(&Words) -> Result<Action>,
+}
+
+/// A word that is not a flag.
+pub struct Operand {
+    /// As it is shown, in capitals.
+    pub name: &'static str,
+    /// What it is.
+    pub help: &'static str,
+    /// Whether the command works without it.
+    pub required: bool,
+    /// Whether there may be several.
+    pub many: bool,
+}
+
+/// A flag.
+#[derive(Clone, Copy)]
+pub struct Flag {
+    /// Without the dashes.
+    pub long: &'static str,
+    /// Without the dash.
+    pub short: Option<char>,
+    /// The name of its value as it is shown; `None` for a switch.
+    pub value: Option<&'static str>,
+    /// What it does.
+    pub help: &'static str,
+    /// What holds without it, where that is worth saying.
+    pub default: Option<&'static str>,
+    /// The only values that it takes; empty for any.
+    pub choices: &'static [&'static str],
+    /// Whether it may be given more than once.
+    pub many: bool,
+}
+
+impl Flag {
+    /// A flag without a value.
+    pub const fn switch(long: &'static str, short: Option<char>, help: &'static str) -> Flag {
+        Flag { long, short, value: None, help, default: None, choices: &[], many: false }
+    }
+
+    /// A flag with a value.
+    pub const fn value(
+        long: &'static str,
+        short: Option<char>,
+        value: &'static str,
+        help: &'static str,
+    ) -> Flag {
+        Flag { long, short, value: Some(value), help, default: None, choices: &[], many: false }
+    }
+
+    /// The same with what holds without it.
+    pub const fn default(mut self, default: &'static str) -> Flag {
+        self.default = Some(default);
+        self
+    }
+
+    /// The same with the only values that it takes.
+    pub const fn choices(mut self, choices: &'static [&'static str]) -> Flag {
+        self.choices = choices;
+        self
+    }
+}
+
+impl Operand {
+    /// One that must be there.
+    pub const fn required(name: &'static str, help: &'static str) -> Operand {
+        Operand { name, help, required: true, many: false }
+    }
+
+    /// One that may be missing.
+    pub const fn optional(name: &'static str, help: &'static str) -> Operand {
+        Operand { name, help, required: false, many: false }
+    }
+
+    /// The same, any number of times.
+    pub const fn many(mut self) -> Operand {
+        self.many = true;
+        self
+    }
+}
+
+/// Flags that every command takes, before or behind its name.
+pub const GLOBAL: [Flag; 3] = [
+    Flag::switch("json", None, "Print one JSON document; errors are JSON on stderr"),
+    Flag::value("color", None, "WHEN", "Colours")
+        .default("auto")
+        .choices(&["auto", "always", "never"]),
+    Flag::switch("help", Some('h'), "Show help"),
+];
+
+/// The operand that names a session.
+pub const SESSION: Operand =
+    Operand::required("SESSION", "Id, unique beginning of an id, or name of a session");
+
+/// Only ids on stdout.
+pub const QUIET: Flag = Flag::switch("quiet", Some('q'), "Print only ids, one a line");
+
+/// All commands, in the order of the help.
+pub const COMMANDS: [&Command; 7] = [
+    &super::commands::start::COMMAND,
+    &super::commands::list::COMMAND,
+    &super::commands::status::COMMAND,
+    &super::commands::stop::COMMAND,
+    &super::commands::send::COMMAND,
+    &super::commands::help::COMMAND,
+    &super::commands::version::COMMAND,
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn every_flag_of_the_table_is_read_by_its_command() {
+        for command in COMMANDS {
+            let operands = command.operands.iter().map(|operand| operand.name.into()).collect();
+            let words = Words::given(command, operands);
+            let _ = (command.parse)(&words);
+            let listed: BTreeSet<&str> = command.flags.iter().map(|flag| flag.long).collect();
+            assert_eq!(words.flags_read(), listed, "of occtl {}", command.name);
+        }
+    }
+
+    #[test]
+    fn no_command_uses_a_letter_or_a_name_twice() {
+        for command in COMMANDS {
+            let (mut longs, mut shorts) = (BTreeSet::new(), BTreeSet::new());
+            let own_json = command.flags.iter().any(|flag| flag.long == "json");
+            let global = GLOBAL.iter().filter(|flag| !(own_json && flag.long == "json"));
+            for flag in command.flags.iter().chain(global) {
+                assert!(longs.insert(flag.long), "--{} of {}", flag.long, command.name);
+                let letter = flag.short.is_none_or(|short| shorts.insert(short));
+                assert!(letter, "-{:?} of {}", flag.short, command.name);
+            }
+        }
+    }
+}

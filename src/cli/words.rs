@@ -1,0 +1,345 @@
+//! The words of a command line, held against the tables of [`super::spec`].
+
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+use std::ffi::{OsStr, OsString};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use lexopt::{Arg, Parser};
+
+use super::spec::{COMMANDS, Command, Flag, GLOBAL};
+use crate::error::{Error, Result};
+
+/// What was found on a command line.
+pub enum Found {
+    /// A command and its words.
+    Command(Words),
+    /// `-h`, `--help`: for one command, or for all.
+    Help(Option<&'static Command>),
+    /// `-V`, `--version`.
+    Version,
+    /// Nothing at all.
+    Nothing,
+}
+
+/// The flags that work for every command, as far as the line could be read.
+#[derive(Clone, Debug, Default)]
+pub struct Global {
+    /// `--json`.
+    pub json: bool,
+    /// `--color`.
+    pub color: Option<String>,
+}
+
+/// The words behind a command's name.
+pub struct Words {
+    command: &'static Command,
+    flags: Vec<(&'static str, OsString)>,
+    operands: Vec<OsString>,
+    /// Which flags somebody asked for: one that nobody reads would be a flag that does nothing.
+    read: RefCell<BTreeSet<&'static str>>,
+}
+
+/// Reads a command line, without the program's name. Nothing happens but reading.
+pub fn read(arguments: Vec<OsString>, global: &mut Global) -> Result<Found> {
+    let mut parser = Parser::from_args(arguments);
+    let mut command: Option<&'static Command> = None;
+    let mut flags = Vec::new();
+    let mut operands = Vec::new();
+    let mut help = false;
+    while let Some(argument) = parser.next().map_err(usage)? {
+        let (flag, shown) = match argument {
+            Arg::Value(word) => {
+                match command {
+                    None => command = Some(find(&word)?),
+                    Some(_) => operands.push(word),
+                }
+                continue;
+            }
+            Arg::Long("version") if command.is_none() => return Ok(Found::Version),
+            Arg::Short('V') if command.is_none() => return Ok(Found::Version),
+            Arg::Long(name) => {
+                let found = flags_of(command).find(|flag| flag.long == name);
+                (found, format!("--{name}"))
+            }
+            Arg::Short(letter) => {
+                let found = flags_of(command).find(|flag| flag.short == Some(letter));
+                (found, format!("-{letter}"))
+            }
+        };
+        let Some(flag) = flag else { return Err(unknown_flag(command, &shown)) };
+        let value = match flag.value {
+            Some(_) => parser.value().map_err(|_| missing_value(command, flag, &shown))?,
+            None => OsString::new(),
+        };
+        check_choice(flag, &value)?;
+        match flag.long {
+            "help" => help = true,
+            "json" => global.json = true,
+            "color" => global.color = value.to_str().map(String::from),
+            _ => {}
+        }
+        if !flag.many && flag.value.is_some() && flags.iter().any(|(long, _)| *long == flag.long) {
+            return Err(Error::usage(format!("--{} is given twice", flag.long)));
+        }
+        flags.push((flag.long, value));
+    }
+    match command {
+        _ if help => Ok(Found::Help(command)),
+        None => Ok(Found::Nothing),
+        Some(command) => {
+            let words = Words { command, flags, operands, read: RefCell::default() };
+            words.check_operands()?;
+            Ok(Found::Command(words))
+        }
+    }
+}
+
+fn flags_of(command: Option<&'static Command>) -> impl Iterator<Item = &'static Flag> {
+    command.map_or(&[][..], |command| command.flags).iter().chain(&GLOBAL)
+}
+
+/// A command by its name; a wrong one is an error that knows the nearest.
+pub fn find(word: &OsStr) -> Result<&'static Command> {
+    let word = word.to_string_lossy();
+    COMMANDS.into_iter().find(|command| command.name == word).ok_or_else(|| {
+        let names = COMMANDS.iter().map(|command| command.name);
+        let error = Error::usage(format!("there is no command {word}"));
+        match nearest(&word, names) {
+            Some(name) => error.hint(format!("did you mean {name}?")),
+            None => error.hint("occtl help lists them"),
+        }
+    })
+}
+
+fn unknown_flag(command: Option<&'static Command>, shown: &str) -> Error {
+    let (of, help) = match command {
+        Some(command) => {
+            (format!("occtl {}", command.name), format!("occtl help {}", command.name))
+        }
+        None => ("occtl".into(), "occtl help".into()),
+    };
+    let error = Error::usage(format!("{of} has no flag {shown}"));
+    let names = flags_of(command).map(|flag| flag.long);
+    match shown.strip_prefix("--").and_then(|name| nearest(name, names)) {
+        Some(name) => error.hint(format!("did you mean --{name}?")),
+        None => error.hint(format!("{help} lists them")),
+    }
+}
+
+fn missing_value(command: Option<&'static Command>, flag: &Flag, shown: &str) -> Error {
+    let help = command.map_or("help".into(), |command| format!("help {}", command.name));
+    let value = flag.value.unwrap_or_default();
+    Error::usage(format!("{shown} needs a value, {value}")).hint(format!("occtl {help}"))
+}
+
+fn check_choice(flag: &Flag, value: &OsStr) -> Result<()> {
+    let fits = flag.choices.is_empty() || flag.choices.iter().any(|choice| value == *choice);
+    if fits {
+        return Ok(());
+    }
+    let shown = value.display();
+    Err(Error::usage(format!("--{} cannot be {shown}", flag.long))
+        .hint(format!("one of {}", flag.choices.join(", "))))
+}
+
+fn usage(error: lexopt::Error) -> Error {
+    Error::usage(error.to_string())
+}
+
+impl Words {
+    #[cfg(test)]
+    pub fn given(command: &'static Command, operands: Vec<OsString>) -> Words {
+        Words { command, flags: Vec::new(), operands, read: RefCell::default() }
+    }
+
+    #[cfg(test)]
+    pub fn flags_read(&self) -> BTreeSet<&'static str> {
+        self.read.borrow().clone()
+    }
+
+    /// The command that the words belong to.
+    pub fn command(&self) -> &'static Command {
+        self.command
+    }
+
+    fn check_operands(&self) -> Result<()> {
+        let listed = self.command.operands;
+        let name = self.command.name;
+        let help = format!("occtl help {name}");
+        let required = listed.iter().filter(|operand| operand.required);
+        if let Some(missing) = required.skip(self.operands.len()).next() {
+            let missing = missing.name;
+            return Err(Error::usage(format!("occtl {name} needs a {missing}")).hint(help));
+        }
+        let unlimited = listed.last().is_some_and(|operand| operand.many);
+        match self.operands.get(listed.len()) {
+            Some(extra) if !unlimited => {
+                let extra = extra.display();
+                Err(Error::usage(format!("occtl {name} does not know what to do with {extra}"))
+                    .hint(help))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The table's own name for a flag. Asking for one that is not listed is a mistake of ours.
+    fn listed(&self, long: &str) -> &'static str {
+        let flag = self.command.flags.iter().find(|flag| flag.long == long);
+        debug_assert!(flag.is_some(), "--{long} is not in the table of {}", self.command.name);
+        let name = flag.map_or("", |flag| flag.long);
+        self.read.borrow_mut().insert(name);
+        name
+    }
+
+    /// Whether a switch is set.
+    pub fn set(&self, long: &str) -> bool {
+        let long = self.listed(long);
+        self.flags.iter().any(|(name, _)| *name == long)
+    }
+
+    /// A flag's value as it was typed.
+    pub fn os_value(&self, long: &str) -> Option<OsString> {
+        let long = self.listed(long);
+        self.flags.iter().find(|(name, _)| *name == long).map(|(_, value)| value.clone())
+    }
+
+    /// A flag's value as a path.
+    pub fn path(&self, long: &str) -> Option<PathBuf> {
+        self.os_value(long).map(PathBuf::from)
+    }
+
+    /// A flag's value, which must be text.
+    pub fn value(&self, long: &str) -> Result<Option<String>> {
+        let text = |value: OsString| {
+            value.into_string().map_err(|value| {
+                Error::usage(format!("--{long} is not UTF-8: {}", value.display()))
+            })
+        };
+        self.os_value(long).map(text).transpose()
+    }
+
+    /// A flag's value in seconds, or the default. There is no such thing as no time at all.
+    pub fn seconds(&self, long: &str, default: f64) -> Result<Duration> {
+        let Some(text) = self.value(long)? else { return Ok(Duration::from_secs_f64(default)) };
+        let number = text.parse::<f64>().ok().filter(|number| number.is_finite() && *number > 0.0);
+        number.and_then(|number| Duration::try_from_secs_f64(number).ok()).ok_or_else(|| {
+            Error::usage(format!("--{long} cannot be {text}"))
+                .hint("a number of seconds above 0, for example 90 or 0.5")
+        })
+    }
+
+    /// The operand at a place, which must be text.
+    pub fn operand(&self, index: usize) -> Result<Option<String>> {
+        self.operands.get(index).map(|word| text(word)).transpose()
+    }
+
+    /// The operand at a place that the table requires.
+    pub fn required(&self, index: usize) -> Result<String> {
+        Ok(self.operand(index)?.unwrap_or_default())
+    }
+
+    /// All operands from a place on.
+    pub fn rest(&self, index: usize) -> Result<Vec<String>> {
+        self.operands.iter().skip(index).map(|word| text(word)).collect()
+    }
+}
+
+fn text(word: &OsStr) -> Result<String> {
+    let text = word.to_str().map(String::from);
+    text.ok_or_else(|| Error::usage(format!("{} is not UTF-8", word.display())))
+}
+
+/// The nearest of some names, if one is near enough to be meant.
+pub fn nearest<'a>(word: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let near = |name: &str| distance(word, name);
+    let begins = |name: &str| word.len() >= 2 && name.starts_with(word);
+    names
+        .map(|name| (if begins(name) { 1 } else { near(name) }, name))
+        .filter(|(distance, name)| *distance <= 2.min(name.len() / 2))
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, name)| name)
+}
+
+/// How many letters must be added, dropped or changed to make one word of the other.
+fn distance(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, from) in a.chars().enumerate() {
+        let mut diagonal = std::mem::replace(&mut row[0], i + 1);
+        for (j, to) in b.iter().enumerate() {
+            let changed = diagonal + usize::from(from != *to);
+            diagonal = row[j + 1];
+            row[j + 1] = changed.min(diagonal + 1).min(row[j] + 1);
+        }
+    }
+    row[b.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(line: &str) -> Result<Found> {
+        let arguments = line.split_whitespace().map(OsString::from).collect();
+        read(arguments, &mut Global::default())
+    }
+
+    fn error(line: &str) -> String {
+        match parse(line) {
+            Err(error) => {
+                assert_eq!(error.code.exit(), 2, "{line}");
+                error.to_string()
+            }
+            Ok(_) => panic!("{line} is accepted"),
+        }
+    }
+
+    #[test]
+    fn wrong_words_are_named_and_the_nearest_right_one_is_suggested() {
+        assert!(error("strat").contains("did you mean start?"));
+        assert!(error("sta").contains("did you mean sta"));
+        assert!(error("xyzzy").contains("occtl help lists them"));
+        assert!(error("start --timout 3").contains("did you mean --timeout?"));
+        assert!(error("start -Z").contains("occtl start has no flag -Z"));
+        assert!(error("list extra").contains("extra"));
+        assert!(error("status").contains("needs a SESSION"));
+        assert!(error("start --timeout").contains("needs a value, SECONDS"));
+        assert!(error("list --color sometimes").contains("auto, always, never"));
+        assert!(error("start -a x -a y").contains("twice"));
+        assert!(error("list --json=1").contains("json"));
+    }
+
+    #[test]
+    fn seconds_are_numbers_above_zero() {
+        for bad in ["0", "-1", "nan", "inf", "1h", "", "1e400"] {
+            let arguments = vec!["start".into(), format!("--timeout={bad}").into()];
+            let found = read(arguments, &mut Global::default()).unwrap();
+            let Found::Command(words) = found else { panic!() };
+            assert!(words.seconds("timeout", 30.0).is_err(), "{bad}");
+        }
+        let Found::Command(words) = parse("start -t 1.5").unwrap() else { panic!() };
+        assert_eq!(words.seconds("timeout", 30.0).unwrap(), Duration::from_millis(1500));
+    }
+
+    #[test]
+    fn global_flags_may_stand_before_and_behind_the_command() {
+        for line in ["--json list", "list --json"] {
+            let mut global = Global::default();
+            let arguments = line.split(' ').map(OsString::from).collect();
+            assert!(matches!(read(arguments, &mut global), Ok(Found::Command(_))));
+            assert!(global.json, "{line}");
+        }
+        assert!(matches!(parse("start --help --timeout 3"), Ok(Found::Help(Some(_)))));
+        assert!(matches!(parse("-V"), Ok(Found::Version)));
+        assert!(matches!(parse(""), Ok(Found::Nothing)));
+    }
+
+    #[test]
+    fn distances() {
+        assert_eq!(distance("kitten", "sitting"), 3);
+        assert_eq!(distance("", "abc"), 3);
+        assert_eq!(distance("abc", "abc"), 0);
+    }
+}

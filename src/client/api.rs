@@ -1,0 +1,118 @@
+//! The routes that occtl uses, one method each. Every call about a conversation carries its
+//! directory, because the server answers for one directory at a time.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::http::{Answer, Client, escape};
+use super::wire::*;
+use crate::units::REQUEST_LIMIT;
+
+impl Client {
+    /// Whether an OpenCode server is there, and which.
+    pub fn health(&self, limit: Duration) -> Answer<Health> {
+        self.get("/global/health", &[], limit)
+    }
+
+    /// The cheapest question that an instance answers with JSON (20 ms where it is cold).
+    pub fn paths(&self, directory: &str, limit: Duration) -> Answer<Paths> {
+        self.get("/path", &[("directory", directory)], limit)
+    }
+
+    /// What the conversations of a directory are doing; idle ones are absent.
+    pub fn activities(&self, directory: &str, limit: Duration) -> Answer<Activities> {
+        self.get("/session/status", &[("directory", directory)], limit)
+    }
+
+    /// The pending permission requests of a directory.
+    pub fn permissions(&self, directory: &str, limit: Duration) -> Answer<Vec<Permission>> {
+        self.get("/permission", &[("directory", directory)], limit)
+    }
+
+    /// The pending questions of a directory.
+    pub fn questions(&self, directory: &str, limit: Duration) -> Answer<Vec<Question>> {
+        self.get("/question", &[("directory", directory)], limit)
+    }
+
+    /// One conversation, wherever it is.
+    pub fn conversation(&self, id: &str, directory: &str) -> Answer<Conversation> {
+        self.get(&format!("/session/{}", escape(id)), &[("directory", directory)], REQUEST_LIMIT)
+    }
+
+    /// The newest `limit` root conversations of a directory, newest first.
+    ///
+    /// Versions differ in which filters they know, so all are applied again here.
+    pub fn roots(&self, directory: &str, limit: usize) -> Answer<Vec<Conversation>> {
+        let limit = limit.to_string();
+        let query = [("directory", directory), ("roots", "true"), ("limit", &limit)];
+        let mut found: Vec<Conversation> = self.get("/session", &query, REQUEST_LIMIT)?;
+        found.retain(|one| one.parent.is_none());
+        found.retain(|one| one.directory.as_deref().is_none_or(|place| place == directory));
+        let updated = |one: &Conversation| one.time.updated.or(one.time.created).unwrap_or(0.0);
+        found.sort_by(|a, b| updated(b).total_cmp(&updated(a)));
+        Ok(found)
+    }
+
+    /// Opens a conversation.
+    pub fn create(&self, directory: &str, new: &NewConversation) -> Answer<Conversation> {
+        self.post("/session", &[("directory", directory)], new, REQUEST_LIMIT)
+    }
+
+    /// Hands over a prompt; the server answers before the model does.
+    pub fn prompt(&self, conversation: &str, directory: &str, prompt: &Prompt) -> Answer<()> {
+        let route = format!("/session/{}/prompt_async", escape(conversation));
+        self.post_accepted(&route, &[("directory", directory)], prompt, REQUEST_LIMIT)
+    }
+
+    /// The newest `limit` messages, oldest first, and where the older ones start.
+    pub fn messages(
+        &self,
+        conversation: &str,
+        directory: &str,
+        limit: usize,
+        before: Option<&str>,
+        time: Duration,
+    ) -> Answer<(Vec<Message>, Option<String>)> {
+        let route = format!("/session/{}/message", escape(conversation));
+        let limit = limit.to_string();
+        let mut query = vec![("directory", directory), ("limit", limit.as_str())];
+        query.extend(before.map(|cursor| ("before", cursor)));
+        self.get_page(&route, &query, time)
+    }
+
+    /// One message exactly as the server has it.
+    pub fn raw_message(&self, conversation: &str, directory: &str, id: &str) -> Answer<Value> {
+        let route = format!("/session/{}/message/{}", escape(conversation), escape(id));
+        self.get(&route, &[("directory", directory)], REQUEST_LIMIT)
+    }
+
+    /// The sub-agents' conversations directly below one.
+    pub fn children(
+        &self,
+        conversation: &str,
+        directory: &str,
+        limit: Duration,
+    ) -> Answer<Vec<Conversation>> {
+        let route = format!("/session/{}/children", escape(conversation));
+        self.get(&route, &[("directory", directory)], limit)
+    }
+
+    /// The files that one turn changed.
+    pub fn diff(
+        &self,
+        conversation: &str,
+        directory: &str,
+        turn: &str,
+        limit: Duration,
+    ) -> Answer<Vec<FileDiff>> {
+        let route = format!("/session/{}/diff", escape(conversation));
+        self.get(&route, &[("directory", directory), ("messageID", turn)], limit)
+    }
+
+    /// Ends whatever the conversation is doing and drops its queue.
+    pub fn abort(&self, conversation: &str, directory: &str, limit: Duration) -> Answer<()> {
+        let route = format!("/session/{}/abort", escape(conversation));
+        self.post_accepted(&route, &[("directory", directory)], &json!({}), limit)
+    }
+}

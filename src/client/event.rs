@@ -1,0 +1,273 @@
+//! The server's events: the stream, and what one event says.
+
+use std::borrow::Cow;
+use std::io::{self, Read};
+use std::time::{Duration, Instant};
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use ureq::{BodyReader, Timeout};
+
+use super::http::{Answer, Client};
+use super::sse::Decoder;
+use super::wire::{Activity, Conversation, Info, Part, Permission, Question, TurnError};
+
+/// What an event is about. Everything that occtl does not use is [`Kind::Other`].
+#[derive(Clone, Debug)]
+pub enum Kind {
+    /// The stream has begun.
+    Connected,
+    /// Nothing happened for ten seconds.
+    Heartbeat,
+    /// A message was added or changed.
+    Message(Info),
+    /// A part was added or changed. In 1.1 this also carries the text as it grows.
+    Part(Part),
+    /// Text was added to a part.
+    Delta {
+        /// The message.
+        message: String,
+        /// The part.
+        part: String,
+        /// Which field of it; `text` for text and for reasoning.
+        field: String,
+        /// What was added.
+        text: String,
+    },
+    /// A conversation became busy or idle, or waits for its provider.
+    Activity(Activity),
+    /// A conversation was added or changed.
+    Conversation(Conversation),
+    /// A turn failed, perhaps before it had a message.
+    Failed(TurnError),
+    /// A permission is wanted.
+    Permission(Permission),
+    /// A question was asked.
+    Question(Question),
+    /// An ask was answered by somebody; its id.
+    Answered(String),
+    /// Something else.
+    Other,
+}
+
+/// One event.
+#[derive(Clone, Debug)]
+pub struct Event {
+    /// `evt_…`, the same when an event is delivered twice; older servers have none.
+    pub id: Option<String>,
+    /// The conversation that it is about.
+    pub conversation: Option<String>,
+    /// What it says.
+    pub kind: Kind,
+}
+
+#[derive(Deserialize)]
+struct Envelope<'a> {
+    #[serde(borrow, default)]
+    id: Option<Cow<'a, str>>,
+    #[serde(borrow, rename = "type", default)]
+    kind: Option<Cow<'a, str>>,
+    #[serde(borrow, default)]
+    properties: Option<&'a RawValue>,
+    /// `/global/event` wraps events of all directories.
+    #[serde(borrow, default)]
+    payload: Option<&'a RawValue>,
+}
+
+/// The few fields that tell whose event it is.
+#[derive(Deserialize)]
+struct Owner<'a> {
+    #[serde(borrow, rename = "sessionID", default)]
+    conversation: Option<Cow<'a, str>>,
+}
+
+#[derive(Deserialize)]
+struct HasInfo<T> {
+    info: T,
+}
+
+#[derive(Deserialize)]
+struct HasPart {
+    part: Part,
+}
+
+#[derive(Deserialize)]
+struct Delta {
+    #[serde(rename = "messageID")]
+    message: String,
+    #[serde(rename = "partID")]
+    part: String,
+    field: String,
+    delta: String,
+}
+
+#[derive(Deserialize)]
+struct HasStatus {
+    status: Activity,
+}
+
+#[derive(Deserialize)]
+struct HasError {
+    error: TurnError,
+}
+
+#[derive(Deserialize)]
+struct Answered {
+    #[serde(alias = "permissionID", alias = "id", rename = "requestID")]
+    id: String,
+}
+
+impl Event {
+    /// Reads the data of one event; `None` if it is not one.
+    ///
+    /// `wanted` is asked about the conversation of the frequent kinds before more is decoded, so
+    /// that the events of others cost little.
+    pub fn decode(data: &[u8], wanted: &dyn Fn(&str) -> bool) -> Option<Event> {
+        let mut envelope: Envelope = serde_json::from_slice(data).ok()?;
+        if let Some(payload) = envelope.payload {
+            envelope = serde_json::from_str(payload.get()).ok()?;
+        }
+        let properties = envelope.properties.map_or("{}", RawValue::get);
+        let owner = serde_json::from_str::<Owner>(properties).ok().and_then(|o| o.conversation);
+        if owner.as_deref().is_some_and(|conversation| !wanted(conversation))
+            && envelope.kind.as_deref().is_some_and(|kind| kind.starts_with("message."))
+        {
+            return Some(Event {
+                id: None,
+                conversation: owner.map(Cow::into_owned),
+                kind: Kind::Other,
+            });
+        }
+        let kind = kind(envelope.kind.as_deref()?, properties).unwrap_or(Kind::Other);
+        let conversation = match &kind {
+            Kind::Message(info) => Some(info.conversation.clone()),
+            Kind::Part(part) => Some(part.conversation.clone()),
+            Kind::Conversation(conversation) => Some(conversation.id.clone()),
+            Kind::Permission(ask) => Some(ask.conversation.clone()),
+            Kind::Question(ask) => Some(ask.conversation.clone()),
+            _ => owner.map(Cow::into_owned),
+        };
+        Some(Event { id: envelope.id.map(Cow::into_owned), conversation, kind })
+    }
+}
+
+fn kind(name: &str, properties: &str) -> serde_json::Result<Kind> {
+    fn read<'a, T: Deserialize<'a>>(text: &'a str) -> serde_json::Result<T> {
+        serde_json::from_str(text)
+    }
+    Ok(match name {
+        "server.connected" => Kind::Connected,
+        "server.heartbeat" => Kind::Heartbeat,
+        "message.updated" => Kind::Message(read::<HasInfo<Info>>(properties)?.info),
+        "message.part.updated" => Kind::Part(read::<HasPart>(properties)?.part),
+        "message.part.delta" => {
+            let delta: Delta = read(properties)?;
+            Kind::Delta {
+                message: delta.message,
+                part: delta.part,
+                field: delta.field,
+                text: delta.delta,
+            }
+        }
+        "session.status" => Kind::Activity(read::<HasStatus>(properties)?.status),
+        "session.idle" => Kind::Activity(Activity { kind: "idle".into(), ..Activity::default() }),
+        "session.error" => Kind::Failed(read::<HasError>(properties)?.error),
+        "session.created" | "session.updated" => {
+            Kind::Conversation(read::<HasInfo<Conversation>>(properties)?.info)
+        }
+        "permission.asked" | "permission.updated" => Kind::Permission(read(properties)?),
+        "question.asked" => Kind::Question(read(properties)?),
+        "permission.replied" | "question.replied" | "question.rejected" => {
+            Kind::Answered(read::<Answered>(properties)?.id)
+        }
+        _ => Kind::Other,
+    })
+}
+
+/// What one look at the stream brought.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Received {
+    /// Something, perhaps whole events.
+    Data,
+    /// Nothing within one tick.
+    Quiet,
+    /// The stream is over; why.
+    Ended(String),
+}
+
+/// An open event stream.
+pub struct EventStream {
+    reader: BodyReader<'static>,
+    decoder: Decoder,
+    buffer: Box<[u8]>,
+    heard: Instant,
+}
+
+impl EventStream {
+    /// Opens `GET /event` for one directory. The head must come within `tick`, and no look at the
+    /// stream takes longer.
+    pub fn open(client: &Client, directory: &str, tick: Duration) -> Answer<EventStream> {
+        let response = client.open("/event", &[("directory", directory)], tick)?;
+        let reader = response.into_body().into_with_config().limit(u64::MAX).reader();
+        let buffer = vec![0; 64 * 1024].into();
+        Ok(EventStream { reader, decoder: Decoder::default(), buffer, heard: Instant::now() })
+    }
+
+    /// Waits for up to one tick and hands over the data of every event that has become complete.
+    pub fn pump(&mut self, take: &mut dyn FnMut(&[u8])) -> Received {
+        match self.reader.read(&mut self.buffer) {
+            Ok(0) => Received::Ended("the server closed it".into()),
+            Ok(count) => {
+                self.heard = Instant::now();
+                match self.decoder.feed(&self.buffer[..count], take) {
+                    Ok(()) => Received::Data,
+                    Err(error) => Received::Ended(error.to_string()),
+                }
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => Received::Quiet,
+            Err(error) => match ureq::Error::from(error) {
+                // The stream goes on where it stopped: what is incomplete is in the decoder.
+                ureq::Error::Timeout(Timeout::PerRead) => Received::Quiet,
+                other => Received::Ended(other.to_string()),
+            },
+        }
+    }
+
+    /// How long nothing at all has come, not even a heartbeat.
+    pub fn silence(&self) -> Duration {
+        self.heard.elapsed()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn decode(data: &str) -> Option<Event> {
+        Event::decode(data.as_bytes(), &|conversation| conversation == "ses_1")
+    }
+
+    #[test]
+    fn both_forms_of_a_frame_are_read() {
+        let bare = r#"{"id":"evt_1","type":"message.part.delta","properties":{"sessionID":"ses_1","messageID":"msg_1","partID":"prt_1","field":"text","delta":"hé\n"}}"#;
+        let wrapped = format!(r#"{{"directory":"/x","payload":{bare}}}"#);
+        for data in [bare, &wrapped] {
+            let event = decode(data).unwrap();
+            assert_eq!(event.id.as_deref(), Some("evt_1"));
+            assert_eq!(event.conversation.as_deref(), Some("ses_1"));
+            assert!(matches!(event.kind, Kind::Delta { text, .. } if text == "hé\n"));
+        }
+    }
+
+    #[test]
+    fn events_of_others_are_not_decoded_and_garbage_is_no_event() {
+        let other = r#"{"type":"message.part.delta","properties":{"sessionID":"ses_2"}}"#;
+        assert!(matches!(decode(other).unwrap().kind, Kind::Other));
+        let unknown = r#"{"type":"brand.new","properties":{"a":[1]}}"#;
+        assert!(matches!(decode(unknown).unwrap().kind, Kind::Other));
+        let odd = r#"{"type":"session.status","properties":[]}"#;
+        assert!(matches!(decode(odd).unwrap().kind, Kind::Other));
+        assert!(decode("nonsense").is_none());
+        assert!(decode("[]").is_none());
+    }
+}

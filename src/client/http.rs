@@ -1,0 +1,411 @@
+//! One request, one answer, always with a limit.
+
+use std::fmt;
+use std::io::{self, BufReader, Read};
+use std::time::Duration;
+
+use base64::Engine;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use ureq::http::Response;
+use ureq::{Agent, Body};
+
+use crate::error::{Code, Error};
+
+/// Room for one answer. A whole conversation can be a few hundred megabytes; more is a fault.
+const LARGEST_ANSWER: u64 = 1 << 30;
+/// How much of an error's body is looked at for its message.
+const LARGEST_ERROR: u64 = 64 * 1024;
+
+/// Where a server is and what it wants to see.
+#[derive(Clone, Debug)]
+pub struct Endpoint {
+    /// `http://127.0.0.1:PORT`, without a slash at its end.
+    pub url: String,
+    /// The user of Basic auth; OpenCode's own default is `opencode`.
+    pub username: String,
+    /// The password, if the server has one.
+    pub password: Option<String>,
+}
+
+/// Why there is no answer. Shown with the method and the route, never with a secret.
+#[derive(Clone, Debug)]
+pub struct Failure {
+    /// For example `GET /session/status`.
+    pub request: String,
+    /// What happened.
+    pub cause: Cause,
+}
+
+/// What happened to a request.
+#[derive(Clone, Debug)]
+pub enum Cause {
+    /// Nobody listens.
+    Refused,
+    /// Somebody listens and does not answer in time.
+    Silent,
+    /// The connection broke, or spoke something other than HTTP.
+    Broken(String),
+    /// 401: another password than the one we have.
+    Unauthorized,
+    /// A success whose body is not what the route answers: a page of HTML, or another program.
+    Alien(String),
+    /// An HTTP error, with what the server said of it.
+    Status(u16, String),
+}
+
+impl Failure {
+    /// The HTTP status, if the server answered with an error.
+    pub fn status(&self) -> Option<u16> {
+        match self.cause {
+            Cause::Status(status, _) => Some(status),
+            Cause::Unauthorized => Some(401),
+            _ => None,
+        }
+    }
+
+    /// Whether asking again may help: the server was silent, broke off, or had trouble of its own.
+    pub fn passing(&self) -> bool {
+        match self.cause {
+            Cause::Refused | Cause::Silent | Cause::Broken(_) | Cause::Alien(_) => true,
+            Cause::Unauthorized => false,
+            Cause::Status(status, _) => status >= 500,
+        }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let request = &self.request;
+        match &self.cause {
+            Cause::Refused => write!(f, "{request}: nobody listens there"),
+            Cause::Silent => write!(f, "{request}: no answer in time"),
+            Cause::Broken(why) => write!(f, "{request}: the connection broke: {why}"),
+            Cause::Unauthorized => write!(f, "{request}: 401, the server wants another password"),
+            Cause::Alien(what) => write!(f, "{request}: not an answer of OpenCode: {what}"),
+            Cause::Status(status, message) if message.is_empty() => {
+                write!(f, "{request}: status {status}")
+            }
+            Cause::Status(status, message) => write!(f, "{request}: status {status}: {message}"),
+        }
+    }
+}
+
+impl From<Failure> for Error {
+    fn from(failure: Failure) -> Error {
+        let code = match failure.cause {
+            Cause::Status(404, _) => Code::NotFound,
+            Cause::Status(..) => Code::Failed,
+            _ => Code::Unreachable,
+        };
+        Error::new(code, failure.to_string())
+    }
+}
+
+/// A connection to one server. Requests go one after the other.
+#[derive(Debug)]
+pub struct Client {
+    agent: Agent,
+    endpoint: Endpoint,
+    authorization: Option<String>,
+}
+
+/// What may go wrong with a request; see [`Failure`].
+pub type Answer<T> = std::result::Result<T, Failure>;
+
+impl Client {
+    /// A client for that server. Nothing is sent yet.
+    pub fn new(endpoint: Endpoint) -> Client {
+        // `timeout_global`, `timeout_per_call` and `timeout_resolve` would start threads.
+        let agent = Agent::config_builder()
+            .http_status_as_error(false)
+            .proxy(None)
+            .max_redirects(0)
+            .max_redirects_will_error(false)
+            .user_agent(concat!("occtl/", env!("CARGO_PKG_VERSION")))
+            .input_buffer_size(64 * 1024)
+            .output_buffer_size(16 * 1024)
+            .timeout_per_write(Some(Duration::from_secs(10)))
+            .timeout_send_request(Some(Duration::from_secs(10)))
+            .build()
+            .new_agent();
+        let authorization = endpoint.password.as_ref().map(|password| {
+            let pair = format!("{}:{password}", endpoint.username);
+            format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(pair))
+        });
+        Client { agent, endpoint, authorization }
+    }
+
+    /// Asks for JSON.
+    pub fn get<T: DeserializeOwned>(
+        &self,
+        route: &str,
+        query: &[(&str, &str)],
+        limit: Duration,
+    ) -> Answer<T> {
+        self.json(self.send("GET", route, query, None, Limit::Whole(limit))?)
+    }
+
+    /// Asks for JSON and for where the next page starts (`x-next-cursor`).
+    pub fn get_page<T: DeserializeOwned>(
+        &self,
+        route: &str,
+        query: &[(&str, &str)],
+        limit: Duration,
+    ) -> Answer<(T, Option<String>)> {
+        let exchange = self.send("GET", route, query, None, Limit::Whole(limit))?;
+        let cursor = exchange.response.headers().get("x-next-cursor");
+        let cursor = cursor.and_then(|value| value.to_str().ok()).map(String::from);
+        Ok((self.json(exchange)?, cursor.filter(|text| !text.is_empty())))
+    }
+
+    /// Sends JSON and reads the JSON that comes back.
+    pub fn post<T: DeserializeOwned>(
+        &self,
+        route: &str,
+        query: &[(&str, &str)],
+        body: &impl Serialize,
+        limit: Duration,
+    ) -> Answer<T> {
+        self.json(self.send("POST", route, query, Some(encode(body)), Limit::Whole(limit))?)
+    }
+
+    /// Sends JSON where only success or failure matters.
+    pub fn post_accepted(
+        &self,
+        route: &str,
+        query: &[(&str, &str)],
+        body: &impl Serialize,
+        limit: Duration,
+    ) -> Answer<()> {
+        let exchange = self.send("POST", route, query, Some(encode(body)), Limit::Whole(limit))?;
+        // Routes that the server does not know answer 200 with a page.
+        match exchange.mime() {
+            Some(mime) if mime.contains("html") => Err(exchange.alien("a page of HTML")),
+            _ => Ok(()),
+        }
+    }
+
+    /// Deletes.
+    pub fn delete(&self, route: &str, query: &[(&str, &str)], limit: Duration) -> Answer<Value> {
+        self.json(self.send("DELETE", route, query, None, Limit::Whole(limit))?)
+    }
+
+    /// Opens an answer that never ends by itself. Its head must arrive within one `tick`, and each
+    /// read gives up after one, so that whoever follows the stream can look around.
+    pub(super) fn open(
+        &self,
+        route: &str,
+        query: &[(&str, &str)],
+        tick: Duration,
+    ) -> Answer<Response<Body>> {
+        let exchange = self.send("GET", route, query, None, Limit::Tick(tick))?;
+        match exchange.mime() {
+            Some(mime) if mime.contains("event-stream") => Ok(exchange.response),
+            other => {
+                let found = other.unwrap_or("no content type").to_string();
+                Err(exchange.alien(&format!("{found} instead of an event stream")))
+            }
+        }
+    }
+
+    fn send(
+        &self,
+        method: &'static str,
+        route: &str,
+        query: &[(&str, &str)],
+        body: Option<Vec<u8>>,
+        limit: Limit,
+    ) -> Answer<Exchange> {
+        let request = format!("{method} {route}");
+        let fail = |cause| Failure { request: request.clone(), cause };
+        let builder = ureq::http::Request::builder().method(method).uri(self.url(route, query));
+        let builder = match &self.authorization {
+            Some(value) => builder.header("authorization", value),
+            None => builder,
+        };
+        let sent = match body {
+            Some(body) => {
+                let built = builder.header("content-type", "application/json").body(body);
+                built.map_err(ureq::Error::from).and_then(|built| self.run(built, limit))
+            }
+            None => {
+                builder.body(()).map_err(ureq::Error::from).and_then(|built| self.run(built, limit))
+            }
+        };
+        let response = sent.map_err(|error| fail(cause(error)))?;
+        let mut exchange = Exchange { request, response };
+        match exchange.response.status().as_u16() {
+            401 => Err(exchange.fail(Cause::Unauthorized)),
+            status @ (300..) => {
+                let message = exchange.complaint();
+                Err(exchange.fail(Cause::Status(status, message)))
+            }
+            _ => Ok(exchange),
+        }
+    }
+
+    fn run<S: ureq::AsSendBody>(
+        &self,
+        request: ureq::http::Request<S>,
+        limit: Limit,
+    ) -> Result<Response<Body>, ureq::Error> {
+        let configure = self.agent.configure_request(request);
+        let configured = match limit {
+            Limit::Whole(limit) => {
+                // A zero limit would be none at all.
+                let limit = Some(limit.max(Duration::from_millis(1)));
+                configure
+                    .timeout_connect(limit)
+                    .timeout_send_body(limit)
+                    .timeout_recv_response(limit)
+                    .timeout_recv_body(limit)
+            }
+            Limit::Tick(tick) => configure
+                .timeout_connect(Some(tick))
+                .timeout_recv_response(Some(tick))
+                .timeout_per_read(Some(tick)),
+        }
+        .build();
+        self.agent.run(configured)
+    }
+
+    fn url(&self, route: &str, query: &[(&str, &str)]) -> String {
+        let mut url = format!("{}{route}", self.endpoint.url);
+        for (index, (name, value)) in query.iter().enumerate() {
+            url.push(if index == 0 { '?' } else { '&' });
+            url.push_str(name);
+            url.push('=');
+            url.push_str(&escape(value));
+        }
+        url
+    }
+
+    /// Decodes while reading, so that a large answer is never in memory as text.
+    fn json<T: DeserializeOwned>(&self, mut exchange: Exchange) -> Answer<T> {
+        if exchange.mime().is_some_and(|mime| mime.contains("html")) {
+            return Err(exchange.alien("a page of HTML"));
+        }
+        let reader = exchange.response.body_mut().with_config().limit(LARGEST_ANSWER).reader();
+        let result = serde_json::from_reader(BufReader::with_capacity(32 * 1024, reader));
+        result.map_err(|error: serde_json::Error| match error.io_error_kind() {
+            Some(_) => exchange.fail(cause(ureq::Error::from(io::Error::from(error)))),
+            None if error.is_eof() => exchange.fail(Cause::Broken("the answer was cut".into())),
+            None => exchange.alien(&error.to_string()),
+        })
+    }
+}
+
+/// How long an exchange may take: each phase of it, or only each read.
+#[derive(Clone, Copy)]
+enum Limit {
+    Whole(Duration),
+    Tick(Duration),
+}
+
+/// A request whose answer's head has arrived.
+struct Exchange {
+    request: String,
+    response: Response<Body>,
+}
+
+impl Exchange {
+    fn mime(&self) -> Option<&str> {
+        self.response.headers().get("content-type")?.to_str().ok()
+    }
+
+    fn fail(&self, cause: Cause) -> Failure {
+        Failure { request: self.request.clone(), cause }
+    }
+
+    fn alien(&self, what: &str) -> Failure {
+        self.fail(Cause::Alien(what.into()))
+    }
+
+    /// The beginning of an answer that says what went wrong.
+    fn complaint(&mut self) -> String {
+        let mut body = Vec::new();
+        let reader = self.response.body_mut().with_config().limit(u64::MAX).reader();
+        // What arrived before a fault is still the best that there is to say.
+        let _ = reader.take(LARGEST_ERROR).read_to_end(&mut body);
+        error_message(&body)
+    }
+}
+
+/// Percent-encodes everything but unreserved characters.
+pub(crate) fn escape(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
+                escaped.push(char::from(byte));
+            }
+            _ => escaped.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    escaped
+}
+
+fn encode(body: &impl Serialize) -> Vec<u8> {
+    // Our own structs have string keys and no failing parts.
+    serde_json::to_vec(body).unwrap_or_default()
+}
+
+fn cause(error: ureq::Error) -> Cause {
+    match error {
+        ureq::Error::Timeout(_) => Cause::Silent,
+        ureq::Error::Io(error) => match error.kind() {
+            io::ErrorKind::ConnectionRefused => Cause::Refused,
+            io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock => Cause::Silent,
+            _ => Cause::Broken(error.to_string()),
+        },
+        ureq::Error::ConnectionFailed => Cause::Refused,
+        other => Cause::Broken(other.to_string()),
+    }
+}
+
+/// What the server says in the body of an error, which comes in several shapes.
+fn error_message(body: &[u8]) -> String {
+    let Ok(value) = serde_json::from_slice::<Value>(body) else {
+        let text = String::from_utf8_lossy(body);
+        let text = text.trim();
+        let page = text.starts_with('<');
+        return if page { "a page of HTML".into() } else { text.chars().take(300).collect() };
+    };
+    let places = ["/data/message", "/message", "/error/message", "/error/0/message", "/name"];
+    let found = places.iter().find_map(|place| value.pointer(place).and_then(Value::as_str));
+    found.map(String::from).unwrap_or_else(|| value.to_string().chars().take(300).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_of_every_shape_give_their_message() {
+        let nested = br#"{"name":"NotFoundError","data":{"message":"Session not found"}}"#;
+        assert_eq!(error_message(nested), "Session not found");
+        assert_eq!(error_message(br#"{"message":"m"}"#), "m");
+        assert_eq!(error_message(b"<html>"), "a page of HTML");
+        assert_eq!(error_message(b" plain "), "plain");
+        assert_eq!(error_message(br#"{"x":1}"#), r#"{"x":1}"#);
+    }
+
+    #[test]
+    fn queries_are_escaped() {
+        assert_eq!(escape("/srv/a b&c=ü"), "%2Fsrv%2Fa%20b%26c%3D%C3%BC");
+    }
+
+    #[test]
+    fn a_failure_never_shows_the_password() {
+        let endpoint = Endpoint {
+            url: "http://127.0.0.1:1".into(),
+            username: "opencode".into(),
+            password: Some("s3cret".into()),
+        };
+        let failed = Client::new(endpoint).get::<Value>("/x", &[], Duration::from_secs(1));
+        let text = format!("{:?}", failed.unwrap_err());
+        assert!(!text.contains("s3cret") && text.contains("GET /x"), "{text}");
+    }
+}

@@ -1,0 +1,13 @@
+//! Speaks HTTP to one OpenCode server. The only place that knows the wire's names.
+//!
+//! Architecture invariant: the client knows nothing of sessions, stores and processes; it is given
+//! an [`Endpoint`] and answers with what the server said, or with how it failed to.
+
+mod api;
+pub mod event;
+mod http;
+mod sse;
+pub mod wire;
+
+pub use event::{Event, EventStream, Received};
+pub use http::{Cause, Client, Endpoint, Failure};

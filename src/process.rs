@@ -1,0 +1,321 @@
+//! Spawns, identifies, signals and waits for processes. The only home of `unsafe`.
+//!
+//! Architecture invariant: a pid alone is never trusted. The kernel hands pids out again, so a
+//! process is the one we mean only if its start time and the machine's boot agree as well, and a
+//! signal goes through a pidfd that was checked after it was opened.
+
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use rustix::event::{PollFd, PollFlags, Timespec};
+use rustix::process::{Pid, PidfdFlags, Signal};
+
+use crate::units::{Backoff, Deadline, POLL_FIRST, POLL_LONGEST};
+
+/// One process, told apart from every other that ever had or will have its pid.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// The process id.
+    pub pid: u32,
+    /// Clock ticks between boot and its start: field 22 of `/proc/PID/stat`.
+    pub start_time: u64,
+    /// `/proc/sys/kernel/random/boot_id` when it ran.
+    pub boot_id: String,
+}
+
+impl Identity {
+    /// Who has this pid now; `None` if nobody, or only a zombie.
+    pub fn of(pid: u32) -> Option<Identity> {
+        Some(Identity { pid, start_time: start_time(pid)?, boot_id: boot_id() })
+    }
+
+    /// Whether exactly this process still runs.
+    pub fn alive(&self) -> bool {
+        Identity::of(self.pid).as_ref() == Some(self)
+    }
+}
+
+/// This process.
+pub fn own_identity() -> Identity {
+    Identity::of(std::process::id()).unwrap_or(Identity {
+        pid: std::process::id(),
+        start_time: 0,
+        boot_id: boot_id(),
+    })
+}
+
+/// The user id that this process acts as.
+pub fn own_uid() -> u32 {
+    rustix::process::geteuid().as_raw()
+}
+
+/// The current boot of this machine; empty where `/proc` does not tell.
+pub fn boot_id() -> String {
+    fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default().trim().to_string()
+}
+
+fn start_time(pid: u32) -> Option<u64> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    parse_start_time(&stat)
+}
+
+fn parse_start_time(stat: &str) -> Option<u64> {
+    // The second field is the program's name in brackets and may itself hold spaces and brackets.
+    let mut fields = stat[stat.rfind(')')? + 1..].split_ascii_whitespace();
+    let state = fields.next()?;
+    if matches!(state, "Z" | "X" | "x") {
+        return None;
+    }
+    fields.nth(18)?.parse().ok()
+}
+
+/// The environment that a process was started with; `None` if it is not ours to read or gone.
+pub fn environment(pid: u32) -> Option<BTreeMap<OsString, OsString>> {
+    let block = fs::read(format!("/proc/{pid}/environ")).ok()?;
+    let mut variables = BTreeMap::new();
+    for entry in block.split(|byte| *byte == 0) {
+        if let Some(at) = entry.iter().position(|byte| *byte == b'=') {
+            let (name, value) = (&entry[..at], &entry[at + 1..]);
+            variables.insert(OsStr::from_bytes(name).into(), OsStr::from_bytes(value).into());
+        }
+    }
+    Some(variables)
+}
+
+/// The words that a process was started with; empty if it is gone.
+pub fn command_line(pid: u32) -> Vec<OsString> {
+    let words = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    words
+        .split(|byte| *byte == 0)
+        .filter(|word| !word.is_empty())
+        .map(|word| OsStr::from_bytes(word).into())
+        .collect()
+}
+
+/// Every running process of this user whose starting environment has `name` set to `value`, other
+/// than this one. Environments are inherited, so this finds what a server started, reparented or not.
+pub fn marked(name: &str, value: &str) -> Vec<Identity> {
+    let mark = format!("{name}={value}").into_bytes();
+    processes()
+        .filter(|pid| *pid != std::process::id())
+        .filter(|pid| {
+            fs::read(format!("/proc/{pid}/environ"))
+                .is_ok_and(|block| block.split(|byte| *byte == 0).any(|entry| entry == mark))
+        })
+        .filter_map(Identity::of)
+        .collect()
+}
+
+/// All pids of this user's processes, in no order.
+pub fn processes() -> impl Iterator<Item = u32> {
+    let own = own_uid();
+    fs::read_dir("/proc").into_iter().flatten().filter_map(move |entry| {
+        let entry = entry.ok()?;
+        let pid = entry.file_name().to_str()?.parse().ok()?;
+        use std::os::unix::fs::MetadataExt;
+        (entry.metadata().ok()?.uid() == own).then_some(pid)
+    })
+}
+
+/// A running process that can be signalled and waited for without any race over its pid.
+#[derive(Debug)]
+pub struct Handle {
+    fd: OwnedFd,
+}
+
+impl Handle {
+    /// Opens the process; `None` if it no longer runs.
+    pub fn open(identity: &Identity) -> Option<Handle> {
+        let pid = Pid::from_raw(i32::try_from(identity.pid).ok()?)?;
+        let fd = rustix::process::pidfd_open(pid, PidfdFlags::empty()).ok()?;
+        // From here on the descriptor names one process for ever, so this look is the last needed.
+        identity.alive().then_some(Handle { fd })
+    }
+
+    /// Asks the process to end. An error means that it is gone already.
+    pub fn terminate(&self) -> io::Result<()> {
+        Ok(rustix::process::pidfd_send_signal(&self.fd, Signal::TERM)?)
+    }
+
+    /// Ends the process.
+    pub fn kill(&self) -> io::Result<()> {
+        Ok(rustix::process::pidfd_send_signal(&self.fd, Signal::KILL)?)
+    }
+
+    /// Waits for at most `limit`; true if it has ended. A zombie has ended.
+    pub fn wait(&self, limit: Duration) -> bool {
+        readable(&self.fd, limit)
+    }
+}
+
+/// Waits until all processes have ended or the deadline is reached; true if all have ended.
+pub fn wait_all(handles: &[Handle], deadline: Deadline) -> bool {
+    handles.iter().all(|handle| handle.wait(deadline.remaining(Duration::MAX)))
+}
+
+/// Sleeps for `pause`, or less if the process ends or a signal arrives; true if it has ended.
+pub fn pause_or_exit(child: &Handle, pause: Duration) -> bool {
+    child.wait(pause)
+}
+
+/// Sleeps; a signal ends it early.
+pub fn pause(limit: Duration) {
+    let _ = rustix::event::poll(&mut [], Some(&timespec(limit)));
+}
+
+fn readable(fd: impl AsFd, limit: Duration) -> bool {
+    let mut fds = [PollFd::new(&fd, PollFlags::IN)];
+    matches!(rustix::event::poll(&mut fds, Some(&timespec(limit))), Ok(1..))
+}
+
+fn timespec(limit: Duration) -> Timespec {
+    Timespec {
+        tv_sec: i64::try_from(limit.as_secs()).unwrap_or(i64::MAX).min(i64::from(i32::MAX)),
+        tv_nsec: limit.subsec_nanos().into(),
+    }
+}
+
+/// Starts a program that outlives us: in a session of its own, with nothing to read and everything
+/// that it prints going to `log`. `environment` is all that it gets.
+///
+/// With `die_with_us` the kernel kills it when this process ends, however that comes about.
+pub fn spawn_detached(
+    program: &Path,
+    arguments: &[&OsStr],
+    environment: &[(OsString, OsString)],
+    directory: &Path,
+    log: &File,
+    die_with_us: bool,
+) -> io::Result<Child> {
+    let mut command = Command::new(program);
+    command
+        .args(arguments)
+        .env_clear()
+        .envs(environment.iter().map(|(name, value)| (name, value)))
+        .current_dir(directory)
+        .stdin(Stdio::null())
+        .stdout(log.try_clone()?)
+        .stderr(log.try_clone()?);
+    let parent = rustix::process::getpid();
+    // SAFETY: between fork and exec only system calls are made; nothing allocates or locks.
+    #[allow(unsafe_code)]
+    unsafe {
+        command.pre_exec(move || {
+            rustix::process::setsid()?;
+            if die_with_us {
+                rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
+                // The parent may have died before the line above took effect.
+                if rustix::process::getppid() != Some(parent) {
+                    return Err(io::ErrorKind::BrokenPipe.into());
+                }
+            }
+            Ok(())
+        });
+    }
+    command.spawn()
+}
+
+/// Puts another program in this process' place; returns only if that fails.
+pub fn replace(program: &Path, arguments: &[&OsStr], extra: &[(&str, &OsStr)]) -> io::Error {
+    let mut command = Command::new(program);
+    command.args(arguments).envs(extra.iter().copied());
+    command.exec()
+}
+
+/// A program whose output is collected while we do something else.
+#[derive(Debug)]
+pub struct Capture {
+    child: Child,
+}
+
+impl Capture {
+    /// Starts it with nothing to read and its complaints thrown away.
+    pub fn start(command: &mut Command) -> io::Result<Capture> {
+        let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+        Ok(Capture { child: child.spawn()? })
+    }
+
+    /// Its whole output if it ends with status 0 before the deadline; it does not run afterwards.
+    pub fn finish(mut self, deadline: Deadline) -> Option<Vec<u8>> {
+        let mut output = Vec::new();
+        let mut chunk = [0; 16 * 1024];
+        let mut pipe = self.child.stdout.take()?;
+        loop {
+            if !readable(&pipe, deadline.remaining(Duration::MAX)) {
+                if deadline.expired() {
+                    return None;
+                }
+                continue;
+            }
+            match pipe.read(&mut chunk) {
+                Ok(0) => break,
+                Ok(count) => output.extend_from_slice(&chunk[..count]),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(_) => return None,
+            }
+        }
+        // A program may close its output and live on, so the end of the pipe is not enough.
+        let mut pauses = Backoff::new(Duration::from_micros(100), POLL_LONGEST.min(POLL_FIRST));
+        loop {
+            match self.child.try_wait() {
+                Ok(Some(status)) => return status.success().then_some(output),
+                Ok(None) if !deadline.expired() => pause(pauses.next()),
+                _ => return None,
+            }
+        }
+    }
+}
+
+impl Drop for Capture {
+    fn drop(&mut self) {
+        if let Ok(None) = self.child.try_wait() {
+            let _ = self.child.kill();
+            let _ = self.child.wait();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn start_time_is_found_behind_any_program_name() {
+        let stat = "42 (a) b (c) S 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 987 20";
+        assert_eq!(parse_start_time(stat), Some(987));
+        assert_eq!(parse_start_time("42 (x) Z 1 2 3"), None);
+        assert_eq!(parse_start_time("nonsense"), None);
+    }
+
+    #[test]
+    fn another_start_time_is_another_process() {
+        let mut own = own_identity();
+        assert!(own.alive());
+        own.start_time += 1;
+        assert!(!own.alive());
+        assert!(Handle::open(&own).is_none());
+    }
+
+    #[test]
+    fn a_capture_ends_at_its_deadline() {
+        let capture = Capture::start(Command::new("sleep").arg("60")).unwrap();
+        assert_eq!(capture.finish(Deadline::after(Duration::from_millis(20))), None);
+    }
+
+    #[test]
+    fn a_capture_of_a_failing_program_is_none() {
+        let deadline = Deadline::after(Duration::from_secs(10));
+        let failing = Capture::start(Command::new("sh").args(["-c", "echo x; exit 3"])).unwrap();
+        assert_eq!(failing.finish(deadline), None);
+        let good = Capture::start(Command::new("sh").args(["-c", "echo x"])).unwrap();
+        assert_eq!(good.finish(deadline).as_deref(), Some(&b"x\n"[..]));
+    }
+}

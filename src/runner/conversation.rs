@@ -1,0 +1,62 @@
+//! Finds and opens conversations.
+
+use super::server::Server;
+use crate::client::wire::{Conversation, NewConversation, Rule};
+use crate::error::{Error, Result};
+
+/// A conversation and the directory that every call about it carries.
+#[derive(Clone, Debug)]
+pub struct Place {
+    /// `ses_…`.
+    pub id: String,
+    /// Its own directory, which need not be the server's.
+    pub directory: String,
+}
+
+impl Place {
+    fn of(found: Conversation, server: &Server) -> Place {
+        let directory = found.directory.unwrap_or_else(|| server.directory.clone());
+        Place { id: found.id, directory }
+    }
+}
+
+/// The newest root conversation of a session, which is never a sub-agent's.
+pub fn latest_root(server: &Server) -> Result<Place> {
+    let newest = server.client.roots(&server.directory, 100)?.into_iter().next();
+    newest.map(|found| Place::of(found, server)).ok_or_else(|| {
+        let id = &server.record.id;
+        Error::not_found(format!("session {id} has no conversation yet"))
+            .hint(format!("occtl send {id} MESSAGE opens one"))
+    })
+}
+
+/// A conversation by its id.
+pub fn find(server: &Server, id: &str) -> Result<Place> {
+    let missing = || {
+        let session = &server.record.id;
+        Error::not_found(format!("session {session} has no conversation {id}"))
+            .hint(format!("occtl sessions {session} lists them"))
+    };
+    if !id.starts_with("ses_") {
+        return Err(missing());
+    }
+    match server.client.conversation(id, &server.directory) {
+        Ok(found) => Ok(Place::of(found, server)),
+        Err(failure) if matches!(failure.status(), Some(400 | 404)) => Err(missing()),
+        Err(failure) => Err(failure.into()),
+    }
+}
+
+/// Opens a conversation in the session's directory.
+pub fn open(server: &Server, title: Option<&str>) -> Result<Place> {
+    let allowed = server.record.allow_occtl_commands.unwrap_or(false);
+    let permission = if allowed { Vec::new() } else { vec![no_occtl()] };
+    let new = NewConversation { title, permission };
+    Ok(Place::of(server.client.create(&server.directory, &new)?, server))
+}
+
+/// The rule that keeps a model from running occtl. Appended after all configured rules; it also
+/// catches the command inside a longer one.
+fn no_occtl() -> Rule {
+    Rule { permission: "bash".into(), pattern: "occtl *".into(), action: "deny".into() }
+}

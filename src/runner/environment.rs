@@ -1,0 +1,258 @@
+//! The surroundings of this process as values, and what of them a server gets.
+
+use std::ffi::{OsStr, OsString};
+use std::fs;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use crate::error::{Error, Result};
+use crate::process;
+use crate::units::{FIRST_PORT, LAST_PORT};
+
+/// Variables that an outer OpenCode sets for what it starts, or that would lock us out of our own
+/// server. None of them is for the server that we start.
+const LEFT_BEHIND: [&str; 12] = [
+    "OPENCODE",
+    "OPENCODE_PID",
+    "OPENCODE_PPID",
+    "OPENCODE_CALLER",
+    "OPENCODE_RUN_ID",
+    "OPENCODE_PROCESS_ROLE",
+    "OPENCODE_SERVER_PASSWORD",
+    "OPENCODE_SERVER_USERNAME",
+    "OPENCODE_SESSION_ID",
+    "OPENCODE_PARENT_SESSION_ID",
+    "OPENCODE_WORKSPACE_ID",
+    "AGENT",
+];
+
+/// An id in a file of `/tmp` is one short line; whatever is longer is none.
+const LONGEST_ID: u64 = 256;
+
+/// Variables and working directory of this process.
+#[derive(Clone, Debug)]
+pub struct Environment {
+    /// All variables.
+    pub variables: Vec<(OsString, OsString)>,
+    /// The working directory; `None` if it is gone.
+    pub directory: Option<PathBuf>,
+    /// Where programs leave files for each other: `/tmp`.
+    pub temporary: PathBuf,
+}
+
+impl Environment {
+    /// That of this process.
+    pub fn of_process() -> Environment {
+        Environment {
+            variables: std::env::vars_os().collect(),
+            directory: std::env::current_dir().ok(),
+            temporary: PathBuf::from("/tmp"),
+        }
+    }
+
+    /// A variable's value; an empty one counts as not set.
+    pub fn get(&self, name: &str) -> Option<&OsStr> {
+        let found = self.variables.iter().find(|(other, _)| other == name);
+        found.map(|(_, value)| value.as_os_str()).filter(|value| !value.is_empty())
+    }
+
+    /// Where the store is: `$OCCTL_DATA_DIR`, or where opencode-ctl 0.4.0 has it.
+    pub fn data_directory(&self) -> Result<PathBuf> {
+        if let Some(directory) = self.get("OCCTL_DATA_DIR") {
+            return Ok(self.absolute(Path::new(directory)));
+        }
+        match self.get("HOME") {
+            Some(home) => Ok(self.absolute(Path::new(home)).join(".local/share/opencode-ctl")),
+            None => Err(Error::store("neither OCCTL_DATA_DIR nor HOME is set")
+                .hint("set OCCTL_DATA_DIR to the directory that shall hold store.json")),
+        }
+    }
+
+    /// The same path, from the working directory if it is relative.
+    pub fn absolute(&self, path: &Path) -> PathBuf {
+        self.directory.as_deref().unwrap_or(Path::new("/")).join(path)
+    }
+
+    /// The ports that may be given to servers: `$OCCTL_PORT_RANGE`, as `FIRST-LAST`.
+    pub fn ports(&self) -> Result<std::ops::RangeInclusive<u16>> {
+        let Some(text) = self.get("OCCTL_PORT_RANGE") else { return Ok(FIRST_PORT..=LAST_PORT) };
+        let parse = || -> Option<_> {
+            let (first, last) = text.to_str()?.split_once('-')?;
+            let (first, last) = (first.trim().parse().ok()?, last.trim().parse().ok()?);
+            (1..=last).contains(&first).then_some(first..=last)
+        };
+        parse().ok_or_else(|| {
+            Error::usage(format!("OCCTL_PORT_RANGE is {text:?}, not a range of ports"))
+                .hint("for example OCCTL_PORT_RANGE=9100-9199")
+        })
+    }
+
+    /// The OpenCode program: as given, or `$OCCTL_OPENCODE`, or `opencode` on PATH.
+    pub fn opencode(&self, given: Option<&Path>) -> Result<PathBuf> {
+        let named = given.map(Path::as_os_str).or_else(|| self.get("OCCTL_OPENCODE"));
+        let name = named.unwrap_or(OsStr::new("opencode"));
+        let found = if name.as_encoded_bytes().contains(&b'/') {
+            let path = self.absolute(Path::new(name));
+            if !path.exists() {
+                return Err(Error::failed(format!("there is no OpenCode at {}", path.display()))
+                    .hint(INSTALL_HINT));
+            }
+            Some(path).filter(|path| executable(path))
+        } else {
+            let path = self.get("PATH").unwrap_or_default();
+            std::env::split_paths(path)
+                .map(|directory| self.absolute(&directory).join(name))
+                .find(|path| executable(path))
+        };
+        found.ok_or_else(|| {
+            let name = name.display();
+            let message = match named.is_some_and(|name| name.as_encoded_bytes().contains(&b'/')) {
+                true => format!("{name} is not an executable file"),
+                false => format!("there is no {name} on PATH"),
+            };
+            Error::failed(message).hint(INSTALL_HINT)
+        })
+    }
+
+    /// The session below which new ones are started: the caller's own, or the one that
+    /// `/tmp/opencode-main-session-UID.id` names if that file is a plain one of this user.
+    pub fn parent_session(&self) -> Option<String> {
+        if let Some(own) = self.get("OPENCODE_SESSION_ID") {
+            return own.to_str().map(String::from);
+        }
+        let uid = process::own_uid();
+        let path = self.temporary.join(format!("opencode-main-session-{uid}.id"));
+        let mut options = fs::OpenOptions::new();
+        // Anybody can write to /tmp: no links, and no pipe that would make us wait.
+        let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
+        let file = options.read(true).custom_flags(flags.bits() as i32).open(path).ok()?;
+        let metadata = file.metadata().ok()?;
+        if !metadata.is_file() || metadata.uid() != uid || metadata.len() > LONGEST_ID {
+            return None;
+        }
+        let text = std::io::read_to_string(file).ok()?;
+        let id = text.trim();
+        (!id.is_empty() && !id.contains(char::is_control)).then(|| id.to_string())
+    }
+
+    /// The environment of a new server.
+    pub fn for_server(
+        &self,
+        session: &str,
+        password: &str,
+        parent: Option<&str>,
+        allow_occtl: bool,
+    ) -> Vec<(OsString, OsString)> {
+        let dropped = |name: &OsStr| LEFT_BEHIND.iter().any(|left| name == *left);
+        let mut variables: Vec<_> =
+            self.variables.iter().filter(|(name, _)| !dropped(name)).cloned().collect();
+        let mut set = |name: &str, value: OsString| {
+            variables.retain(|(other, _)| other != name);
+            variables.push((name.into(), value));
+        };
+        set("OPENCODE_SESSION_ID", session.into());
+        set("OPENCODE_SERVER_PASSWORD", password.into());
+        set("OPENCODE_DISABLE_AUTOUPDATE", "1".into());
+        if let Some(parent) = parent {
+            set("OPENCODE_PARENT_SESSION_ID", parent.into());
+        }
+        if !allow_occtl {
+            // Plugins read it; what really keeps occtl away is a rule in every conversation.
+            let mut list = self.get("OPENCODE_BLACKLIST").unwrap_or_default().to_os_string();
+            if !list.is_empty() {
+                list.push(",");
+            }
+            list.push("bash:occtl");
+            set("OPENCODE_BLACKLIST", list);
+        }
+        variables
+    }
+}
+
+/// How to get OpenCode, for errors that say that it is missing.
+pub const INSTALL_HINT: &str = "install it with: npm install -g opencode-ai; or name it with --opencode PATH or OCCTL_OPENCODE";
+
+fn executable(path: &Path) -> bool {
+    path.is_file() && rustix::fs::access(path, rustix::fs::Access::EXEC_OK).is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn environment(pairs: &[(&str, &str)]) -> Environment {
+        Environment {
+            variables: pairs.iter().map(|(n, v)| (n.into(), v.into())).collect(),
+            directory: Some("/srv".into()),
+            temporary: "/nonexistent".into(),
+        }
+    }
+
+    #[test]
+    fn the_data_directory_is_the_one_of_0_4_0_unless_told_otherwise() {
+        let home = environment(&[("HOME", "/home/a"), ("OCCTL_DATA_DIR", "")]);
+        let expected = Path::new("/home/a/.local/share/opencode-ctl");
+        assert_eq!(home.data_directory().unwrap(), expected);
+        let told = environment(&[("HOME", "/home/a"), ("OCCTL_DATA_DIR", "data")]);
+        assert_eq!(told.data_directory().unwrap(), Path::new("/srv/data"));
+        let neither = environment(&[]).data_directory().unwrap_err();
+        assert!(neither.message.contains("OCCTL_DATA_DIR"), "{neither}");
+    }
+
+    #[test]
+    fn a_server_gets_nothing_that_an_outer_opencode_left_behind() {
+        let outer = environment(&[
+            ("KEEP", "1"),
+            ("OPENCODE", "1"),
+            ("OPENCODE_PID", "7"),
+            ("OPENCODE_SERVER_PASSWORD", "theirs"),
+            ("OPENCODE_SERVER_USERNAME", "them"),
+            ("OPENCODE_SESSION_ID", "oc-outer"),
+            ("OPENCODE_BLACKLIST", "bash:rm"),
+        ]);
+        let given = outer.for_server("oc-1", "ours", outer.parent_session().as_deref(), false);
+        let get = |name: &str| {
+            let found = given.iter().find(|(other, _)| other == name);
+            found.map(|(_, value)| value.to_str().unwrap().to_string())
+        };
+        assert_eq!(get("KEEP").as_deref(), Some("1"));
+        assert_eq!(get("OPENCODE"), None);
+        assert_eq!(get("OPENCODE_PID"), None);
+        assert_eq!(get("OPENCODE_SERVER_USERNAME"), None);
+        assert_eq!(get("OPENCODE_SERVER_PASSWORD").as_deref(), Some("ours"));
+        assert_eq!(get("OPENCODE_SESSION_ID").as_deref(), Some("oc-1"));
+        assert_eq!(get("OPENCODE_PARENT_SESSION_ID").as_deref(), Some("oc-outer"));
+        assert_eq!(get("OPENCODE_BLACKLIST").as_deref(), Some("bash:rm,bash:occtl"));
+    }
+
+    #[test]
+    fn a_port_range_that_is_none_is_a_usage_error() {
+        for text in ["9", "9-", "20-10", "0-5", "a-b", "1-70000"] {
+            let error = environment(&[("OCCTL_PORT_RANGE", text)]).ports().unwrap_err();
+            assert_eq!(error.code.exit(), 2, "{text}");
+        }
+        let range = environment(&[("OCCTL_PORT_RANGE", "9100-9102")]).ports().unwrap();
+        assert_eq!(range.collect::<Vec<_>>(), [9100, 9101, 9102]);
+    }
+
+    #[test]
+    fn the_parent_pointer_must_be_a_small_plain_file() {
+        let directory = std::env::temp_dir().join(format!("occtl-pointer-{}", std::process::id()));
+        fs::create_dir_all(&directory).unwrap();
+        let path = directory.join(format!("opencode-main-session-{}.id", process::own_uid()));
+        let surroundings = Environment { temporary: directory.clone(), ..environment(&[]) };
+        assert_eq!(surroundings.parent_session(), None);
+        fs::write(&path, " oc-main\n").unwrap();
+        assert_eq!(surroundings.parent_session().as_deref(), Some("oc-main"));
+        fs::write(&path, "oc-\u{1b}[31m").unwrap();
+        assert_eq!(surroundings.parent_session(), None);
+        fs::write(&path, "x".repeat(10_000)).unwrap();
+        assert_eq!(surroundings.parent_session(), None);
+        let target = directory.join("target");
+        fs::rename(&path, &target).unwrap();
+        fs::write(&target, "oc-main").unwrap();
+        std::os::unix::fs::symlink(&target, &path).unwrap();
+        assert_eq!(surroundings.parent_session(), None);
+        fs::remove_dir_all(&directory).unwrap();
+    }
+}

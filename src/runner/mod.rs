@@ -1,0 +1,59 @@
+//! Decides: combines client, store and process, and returns plain structs.
+//!
+//! Architecture invariant: nothing here writes to stdout or stderr. What a person should see while
+//! something is going on is said through [`Context::say`]; results are returned.
+
+mod abort;
+mod conversation;
+mod environment;
+mod follow;
+mod git;
+mod outcome;
+mod prompt;
+mod ready;
+mod report;
+mod select;
+mod server;
+mod signals;
+mod start;
+mod state;
+mod stop;
+mod text;
+mod turn;
+
+pub use crate::client::wire::ModelName;
+pub use environment::Environment;
+pub use follow::Watcher;
+pub use git::Changes;
+pub use outcome::{Outcome, TurnRecord};
+pub use prompt::{Follow, PromptOptions, Target, send, send_and_follow};
+pub use signals::Signals;
+pub use start::{StartOptions, start};
+pub use state::{Look, SessionFacts, State, list, status};
+pub use stop::{Stopped, all_ids, stop};
+
+use crate::error::Result;
+use crate::store::{Document, Store};
+
+/// What every command works with. The surroundings come in as values, so that tests own them.
+pub struct Context {
+    /// Variables and working directory of this process.
+    pub environment: Environment,
+    /// The sessions.
+    store: Store,
+    /// Says something to whoever watches; never part of a result.
+    say: Box<dyn Fn(&str)>,
+}
+
+impl Context {
+    /// The surroundings, with the store where they say it is.
+    pub fn new(environment: Environment, say: Box<dyn Fn(&str)>) -> Result<Context> {
+        let store = Store::new(environment.data_directory()?);
+        Ok(Context { environment, store, say })
+    }
+
+    /// Changes the store; says so if the lock is held by somebody else.
+    fn update<T>(&self, change: impl FnOnce(&mut Document) -> Result<T>) -> Result<T> {
+        self.store.update(&mut |text| (self.say)(text), change)
+    }
+}

@@ -1,0 +1,174 @@
+//! The record of one turn: what really happened to one prompt.
+
+use serde::Serialize;
+
+use crate::error::Code;
+
+/// One turn. Serialised as it stands for `--json`; every field is described in `docs/json.md`.
+#[derive(Clone, Debug, Serialize)]
+pub struct TurnRecord {
+    /// `oc-…`.
+    pub session: String,
+    /// `ses_…`.
+    pub conversation: String,
+    /// `msg_…`: the id of the prompt.
+    pub turn: String,
+    /// How it ended.
+    #[serde(serialize_with = "outcome_name")]
+    pub outcome: Outcome,
+    /// The text of all steps, in order.
+    pub text: String,
+    /// The text of the last step that has some.
+    pub answer: String,
+    /// Why it failed.
+    pub error: Option<Failed>,
+    /// The model that was really used.
+    pub model: Option<Model>,
+    /// The agent that was really used.
+    pub agent: Option<String>,
+    /// How often a model was called, sub-agents included.
+    pub steps: u64,
+    /// Every tool call, sub-agents' included.
+    pub tools: Vec<Tool>,
+    /// Permissions and answers that the turn wanted.
+    pub asks: Vec<Ask>,
+    /// Files that it changed; `null` if the server did not tell.
+    pub files: Option<Vec<FileChange>>,
+    /// Tokens, sub-agents' included.
+    pub tokens: Tokens,
+    /// US dollars, sub-agents' included.
+    pub cost_usd: Option<f64>,
+    /// RFC 3339 UTC.
+    pub started_at: String,
+    /// From the prompt to the first text.
+    pub first_token_ms: Option<u64>,
+    /// From the prompt to the end.
+    pub total_ms: u64,
+    /// How much of that was waiting for the provider to be tried again.
+    pub retry_wait_ms: u64,
+    /// How often the provider was tried again.
+    pub provider_retries: u64,
+    /// Sub-agents' conversations.
+    pub children: Vec<String>,
+    /// The server's version.
+    pub opencode_version: Option<String>,
+}
+
+/// `ok`, or why not: the exit code's name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The model finished and answered.
+    Ok,
+    /// It did not.
+    Not(Code),
+}
+
+impl Outcome {
+    /// The name in the table of exit codes.
+    pub fn name(self) -> &'static str {
+        match self {
+            Outcome::Ok => "ok",
+            Outcome::Not(code) => code.name(),
+        }
+    }
+}
+
+fn outcome_name<S: serde::Serializer>(outcome: &Outcome, out: S) -> Result<S::Ok, S::Error> {
+    out.serialize_str(outcome.name())
+}
+
+/// Why a turn failed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Failed {
+    /// The server's name for it, for example `APIError`, or one of ours: `Superseded`, `NotStarted`,
+    /// `Interrupted`, `ServerEnded`.
+    pub name: String,
+    /// In words, where possible the provider's own.
+    pub message: String,
+}
+
+/// A model as it was used.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Model {
+    /// The provider's id.
+    pub provider: String,
+    /// The model's id.
+    pub id: String,
+    /// The variant, if one was named.
+    pub variant: Option<String>,
+}
+
+/// One tool call.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Tool {
+    /// For example `bash`.
+    pub name: String,
+    /// `pending`, `running`, `completed` or `error`.
+    pub status: String,
+    /// What the tool said it does.
+    pub title: Option<String>,
+    /// How long it ran.
+    pub duration_ms: Option<u64>,
+    /// In which conversation.
+    pub conversation: String,
+}
+
+/// One permission or answer that the turn wanted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Ask {
+    /// `per_…` or `que_…`.
+    pub id: String,
+    /// `permission` or `question`.
+    pub kind: &'static str,
+    /// Of a permission: for example `bash`.
+    pub permission: Option<String>,
+    /// Of a permission: what it wants to do.
+    pub patterns: Vec<String>,
+    /// What became of it; `pending` while nobody has answered.
+    pub decision: String,
+    /// Who decided.
+    pub by: Option<String>,
+}
+
+/// One changed file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct FileChange {
+    /// As the server names it.
+    pub path: String,
+    /// Lines.
+    pub added: Option<u64>,
+    /// Lines.
+    pub removed: Option<u64>,
+}
+
+/// Tokens; the five numbers do not overlap, and one that nobody told is `null`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Tokens {
+    /// Read and not cached.
+    pub input: Option<u64>,
+    /// Written.
+    pub output: Option<u64>,
+    /// Thought.
+    pub reasoning: Option<u64>,
+    /// Read from the provider's cache.
+    pub cache_read: Option<u64>,
+    /// Written to it.
+    pub cache_write: Option<u64>,
+}
+
+impl Tokens {
+    /// Adds what one step used.
+    pub fn add(&mut self, step: &crate::client::wire::Tokens) {
+        add(&mut self.input, step.input);
+        add(&mut self.output, step.output);
+        add(&mut self.reasoning, step.reasoning);
+        add(&mut self.cache_read, step.cache.read);
+        add(&mut self.cache_write, step.cache.write);
+    }
+}
+
+fn add(sum: &mut Option<u64>, value: Option<f64>) {
+    if let Some(value) = value {
+        *sum = Some(sum.unwrap_or(0).saturating_add(value as u64));
+    }
+}

@@ -1,0 +1,154 @@
+//! Waits until a new server answers.
+
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use super::Signals;
+use super::server::{capped, directory, endpoint};
+use crate::client::{Cause, Client, Failure};
+use crate::error::Code;
+use crate::process::Handle;
+use crate::store::Record;
+use crate::units::{Backoff, Deadline, POLL_FIRST, POLL_LONGEST};
+
+/// What the server prints once it takes connections. One made before that line is accepted and then
+/// left without an answer for 3 to 31 s.
+const LISTENING: &[u8] = b"listening on";
+/// A server that never prints the line is asked all the same, this often.
+const UNANNOUNCED: Duration = Duration::from_millis(500);
+/// One question. After the line the answer takes some 20 ms; the machine may be busy.
+const QUESTION_LIMIT: Duration = Duration::from_secs(2);
+/// The oldest version with the routes that occtl needs.
+const OLDEST: (u64, u64) = (1, 1);
+
+/// A server that answers.
+pub struct Ready {
+    /// For example `1.18.33`.
+    pub version: String,
+}
+
+/// Why it does not answer.
+pub enum NotReady {
+    /// The process has ended.
+    Exited,
+    /// Time is up; what the last question came to.
+    TimedOut(Option<Failure>),
+    /// Something answers that is not the server we need.
+    Alien(Failure),
+    /// SIGINT or SIGTERM.
+    Interrupted(Code),
+}
+
+/// Asks until there is an answer, the process ends, or time is up.
+pub fn await_ready(
+    record: &Record,
+    process: &Handle,
+    log: &Path,
+    deadline: Deadline,
+    signals: &Signals,
+) -> Result<Ready, NotReady> {
+    let mut pauses = Backoff::new(POLL_FIRST, POLL_LONGEST);
+    let mut announcement = Announcement::default();
+    let mut asked = Instant::now();
+    let mut last = None;
+    loop {
+        if let Some(code) = signals.received() {
+            return Err(NotReady::Interrupted(code));
+        }
+        let announced = announcement.seen(log);
+        if announced || asked.elapsed() >= UNANNOUNCED {
+            let limit = if announced { QUESTION_LIMIT } else { UNANNOUNCED };
+            match question(record, capped(deadline.remaining(limit), limit)) {
+                // The answer may have come from somebody else who took the port.
+                Ok(ready) if !process.wait(Duration::ZERO) => return Ok(ready),
+                Ok(_) => return Err(NotReady::Exited),
+                Err(failure) if announced && !failure.passing() => {
+                    return Err(NotReady::Alien(failure));
+                }
+                Err(failure) => last = Some(failure),
+            }
+            asked = Instant::now();
+        }
+        if deadline.expired() {
+            return Err(NotReady::TimedOut(last));
+        }
+        if process.wait(deadline.remaining(pauses.next())) {
+            return Err(NotReady::Exited);
+        }
+    }
+}
+
+/// One try over a new connection, because an old one may be among those that are never answered.
+fn question(record: &Record, limit: Duration) -> Result<Ready, Failure> {
+    let client = Client::new(endpoint(record, None));
+    let directory = directory(record, None);
+    let health = client.health(limit)?;
+    let alien = |what: String| {
+        Err(Failure { request: "GET /global/health".into(), cause: Cause::Status(426, what) })
+    };
+    if !health.healthy {
+        return alien("it says that it is not healthy".into());
+    }
+    if version_of(&health.version).is_some_and(|version| version < OLDEST) {
+        let (major, minor) = OLDEST;
+        let found = health.version;
+        return alien(format!("version {found} is too old, {major}.{minor} is the oldest"));
+    }
+    client.paths(&directory, limit)?;
+    Ok(Ready { version: health.version })
+}
+
+fn version_of(text: &str) -> Option<(u64, u64)> {
+    let mut numbers = text.split('.').map(|number| number.parse().ok());
+    Some((numbers.next()??, numbers.next()??))
+}
+
+/// Looks for the announcement in what was added to the log since the last look.
+#[derive(Default)]
+struct Announcement {
+    seen: bool,
+    offset: u64,
+}
+
+impl Announcement {
+    fn seen(&mut self, log: &Path) -> bool {
+        if !self.seen
+            && let Ok(mut file) = File::open(log)
+            && file.seek(SeekFrom::Start(self.offset)).is_ok()
+        {
+            let mut added = Vec::new();
+            let _ = file.take(64 * 1024).read_to_end(&mut added);
+            self.seen = added.windows(LISTENING.len()).any(|window| window == LISTENING);
+            // The line may have been cut by this look.
+            self.offset += added.len().saturating_sub(LISTENING.len()) as u64;
+        }
+        self.seen
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_compare_as_numbers() {
+        assert!(version_of("1.0.220") < Some(OLDEST));
+        assert!(version_of("1.18.33") > Some(OLDEST));
+        assert!(version_of("1.1.11") >= Some(OLDEST));
+        assert_eq!(version_of("local"), None);
+    }
+
+    #[test]
+    fn an_announcement_written_in_two_pieces_is_seen() {
+        let log = std::env::temp_dir().join(format!("occtl-ready-{}.log", std::process::id()));
+        let mut announcement = Announcement::default();
+        assert!(!announcement.seen(&log));
+        std::fs::write(&log, "Warning: x\nopencode server listen").unwrap();
+        assert!(!announcement.seen(&log));
+        std::fs::write(&log, "Warning: x\nopencode server listening on http://x").unwrap();
+        assert!(announcement.seen(&log));
+        std::fs::remove_file(&log).unwrap();
+    }
+}

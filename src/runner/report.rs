@@ -1,0 +1,159 @@
+//! Makes the record of a turn from what is known at its end.
+
+use std::time::{Duration, Instant};
+
+use super::conversation::Place;
+use super::follow::{LOOK_LIMIT, messages_since};
+use super::outcome::*;
+use super::server::Server;
+use super::turn::Turn;
+use crate::client::wire::Message;
+use crate::error::Code;
+use crate::units::milliseconds;
+
+/// What only the follower knows.
+pub struct Facts {
+    /// How it ended, before anybody looks at the text.
+    pub outcome: Outcome,
+    /// Why it failed.
+    pub error: Option<Failed>,
+    /// When the prompt was sent.
+    pub started: jiff::Timestamp,
+    /// The same on the monotonic clock.
+    pub began: Instant,
+    /// From then to the end.
+    pub total: Duration,
+}
+
+/// The record. `messages` are the turn's own, oldest first.
+pub fn record(
+    server: &Server,
+    place: &Place,
+    id: &str,
+    turn: &Turn,
+    messages: &[Message],
+    facts: Facts,
+) -> TurnRecord {
+    let mut sum = Sum::default();
+    sum.add(&place.id, messages);
+    let children = descendants(server, place, turn, messages);
+    for child in &children {
+        let place = Place { id: child.clone(), directory: place.directory.clone() };
+        // Every message of a sub-agent belongs to the turn that started it.
+        let of_child = messages_since(server, &place, "", true, LOOK_LIMIT).unwrap_or_default();
+        sum.add(child, &of_child);
+    }
+    let answer = turn.text().answer();
+    let outcome = match facts.outcome {
+        Outcome::Ok if answer.trim().is_empty() && !has_structured(messages) => {
+            Outcome::Not(Code::Empty)
+        }
+        other => other,
+    };
+    let last = turn.steps().next_back();
+    let (provider_retries, retry_wait) = turn.retries();
+    let since = |at: Instant| milliseconds(at.saturating_duration_since(facts.began));
+    TurnRecord {
+        session: server.record.id.clone(),
+        conversation: place.id.clone(),
+        turn: id.into(),
+        outcome,
+        text: turn.text().all(),
+        answer,
+        error: facts.error,
+        model: last.and_then(|info| {
+            let (provider, id) = (info.provider.clone()?, info.model.clone()?);
+            Some(Model { provider, id, variant: info.variant.clone() })
+        }),
+        agent: last.and_then(|info| info.agent.clone()),
+        steps: sum.steps,
+        files: files(server, place, id, &sum.tools),
+        tools: sum.tools,
+        asks: turn.asks().cloned().collect(),
+        tokens: sum.tokens,
+        cost_usd: sum.cost,
+        started_at: facts.started.to_string(),
+        first_token_ms: turn.first_text().map(since),
+        total_ms: milliseconds(facts.total),
+        retry_wait_ms: milliseconds(retry_wait),
+        provider_retries,
+        children,
+        opencode_version: server.record.opencode_version.clone(),
+    }
+}
+
+fn has_structured(messages: &[Message]) -> bool {
+    messages.iter().any(|message| message.info.structured.is_some())
+}
+
+/// The sub-agents' conversations, from events and from what the `task` tools say.
+fn descendants(server: &Server, place: &Place, turn: &Turn, messages: &[Message]) -> Vec<String> {
+    let mut found: Vec<String> = turn.descendants().map(String::from).collect();
+    let parts = messages.iter().flat_map(|message| &message.parts);
+    let mut used_task = false;
+    for part in parts.filter(|part| part.tool.as_deref() == Some("task")) {
+        used_task = true;
+        found.extend(part.state.metadata.conversation.clone());
+    }
+    if used_task && found.is_empty() {
+        // An old server does not say which; those that began within this turn are its own.
+        let began = messages.first().and_then(|first| first.info.time.created).unwrap_or(0.0);
+        let children = server.client.children(&place.id, &place.directory, LOOK_LIMIT);
+        let during = |created: Option<f64>| created.is_some_and(|created| created >= began);
+        let children = children.unwrap_or_default().into_iter();
+        found.extend(children.filter(|one| during(one.time.created)).map(|one| one.id));
+    }
+    found.sort();
+    found.dedup();
+    found
+}
+
+/// What the server says that the turn changed. Nothing is asked where no tool was used.
+fn files(server: &Server, place: &Place, id: &str, tools: &[Tool]) -> Option<Vec<FileChange>> {
+    if tools.is_empty() {
+        return Some(Vec::new());
+    }
+    let changes = server.client.diff(&place.id, &place.directory, id, LOOK_LIMIT).ok()?;
+    let count = |value: Option<f64>| value.map(|value| value as u64);
+    let change = |one: crate::client::wire::FileDiff| FileChange {
+        path: one.file,
+        added: count(one.additions),
+        removed: count(one.deletions),
+    };
+    Some(changes.into_iter().map(change).collect())
+}
+
+/// What is counted over all conversations of a turn.
+#[derive(Default)]
+struct Sum {
+    steps: u64,
+    tools: Vec<Tool>,
+    tokens: Tokens,
+    cost: Option<f64>,
+}
+
+impl Sum {
+    fn add(&mut self, conversation: &str, messages: &[Message]) {
+        for message in messages.iter().filter(|message| message.info.role == "assistant") {
+            self.steps += 1;
+            if let Some(tokens) = &message.info.tokens {
+                self.tokens.add(tokens);
+            }
+            if let Some(cost) = message.info.cost {
+                self.cost = Some(self.cost.unwrap_or(0.0) + cost);
+            }
+            for part in message.parts.iter().filter(|part| part.kind == "tool") {
+                let time = part.state.time;
+                let ran =
+                    time.start.zip(time.end).map(|(start, end)| (end - start).max(0.0) as u64);
+                self.tools.push(Tool {
+                    name: part.tool.clone().unwrap_or_default(),
+                    status: part.state.status.clone(),
+                    title: part.state.title.clone().filter(|title| !title.is_empty()),
+                    duration_ms: ran,
+                    conversation: conversation.into(),
+                });
+            }
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! Which session a word on the command line means.
+
+use serde::Deserialize;
+
+use crate::error::{Error, Result};
+use crate::store::{Document, Record};
+
+#[derive(Deserialize)]
+struct Named {
+    #[serde(default)]
+    name: Option<String>,
+}
+
+/// Finds a session by its id, by its name, or by a beginning of its id that no other one has.
+pub fn select(document: &Document, word: &str) -> Result<Record> {
+    let ids: Vec<&str> = document.ids().collect();
+    let full = |id: &&str| *id == word;
+    if let Some(id) = ids.iter().copied().find(full) {
+        return known(document, id);
+    }
+    let names = document.each(|id, named: Named| (id.to_string(), named.name))?;
+    let named = names.iter().find(|(_, name)| name.as_deref() == Some(word));
+    if let Some((id, _)) = named {
+        return known(document, id);
+    }
+    let digits = word.strip_prefix("oc-").unwrap_or(word);
+    let begins = |id: &&str| id.strip_prefix("oc-").unwrap_or(id).starts_with(digits);
+    let candidates: Vec<&str> = ids.iter().copied().filter(begins).collect();
+    match candidates.as_slice() {
+        [id] if !digits.is_empty() => known(document, id),
+        [_, _, ..] if !digits.is_empty() => {
+            Err(Error::not_found(format!("more than one session begins with {word}"))
+                .hint(candidates.join(", ")))
+        }
+        _ => Err(Error::not_found(format!("session {word} not found"))
+            .hint(format!("occtl list shows {}", ids.len()))),
+    }
+}
+
+/// Checks a name before it is given: it must never be taken for an id or for an option.
+pub fn check_name(document: &Document, name: &str) -> Result<()> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    if name.is_empty() || name.len() > 64 || !name.chars().all(plain) || name.starts_with('-') {
+        return Err(Error::usage(format!("{name:?} cannot be a name"))
+            .hint("a name has up to 64 letters, digits, '-', '_' and '.'"));
+    }
+    if name.starts_with("oc-") {
+        return Err(Error::usage(format!("{name} cannot be a name"))
+            .hint("names that begin with oc- are ids"));
+    }
+    let names = document.each(|id, named: Named| (id.to_string(), named.name))?;
+    match names.iter().find(|(_, other)| other.as_deref() == Some(name)) {
+        Some((id, _)) => Err(Error::failed(format!("{id} already has the name {name}"))
+            .hint(format!("occtl stop {name} frees it"))),
+        None => Ok(()),
+    }
+}
+
+fn known(document: &Document, id: &str) -> Result<Record> {
+    let gone = || Error::not_found(format!("session {id} not found"));
+    document.record(id)?.ok_or_else(gone)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::Path;
+
+    fn document() -> Document {
+        let text = r#"{"sessions":{
+            "oc-19aa0000":{"id":"oc-19aa0000","port":1,"name":"ab"},
+            "oc-19bb0000":{"id":"oc-19bb0000","port":2,"name":"19aa"},
+            "oc-ab000000":{"id":"oc-ab000000","port":3}}}"#;
+        Document::parse(Path::new("/x"), text.into()).unwrap()
+    }
+
+    #[test]
+    fn an_id_a_name_and_a_unique_beginning_find_the_session() {
+        let find = |word: &str| select(&document(), word).unwrap().id;
+        assert_eq!(find("oc-19aa0000"), "oc-19aa0000");
+        assert_eq!(find("oc-19a"), "oc-19aa0000");
+        assert_eq!(find("19b"), "oc-19bb0000");
+        assert_eq!(find("19aa"), "oc-19bb0000", "a name goes before a beginning");
+        assert_eq!(find("ab"), "oc-19aa0000");
+        assert_eq!(find("oc-ab"), "oc-ab000000");
+    }
+
+    #[test]
+    fn an_ambiguous_beginning_lists_the_candidates_and_an_unknown_one_says_what_to_do() {
+        let error = select(&document(), "oc-19").unwrap_err();
+        assert_eq!(error.code.exit(), 3);
+        assert!(error.to_string().contains("oc-19aa0000, oc-19bb0000"), "{error}");
+        for word in ["oc-77", "", "oc-"] {
+            let error = select(&document(), word).unwrap_err();
+            assert!(error.to_string().contains("occtl list shows 3"), "{error}");
+        }
+    }
+
+    #[test]
+    fn names_that_could_be_something_else_are_refused() {
+        for name in ["", "-x", "a b", "oc-1", "a/b", "ü", &"x".repeat(65)] {
+            assert_eq!(check_name(&document(), name).unwrap_err().code.exit(), 2, "{name}");
+        }
+        assert_eq!(check_name(&document(), "ab").unwrap_err().code.exit(), 1);
+        check_name(&document(), "nightly-1.2_x").unwrap();
+    }
+}

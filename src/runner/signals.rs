@@ -1,0 +1,46 @@
+//! SIGINT and SIGTERM, for commands that have something to bring to an end first.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::flag;
+
+use crate::error::{Code, Error, Result};
+
+/// Remembers the first signal; the second one ends the process at once.
+#[derive(Clone, Debug)]
+pub struct Signals {
+    received: Arc<AtomicUsize>,
+}
+
+impl Signals {
+    /// From now on signals are remembered instead of ending the process.
+    pub fn catch() -> Result<Signals> {
+        let received = Arc::new(AtomicUsize::new(0));
+        let failed = |error| Error::failed(format!("cannot catch signals: {error}"));
+        let again = Arc::new(AtomicBool::new(false));
+        for signal in [SIGINT, SIGTERM] {
+            // Handlers run in this order, so only a second signal finds the flag set.
+            flag::register_conditional_shutdown(signal, 128 + signal, again.clone())
+                .map_err(failed)?;
+            flag::register(signal, again.clone()).map_err(failed)?;
+            flag::register_usize(signal, received.clone(), signal as usize).map_err(failed)?;
+        }
+        Ok(Signals { received })
+    }
+
+    /// Nothing is caught; for tests and for commands that may simply be ended.
+    pub fn ignored() -> Signals {
+        Signals { received: Arc::default() }
+    }
+
+    /// The code of the signal that has arrived, if one has.
+    pub fn received(&self) -> Option<Code> {
+        match self.received.load(Ordering::Relaxed) as i32 {
+            SIGINT => Some(Code::Interrupted),
+            SIGTERM => Some(Code::Terminated),
+            _ => None,
+        }
+    }
+}

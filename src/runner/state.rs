@@ -1,0 +1,222 @@
+//! What sessions are doing: `list` and `status`.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Duration;
+
+use super::Context;
+use super::git::{self, Changes};
+use super::select::select;
+use super::server::{Life, capped, directory, endpoint, life};
+use crate::client::{Client, Failure};
+use crate::error::Result;
+use crate::process::Identity;
+use crate::store::Record;
+use crate::units::{Deadline, GIT_LIMIT, LIST_LIMIT, PROBE_LIMIT};
+
+/// The least that one server of many is given: enough for one that is well.
+const SMALLEST_SHARE: Duration = Duration::from_millis(20);
+
+/// What a session is doing. The names are those of opencode-ctl 0.4.0, and two new ones.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// `occtl start` has not finished.
+    Starting,
+    /// A turn is going on.
+    Running,
+    /// A turn waits for a permission.
+    WaitingPermission,
+    /// A turn waits for an answer.
+    WaitingQuestion,
+    /// Nothing is going on.
+    Idle,
+    /// The process lives, the server does not answer.
+    Error,
+    /// There is no process.
+    Dead,
+}
+
+impl State {
+    /// The name as it is printed.
+    pub fn name(self) -> &'static str {
+        match self {
+            State::Starting => "starting",
+            State::Running => "running",
+            State::WaitingPermission => "waiting_permission",
+            State::WaitingQuestion => "waiting_question",
+            State::Idle => "idle",
+            State::Error => "error",
+            State::Dead => "dead",
+        }
+    }
+}
+
+/// What is known of a session without asking its server.
+#[derive(Clone, Debug)]
+pub struct SessionFacts {
+    /// `oc-…`.
+    pub id: String,
+    /// `--name`.
+    pub name: Option<String>,
+    /// The port on 127.0.0.1.
+    pub port: u16,
+    /// Where the server answers.
+    pub url: String,
+    /// The server's process, while it runs.
+    pub pid: Option<u32>,
+    /// The agent for prompts that name none.
+    pub agent: Option<String>,
+    /// The server's directory.
+    pub workdir: Option<String>,
+    /// The session from whose server this one was started.
+    pub parent: Option<String>,
+    /// The server's version when it was started.
+    pub opencode_version: Option<String>,
+    /// Where the server writes what it prints.
+    pub log: String,
+    /// When it was started.
+    pub created: Option<jiff::Timestamp>,
+    /// When somebody last used it.
+    pub last_active: Option<jiff::Timestamp>,
+}
+
+impl SessionFacts {
+    /// What a record and the process table say.
+    pub fn of(context: &Context, record: &Record, life: &Life) -> SessionFacts {
+        SessionFacts {
+            id: record.id.clone(),
+            name: record.name.clone(),
+            port: record.port,
+            url: format!("http://127.0.0.1:{}", record.port),
+            pid: life.server().map(|server| server.pid),
+            agent: record.agent.clone(),
+            workdir: directory_of(record, life),
+            parent: record.parent.clone(),
+            opencode_version: record.opencode_version.clone(),
+            log: context.store.log_path(&record.id).display().to_string(),
+            created: record.created(),
+            last_active: record.last_active(),
+        }
+    }
+}
+
+/// A session as it is found now.
+#[derive(Clone, Debug)]
+pub struct Look {
+    /// What needs nobody to be asked.
+    pub facts: SessionFacts,
+    /// What it is doing.
+    pub state: State,
+    /// Its uncommitted changes.
+    pub changes: Changes,
+    /// Why the server does not answer, in state [`State::Error`].
+    pub trouble: Option<String>,
+}
+
+/// All sessions, in the order of the store. Never takes longer than five seconds: each server is
+/// given its share of what is left, so that those that answer are not hurt by those that do not.
+pub fn list(context: &Context) -> Result<Vec<Look>> {
+    let deadline = Deadline::after(LIST_LIMIT);
+    let records = context.store.read()?.records()?;
+    let lives: Vec<Life> = records.iter().map(life).collect();
+    let directories: Vec<Option<String>> =
+        records.iter().zip(&lives).map(|(record, life)| directory_of(record, life)).collect();
+    // Git works while the servers are asked; several sessions often share one directory.
+    let mut asked: BTreeMap<&str, git::Asked> = BTreeMap::new();
+    for directory in directories.iter().flatten() {
+        asked.entry(directory).or_insert_with(|| git::ask(Path::new(directory)));
+    }
+    let mut left = u32::try_from(records.len()).unwrap_or(u32::MAX).max(1);
+    let mut states = Vec::new();
+    for ((record, life), directory) in records.iter().zip(&lives).zip(&directories) {
+        let share = (deadline.remaining(LIST_LIMIT) / left).clamp(SMALLEST_SHARE, PROBE_LIMIT);
+        left = left.saturating_sub(1).max(1);
+        states.push(match life {
+            Life::Alive(_) if deadline.expired() => {
+                (State::Error, Some("no time was left to ask it".into()))
+            }
+            life => state(record, life, directory.as_deref(), share),
+        });
+    }
+    let git_deadline = deadline.or_after(GIT_LIMIT);
+    let changes: BTreeMap<&str, Changes> =
+        asked.into_iter().map(|(place, asked)| (place, asked.answer(git_deadline))).collect();
+    let rows = records.iter().zip(&lives).zip(&directories).zip(states);
+    Ok(rows
+        .map(|(((record, life), directory), (state, trouble))| Look {
+            facts: SessionFacts::of(context, record, life),
+            state,
+            changes: directory
+                .as_deref()
+                .and_then(|place| changes.get(place).cloned())
+                .unwrap_or(Changes::Unknown),
+            trouble,
+        })
+        .collect())
+}
+
+/// One session.
+pub fn status(context: &Context, word: &str) -> Result<Look> {
+    let record = select(&context.store.read()?, word)?;
+    let life = life(&record);
+    let directory = directory_of(&record, &life);
+    let asked = directory.as_deref().map(|place| git::ask(Path::new(place)));
+    let (state, trouble) = state(&record, &life, directory.as_deref(), PROBE_LIMIT);
+    let git = Deadline::after(GIT_LIMIT);
+    let changes = asked.map_or(Changes::Unknown, |asked| asked.answer(git));
+    Ok(Look { facts: SessionFacts::of(context, &record, &life), state, changes, trouble })
+}
+
+fn state(
+    record: &Record,
+    life: &Life,
+    directory: Option<&str>,
+    limit: Duration,
+) -> (State, Option<String>) {
+    match life {
+        Life::Alive(server) => probe(record, server, directory.unwrap_or("/"), limit),
+        Life::Starting => (State::Starting, None),
+        Life::Dead => (State::Dead, None),
+    }
+}
+
+fn directory_of(record: &Record, life: &Life) -> Option<String> {
+    Some(directory(record, life.server())).filter(|place| place.starts_with('/'))
+}
+
+/// Asks a server what it is doing, in at most three requests and about `limit`.
+fn probe(
+    record: &Record,
+    server: &Identity,
+    directory: &str,
+    limit: Duration,
+) -> (State, Option<String>) {
+    let deadline = Deadline::after(limit);
+    let client = Client::new(endpoint(record, Some(server)));
+    match ask(&client, directory, deadline, limit) {
+        Ok(state) => (state, None),
+        Err(failure) => (State::Error, Some(failure.to_string())),
+    }
+}
+
+fn ask(
+    client: &Client,
+    directory: &str,
+    deadline: Deadline,
+    limit: Duration,
+) -> std::result::Result<State, Failure> {
+    let left = || capped(deadline.remaining(limit), limit);
+    let activities = client.activities(directory, left())?;
+    // An ask of an aborted turn stays in the list; only a busy conversation waits for one.
+    let waits = |conversation: &str| activities.get(conversation).is_some_and(|a| a.busy());
+    if activities.values().all(|activity| !activity.busy()) {
+        return Ok(State::Idle);
+    }
+    if client.permissions(directory, left())?.iter().any(|ask| waits(&ask.conversation)) {
+        return Ok(State::WaitingPermission);
+    }
+    if client.questions(directory, left())?.iter().any(|ask| waits(&ask.conversation)) {
+        return Ok(State::WaitingQuestion);
+    }
+    Ok(State::Running)
+}

@@ -1,0 +1,313 @@
+//! The text of one turn, put together from whatever arrives: deltas, whole parts, REST answers; each
+//! of them late, twice, out of order or never. What is shown is shown once and completely.
+
+use std::collections::{BTreeMap, HashSet, VecDeque};
+use std::ops::Bound;
+
+use crate::client::wire::{Message, Part};
+
+/// How many event ids are remembered to recognise one that is delivered twice.
+const REMEMBERED_EVENTS: usize = 512;
+
+/// What is known of one part. Ids sort by time, so the map's order is the order of the text.
+#[derive(Debug, Default)]
+struct Piece {
+    /// `None` until the part itself has been seen: a delta does not tell text from reasoning.
+    is_text: Option<bool>,
+    /// All that is known of it.
+    text: String,
+    /// How many bytes of it have been shown.
+    shown: usize,
+    /// Deltas were missed, so further ones would be appended at the wrong place.
+    gap: bool,
+    /// Nothing more will be added.
+    complete: bool,
+}
+
+/// The text of the steps of one turn.
+#[derive(Debug, Default)]
+pub struct Text {
+    pieces: BTreeMap<(String, String), Piece>,
+    seen: HashSet<String>,
+    order: VecDeque<String>,
+    ends_line: bool,
+    any_shown: bool,
+    /// Up to here everything is complete and shown, so that a delta costs the same in a long turn.
+    done: Option<(String, String)>,
+}
+
+impl Text {
+    /// Nothing yet.
+    pub fn new() -> Text {
+        Text { ends_line: true, ..Text::default() }
+    }
+
+    /// Whether this event has been taken before. Servers without event ids never repeat one as far
+    /// as anybody can tell.
+    pub fn repeated(&mut self, event: Option<&str>) -> bool {
+        let Some(id) = event else { return false };
+        if !self.seen.insert(id.into()) {
+            return true;
+        }
+        self.order.push_back(id.into());
+        if self.order.len() > REMEMBERED_EVENTS
+            && let Some(oldest) = self.order.pop_front()
+        {
+            self.seen.remove(&oldest);
+        }
+        false
+    }
+
+    /// Takes a part as the server has it now.
+    pub fn part(&mut self, part: &Part, show: &mut dyn FnMut(&str)) {
+        let key = (part.message.clone(), part.id.clone());
+        // The server writes one part after the other, so what came before this one is complete.
+        for (_, earlier) in self.pieces.range_mut(..key.clone()).rev().take(2) {
+            earlier.complete |= !earlier.gap;
+        }
+        self.done.take_if(|done| *done >= key);
+        let piece = self.pieces.entry(key).or_default();
+        piece.is_text = Some(part.kind == "text" && !part.synthetic && !part.ignored);
+        let ended = part.time.end.is_some();
+        // An open part may be older than what the deltas have told since; REST has it empty.
+        if ended || part.text.len() >= piece.text.len() {
+            piece.replace(&part.text);
+            piece.gap &= !ended && part.text.is_empty();
+        }
+        piece.complete |= ended || part.kind != "text";
+        self.show(show);
+    }
+
+    /// Takes what was added to a part.
+    pub fn delta(&mut self, message: &str, part: &str, text: &str, show: &mut dyn FnMut(&str)) {
+        let key = (message.into(), part.into());
+        self.done.take_if(|done| *done > key);
+        let piece = self.pieces.entry(key).or_default();
+        if !piece.gap && !piece.complete {
+            piece.text.push_str(text);
+            self.show(show);
+        }
+    }
+
+    /// Events may have been missed: parts that are being written can no longer be trusted to deltas.
+    pub fn gap(&mut self) {
+        for piece in self.pieces.values_mut().filter(|piece| !piece.complete) {
+            piece.gap = true;
+        }
+    }
+
+    /// Takes the REST state of the turn's messages; with `last` nothing more will come.
+    pub fn settle(&mut self, messages: &[Message], last: bool, show: &mut dyn FnMut(&str)) {
+        for message in messages {
+            for part in &message.parts {
+                // Text reaches REST when its part ends; until then it reads as empty.
+                let whole =
+                    last || part.time.end.is_some() || message.info.time.completed.is_some();
+                if whole {
+                    let mut part = part.clone();
+                    part.message = message.info.id.clone();
+                    part.time.end = part.time.end.or(Some(0.0));
+                    self.part(&part, show);
+                }
+            }
+        }
+        if last {
+            for piece in self.pieces.values_mut() {
+                piece.complete = true;
+            }
+            self.show(show);
+        }
+    }
+
+    /// Shows what can be shown: of the first part that is not complete what there is, and nothing
+    /// behind it.
+    fn show(&mut self, show: &mut dyn FnMut(&str)) {
+        let from = match &self.done {
+            Some(done) => Bound::Excluded(done.clone()),
+            None => Bound::Unbounded,
+        };
+        for (key, piece) in self.pieces.range_mut((from, Bound::Unbounded)) {
+            match piece.is_text {
+                Some(true) => {}
+                None if !piece.complete => return,
+                _ => continue,
+            }
+            let new = &piece.text[piece.shown..];
+            if !new.is_empty() {
+                if piece.shown == 0 && self.any_shown && !self.ends_line {
+                    show("\n");
+                }
+                show(new);
+                self.any_shown = true;
+                self.ends_line = new.ends_with('\n');
+                piece.shown = piece.text.len();
+            }
+            if !piece.complete {
+                return;
+            }
+            self.done = Some(key.clone());
+        }
+    }
+
+    /// All text of the turn, as it was shown.
+    pub fn all(&self) -> String {
+        join(self.texts(|_| true))
+    }
+
+    /// The text of the last step that has some.
+    pub fn answer(&self) -> String {
+        let last = self.pieces.iter().rev().find(|(_, piece)| piece.has_text());
+        match last {
+            Some(((message, _), _)) => join(self.texts(|other| other == message)),
+            None => String::new(),
+        }
+    }
+
+    fn texts(&self, wanted: impl Fn(&str) -> bool) -> impl Iterator<Item = &str> {
+        self.pieces
+            .iter()
+            .filter(move |((message, _), piece)| piece.has_text() && wanted(message))
+            .map(|(_, piece)| piece.text.as_str())
+    }
+}
+
+impl Piece {
+    fn has_text(&self) -> bool {
+        self.is_text == Some(true) && !self.text.is_empty()
+    }
+
+    /// Takes the whole text. What has been shown of another one cannot be taken back, so then the
+    /// whole is shown again behind it. The server cuts white space off the end, which is no other.
+    fn replace(&mut self, text: &str) {
+        let shown = &self.text[..self.shown];
+        if shown.starts_with(text) {
+            self.shown = text.len();
+        } else if !text.starts_with(shown) {
+            self.shown = 0;
+        }
+        self.text = text.into();
+    }
+}
+
+/// Texts of several parts, each beginning on a line of its own.
+fn join<'a>(texts: impl Iterator<Item = &'a str>) -> String {
+    let mut all = String::new();
+    for text in texts {
+        if !all.is_empty() && !all.ends_with('\n') {
+            all.push('\n');
+        }
+        all.push_str(text);
+    }
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn part(id: &str, kind: &str, text: &str, ended: bool) -> Part {
+        let end = if ended { "1" } else { "null" };
+        serde_json::from_str(&format!(
+            r#"{{"id":"{id}","messageID":"msg_1","type":"{kind}","text":{text:?},"time":{{"end":{end}}}}}"#
+        ))
+        .unwrap()
+    }
+
+    fn message(parts: Vec<Part>) -> Message {
+        let info = r#"{"id":"msg_1","time":{"completed":1}}"#;
+        Message { info: serde_json::from_str(info).unwrap(), parts }
+    }
+
+    /// Runs `steps` on a fresh text and gives what was shown; it must be what the text then says.
+    fn shown(steps: impl FnOnce(&mut Text, &mut dyn FnMut(&str))) -> String {
+        let mut text = Text::new();
+        let mut shown = String::new();
+        steps(&mut text, &mut |piece| shown.push_str(piece));
+        assert_eq!(shown, text.all());
+        shown
+    }
+
+    #[test]
+    fn deltas_are_shown_as_they_come_and_the_whole_part_adds_nothing() {
+        let all = shown(|text, show| {
+            text.part(&part("prt_1", "text", "", false), show);
+            text.delta("msg_1", "prt_1", "a", show);
+            text.delta("msg_1", "prt_1", "b", show);
+            text.part(&part("prt_1", "text", "ab", true), show);
+            text.delta("msg_1", "prt_1", "late", show);
+        });
+        assert_eq!(all, "ab");
+    }
+
+    #[test]
+    fn deltas_before_their_part_wait_for_it_and_reasoning_is_not_shown() {
+        let all = shown(|text, show| {
+            text.delta("msg_1", "prt_1", "thought", show);
+            text.delta("msg_1", "prt_2", "a", show);
+            text.part(&part("prt_1", "reasoning", "thought", true), show);
+            text.part(&part("prt_2", "text", "", false), show);
+            text.delta("msg_1", "prt_2", "b", show);
+        });
+        assert_eq!(all, "ab");
+    }
+
+    #[test]
+    fn without_deltas_the_parts_are_enough_also_in_the_old_form() {
+        let all = shown(|text, show| {
+            for so_far in ["a", "ab", "abc"] {
+                text.part(&part("prt_1", "text", so_far, false), show);
+            }
+            text.part(&part("prt_2", "text", "d", true), show);
+        });
+        assert_eq!(all, "abc\nd");
+    }
+
+    #[test]
+    fn after_a_gap_nothing_is_shown_until_the_truth_is_known() {
+        let all = shown(|text, show| {
+            text.part(&part("prt_1", "text", "", false), show);
+            text.delta("msg_1", "prt_1", "one ", show);
+            text.gap();
+            text.delta("msg_1", "prt_1", "three", show);
+            text.part(&part("prt_2", "text", "next", false), show);
+            text.settle(
+                &[message(vec![part("prt_1", "text", "one two three", true)])],
+                false,
+                show,
+            );
+        });
+        assert_eq!(all, "one two three\nnext");
+    }
+
+    #[test]
+    fn rest_alone_gives_the_whole_text() {
+        let all = shown(|text, show| {
+            let parts = vec![part("prt_1", "text", "", false), part("prt_2", "text", "x", false)];
+            text.settle(&[message(parts)], true, show);
+        });
+        assert_eq!(all, "x");
+    }
+
+    #[test]
+    fn white_space_that_the_server_cuts_off_the_end_is_no_other_text() {
+        let mut text = Text::new();
+        let mut shown = String::new();
+        let show = &mut |piece: &str| shown.push_str(piece);
+        text.part(&part("prt_1", "text", "", false), show);
+        text.delta("msg_1", "prt_1", "a \n", show);
+        text.part(&part("prt_1", "text", "a", true), show);
+        assert_eq!((text.all().as_str(), shown.as_str()), ("a", "a \n"));
+    }
+
+    #[test]
+    fn an_event_that_comes_twice_counts_once() {
+        let mut text = Text::new();
+        assert!(!text.repeated(Some("evt_1")));
+        assert!(text.repeated(Some("evt_1")));
+        assert!(!text.repeated(None) && !text.repeated(None));
+        for number in 0..2000 {
+            assert!(!text.repeated(Some(&format!("other_{number}"))));
+        }
+        assert!(text.seen.len() <= REMEMBERED_EVENTS + 1);
+    }
+}

@@ -1,0 +1,86 @@
+//! What opencode-ctl 0.4.0 wrote, read rightly and brought forward.
+//!
+//! 0.4.0 keeps naive local times and reads them back in whatever zone it then runs. We write the
+//! same fields for it, and beside them the moment in UTC.
+
+use jiff::Timestamp;
+use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
+
+use super::record::Record;
+
+/// The largest distance of any local time from UTC, with a margin.
+const LARGEST_OFFSET_MINUTES: i64 = 15 * 60;
+
+/// A moment as 0.4.0 writes it: local, without zone, microseconds.
+pub fn local_time(moment: Timestamp) -> String {
+    let local = moment.to_zoned(TimeZone::system()).datetime();
+    local.strftime("%Y-%m-%dT%H:%M:%S.%6f").to_string()
+}
+
+/// A moment as exact as 0.4.0 can write it, so that both readings of it agree.
+pub fn whole_microseconds(moment: Timestamp) -> Timestamp {
+    Timestamp::from_microsecond(moment.as_microsecond()).unwrap_or(moment)
+}
+
+/// The moment that a naive local time and its UTC twin mean.
+///
+/// The twin counts while it names the same reading of the clock in some zone. If it does not, 0.4.0
+/// has moved the naive one since, and that is read in the zone of this process.
+pub fn moment(naive: &str, utc: Option<&str>) -> Option<Timestamp> {
+    let utc: Option<Timestamp> = utc.and_then(|text| text.parse().ok());
+    let Ok(local) = naive.parse::<DateTime>() else {
+        // Some versions of Python tools write a zone; then there is nothing to guess.
+        return naive.parse().ok().or(utc);
+    };
+    if let Some(twin) = utc {
+        let reading = twin.to_zoned(TimeZone::UTC).datetime();
+        let seconds = local.duration_since(reading);
+        let whole_quarters = seconds.as_secs() % 900 == 0 && seconds.subsec_nanos() == 0;
+        if whole_quarters && seconds.as_secs().abs() <= LARGEST_OFFSET_MINUTES * 60 {
+            return Some(twin);
+        }
+    }
+    local.to_zoned(TimeZone::system()).ok().map(|zoned| zoned.timestamp())
+}
+
+/// Gives a record of 0.4.0 what ours have and it can be known without asking anybody.
+pub fn bring_forward(record: &mut Record) {
+    let twin = |moment: Option<Timestamp>| moment.map(|moment| moment.to_string());
+    record.created_at_utc = twin(record.created());
+    record.last_activity_utc = twin(record.last_active());
+    if record.workdir.is_none() {
+        // A relative one was relative to a directory that nobody recorded.
+        record.workdir = record.config_path.clone().filter(|path| path.starts_with('/'));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_utc_twin_counts_in_any_zone_until_0_4_0_moves_the_naive_time() {
+        let twin = Some("2026-11-22T09:00:00.123456Z");
+        let expected: Timestamp = "2026-11-22T09:00:00.123456Z".parse().unwrap();
+        assert_eq!(moment("2026-11-22T14:30:00.123456", twin), Some(expected));
+        assert_eq!(moment("2026-11-22T01:00:00.123456", twin), Some(expected));
+        assert_ne!(moment("2026-11-22T14:30:01.000001", twin), Some(expected));
+    }
+
+    #[test]
+    fn what_is_written_is_read_back_as_the_same_moment() {
+        let now: Timestamp = "2026-03-29T01:30:00.5Z".parse().unwrap();
+        let mut record = Record::default();
+        record.set_created(now);
+        assert_eq!(record.created(), Some(now));
+        record.set_active("2020-01-01T00:00:00Z".parse().unwrap());
+        assert_eq!(record.last_active(), Some(now));
+    }
+
+    #[test]
+    fn a_time_that_is_none_is_unknown() {
+        assert_eq!(moment("yesterday", None), None);
+        assert_eq!(moment("", None), None);
+    }
+}

@@ -1,0 +1,167 @@
+//! Owns store.json: lock, load, bring forward, save.
+//!
+//! Architecture invariant: nothing slow happens under the lock. No network, no waiting for a
+//! process; whoever needs either reserves first, lets go, and comes back with the result.
+
+mod document;
+mod migrate;
+mod record;
+
+use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+pub use document::Document;
+pub use migrate::{local_time, moment};
+pub use record::{Record, Status};
+
+use crate::error::{Error, Result};
+use crate::units::{LOCK_NOTICE, LOCK_WAIT, seconds};
+
+/// How often a held lock is tried again. Constant on purpose: pauses that grow would make those
+/// who have waited longest wait longer still.
+const LOCK_POLL: Duration = Duration::from_millis(4);
+
+/// The directory that holds `store.json`, `store.lock` and `logs/`.
+#[derive(Clone, Debug)]
+pub struct Store {
+    directory: PathBuf,
+}
+
+impl Store {
+    /// The store in that directory, which need not exist yet.
+    pub fn new(directory: PathBuf) -> Store {
+        Store { directory }
+    }
+
+    /// Where it is.
+    pub fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    /// The store as it is now. No lock is needed: a save replaces the file in one step.
+    pub fn read(&self) -> Result<Document> {
+        let path = self.path();
+        match fs::read(&path) {
+            Ok(bytes) => Document::parse(&path, bytes),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Document::empty(&path)),
+            Err(error) => Err(Error::store(format!("cannot read {}: {error}", path.display()))),
+        }
+    }
+
+    /// Changes the store under its lock and saves it, if there was a change.
+    ///
+    /// `waiting` is called once when somebody else holds the lock for long.
+    pub fn update<T>(
+        &self,
+        waiting: &mut dyn FnMut(&str),
+        change: impl FnOnce(&mut Document) -> Result<T>,
+    ) -> Result<T> {
+        self.create_directory()?;
+        let _lock = self.lock(waiting)?;
+        let mut document = self.read()?;
+        let result = change(&mut document)?;
+        if document.changed() {
+            self.save(&document.to_json()?)?;
+        }
+        Ok(result)
+    }
+
+    /// Where a session's server writes what it prints.
+    pub fn log_path(&self, session: &str) -> PathBuf {
+        self.directory.join("logs").join(format!("{session}.log"))
+    }
+
+    /// Opens that file, new and empty; only its owner can read it.
+    pub fn create_log(&self, session: &str) -> Result<File> {
+        self.create_directory()?;
+        let path = self.log_path(session);
+        let create = || -> io::Result<File> {
+            if let Some(parent) = path.parent() {
+                private_directory(parent)?;
+            }
+            private_file(&path, true)
+        };
+        create().map_err(|error| Error::store(format!("cannot create {}: {error}", path.display())))
+    }
+
+    fn path(&self) -> PathBuf {
+        self.directory.join("store.json")
+    }
+
+    fn create_directory(&self) -> Result<()> {
+        private_directory(&self.directory).map_err(|error| {
+            let directory = self.directory.display();
+            Error::store(format!("cannot create the data directory {directory}: {error}"))
+                .hint("OCCTL_DATA_DIR names another one")
+        })
+    }
+
+    fn lock(&self, waiting: &mut dyn FnMut(&str)) -> Result<File> {
+        let path = self.directory.join("store.lock");
+        let failed = |error| Error::store(format!("cannot lock {}: {error}", path.display()));
+        let file = private_file(&path, false).map_err(failed)?;
+        let began = Instant::now();
+        let mut told = false;
+        loop {
+            match fs2::FileExt::try_lock_exclusive(&file) {
+                Ok(()) => return Ok(file),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => return Err(failed(error)),
+            }
+            if began.elapsed() >= LOCK_WAIT {
+                let waited = seconds(LOCK_WAIT);
+                let message = format!("another process has held {} for {waited}", path.display());
+                let hint = format!("fuser {} names it", path.display());
+                return Err(Error::store(message).hint(hint));
+            }
+            if !told && began.elapsed() >= LOCK_NOTICE {
+                waiting(&format!("waiting for the lock on {}", path.display()));
+                told = true;
+            }
+            std::thread::sleep(LOCK_POLL);
+        }
+    }
+
+    fn save(&self, text: &str) -> Result<()> {
+        // A store.json that is a link stays one; what it points to is replaced.
+        let path = fs::canonicalize(self.path()).unwrap_or_else(|_| self.path());
+        let directory = path.parent().unwrap_or(&self.directory);
+        // One name is enough, as the lock is held; a left-over of a killed process is overwritten.
+        let temporary = directory.join(".store.json.new");
+        let write = || -> io::Result<()> {
+            let mut file = private_file(&temporary, true)?;
+            file.write_all(text.as_bytes())?;
+            file.sync_all()?;
+            fs::rename(&temporary, &path)?;
+            File::open(directory)?.sync_all()
+        };
+        write().map_err(|error| {
+            let _ = fs::remove_file(&temporary);
+            Error::store(format!("cannot write {}: {error}", path.display()))
+        })
+    }
+}
+
+fn private_directory(path: &Path) -> io::Result<()> {
+    if path.is_dir() {
+        return Ok(());
+    }
+    DirBuilder::new().recursive(true).mode(0o700).create(path)?;
+    // The mode above is cut by the umask; a strict one would lock ourselves out.
+    fs::set_permissions(path, Permissions::from_mode(0o700))
+}
+
+fn private_file(path: &Path, truncate: bool) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(truncate).mode(0o600);
+    options.custom_flags(rustix::fs::OFlags::NOFOLLOW.bits() as i32);
+    let file = options.open(path)?;
+    if file.metadata()?.permissions().mode() & 0o777 != 0o600 {
+        file.set_permissions(Permissions::from_mode(0o600))?;
+    }
+    Ok(file)
+}

@@ -1,0 +1,125 @@
+//! The ground: time limits and the named constants of the whole program.
+
+use std::time::{Duration, Instant};
+
+/// The first port that is given to a server, as in opencode-ctl 0.4.0.
+pub const FIRST_PORT: u16 = 9100;
+/// The last port that is given to a server, unless `OCCTL_PORT_RANGE` says otherwise: below Linux'
+/// ephemeral ports, which any outgoing connection may take.
+pub const LAST_PORT: u16 = 32767;
+/// How long a command waits for the store's lock. Nothing slow happens under it, so a longer wait
+/// means that its holder hangs.
+pub const LOCK_WAIT: Duration = Duration::from_secs(10);
+/// How long a lock may be held by somebody else before we say what we wait for.
+pub const LOCK_NOTICE: Duration = Duration::from_millis(500);
+/// The first pause of anything that is polled.
+pub const POLL_FIRST: Duration = Duration::from_millis(5);
+/// The longest pause of a poll for something that usually takes a second or two.
+pub const POLL_LONGEST: Duration = Duration::from_millis(40);
+/// How long a server is given after SIGTERM. OpenCode needs about 60 ms.
+pub const STOP_GRACE: Duration = Duration::from_secs(5);
+/// How long a process may take to vanish after SIGKILL before we call it unkillable.
+pub const KILL_WAIT: Duration = Duration::from_secs(5);
+/// One ordinary request. A cold directory makes the real server block for a second or two.
+pub const REQUEST_LIMIT: Duration = Duration::from_secs(30);
+/// One request of `list` and `status`, where a silent server is a finding and no reason to wait.
+pub const PROBE_LIMIT: Duration = Duration::from_secs(2);
+/// All of `list` together.
+pub const LIST_LIMIT: Duration = Duration::from_millis(4500);
+/// `git status` in one directory.
+pub const GIT_LIMIT: Duration = Duration::from_secs(3);
+/// How often a quiet wait looks at its deadline, the signal flag and the server's process.
+pub const TICK: Duration = Duration::from_millis(100);
+/// A stream that has been silent for this long is dead: the real server beats every 10 s.
+pub const HEARTBEAT_SILENCE: Duration = Duration::from_secs(30);
+/// How much of a failed server's log is shown.
+pub const LOG_TAIL_LINES: usize = 20;
+
+/// A point in time that something must not run past; or none.
+#[derive(Clone, Copy, Debug)]
+pub struct Deadline(Option<Instant>);
+
+impl Deadline {
+    /// A deadline that far from now. One too far for the clock is none.
+    pub fn after(limit: Duration) -> Deadline {
+        Deadline(Instant::now().checked_add(limit))
+    }
+
+    /// No deadline.
+    pub fn never() -> Deadline {
+        Deadline(None)
+    }
+
+    /// Whether it has passed.
+    pub fn expired(self) -> bool {
+        self.0.is_some_and(|at| Instant::now() >= at)
+    }
+
+    /// What is left of it, but at most `cap`.
+    pub fn remaining(self, cap: Duration) -> Duration {
+        match self.0 {
+            Some(at) => at.saturating_duration_since(Instant::now()).min(cap),
+            None => cap,
+        }
+    }
+
+    /// The earlier of this deadline and one that far from now.
+    pub fn or_after(self, limit: Duration) -> Deadline {
+        let other = Instant::now().checked_add(limit);
+        Deadline(match (self.0, other) {
+            (Some(a), Some(b)) => Some(a.min(b)),
+            (a, b) => a.or(b),
+        })
+    }
+}
+
+/// Pauses that double from [`POLL_FIRST`] up to a longest one.
+#[derive(Clone, Copy, Debug)]
+pub struct Backoff {
+    next: Duration,
+    longest: Duration,
+}
+
+impl Backoff {
+    /// Starts at `first` and never exceeds `longest`.
+    pub fn new(first: Duration, longest: Duration) -> Backoff {
+        Backoff { next: first, longest }
+    }
+
+    /// The pause to make now.
+    pub fn next(&mut self) -> Duration {
+        let pause = self.next;
+        self.next = (pause * 2).min(self.longest);
+        pause
+    }
+}
+
+/// Whole milliseconds, for `_ms` fields.
+pub fn milliseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// A duration as a person says it: `0.5 s`, `12 s`.
+pub fn seconds(duration: Duration) -> String {
+    let value = (duration.as_secs_f64() * 1000.0).round() / 1000.0;
+    format!("{value} s")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_limit_too_large_for_the_clock_is_no_limit() {
+        let deadline = Deadline::after(Duration::MAX);
+        assert!(!deadline.expired());
+        assert_eq!(deadline.remaining(TICK), TICK);
+    }
+
+    #[test]
+    fn backoff_doubles_up_to_its_longest() {
+        let mut pauses = Backoff::new(Duration::from_millis(5), Duration::from_millis(12));
+        let seen: Vec<_> = (0..4).map(|_| pauses.next().as_millis()).collect();
+        assert_eq!(seen, [5, 10, 12, 12]);
+    }
+}
