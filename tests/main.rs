@@ -1,1 +1,11 @@
 //! The one test binary.
+#![allow(
+    missing_docs,
+    dead_code,
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    clippy::print_stderr
+)]
+
+mod harness;
+mod support;
