@@ -137,9 +137,18 @@ impl Read for Chunked {
     }
 }
 
+/// One server-sent event.
+#[derive(Clone, Debug)]
+pub struct Event {
+    /// The data as it came.
+    pub raw: String,
+    /// The data as JSON; `null` when it is not JSON.
+    pub value: Value,
+}
+
 /// A stream of server-sent events, collected by a thread.
 pub struct Events {
-    receiver: std::sync::mpsc::Receiver<Value>,
+    receiver: std::sync::mpsc::Receiver<Event>,
 }
 
 impl Events {
@@ -157,8 +166,9 @@ impl Events {
         std::thread::spawn(move || {
             loop {
                 if let Some(data) = text.strip_prefix("data:") {
-                    let value = serde_json::from_str(data).unwrap_or(Value::Null);
-                    if sender.send(value).is_err() {
+                    let raw = data.trim().to_owned();
+                    let value = serde_json::from_str(&raw).unwrap_or(Value::Null);
+                    if sender.send(Event { raw, value }).is_err() {
                         return;
                     }
                 }
@@ -176,7 +186,7 @@ impl Events {
         &self,
         timeout: Duration,
         last: impl Fn(&Value) -> bool,
-    ) -> Result<Vec<Value>, Vec<Value>> {
+    ) -> Result<Vec<Event>, Vec<Event>> {
         let deadline = Instant::now() + timeout;
         let mut events = Vec::new();
         loop {
@@ -184,7 +194,7 @@ impl Events {
             let Ok(event) = self.receiver.recv_timeout(left) else {
                 return Err(events);
             };
-            let done = last(&event);
+            let done = last(&event.value);
             events.push(event);
             if done {
                 return Ok(events);

@@ -19,7 +19,7 @@ const SERVER_WAIT: Duration = Duration::from_secs(60);
 
 static NUMBERS: AtomicU32 = AtomicU32::new(0);
 
-/// A test's own world below the target directory. Dropping it kills every process that was started in it and removes its
+/// A test's own world below the directory for temporary files. Dropping it kills every process that was started in it and removes its
 /// files; a failing test leaves the files and prints where they are.
 pub struct Sandbox {
     root: PathBuf,
@@ -35,7 +35,7 @@ impl Sandbox {
     pub fn new(name: &str) -> Self {
         let number = NUMBERS.fetch_add(1, Ordering::Relaxed);
         let mark = format!("{name}-{}-{number}", std::process::id());
-        let root = Path::new(env!("CARGO_TARGET_TMPDIR")).join(&mark);
+        let root = parent().join(&mark);
         // A process id may come again, and what an earlier failure left would be in the way.
         drop(std::fs::remove_dir_all(&root));
         for directory in ["home", "data", "work", "bin"] {
@@ -216,7 +216,7 @@ impl Drop for Sandbox {
             return;
         }
         assert!(left.is_empty(), "cannot be killed: {left:#?}");
-        // A test may have made directories unreadable; what cannot be removed is below the target directory anyway.
+        // A test may have made directories unreadable; the next sandbox of that name removes it.
         drop(std::fs::remove_dir_all(&self.root));
     }
 }
@@ -232,6 +232,13 @@ impl Serving {
     pub fn url(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
     }
+}
+
+/// Where sandboxes are: not below the target directory, which is inside this project's repository. OpenCode would take the
+/// repository for the project of every conversation, and `git status` would answer for it.
+fn parent() -> PathBuf {
+    let user = rustix::process::getuid().as_raw();
+    std::env::temp_dir().join(format!("occtl-test-{user}"))
 }
 
 /// The path of an example program. `cargo test` builds the examples; `cargo test --test main` does not.
