@@ -9,4 +9,5 @@
 
 mod harness;
 mod recordings;
+mod stand_in;
 mod support;

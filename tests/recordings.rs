@@ -65,15 +65,33 @@ fn record() {
         let (sandbox, model) = Sandbox::real_version("record", version);
         let server = sandbox.serve();
         for (name, prompt, middle) in &SCENES {
-            scene(
-                &sandbox,
-                &model,
-                &server.url(),
-                &format!("{version}-{name}"),
-                prompt,
-                middle,
-            );
+            let name = format!("{version}-{name}");
+            scene(&sandbox, &model, &server.url(), &name, prompt, middle);
         }
+        answers(&sandbox, &model, &server.url(), version);
+    }
+}
+
+/// Records what a server says about itself.
+fn answers(sandbox: &Sandbox, model: &Model, url: &str, version: &str) {
+    for (name, route) in [
+        ("config", "/config"),
+        ("providers", "/config/providers"),
+        ("agents", "/agent"),
+    ] {
+        let mut answer = get(&format!("{url}{route}")).unwrap().json();
+        // The providers that OpenCode brings along change with every version and are of no use here.
+        if let Some(providers) = answer.get_mut("providers").and_then(Value::as_array_mut) {
+            providers.retain(|provider| provider["id"] == "scripted");
+            answer["default"] = json!({"scripted": answer["default"]["scripted"]});
+        }
+        let text = answer
+            .to_string()
+            .replace(&model.base_url(), "http://127.0.0.1:9/v1");
+        write(
+            &format!("answer-{version}-{name}.json"),
+            &scrub(sandbox, &text),
+        );
     }
 }
 

@@ -148,6 +148,14 @@ impl Sandbox {
         std::fs::rename(partial, self.root.join("faults.json")).expect("the faults in place");
     }
 
+    /// What the stand-in was asked so far: `{method, path, query, authorization, body}` each.
+    pub fn stand_in_requests(&self) -> Vec<Value> {
+        let text = std::fs::read_to_string(self.root.join("requests.jsonl")).unwrap_or_default();
+        text.lines()
+            .map(|line| serde_json::from_str(line).expect("a line of JSON"))
+            .collect()
+    }
+
     /// occtl with these arguments.
     pub fn occtl<A: AsRef<OsStr>>(&self, arguments: &[A]) -> Run {
         self.command(env!("CARGO_BIN_EXE_occtl"), arguments)
@@ -241,13 +249,26 @@ fn parent() -> PathBuf {
     std::env::temp_dir().join(format!("occtl-test-{user}"))
 }
 
-/// The path of an example program. `cargo test` builds the examples; `cargo test --test main` does not.
+/// The path of an example program. `cargo test` builds the examples, but `cargo test NAME` leaves old ones lying there.
 pub fn example(name: &str) -> PathBuf {
     let directory = Path::new(env!("CARGO_BIN_EXE_occtl")).parent();
     let path = directory.expect("a directory").join("examples").join(name);
+    let changed = |path: &Path| {
+        std::fs::metadata(path)
+            .and_then(|data| data.modified())
+            .ok()
+    };
+    // Beside it cargo lists what it was built from: `PROGRAM: SOURCE SOURCE …`.
+    let sources = std::fs::read_to_string(path.with_extension("d")).unwrap_or_default();
+    let built = changed(&path);
+    let fresh = built.is_some()
+        && sources
+            .split_whitespace()
+            .skip(1)
+            .all(|source| changed(Path::new(source)) <= built);
     assert!(
-        path.exists(),
-        "{name} is missing: run `cargo build --examples`"
+        fresh,
+        "{name} is missing or old: run `cargo build --examples`"
     );
     path
 }

@@ -5,6 +5,7 @@
 //! | `silent: true` | the stream opens and nothing comes, not even the first event |
 //! | `heartbeats_only: true` | nothing but `server.connected` and heartbeats |
 //! | `heartbeat_ms: N` | another pace than every 10 s |
+//! | `deaf_ms: N` | what happens in the first N ms is lost (the real `/global/event` is like that under load) |
 //! | `close_after: N` | the stream ends after N events |
 //! | `garbage: true` | comments, lines that are not JSON and unknown events between the others |
 //! | `duplicate: true` | every event comes twice |
@@ -106,11 +107,13 @@ pub fn stream(
         begun: HashMap::new(),
     };
     stream.own("server.connected")?;
+    let hears_from = Instant::now() + stream.faults.duration("/events/deaf_ms");
     let mut beat = Instant::now() + pace;
     loop {
         let left = beat.saturating_duration_since(Instant::now());
         match receiver.recv_timeout(left.min(TICK)) {
-            Ok(happened) if quiet || !(global || *happened.directory == *wanted) => {}
+            Ok(happened) if quiet || happened.at < hears_from => {}
+            Ok(happened) if !global && *happened.directory != *wanted => {}
             Ok(happened) => {
                 std::thread::sleep((happened.at + late).saturating_duration_since(Instant::now()));
                 stream.send(&happened)?;

@@ -31,11 +31,13 @@
 //! | `events: {…}` | see `events` |
 
 mod answers;
+mod conversation;
 mod events;
 mod faults;
 mod ids;
 mod routes;
 mod state;
+mod tool;
 mod turn;
 
 use std::io::Write;

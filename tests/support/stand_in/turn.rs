@@ -28,7 +28,7 @@ use super::ids::{id, now};
 use super::state::{Shared, assistant_message, part, user_message};
 
 /// Longer than any test: how long a turn waits for a reply.
-const FOREVER: Duration = Duration::from_secs(24 * 60 * 60);
+pub(super) const FOREVER: Duration = Duration::from_secs(24 * 60 * 60);
 /// The size of every prompt, as the scripted model has it.
 const PROMPT_TOKENS: u64 = 100;
 
@@ -112,11 +112,11 @@ fn answer_newest(shared: &Shared, conversation: &str) {
 }
 
 /// One turn while it runs.
-struct Turn<'a> {
-    shared: &'a Shared,
-    faults: Faults,
-    conversation: String,
-    directory: String,
+pub(super) struct Turn<'a> {
+    pub(super) shared: &'a Shared,
+    pub(super) faults: Faults,
+    pub(super) conversation: String,
+    pub(super) directory: String,
     /// The info of the user message.
     user: Value,
     /// What it answers.
@@ -124,13 +124,13 @@ struct Turn<'a> {
 }
 
 /// An assistant message while it is written.
-struct Step {
-    info: Value,
-    completion_tokens: u64,
+pub(super) struct Step {
+    pub(super) info: Value,
+    pub(super) completion_tokens: u64,
 }
 
 /// The turn was aborted, or its conversation deleted.
-struct Aborted;
+pub(super) struct Aborted;
 
 impl<'a> Turn<'a> {
     fn new(shared: &'a Shared, directory: Option<&str>, message: &Value) -> Self {
@@ -214,118 +214,6 @@ impl<'a> Turn<'a> {
         Ok(())
     }
 
-    /// The tool call of the turn, if it has one. Whether the model goes on afterwards.
-    fn tool(&self, step: &mut Step) -> Result<bool, Aborted> {
-        let ask = self.faults.get("/turn/ask");
-        let question = self.faults.get("/turn/question");
-        let tool = self.faults.get("/turn/tool");
-        let Some(fault) = ask.or(question).or(tool) else {
-            return Ok(true);
-        };
-        let name = match (ask, question) {
-            (Some(ask), _) => ask["permission"].as_str().unwrap_or("bash"),
-            (_, Some(_)) => "question",
-            _ => fault["name"].as_str().unwrap_or("bash"),
-        };
-        let input = match &fault["input"] {
-            Value::Null => {
-                json!({"command": fault["patterns"][0], "description": "Scripted command"})
-            }
-            input => input.clone(),
-        };
-        let call = id("call");
-        let begun = now();
-        let mut part = self.part(
-            step,
-            json!({
-                "type": "tool", "callID": call, "tool": name,
-                "state": {"status": "pending", "input": {}, "raw": ""},
-            }),
-        );
-        step.completion_tokens += 1;
-        let mut state = |value: Value| {
-            part["state"] = value;
-            self.update_part(part.clone());
-        };
-        let running = json!({"status": "running", "input": input, "time": {"start": begun}});
-        let mut refused = None;
-        if ask.is_some() || question.is_some() {
-            let about = json!({"messageID": step.info["id"], "callID": call});
-            let ask = self.ask(fault, question.is_some(), about);
-            state(running);
-            let reply = self.wait_for_reply(&ask)?;
-            if reply["reply"] == "reject" {
-                refused = Some(reply["message"].as_str().unwrap_or_default().to_owned());
-            }
-        } else {
-            state(running);
-        }
-        let time = json!({"start": begun, "end": now()});
-        let goes_on = match &refused {
-            None => {
-                let output = fault["output"].as_str().unwrap_or_default();
-                state(json!({
-                    "status": "completed", "input": input, "output": output, "title": name,
-                    "metadata": {"output": output, "exit": 0, "truncated": false}, "time": time,
-                }));
-                true
-            }
-            Some(feedback) => {
-                let error = "The user rejected permission to use this specific tool call";
-                let error = if feedback.is_empty() {
-                    format!("{error}.")
-                } else {
-                    format!("{error} with the following feedback: {feedback}")
-                };
-                state(json!({"status": "error", "input": input, "error": error, "time": time}));
-                !feedback.is_empty()
-            }
-        };
-        if goes_on {
-            self.finish(step, "tool-calls");
-            self.status(json!({"type": "busy"}));
-            *step = self.begin();
-            self.part(step, json!({"type": "step-start"}));
-        }
-        Ok(goes_on)
-    }
-
-    /// Puts an ask before the user and gives its id.
-    fn ask(&self, fault: &Value, question: bool, about: Value) -> String {
-        let mut ask = json!({"sessionID": self.conversation, "tool": about});
-        let id = id(if question { "que" } else { "per" });
-        ask["id"] = id.clone().into();
-        let mut state = self.shared.lock();
-        let kind = if question {
-            let labels = fault["options"].as_array().into_iter().flatten();
-            let options: Vec<Value> = labels
-                .map(|label| json!({"label": label, "description": ""}))
-                .collect();
-            ask["questions"] =
-                json!([{"question": fault["question"], "header": "Scripted", "options": options}]);
-            state.questions.push(ask.clone());
-            "question.asked"
-        } else {
-            ask["permission"] = fault["permission"].clone();
-            ask["patterns"] = fault["patterns"].clone();
-            ask["metadata"] = json!({"command": fault["patterns"][0]});
-            ask["always"] = fault["patterns"].clone();
-            state.permissions.push(ask.clone());
-            "permission.asked"
-        };
-        drop(state);
-        self.shared.publish(kind, &self.directory, ask);
-        id
-    }
-
-    fn wait_for_reply(&self, ask: &str) -> Result<Value, Aborted> {
-        self.shared
-            .wait(&self.conversation, FOREVER, |state| {
-                state.replies.remove(ask)
-            })
-            .ok_or(Aborted)
-    }
-
     fn retry(&self, pace: u64) -> Result<(), Aborted> {
         for attempt in 1_u64.. {
             let status = json!({"type": "retry", "attempt": attempt, "message": "busy", "next": now() + pace});
@@ -374,7 +262,7 @@ impl<'a> Turn<'a> {
     }
 
     /// Begins an assistant message.
-    fn begin(&self) -> Step {
+    pub(super) fn begin(&self) -> Step {
         let message = assistant_message(&self.user, &self.directory);
         let info = message["info"].clone();
         let _ = self.with(|found| found.messages.push(message));
@@ -387,7 +275,7 @@ impl<'a> Turn<'a> {
     }
 
     /// Ends an assistant message: first with its finish, then with its time, as the real server does.
-    fn finish(&self, step: &mut Step, reason: &str) {
+    pub(super) fn finish(&self, step: &mut Step, reason: &str) {
         let tokens = json!({
             "total": PROMPT_TOKENS + step.completion_tokens, "input": PROMPT_TOKENS, "output": step.completion_tokens,
             "reasoning": 0, "cache": {"read": 0, "write": 0},
@@ -433,20 +321,20 @@ impl<'a> Turn<'a> {
         self.publish("session.idle", json!({}));
     }
 
-    fn status(&self, status: Value) {
+    pub(super) fn status(&self, status: Value) {
         let kept = (status["type"] != "idle").then(|| status.clone());
         let _ = self.with(|found| found.status = kept);
         self.publish("session.status", json!({"status": status}));
     }
 
     /// Adds a part to a message.
-    fn part(&self, step: &Step, content: Value) -> Value {
+    pub(super) fn part(&self, step: &Step, content: Value) -> Value {
         let part = part(&step.info, content);
         self.update_part(part.clone());
         part
     }
 
-    fn update_part(&self, part: Value) {
+    pub(super) fn update_part(&self, part: Value) {
         let _ = self.with(|found| {
             let Some(message) = found.message(&part["messageID"]) else {
                 return;
