@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::support::http_client::{get, post};
+use crate::support::opencode::version;
 use crate::support::processes::{is_running, poll};
 use crate::support::sandbox::{Sandbox, Serving};
 
@@ -67,7 +68,10 @@ fn model_obeys_each_directive_through_the_real_server() {
     assert_eq!(turn(&server, "[[empty]]")["info"]["finish"], "stop");
     let refused = turn(&server, "[[http 401 bad key]]");
     assert_eq!(refused["info"]["error"]["data"]["statusCode"], 401);
-    assert!(model.title_requests().is_empty());
+    // Only before 1.2 a prompt gets a title of its own, besides the conversation's.
+    if !version().starts_with("1.1.") {
+        assert!(model.title_requests().is_empty());
+    }
 }
 
 #[test]

@@ -153,6 +153,7 @@ fn scrub(sandbox: &Sandbox, text: &str) -> String {
         .replace(home, "/home/user")
         // Some fields hold the path without its first slash.
         .replace(&work[1..], "srv/project")
+        .replace(&home[1..], "home/user")
 }
 
 fn write(name: &str, text: &str) {
