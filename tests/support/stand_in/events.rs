@@ -111,7 +111,15 @@ pub fn stream(
     let mut beat = Instant::now() + pace;
     loop {
         let left = beat.saturating_duration_since(Instant::now());
-        match receiver.recv_timeout(left.min(TICK)) {
+        // Sent when nothing more is at hand, so that a flood is not a system call an event.
+        let next = match receiver.try_recv() {
+            Ok(happened) => Ok(happened),
+            Err(_) => {
+                stream.connection.flush()?;
+                receiver.recv_timeout(left.min(TICK))
+            }
+        };
+        match next {
             Ok(happened) if quiet || happened.at < hears_from => {}
             Ok(happened) if !global && *happened.directory != *wanted => {}
             Ok(happened) => {
@@ -183,8 +191,7 @@ impl Stream<'_> {
     fn write(&mut self, frame: &Value) -> io::Result<()> {
         self.sent += 1;
         self.connection
-            .push(format!("data: {frame}\n\n").as_bytes())?;
-        self.connection.flush()
+            .push(format!("data: {frame}\n\n").as_bytes())
     }
 
     /// An event as 1.1 sent it, where a delta carried its part with the text so far; `None` for those that it did not have.
