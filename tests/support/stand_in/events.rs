@@ -123,7 +123,12 @@ pub fn stream(
             Ok(happened) if quiet || happened.at < hears_from => {}
             Ok(happened) if !global && *happened.directory != *wanted => {}
             Ok(happened) => {
-                std::thread::sleep((happened.at + late).saturating_duration_since(Instant::now()));
+                if !late.is_zero() {
+                    stream.connection.flush()?;
+                    std::thread::sleep(
+                        (happened.at + late).saturating_duration_since(Instant::now()),
+                    );
+                }
                 stream.send(&happened)?;
             }
             Err(RecvTimeoutError::Timeout) if left.is_zero() => {
