@@ -1,1 +1,13 @@
 //! The one test binary.
+#![allow(
+    missing_docs,
+    dead_code,
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    clippy::print_stderr
+)]
+
+mod harness;
+mod recordings;
+mod stand_in;
+mod support;

@@ -1,2 +1,51 @@
-//! See the module of the same name.
-fn main() {}
+//! The scripted model as a program: `scripted-model [--port N] [--until-stdin-closes]`.
+//!
+//! The first line on stdout is its base URL; it serves until it is killed, or until stdin closes when told so.
+#![allow(missing_docs, dead_code, clippy::unwrap_used, clippy::print_stdout)]
+
+#[path = "../http_server.rs"]
+mod http_server;
+#[path = "../model.rs"]
+mod model;
+#[path = "../model_answer.rs"]
+mod model_answer;
+#[path = "../model_script.rs"]
+mod model_script;
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use lexopt::prelude::*;
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            drop(writeln!(io::stderr(), "scripted-model: {error}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<(), Box<dyn std::error::Error>> {
+    let mut port = 0;
+    let mut until_stdin_closes = false;
+    let mut words = lexopt::Parser::from_env();
+    while let Some(word) = words.next()? {
+        match word {
+            Long("port") => port = words.value()?.parse()?,
+            Long("until-stdin-closes") => until_stdin_closes = true,
+            _ => return Err(word.unexpected().into()),
+        }
+    }
+    let model = model::Model::start_on(port)?;
+    println!("{}", model.base_url());
+    io::stdout().flush()?;
+    if until_stdin_closes {
+        io::copy(&mut io::stdin(), &mut io::sink())?;
+        return Ok(());
+    }
+    loop {
+        std::thread::park();
+    }
+}

@@ -1,2 +1,17 @@
-//! See the module of the same name.
-fn main() {}
+//! A stand-in for `opencode`, for faults that a real server does not produce on demand: see the module `stand_in`.
+#![allow(
+    missing_docs,
+    dead_code,
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    clippy::print_stderr
+)]
+
+#[path = "../http_server.rs"]
+mod http_server;
+#[path = "../stand_in/mod.rs"]
+mod stand_in;
+
+fn main() -> std::process::ExitCode {
+    stand_in::main()
+}

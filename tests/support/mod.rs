@@ -1,0 +1,12 @@
+//! What the tests stand on: a scripted model, a stand-in server with faults, the real OpenCode, and a sandbox for occtl.
+
+pub mod command;
+pub mod http_client;
+pub mod http_server;
+pub mod model;
+pub mod model_answer;
+pub mod model_script;
+pub mod opencode;
+pub mod ports;
+pub mod processes;
+pub mod sandbox;

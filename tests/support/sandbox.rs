@@ -1,0 +1,274 @@
+//! A place of its own for each test: directories, ports, an environment, and the end of everything that was started there.
+
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU16, AtomicU32, Ordering};
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::command::{Run, Running};
+use super::{opencode, ports, processes};
+
+/// The variable that marks every process of a sandbox.
+const MARK: &str = "OCCTL_TEST_SANDBOX";
+/// How long a server may take to say that it listens; the real one needs 1.5 s on an idle machine.
+const SERVER_WAIT: Duration = Duration::from_secs(60);
+
+static NUMBERS: AtomicU32 = AtomicU32::new(0);
+
+/// A test's own world below the directory for temporary files. Dropping it kills every process that was started in it and removes its
+/// files; a failing test leaves the files and prints where they are.
+pub struct Sandbox {
+    root: PathBuf,
+    mark: String,
+    ports: ports::Block,
+    /// Servers that the test starts itself count down from the top, occtl's allocation counts up.
+    served: AtomicU16,
+    environment: BTreeMap<OsString, OsString>,
+}
+
+impl Sandbox {
+    /// A fresh sandbox. It has no program under `OCCTL_OPENCODE` yet: see the `use_…` methods.
+    pub fn new(name: &str) -> Self {
+        let number = NUMBERS.fetch_add(1, Ordering::Relaxed);
+        let mark = format!("{name}-{}-{number}", std::process::id());
+        let root = parent().join(&mark);
+        // A process id may come again, and what an earlier failure left would be in the way.
+        drop(std::fs::remove_dir_all(&root));
+        for directory in ["home", "data", "work", "bin"] {
+            std::fs::create_dir_all(root.join(directory)).expect("a sandbox directory");
+        }
+        let ports = ports::Block::take();
+        let mut sandbox = Self {
+            environment: BTreeMap::new(),
+            served: AtomicU16::new(0),
+            root,
+            mark,
+            ports,
+        };
+        let mut path = sandbox.bin().into_os_string();
+        path.push(":");
+        path.push(std::env::var_os("PATH").unwrap_or_default());
+        let range = sandbox.ports.range();
+        sandbox.set_env("PATH", path);
+        sandbox.set_env("HOME", sandbox.home());
+        sandbox.set_env("OCCTL_DATA_DIR", sandbox.data());
+        sandbox.set_env(
+            "OCCTL_PORT_RANGE",
+            format!("{}-{}", range.start(), range.end()),
+        );
+        sandbox.set_env(MARK, sandbox.mark.clone());
+        sandbox.set_env("TZ", "UTC");
+        sandbox.set_env("LANG", "C.UTF-8");
+        sandbox
+    }
+
+    /// The sandbox's directory.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// `HOME`.
+    pub fn home(&self) -> PathBuf {
+        self.root.join("home")
+    }
+
+    /// `OCCTL_DATA_DIR`.
+    pub fn data(&self) -> PathBuf {
+        self.root.join("data")
+    }
+
+    /// The default working directory of every command.
+    pub fn work(&self) -> PathBuf {
+        self.root.join("work")
+    }
+
+    /// The first directory of `PATH`.
+    pub fn bin(&self) -> PathBuf {
+        self.root.join("bin")
+    }
+
+    /// The ports that only this sandbox uses.
+    pub fn ports(&self) -> std::ops::RangeInclusive<u16> {
+        self.ports.range()
+    }
+
+    /// A port that nothing of this sandbox uses: taken from the top of the block.
+    pub fn free_port(&self) -> u16 {
+        self.ports.range().end() - self.served.fetch_add(1, Ordering::Relaxed) % (ports::BLOCK / 2)
+    }
+
+    /// Sets a variable for every later command.
+    pub fn set_env(&mut self, name: impl AsRef<OsStr>, value: impl AsRef<OsStr>) {
+        self.environment
+            .insert(name.as_ref().to_owned(), value.as_ref().to_owned());
+    }
+
+    /// Removes a variable for every later command.
+    pub fn remove_env(&mut self, name: impl AsRef<OsStr>) {
+        self.environment.remove(name.as_ref());
+    }
+
+    /// Puts an executable script into `bin`.
+    pub fn install(&self, name: &str, script: &str) -> PathBuf {
+        let path = self.bin().join(name);
+        std::fs::write(&path, script).expect("a script");
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).expect("its mode");
+        path
+    }
+
+    /// Makes the pinned OpenCode the program under `OCCTL_OPENCODE`.
+    pub fn use_real(&mut self) {
+        self.use_real_version(&opencode::version());
+    }
+
+    /// Makes a certain version of OpenCode the program under `OCCTL_OPENCODE`.
+    pub fn use_real_version(&mut self, version: &str) {
+        self.set_env("OCCTL_OPENCODE", opencode::program(version));
+        for (name, value) in opencode::QUIET {
+            self.set_env(name, value);
+        }
+    }
+
+    /// Makes the stand-in the program under `OCCTL_OPENCODE`; `faults` as the `stand_in` module lists them.
+    pub fn use_stand_in(&mut self, faults: Value) {
+        self.set_faults(&faults);
+        self.set_env("OCCTL_OPENCODE", example("stand-in"));
+        self.set_env("STAND_IN_FAULTS", self.root.join("faults.json"));
+    }
+
+    /// Changes the stand-in's faults, also while it runs.
+    pub fn set_faults(&self, faults: &Value) {
+        // Renamed into place, because servers read it at any time.
+        let partial = self.root.join("faults.partial");
+        std::fs::write(&partial, faults.to_string()).expect("the faults");
+        std::fs::rename(partial, self.root.join("faults.json")).expect("the faults in place");
+    }
+
+    /// What the stand-in was asked so far: `{method, path, query, authorization, body}` each.
+    pub fn stand_in_requests(&self) -> Vec<Value> {
+        let text = std::fs::read_to_string(self.root.join("requests.jsonl")).unwrap_or_default();
+        text.lines()
+            .map(|line| serde_json::from_str(line).expect("a line of JSON"))
+            .collect()
+    }
+
+    /// occtl with these arguments.
+    pub fn occtl<A: AsRef<OsStr>>(&self, arguments: &[A]) -> Run {
+        self.command(env!("CARGO_BIN_EXE_occtl"), arguments)
+    }
+
+    /// Any program in the sandbox's environment.
+    pub fn command<A: AsRef<OsStr>>(&self, program: impl Into<PathBuf>, arguments: &[A]) -> Run {
+        Run::new(program, self.environment.clone(), &self.work()).args(arguments)
+    }
+
+    /// Starts the program under `OCCTL_OPENCODE` as a server, without occtl, and waits until it says that it listens.
+    pub fn serve(&self) -> Serving {
+        self.serve_with(|run| run)
+    }
+
+    /// The same with changes to the command, such as a variable or another directory.
+    pub fn serve_with(&self, change: impl FnOnce(Run) -> Run) -> Serving {
+        let program = self.environment.get(OsStr::new("OCCTL_OPENCODE"));
+        let program = program.expect("one of the use_… methods was called");
+        let port = self.free_port();
+        let arguments = [
+            "serve",
+            "--port",
+            &port.to_string(),
+            "--hostname",
+            "127.0.0.1",
+        ];
+        let mut running = change(self.command(program, &arguments)).spawn();
+        running.wait_for_line("listening on", SERVER_WAIT);
+        Serving { port, running }
+    }
+
+    /// The processes of this sandbox, with their command lines.
+    pub fn marked_processes(&self) -> Vec<(u32, String)> {
+        processes::marked(&self.variable())
+    }
+
+    /// Fails the test when a process of this sandbox is still there.
+    #[track_caller]
+    pub fn assert_nothing_left(&self) {
+        let left = self.marked_processes();
+        assert!(left.is_empty(), "left running: {left:#?}");
+    }
+
+    /// Waits until no process of this sandbox is left; fails the test after `timeout`.
+    #[track_caller]
+    pub fn wait_for_nothing_left(&self, timeout: Duration) {
+        let gone = processes::poll(timeout, || self.marked_processes().is_empty().then_some(()));
+        assert!(
+            gone.is_some(),
+            "left running after {timeout:?}: {:#?}",
+            self.marked_processes()
+        );
+    }
+
+    fn variable(&self) -> String {
+        format!("{MARK}={}", self.mark)
+    }
+}
+
+impl Drop for Sandbox {
+    fn drop(&mut self) {
+        let left = processes::kill_marked(&self.variable());
+        if std::thread::panicking() {
+            eprintln!("the sandbox is kept in {}", self.root.display());
+            return;
+        }
+        assert!(left.is_empty(), "cannot be killed: {left:#?}");
+        // A test may have made directories unreadable; the next sandbox of that name removes it.
+        drop(std::fs::remove_dir_all(&self.root));
+    }
+}
+
+/// A server that a test started without occtl. The sandbox ends it.
+pub struct Serving {
+    pub port: u16,
+    pub running: Running,
+}
+
+impl Serving {
+    /// Its base URL.
+    pub fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+}
+
+/// Where sandboxes are: not below the target directory, which is inside this project's repository. OpenCode would take the
+/// repository for the project of every conversation, and `git status` would answer for it.
+fn parent() -> PathBuf {
+    let user = rustix::process::getuid().as_raw();
+    std::env::temp_dir().join(format!("occtl-test-{user}"))
+}
+
+/// The path of an example program. `cargo test` builds the examples, but `cargo test NAME` leaves old ones lying there.
+pub fn example(name: &str) -> PathBuf {
+    let directory = Path::new(env!("CARGO_BIN_EXE_occtl")).parent();
+    let path = directory.expect("a directory").join("examples").join(name);
+    let changed = |path: &Path| {
+        std::fs::metadata(path)
+            .and_then(|data| data.modified())
+            .ok()
+    };
+    // Beside it cargo lists what it was built from: `PROGRAM: SOURCE SOURCE …`.
+    let sources = std::fs::read_to_string(path.with_extension("d")).unwrap_or_default();
+    let built = changed(&path);
+    let fresh = built.is_some()
+        && sources
+            .split_whitespace()
+            .skip(1)
+            .all(|source| changed(Path::new(source)) <= built);
+    assert!(
+        fresh,
+        "{name} is missing or old: run `cargo build --examples`"
+    );
+    path
+}

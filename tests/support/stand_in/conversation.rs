@@ -1,0 +1,200 @@
+//! The routes below `/session/ID`.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::{Value, json};
+
+use super::super::http_server::Request;
+use super::ids::{id, now};
+use super::routes::{Reply, not_found};
+use super::state::Shared;
+use super::turn;
+
+/// Answers a request about a conversation that exists.
+pub fn answer(
+    shared: &Arc<Shared>,
+    request: &Request,
+    method: &str,
+    conversation: &str,
+    rest: &[&str],
+) -> Reply {
+    let body = request.json();
+    let info = || {
+        shared
+            .lock()
+            .find(conversation)
+            .map(|found| found.info.clone())
+            .unwrap_or_default()
+    };
+    match (method, rest) {
+        ("GET", []) => Reply::Json(info()),
+        ("PATCH", []) => {
+            if let Some(found) = shared.lock().find(conversation) {
+                found.info["title"] = body["title"].clone();
+            }
+            Reply::Json(info())
+        }
+        ("DELETE", []) => {
+            let info = info();
+            shared
+                .lock()
+                .conversations
+                .retain(|found| found.id() != conversation);
+            shared.changed.notify_all();
+            let directory = info["directory"].as_str().unwrap_or_default();
+            shared.publish(
+                "session.deleted",
+                directory,
+                json!({"sessionID": conversation, "info": info}),
+            );
+            Reply::Json(true.into())
+        }
+        ("GET", ["children"]) => {
+            let state = shared.lock();
+            let infos = state.conversations.iter().map(|found| &found.info);
+            Reply::Json(
+                infos
+                    .filter(|info| info["parentID"] == conversation)
+                    .cloned()
+                    .collect(),
+            )
+        }
+        ("GET", ["todo" | "diff"]) => Reply::Json(json!([])),
+        ("POST", ["summarize"]) => Reply::Json(true.into()),
+        ("POST", ["fork"]) => Reply::Json(fork(shared, conversation, &body)),
+        ("GET", ["message"]) => messages(shared, request, conversation),
+        ("GET", ["message", message]) => {
+            let found = shared
+                .lock()
+                .find(conversation)
+                .and_then(|found| found.message(&json!(message)).cloned());
+            found.map_or_else(
+                || not_found(&format!("Message not found: {message}")),
+                Reply::Json,
+            )
+        }
+        ("POST", ["prompt_async" | "message"]) => {
+            if let Some(problem) = problem(&body) {
+                let data = json!({"message": problem, "kind": "Payload"});
+                return Reply::Failed(400, json!({"name": "BadRequest", "data": data}));
+            }
+            let user = turn::prompt(shared, conversation, &body);
+            if rest == ["prompt_async"] {
+                return Reply::Nothing;
+            }
+            answer_of(shared, conversation, &user).map_or(Reply::Nothing, Reply::Json)
+        }
+        _ => Reply::Unknown,
+    }
+}
+
+/// What is wrong with a prompt, in the real server's words.
+fn problem(body: &Value) -> Option<String> {
+    if !body["parts"].is_array() {
+        return Some("Missing key\n  at [\"parts\"]".to_owned());
+    }
+    let id = body["messageID"]
+        .as_str()
+        .filter(|id| !id.starts_with("msg"))?;
+    Some(format!(
+        "Expected a string starting with \"msg\", got {id:?}\n  at [\"messageID\"]"
+    ))
+}
+
+/// Waits for the end of a turn and gives its last message.
+fn answer_of(shared: &Shared, conversation: &str, user: &str) -> Option<Value> {
+    loop {
+        let state = shared.lock();
+        // Woken by the ticks of `wait_timeout`: turns tell of asks and aborts only.
+        let (mut state, _) = shared
+            .changed
+            .wait_timeout(state, Duration::from_millis(5))
+            .unwrap();
+        let found = state.find(conversation)?;
+        let last = found
+            .messages
+            .iter()
+            .rfind(|message| message["info"]["parentID"] == user);
+        if let Some(last) = last.filter(|_| found.status.is_none() && !found.running) {
+            return Some(last.clone());
+        }
+    }
+}
+
+fn fork(shared: &Shared, conversation: &str, body: &Value) -> Value {
+    let (title, directory, mut messages) = {
+        let mut state = shared.lock();
+        let Some(found) = state.find(conversation) else {
+            return Value::Null;
+        };
+        let title = found.info["title"].as_str().unwrap_or_default();
+        (
+            format!("{title} (fork #1)"),
+            found.info["directory"].clone(),
+            found.messages.clone(),
+        )
+    };
+    // The fork ends before the message that is named.
+    if let Some(end) = messages
+        .iter()
+        .position(|message| message["info"]["id"] == body["messageID"])
+    {
+        messages.truncate(end);
+    }
+    let info = shared.create(&json!({"title": title}), directory.as_str());
+    let mut renamed: Vec<(Value, Value)> = Vec::new();
+    for message in &mut messages {
+        let new = Value::from(id("msg"));
+        renamed.push((message["info"]["id"].take(), new.clone()));
+        message["info"]["id"] = new.clone();
+        message["info"]["sessionID"] = info["id"].clone();
+        let parent = message["info"]["parentID"].clone();
+        if let Some((_, new)) = renamed.iter().find(|(old, _)| *old == parent) {
+            message["info"]["parentID"] = new.clone();
+        }
+        for part in message["parts"].as_array_mut().into_iter().flatten() {
+            part["id"] = id("prt").into();
+            part["messageID"] = new.clone();
+            part["sessionID"] = info["id"].clone();
+        }
+    }
+    if let Some(found) = shared.lock().find(info["id"].as_str().unwrap_or_default()) {
+        found.messages = messages;
+        found.info["time"]["updated"] = now().into();
+    }
+    info
+}
+
+fn messages(shared: &Shared, request: &Request, conversation: &str) -> Reply {
+    let limit = request
+        .query("limit")
+        .and_then(|text| text.parse::<usize>().ok());
+    let bad = Reply::Failed(400, json!({"_tag": "BadRequest"}));
+    let mut state = shared.lock();
+    let all = state
+        .find(conversation)
+        .map_or(&[][..], |found| &found.messages);
+    let mut end = all.len();
+    if let Some(cursor) = request.query("before") {
+        let bytes = URL_SAFE_NO_PAD.decode(cursor).unwrap_or_default();
+        let cursor: Value = serde_json::from_slice(&bytes).unwrap_or_default();
+        // Without a limit the real server refuses a cursor.
+        let found = all
+            .iter()
+            .position(|message| message["info"]["id"] == cursor["id"]);
+        let (Some(found), Some(_)) = (found, limit) else {
+            return bad;
+        };
+        end = found;
+    }
+    let start = end.saturating_sub(limit.filter(|limit| *limit > 0).unwrap_or(end));
+    let next = (start > 0).then(|| {
+        let info = &all[start]["info"];
+        URL_SAFE_NO_PAD
+            .encode(json!({"id": info["id"], "time": info["time"]["created"]}).to_string())
+    });
+    Reply::Page(all[start..end].into(), next)
+}

@@ -1,0 +1,175 @@
+//! A program that is called like `opencode` and answers like one, in memory, with faults on demand.
+//!
+//! `stand-in serve --port N`, `stand-in --version`, `stand-in attach URL …`. A turn echoes its prompt, one delta a word.
+//! `attach` writes `{arguments, password, username, cwd}` to the file `STAND_IN_ATTACH_LOG` and ends with the status
+//! `STAND_IN_ATTACH_STATUS`. Every request is noted in `requests.jsonl` beside the file of the faults.
+//!
+//! Faults are a JSON object in the file `STAND_IN_FAULTS`, read again for every request and turn. A PATH is a path with `*` for
+//! one segment, such as `/session/*/message`, with `GET ` or the like before it to mean one method only.
+//!
+//! | fault | effect |
+//! | --- | --- |
+//! | `exit_at_start: {status, stderr}` | ends at once |
+//! | `silent_start: true` | says nothing and never listens |
+//! | `port_taken_times: N` | the first N starts say that the port is taken |
+//! | `listening_line: "none"` | serves without saying so |
+//! | `listening_line: "late"` | connections of the first second are never answered, then the line comes |
+//! | `ignore_sigterm: true` | only SIGKILL ends it |
+//! | `version: "1.0.5"` | the version that it claims |
+//! | `health: {…}` | the answer of `/global/health` |
+//! | `never_answer: true` | accepts every request and answers none |
+//! | `unauthorized: true` | 401 for everything |
+//! | `status: {PATH: 500}` | this status with an error object |
+//! | `body: {PATH: {…}}` | this document with status 200 |
+//! | `html: [PATH]` | the page of unknown routes, status 200 |
+//! | `silence: [PATH]` | never answers these |
+//! | `cut_body: [PATH]` | announces the whole body and sends half of it |
+//! | `delay_ms: {PATH: N}` | answers later |
+//! | `messages: N` | starts with a conversation of N messages |
+//! | `bulk_conversations: N` | starts with N empty conversations |
+//! | `turn: {…}` | see `turn` |
+//! | `events: {…}` | see `events` |
+
+mod answers;
+mod conversation;
+mod events;
+mod faults;
+mod ids;
+mod routes;
+mod state;
+mod tool;
+mod turn;
+
+use std::io::Write;
+use std::net::TcpListener;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::{Duration, Instant};
+
+use lexopt::prelude::*;
+use serde_json::json;
+
+use super::http_server::Server;
+use faults::Faults;
+use state::Shared;
+
+/// How long a start with `listening_line: "late"` is deaf; the real one is for 0.3 s.
+const DEAF: Duration = Duration::from_secs(1);
+/// The version that it stands in for.
+const VERSION: &str = "1.18.33";
+
+/// The program.
+pub fn main() -> ExitCode {
+    match run() {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("stand-in: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<ExitCode, Box<dyn std::error::Error>> {
+    let mut words = lexopt::Parser::from_env();
+    match words.next()? {
+        Some(Long("version") | Short('v')) => {
+            println!(
+                "{}",
+                Faults::read()
+                    .text("/version")
+                    .unwrap_or(VERSION.to_owned())
+            );
+            Ok(ExitCode::SUCCESS)
+        }
+        Some(Value(command)) if command == "serve" => {
+            let (mut port, mut hostname) = (4096, "127.0.0.1".to_owned());
+            while let Some(word) = words.next()? {
+                match word {
+                    Long("port") => port = words.value()?.parse()?,
+                    Long("hostname") => hostname = words.value()?.string()?,
+                    // The real one has more flags; none of them changes what is tested with a stand-in.
+                    _ => drop(words.optional_value()),
+                }
+            }
+            serve(&hostname, port)
+        }
+        Some(Value(command)) if command == "attach" => attach(words.raw_args()?),
+        _ => Err("only serve, attach and --version are here".into()),
+    }
+}
+
+fn attach(
+    arguments: impl Iterator<Item = std::ffi::OsString>,
+) -> Result<ExitCode, Box<dyn std::error::Error>> {
+    let arguments: Vec<_> = arguments
+        .map(|word| word.to_string_lossy().into_owned())
+        .collect();
+    let call = json!({
+        "arguments": arguments,
+        "password": std::env::var("OPENCODE_SERVER_PASSWORD").is_ok(),
+        "username": std::env::var("OPENCODE_SERVER_USERNAME").ok(),
+        "cwd": std::env::current_dir()?,
+    });
+    if let Some(log) = std::env::var_os("STAND_IN_ATTACH_LOG") {
+        std::fs::write(log, call.to_string())?;
+    }
+    let status = std::env::var("STAND_IN_ATTACH_STATUS").unwrap_or_default();
+    Ok(ExitCode::from(status.parse::<u8>().unwrap_or(0)))
+}
+
+fn serve(hostname: &str, port: u16) -> Result<ExitCode, Box<dyn std::error::Error>> {
+    let faults = Faults::read();
+    if faults.has("/exit_at_start") {
+        eprintln!(
+            "{}",
+            faults.text("/exit_at_start/stderr").unwrap_or_default()
+        );
+        let status = faults.number("/exit_at_start/status").unwrap_or(1);
+        return Ok(ExitCode::from(u8::try_from(status)?));
+    }
+    if faults.has("/silent_start") {
+        loop {
+            std::thread::park();
+        }
+    }
+    if faults.has("/ignore_sigterm") {
+        // A handler that does nothing but note it, instead of the default action.
+        signal_hook::flag::register(
+            signal_hook::consts::SIGTERM,
+            Arc::new(AtomicBool::new(false)),
+        )?;
+    }
+    if std::env::var_os("OPENCODE_SERVER_PASSWORD").is_none() {
+        println!("Warning: OPENCODE_SERVER_PASSWORD is not set; server is unsecured.");
+    }
+    let listener = match TcpListener::bind((hostname, port)) {
+        Ok(listener) if !faults::count_down("port-taken", faults.number("/port_taken_times")) => {
+            listener
+        }
+        _ => {
+            eprintln!("\u{1b}[91m\u{1b}[1mError: \u{1b}[0mUnexpected error\n\nServeError");
+            return Ok(ExitCode::FAILURE);
+        }
+    };
+    let port = listener.local_addr()?.port();
+    let line = faults.text("/listening_line");
+    let shared = Arc::new(Shared::new(&faults));
+    let deaf_until = Instant::now() + DEAF * u32::from(line.as_deref() == Some("late"));
+    let server = Server::start(listener, move |request, connection| {
+        if Instant::now() < deaf_until {
+            return connection.wait_until_closed();
+        }
+        routes::handle(&shared, request, connection)
+    })?;
+    std::thread::sleep(deaf_until.saturating_duration_since(Instant::now()));
+    if line.as_deref() != Some("none") {
+        println!("opencode server listening on http://{hostname}:{port}");
+        std::io::stdout().flush()?;
+    }
+    loop {
+        // The server lives as long as this frame.
+        std::thread::park();
+        let _ = &server;
+    }
+}

@@ -1,0 +1,380 @@
+//! A turn of the stand-in: what happens between a prompt and `session.idle`.
+//!
+//! | fault below `turn` | effect |
+//! | --- | --- |
+//! | `text: "…"` | answers this instead of the prompt |
+//! | `tokens: N` | answers `w1 … wN` |
+//! | `empty: true` | ends without any text |
+//! | `delta_ms: N` | N ms before each delta |
+//! | `start_gap_ms: N` | nothing is stored and nobody is busy for N ms after the prompt |
+//! | `error: {name, data}` | ends in this error |
+//! | `never_starts: true` | stores the prompt and leaves it at that |
+//! | `never_starts: {name, data}` | the same, with a `session.error` (an unknown model) |
+//! | `never_ends: true` | stays busy after its text |
+//! | `never_idle: true` | completes its answer but stays busy |
+//! | `idle_early: true` | says `session.idle` before its text |
+//! | `retry_forever: true` | stays in status `retry`; a number is the pace in ms instead of 2000 |
+//! | `ask: {permission, patterns}` | asks first; the answer follows when it is allowed |
+//! | `question: {question, options: [label]}` | asks a question first |
+//! | `tool: {name, input, output}` | a tool call first |
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::faults::Faults;
+use super::ids::{id, now};
+use super::state::{Shared, assistant_message, part, user_message};
+
+/// Longer than any test: how long a turn waits for a reply.
+pub(super) const FOREVER: Duration = Duration::from_secs(24 * 60 * 60);
+/// The size of every prompt, as the scripted model has it.
+const PROMPT_TOKENS: u64 = 100;
+
+/// Takes a prompt and lets a thread answer it. Gives the id of its message.
+pub fn prompt(shared: &Arc<Shared>, conversation: &str, body: &Value) -> String {
+    let message = user_message(conversation, body);
+    let user = message["info"]["id"]
+        .as_str()
+        .unwrap_or_default()
+        .to_owned();
+    let gap = Faults::read().duration("/turn/start_gap_ms");
+    let (shared, conversation) = (Arc::clone(shared), conversation.to_owned());
+    // Without a gap the prompt is stored before its request is answered, as on a warm server.
+    let late = if gap.is_zero() {
+        store(&shared, &conversation, message);
+        None
+    } else {
+        Some(message)
+    };
+    std::thread::spawn(move || {
+        if let Some(message) = late {
+            std::thread::sleep(gap);
+            store(&shared, &conversation, message);
+        }
+        answer_newest(&shared, &conversation);
+    });
+    user
+}
+
+fn store(shared: &Shared, conversation: &str, message: Value) {
+    let directory = {
+        let mut state = shared.lock();
+        let Some(found) = state.find(conversation) else {
+            return;
+        };
+        found.messages.push(message.clone());
+        found.info["time"]["updated"] = now().into();
+        found.info["directory"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned()
+    };
+    let properties = json!({"sessionID": conversation, "info": message["info"]});
+    shared.publish("message.updated", &directory, properties);
+    for part in message["parts"].as_array().into_iter().flatten() {
+        let properties = json!({"sessionID": conversation, "part": part, "time": now()});
+        shared.publish("message.part.updated", &directory, properties);
+    }
+}
+
+/// Answers the newest prompt, and then those that came meanwhile: of several only the newest.
+fn answer_newest(shared: &Shared, conversation: &str) {
+    let mut last = Value::Null;
+    loop {
+        let turn = {
+            let mut state = shared.lock();
+            let Some(found) = state.find(conversation) else {
+                return;
+            };
+            let newest = found
+                .messages
+                .iter()
+                .rfind(|message| message["info"]["role"] == "user");
+            let busy_elsewhere = last.is_null() && found.running;
+            // Abort drops the queue.
+            let aborted = std::mem::take(&mut found.aborted) && !last.is_null();
+            match newest {
+                Some(message) if !busy_elsewhere && !aborted && message["info"]["id"] != last => {
+                    found.running = true;
+                    Turn::new(shared, found.info["directory"].as_str(), message)
+                }
+                _ => {
+                    found.running &= busy_elsewhere;
+                    return;
+                }
+            }
+        };
+        last = turn.user["id"].clone();
+        turn.run();
+    }
+}
+
+/// One turn while it runs.
+pub(super) struct Turn<'a> {
+    pub(super) shared: &'a Shared,
+    pub(super) faults: Faults,
+    pub(super) conversation: String,
+    pub(super) directory: String,
+    /// The info of the user message.
+    user: Value,
+    /// What it answers.
+    text: Option<String>,
+}
+
+/// An assistant message while it is written.
+pub(super) struct Step {
+    pub(super) info: Value,
+    pub(super) completion_tokens: u64,
+}
+
+/// The turn was aborted, or its conversation deleted.
+pub(super) struct Aborted;
+
+impl<'a> Turn<'a> {
+    fn new(shared: &'a Shared, directory: Option<&str>, message: &Value) -> Self {
+        let faults = Faults::read();
+        let parts = message["parts"].as_array().into_iter().flatten();
+        let prompt: String = parts.filter_map(|part| part["text"].as_str()).collect();
+        let text = match faults.number("/turn/tokens") {
+            _ if faults.has("/turn/empty") => None,
+            Some(count) => Some(
+                (1..=count)
+                    .map(|number| format!("w{number}"))
+                    .collect::<Vec<_>>()
+                    .join(" "),
+            ),
+            None => Some(faults.text("/turn/text").unwrap_or(prompt)),
+        };
+        Self {
+            shared,
+            conversation: message["info"]["sessionID"]
+                .as_str()
+                .unwrap_or_default()
+                .to_owned(),
+            directory: directory.unwrap_or_default().to_owned(),
+            user: message["info"].clone(),
+            faults,
+            text,
+        }
+    }
+
+    fn run(self) {
+        if let Some(never) = self.faults.get("/turn/never_starts") {
+            if never.is_object() {
+                self.publish("session.error", json!({"error": never}));
+            }
+            return;
+        }
+        self.status(json!({"type": "busy"}));
+        let mut step = self.begin();
+        if self.steps(&mut step).is_err() {
+            // An abort while the provider is retried leaves no error behind.
+            let retried = self.faults.has("/turn/retry_forever");
+            let error = json!({"name": "MessageAbortedError", "data": {"message": "Aborted"}});
+            self.fail(&mut step, (!retried).then_some(error));
+        }
+        let _ = self.with(|found| {
+            found.info["time"]["updated"] = now().into();
+            let info = found.info.clone();
+            self.publish("session.updated", json!({"info": info}));
+        });
+        self.publish("message.updated", json!({"info": self.user}));
+    }
+
+    fn steps(&self, step: &mut Step) -> Result<(), Aborted> {
+        if let Some(pace) = self.faults.number("/turn/retry_forever") {
+            self.retry(if pace > 1 { pace } else { 2000 })?;
+        }
+        if let Some(error) = self.faults.get("/turn/error") {
+            self.fail(step, Some(error.clone()));
+            return Ok(());
+        }
+        self.part(step, json!({"type": "step-start"}));
+        if !self.tool(step)? {
+            self.finish(step, "tool-calls");
+            self.idle();
+            return Ok(());
+        }
+        if self.faults.has("/turn/idle_early") {
+            self.idle();
+        }
+        if let Some(text) = &self.text {
+            self.say(step, text)?;
+        }
+        if self.faults.has("/turn/never_ends") {
+            self.pause(FOREVER)?;
+        }
+        self.finish(step, "stop");
+        if !self.faults.has("/turn/never_idle") {
+            self.status(json!({"type": "busy"}));
+            self.idle();
+        }
+        Ok(())
+    }
+
+    fn retry(&self, pace: u64) -> Result<(), Aborted> {
+        for attempt in 1_u64.. {
+            let status = json!({"type": "retry", "attempt": attempt, "message": "busy", "next": now() + pace});
+            self.status(status);
+            self.pause(Duration::from_millis(pace))?;
+        }
+        Ok(())
+    }
+
+    fn say(&self, step: &mut Step, text: &str) -> Result<(), Aborted> {
+        let pace = self.faults.duration("/turn/delta_ms");
+        self.flood();
+        let begun = now();
+        let content = json!({"type": "text", "text": "", "time": {"start": begun}});
+        let mut part = part(&step.info, content);
+        let reversed = self.faults.has("/events/deltas_before_part");
+        if !reversed {
+            self.update_part(part.clone());
+        }
+        for word in text.split_inclusive(' ') {
+            self.pause(pace)?;
+            self.publish("message.part.delta", json!({
+                "messageID": step.info["id"], "partID": part["id"], "field": "text", "delta": word,
+            }));
+            step.completion_tokens += 1;
+        }
+        if reversed {
+            self.update_part(part.clone());
+        }
+        part["text"] = text.into();
+        part["time"]["end"] = now().into();
+        self.update_part(part);
+        Ok(())
+    }
+
+    /// Events of a conversation that nobody here knows.
+    fn flood(&self) {
+        let (conversation, message, part) = (id("ses"), id("msg"), id("prt"));
+        for _ in 0..self.faults.number("/events/flood").unwrap_or(0) {
+            let properties = json!({
+                "sessionID": conversation, "messageID": message, "partID": part, "field": "text", "delta": "elsewhere ",
+            });
+            self.shared
+                .publish("message.part.delta", &self.directory, properties);
+        }
+    }
+
+    /// Begins an assistant message.
+    pub(super) fn begin(&self) -> Step {
+        let message = assistant_message(&self.user, &self.directory);
+        let info = message["info"].clone();
+        let _ = self.with(|found| found.messages.push(message));
+        self.publish("message.updated", json!({"info": info}));
+        self.status(json!({"type": "busy"}));
+        Step {
+            info,
+            completion_tokens: 0,
+        }
+    }
+
+    /// Ends an assistant message: first with its finish, then with its time, as the real server does.
+    pub(super) fn finish(&self, step: &mut Step, reason: &str) {
+        let tokens = json!({
+            "total": PROMPT_TOKENS + step.completion_tokens, "input": PROMPT_TOKENS, "output": step.completion_tokens,
+            "reasoning": 0, "cache": {"read": 0, "write": 0},
+        });
+        // The prices of the tests' configuration: 1 and 2 dollars a million.
+        let cost = (PROMPT_TOKENS + 2 * step.completion_tokens) as f64 / 1e6;
+        self.part(
+            step,
+            json!({"type": "step-finish", "reason": reason, "tokens": tokens, "cost": cost}),
+        );
+        let info = &mut step.info;
+        info["tokens"] = tokens;
+        info["cost"] = cost.into();
+        info["finish"] = reason.into();
+        self.update_info(info);
+        info["time"]["completed"] = now().into();
+        self.update_info(info);
+        let output = step.completion_tokens;
+        let _ = self.with(|found| {
+            let info = &mut found.info;
+            info["cost"] = (info["cost"].as_f64().unwrap_or(0.0) + cost).into();
+            for (name, more) in [("input", PROMPT_TOKENS), ("output", output)] {
+                let sum = info["tokens"][name].as_u64().unwrap_or(0) + more;
+                info["tokens"][name] = sum.into();
+            }
+        });
+    }
+
+    /// Ends a turn that went wrong. Idle comes twice, before and after the message, as recorded.
+    fn fail(&self, step: &mut Step, error: Option<Value>) {
+        if let Some(error) = error {
+            self.publish("session.error", json!({"error": error}));
+            self.idle();
+            step.info["error"] = error;
+        }
+        step.info["time"]["completed"] = now().into();
+        self.update_info(&step.info);
+        self.idle();
+    }
+
+    fn idle(&self) {
+        self.status(json!({"type": "idle"}));
+        self.publish("session.idle", json!({}));
+    }
+
+    pub(super) fn status(&self, status: Value) {
+        let kept = (status["type"] != "idle").then(|| status.clone());
+        let _ = self.with(|found| found.status = kept);
+        self.publish("session.status", json!({"status": status}));
+    }
+
+    /// Adds a part to a message.
+    pub(super) fn part(&self, step: &Step, content: Value) -> Value {
+        let part = part(&step.info, content);
+        self.update_part(part.clone());
+        part
+    }
+
+    pub(super) fn update_part(&self, part: Value) {
+        let _ = self.with(|found| {
+            let Some(message) = found.message(&part["messageID"]) else {
+                return;
+            };
+            if let Some(parts) = message["parts"].as_array_mut() {
+                match parts.iter_mut().find(|old| old["id"] == part["id"]) {
+                    Some(old) => *old = part.clone(),
+                    None => parts.push(part.clone()),
+                }
+            }
+        });
+        self.publish("message.part.updated", json!({"part": part, "time": now()}));
+    }
+
+    fn update_info(&self, info: &Value) {
+        let _ = self.with(|found| {
+            if let Some(message) = found.message(&info["id"]) {
+                message["info"] = info.clone();
+            }
+        });
+        self.publish("message.updated", json!({"info": info}));
+    }
+
+    /// Something with the conversation; nothing when it was deleted.
+    fn with<T>(&self, action: impl FnOnce(&mut super::state::Conversation) -> T) -> Option<T> {
+        self.shared.lock().find(&self.conversation).map(action)
+    }
+
+    fn publish(&self, kind: &str, mut properties: Value) {
+        properties["sessionID"] = self.conversation.clone().into();
+        self.shared.publish(kind, &self.directory, properties);
+    }
+
+    /// Lets time pass, unless somebody aborts.
+    fn pause(&self, time: Duration) -> Result<(), Aborted> {
+        let nothing = |_: &mut super::state::State| None::<()>;
+        let _ = self.shared.wait(&self.conversation, time, nothing);
+        match self.with(|found| found.aborted) {
+            Some(false) => Ok(()),
+            _ => Err(Aborted),
+        }
+    }
+}
