@@ -47,20 +47,12 @@ fn model_obeys_each_directive_through_the_real_server() {
     assert_eq!(answer("[[slow 2 1]]"), "w1 w2");
     assert_eq!(answer("[[bash echo hi > made]]"), "done");
     assert!(sandbox.work().join("made").exists());
+    assert_eq!(answer("[[write written some text]] [[read written]] [[echo end]]"), "end");
     assert_eq!(
-        answer("[[write written some text]] [[read written]] [[echo end]]"),
-        "end"
-    );
-    assert_eq!(
-        std::fs::read_to_string(sandbox.work().join("written"))
-            .unwrap()
-            .trim(),
+        std::fs::read_to_string(sandbox.work().join("written")).unwrap().trim(),
         "some text"
     );
-    assert_eq!(
-        answer("[[task {{bash touch by-child}} {{echo child}}]]"),
-        "done"
-    );
+    assert_eq!(answer("[[task {{bash touch by-child}} {{echo child}}]]"), "done");
     assert!(sandbox.work().join("by-child").exists());
     assert_eq!(answer("[[reasoning deep thought]]"), "ok");
     assert_eq!(answer("[[http 500 not yet times=1]][[echo then]]"), "then");
@@ -81,16 +73,9 @@ fn gates_hold_a_turn_until_the_test_opens_them() {
     let conversation = conversation(&server);
     let prompt = json!({"parts": [{"type": "text", "text": "[[text a]][[wait gate]][[echo b]]"}]});
     let url = format!("{}/session/{conversation}", server.url());
-    assert_eq!(
-        post(&format!("{url}/prompt_async"), &prompt)
-            .unwrap()
-            .status,
-        204
-    );
+    assert_eq!(post(&format!("{url}/prompt_async"), &prompt).unwrap().status, 204);
     model.wait_for_gate("gate", SOON);
-    let status = get(&format!("{}/session/status", server.url()))
-        .unwrap()
-        .json();
+    let status = get(&format!("{}/session/status", server.url())).unwrap().json();
     assert_eq!(status[&conversation]["type"], "busy");
     model.release("gate");
     let done = poll(SOON, || {

@@ -1,11 +1,5 @@
 //! The one test binary.
-#![allow(
-    missing_docs,
-    dead_code,
-    clippy::unwrap_used,
-    clippy::print_stdout,
-    clippy::print_stderr
-)]
+#![allow(missing_docs, dead_code, clippy::unwrap_used, clippy::print_stdout, clippy::print_stderr)]
 
 mod harness;
 mod recordings;

@@ -23,33 +23,13 @@ const SCENES: [(&str, &str, Middle); 10] = [
     ("cold", "[[echo one two three]]", Middle::Nothing),
     ("plain", "[[echo one two three]]", Middle::Nothing),
     ("reasoning", "[[reasoning first think]]", Middle::Nothing),
-    (
-        "bash",
-        "[[text I look.]][[bash echo hi]][[echo seen]]",
-        Middle::Nothing,
-    ),
-    (
-        "ask",
-        "[[bash touch made]][[echo seen]]",
-        Middle::Reply("once"),
-    ),
-    (
-        "denied",
-        "[[bash touch made]][[echo seen]]",
-        Middle::Reply("reject"),
-    ),
+    ("bash", "[[text I look.]][[bash echo hi]][[echo seen]]", Middle::Nothing),
+    ("ask", "[[bash touch made]][[echo seen]]", Middle::Reply("once")),
+    ("denied", "[[bash touch made]][[echo seen]]", Middle::Reply("reject")),
     ("error", "[[http 401 bad key]]", Middle::Nothing),
-    (
-        "retry",
-        "[[http 500 busy times=1]][[echo after all]]",
-        Middle::Nothing,
-    ),
+    ("retry", "[[http 500 busy times=1]][[echo after all]]", Middle::Nothing),
     ("abort", "[[text a start]][[wait for ever]]", Middle::Abort),
-    (
-        "task",
-        "[[task {{bash echo hi}} {{echo child}}]][[echo parent]]",
-        Middle::Nothing,
-    ),
+    ("task", "[[task {{bash echo hi}} {{echo child}}]][[echo parent]]", Middle::Nothing),
 ];
 
 enum Middle {
@@ -74,24 +54,17 @@ fn record() {
 
 /// Records what a server says about itself.
 fn answers(sandbox: &Sandbox, model: &Model, url: &str, version: &str) {
-    for (name, route) in [
-        ("config", "/config"),
-        ("providers", "/config/providers"),
-        ("agents", "/agent"),
-    ] {
+    for (name, route) in
+        [("config", "/config"), ("providers", "/config/providers"), ("agents", "/agent")]
+    {
         let mut answer = get(&format!("{url}{route}")).unwrap().json();
         // The providers that OpenCode brings along change with every version and are of no use here.
         if let Some(providers) = answer.get_mut("providers").and_then(Value::as_array_mut) {
             providers.retain(|provider| provider["id"] == "scripted");
             answer["default"] = json!({"scripted": answer["default"]["scripted"]});
         }
-        let text = answer
-            .to_string()
-            .replace(&model.base_url(), "http://127.0.0.1:9/v1");
-        write(
-            &format!("answer-{version}-{name}.json"),
-            &scrub(sandbox, &text),
-        );
+        let text = answer.to_string().replace(&model.base_url(), "http://127.0.0.1:9/v1");
+        write(&format!("answer-{version}-{name}.json"), &scrub(sandbox, &text));
     }
 }
 
@@ -132,14 +105,10 @@ fn scene(sandbox: &Sandbox, model: &Model, url: &str, name: &str, prompt: &str, 
     }
     let idle =
         |event: &Value| event["type"] == "session.idle" && event["properties"]["sessionID"] == id;
-    let mut recorded = events
-        .until(TURN, idle)
-        .unwrap_or_else(|events| panic!("{name}: {events:#?}"));
+    let mut recorded =
+        events.until(TURN, idle).unwrap_or_else(|events| panic!("{name}: {events:#?}"));
     recorded.extend(events.until(TRAIL, |_| false).unwrap_err());
-    let stream: String = recorded
-        .iter()
-        .map(|event| format!("data: {}\n\n", event.raw))
-        .collect();
+    let stream: String = recorded.iter().map(|event| format!("data: {}\n\n", event.raw)).collect();
     let messages = get(&format!("{of_conversation}/message")).unwrap().text();
     write(&format!("events-{name}.sse"), &scrub(sandbox, &stream));
     write(&format!("messages-{name}.json"), &scrub(sandbox, &messages));

@@ -64,11 +64,8 @@ fn life(server: &Serving, rule: bool) -> Vec<(String, BTreeSet<String>)> {
     note("status", 200, &status[&conversation]);
     let id = ask[0]["id"].as_str().unwrap();
     for id in [id, "per_unknown"] {
-        let reply = post(
-            &format!("{url}/permission/{id}/reply"),
-            &json!({"reply": "once"}),
-        )
-        .unwrap();
+        let reply =
+            post(&format!("{url}/permission/{id}/reply"), &json!({"reply": "once"})).unwrap();
         note("reply", reply.status, &reply.json());
     }
     poll(SOON, || {
@@ -116,10 +113,7 @@ fn life(server: &Serving, rule: bool) -> Vec<(String, BTreeSet<String>)> {
     note("providers", 200, scripted.expect("our provider"));
     for (path, body) in [
         (format!("{of}/prompt_async"), json!({})),
-        (
-            format!("{of}/prompt_async"),
-            json!({"messageID": "x", "parts": []}),
-        ),
+        (format!("{of}/prompt_async"), json!({"messageID": "x", "parts": []})),
         (format!("{of}/fork"), json!({})),
         (format!("{of}/abort"), json!({})),
         (format!("{url}/session/ses_unknown/abort"), json!({})),
@@ -127,9 +121,7 @@ fn life(server: &Serving, rule: bool) -> Vec<(String, BTreeSet<String>)> {
     ] {
         let answer = post(&path, &body).unwrap();
         note(
-            &format!("POST {path}")
-                .replace(&conversation, "ID")
-                .replace(&url, ""),
+            &format!("POST {path}").replace(&conversation, "ID").replace(&url, ""),
             answer.status,
             &answer.json(),
         );
@@ -150,9 +142,7 @@ fn stand_in_has_the_shapes_of_the_real_server() {
         .use_stand_in(json!({"turn": {"ask": {"permission": "bash", "patterns": ["touch made"]}}}));
     let stand_in = life(&sandbox.serve(), false);
     let names = |life: &[(String, BTreeSet<String>)]| {
-        life.iter()
-            .map(|(name, _)| name.clone())
-            .collect::<Vec<_>>()
+        life.iter().map(|(name, _)| name.clone()).collect::<Vec<_>>()
     };
     assert_eq!(names(&stand_in), names(&real));
     let mut differences = Vec::new();
@@ -171,9 +161,7 @@ fn order(server: &Serving, route: &str) -> Vec<String> {
     let url = server.url();
     let turn = |text: &str| {
         let events = Events::open(&format!("{url}{route}")).unwrap();
-        let conversation = post(&format!("{url}/session"), &json!({"title": "t"}))
-            .unwrap()
-            .json();
+        let conversation = post(&format!("{url}/session"), &json!({"title": "t"})).unwrap().json();
         let id = conversation["id"].as_str().unwrap();
         let prompt = json!({"parts": [{"type": "text", "text": text}]});
         post(&format!("{url}/session/{id}/prompt_async"), &prompt).unwrap();
@@ -184,11 +172,7 @@ fn order(server: &Serving, route: &str) -> Vec<String> {
     // The first turn of a real server comes with events of the start.
     turn("cold");
     let words = turn("one two three").into_iter().filter_map(|event| {
-        let frame = if route == "/event" {
-            &event.value
-        } else {
-            &event.value["payload"]
-        };
+        let frame = if route == "/event" { &event.value } else { &event.value["payload"] };
         let properties = &frame["properties"];
         let kind = frame["type"].as_str()?;
         let detail = match kind {
@@ -202,12 +186,7 @@ fn order(server: &Serving, route: &str) -> Vec<String> {
             "server.connected" | "session.idle" => String::new(),
             _ => return None,
         };
-        let mut keys: Vec<&str> = event
-            .value
-            .as_object()?
-            .keys()
-            .map(String::as_str)
-            .collect();
+        let mut keys: Vec<&str> = event.value.as_object()?.keys().map(String::as_str).collect();
         keys.extend(properties.as_object()?.keys().map(String::as_str));
         Some(format!("{kind} {detail} {}", keys.join(",")))
     });
@@ -223,10 +202,7 @@ fn stand_in_has_the_events_of_the_real_server() {
     let stand_in = other.serve();
     assert_eq!(order(&stand_in, "/event"), order(&real, "/event"));
     // `/global/event` says that it is connected before it is: the first events of a busy server are lost.
-    let (stand_in, real) = (
-        order(&stand_in, "/global/event"),
-        order(&real, "/global/event"),
-    );
+    let (stand_in, real) = (order(&stand_in, "/global/event"), order(&real, "/global/event"));
     assert_eq!(stand_in[0], real[0]);
     assert!(stand_in.ends_with(&real[1..]), "{stand_in:#?}\n{real:#?}");
 }
@@ -256,12 +232,7 @@ fn faults_change_while_it_runs() {
     sandbox.set_faults(&json!({"status": {"GET /session": 500}, "html": ["/session/*"]}));
     assert_eq!(get(&list).unwrap().status, 500);
     assert_eq!(post(&list, &json!({})).unwrap().status, 200);
-    assert!(
-        get(&format!("{list}/x"))
-            .unwrap()
-            .text()
-            .starts_with("<!doctype")
-    );
+    assert!(get(&format!("{list}/x")).unwrap().text().starts_with("<!doctype"));
     sandbox.set_faults(&json!({"cut_body": ["/session"]}));
     let cut = get(&list).unwrap();
     let announced: usize = cut.header("content-length").unwrap().parse().unwrap();
@@ -279,14 +250,9 @@ fn faulty_turn(sandbox: &Sandbox, server: &Serving, faults: &Value) -> (Value, S
     let of = format!("{url}/session/{}", conversation["id"].as_str().unwrap());
     let prompt = json!({"parts": [{"type": "text", "text": "one two three"}]});
     post(&format!("{of}/prompt_async"), &prompt).unwrap();
-    let events = events
-        .until(SOON, |event| event["type"] == "session.idle")
-        .expect("an end");
+    let events = events.until(SOON, |event| event["type"] == "session.idle").expect("an end");
     let messages = get(&format!("{of}/message")).unwrap().json();
-    let words = events
-        .iter()
-        .map(|event| event.raw.clone())
-        .collect::<Vec<_>>();
+    let words = events.iter().map(|event| event.raw.clone()).collect::<Vec<_>>();
     (messages, words.join("\n"))
 }
 
@@ -326,14 +292,8 @@ fn abort_ends_a_turn_that_never_ends() {
     let mut sandbox = Sandbox::new("abort");
     sandbox.use_stand_in(json!({"turn": {"never_ends": true}}));
     let server = sandbox.serve();
-    let conversation = post(&format!("{}/session", server.url()), &json!({}))
-        .unwrap()
-        .json();
-    let of = format!(
-        "{}/session/{}",
-        server.url(),
-        conversation["id"].as_str().unwrap()
-    );
+    let conversation = post(&format!("{}/session", server.url()), &json!({})).unwrap().json();
+    let of = format!("{}/session/{}", server.url(), conversation["id"].as_str().unwrap());
     let prompt = json!({"parts": [{"type": "text", "text": "x"}]});
     post(&format!("{of}/prompt_async"), &prompt).unwrap();
     let last = || get(&format!("{of}/message")).unwrap().json()[1].clone();
@@ -353,13 +313,7 @@ fn starts_go_wrong_as_asked() {
     sandbox.use_stand_in(json!({"exit_at_start": {"status": 3, "stderr": "boom"}}));
     let program = crate::support::sandbox::example("stand-in");
     let serve = |port: u16| sandbox.command(&program, &["serve", "--port", &port.to_string()]);
-    assert!(
-        serve(sandbox.free_port())
-            .run()
-            .fails(3)
-            .stderr
-            .contains("boom")
-    );
+    assert!(serve(sandbox.free_port()).run().fails(3).stderr.contains("boom"));
     sandbox.set_faults(&json!({"port_taken_times": 2}));
     for _ in 0..2 {
         serve(sandbox.free_port()).run().fails(1);

@@ -50,15 +50,13 @@ impl Run {
 
     /// Adds arguments.
     pub fn args<A: AsRef<OsStr>>(mut self, arguments: &[A]) -> Self {
-        self.arguments
-            .extend(arguments.iter().map(|word| word.as_ref().to_owned()));
+        self.arguments.extend(arguments.iter().map(|word| word.as_ref().to_owned()));
         self
     }
 
     /// Sets an environment variable.
     pub fn env(mut self, name: impl AsRef<OsStr>, value: impl AsRef<OsStr>) -> Self {
-        self.environment
-            .insert(name.as_ref().to_owned(), value.as_ref().to_owned());
+        self.environment.insert(name.as_ref().to_owned(), value.as_ref().to_owned());
         self
     }
 
@@ -243,11 +241,7 @@ impl Running {
             None
         });
         let Some((seen, line)) = found else {
-            panic!(
-                "{}: no line with {text:?} within {timeout:?}{}",
-                self.name,
-                self.streams()
-            );
+            panic!("{}: no line with {text:?} within {timeout:?}{}", self.name, self.streams());
         };
         self.seen = seen;
         line
@@ -256,9 +250,7 @@ impl Running {
     /// Waits until stderr holds `text`.
     pub fn wait_for_stderr(&self, text: &str, timeout: Duration) {
         let found = self.stderr.wait(timeout, |collected| {
-            String::from_utf8_lossy(&collected.bytes)
-                .contains(text)
-                .then_some(())
+            String::from_utf8_lossy(&collected.bytes).contains(text).then_some(())
         });
         assert!(
             found.is_some(),
@@ -277,11 +269,7 @@ impl Running {
     pub fn wait(self, timeout: Duration) -> Outcome {
         let Ok((status, elapsed)) = self.ended.recv_timeout(timeout) else {
             self.signal(Signal::KILL);
-            panic!(
-                "{}: still running after {timeout:?}{}",
-                self.name,
-                self.streams()
-            );
+            panic!("{}: still running after {timeout:?}{}", self.name, self.streams());
         };
         // Whoever inherited the pipe makes `$(occtl start -q)` hang, so that is a failure and not a detail.
         for (output, name) in [(&self.stdout, "stdout"), (&self.stderr, "stderr")] {
@@ -294,10 +282,7 @@ impl Running {
             );
         }
         Outcome {
-            status: status
-                .code()
-                .or(status.signal().map(|signal| 128 + signal))
-                .unwrap_or(-1),
+            status: status.code().or(status.signal().map(|signal| 128 + signal)).unwrap_or(-1),
             signal: status.signal(),
             stdout: self.stdout.text(),
             stdout_bytes: self.stdout.bytes(),

@@ -57,11 +57,7 @@ pub fn request(
     let (mut reader, status, headers) = open(method, url, headers, body)?;
     let mut bytes = Vec::new();
     reader.read_to_end(&mut bytes)?;
-    Ok(Answer {
-        status,
-        headers,
-        body: bytes,
-    })
+    Ok(Answer { status, headers, body: bytes })
 }
 
 type Opened = (Box<dyn BufRead + Send>, u16, Vec<(String, String)>);
@@ -90,12 +86,8 @@ fn open(method: &str, url: &str, headers: &[(&str, &str)], body: &[u8]) -> io::R
         };
         headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
     }
-    let header = |name: &str| {
-        headers
-            .iter()
-            .find(|(key, _)| key == name)
-            .map(|(_, value)| value.as_str())
-    };
+    let header =
+        |name: &str| headers.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str());
     let reader: Box<dyn BufRead + Send> = if header("transfer-encoding") == Some("chunked") {
         Box::new(BufReader::new(Chunked { reader, left: 0 }))
     } else if let Some(length) = header("content-length").and_then(|text| text.parse().ok()) {

@@ -42,10 +42,7 @@ impl Request {
 }
 
 fn find<'a>(pairs: &'a [(String, String)], name: &str) -> Option<&'a str> {
-    pairs
-        .iter()
-        .find(|(key, _)| key == name)
-        .map(|(_, value)| value.as_str())
+    pairs.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
 }
 
 /// The connection that a request came on. An `Err` from any method means that the client is gone.
@@ -79,11 +76,7 @@ impl Connection {
     /// Answers with a JSON document.
     pub fn json(&mut self, status: u16, value: &Value) -> io::Result<()> {
         let body = value.to_string();
-        self.answer(
-            status,
-            &[("content-type", "application/json")],
-            body.as_bytes(),
-        )
+        self.answer(status, &[("content-type", "application/json")], body.as_bytes())
     }
 
     /// Begins a body that is as long as it is cut short: the announced length is never delivered.
@@ -97,13 +90,7 @@ impl Connection {
 
     /// Begins a chunked answer, for server-sent events.
     pub fn begin_stream(&mut self) -> io::Result<()> {
-        self.head(
-            200,
-            &[
-                ("content-type", "text/event-stream"),
-                ("cache-control", "no-cache"),
-            ],
-        )?;
+        self.head(200, &[("content-type", "text/event-stream"), ("cache-control", "no-cache")])?;
         write!(self.writer, "transfer-encoding: chunked\r\n\r\n")?;
         self.writer.flush()
     }
@@ -218,13 +205,8 @@ fn decode(text: &str) -> String {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let Some((&first, tail)) = rest.split_first() {
-        let code = tail
-            .get(..2)
-            .and_then(|pair| std::str::from_utf8(pair).ok());
-        match (
-            first,
-            code.and_then(|pair| u8::from_str_radix(pair, 16).ok()),
-        ) {
+        let code = tail.get(..2).and_then(|pair| std::str::from_utf8(pair).ok());
+        match (first, code.and_then(|pair| u8::from_str_radix(pair, 16).ok())) {
             (b'%', Some(byte)) => {
                 bytes.push(byte);
                 rest = &tail[2..];
@@ -296,12 +278,7 @@ impl Server {
                 }
             })
         };
-        Ok(Self {
-            port,
-            stopping,
-            connections,
-            accepting: Some(accepting),
-        })
+        Ok(Self { port, stopping, connections, accepting: Some(accepting) })
     }
 
     /// The port it listens on.

@@ -60,9 +60,8 @@ impl Model {
         let shared = Arc::new(Shared::default());
         let seen = Arc::clone(&shared);
         let listener = TcpListener::bind(("127.0.0.1", port))?;
-        let server = Server::start(listener, move |request, connection| {
-            handle(&seen, request, connection)
-        })?;
+        let server =
+            Server::start(listener, move |request, connection| handle(&seen, request, connection))?;
         Ok(Self { server, shared })
     }
 
@@ -100,11 +99,9 @@ impl Model {
 
     /// Waits until a request has reached `[[wait NAME]]`; panics after `timeout`.
     pub fn wait_for_gate(&self, name: &str, timeout: Duration) {
-        self.wait(
-            timeout,
-            &format!("a request at the gate {name:?}"),
-            |state| state.waiting.contains(name),
-        );
+        self.wait(timeout, &format!("a request at the gate {name:?}"), |state| {
+            state.waiting.contains(name)
+        });
     }
 
     /// Lets every request pass `[[wait NAME]]`, now and later.
@@ -138,9 +135,7 @@ impl Drop for Model {
 impl Shared {
     /// A test that panicked while it held the lock must not hide its message behind a poisoned lock.
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.state
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner())
+        self.state.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 
     /// Whether a failure that happens only so many times is due once more.
@@ -199,12 +194,7 @@ fn chat(shared: &Shared, body: &Value, connection: &mut Connection) -> io::Resul
         }
     }
     shared.changed.notify_all();
-    let say = |text: &str| {
-        vec![Action::Say {
-            deltas: words(text),
-            pause_ms: 0,
-        }]
-    };
+    let say = |text: &str| vec![Action::Say { deltas: words(text), pause_ms: 0 }];
     let step = match purpose {
         Purpose::Title => say(TITLE),
         Purpose::Summary => say(SUMMARY),
@@ -216,9 +206,9 @@ fn chat(shared: &Shared, body: &Value, connection: &mut Connection) -> io::Resul
     };
     match step.first() {
         // An error status cannot come after the head of a good answer, so a failing step is decided first.
-        Some(Action::Http {
-            status, message, ..
-        }) => connection.json(*status, &error_body(message)),
+        Some(Action::Http { status, message, .. }) => {
+            connection.json(*status, &error_body(message))
+        }
         Some(Action::Silence) => connection.wait_until_closed(),
         _ if body["stream"] == true => stream(shared, &step, body, connection),
         _ => whole(shared, &step, body, connection),
@@ -228,11 +218,7 @@ fn chat(shared: &Shared, body: &Value, connection: &mut Connection) -> io::Resul
 /// The step that is due: errors that have happened often enough are as if they had not been written.
 fn next_step(shared: &Shared, text: &str, mut step: usize) -> Option<Step> {
     for (index, actions) in parse(text).into_iter().enumerate() {
-        if let Some(Action::Http {
-            times: times @ Some(_),
-            ..
-        }) = actions.last()
-        {
+        if let Some(Action::Http { times: times @ Some(_), .. }) = actions.last() {
             if step == 0 && shared.fails(text, index, *times) {
                 return Some(actions.into_iter().rev().take(1).collect());
             }

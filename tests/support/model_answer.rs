@@ -37,12 +37,7 @@ struct End {
 }
 
 fn perform(context: &dyn Context, step: &Step, sink: &mut dyn Sink) -> io::Result<End> {
-    let mut end = End {
-        reason: "stop",
-        completion_tokens: 0,
-        reasoning_tokens: 0,
-        cut: None,
-    };
+    let mut end = End { reason: "stop", completion_tokens: 0, reasoning_tokens: 0, cut: None };
     let mut after_wait = false;
     for action in step {
         after_wait = matches!(action, Action::Wait(_));
@@ -147,8 +142,7 @@ impl Stream<'_> {
         if let Some(usage) = usage {
             chunk["usage"] = usage;
         }
-        self.connection
-            .push(format!("data: {chunk}\n\n").as_bytes())
+        self.connection.push(format!("data: {chunk}\n\n").as_bytes())
     }
 }
 
@@ -210,8 +204,7 @@ struct Whole {
 
 impl Sink for Whole {
     fn delta(&mut self, mut delta: Value) -> io::Result<()> {
-        self.reasoning
-            .push_str(delta["reasoning_content"].as_str().unwrap_or_default());
+        self.reasoning.push_str(delta["reasoning_content"].as_str().unwrap_or_default());
         if let Value::Array(calls) = delta["tool_calls"].take() {
             self.calls.extend(calls);
         }

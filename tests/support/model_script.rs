@@ -84,9 +84,7 @@ pub fn parse(text: &str) -> Vec<Step> {
         };
         rest = tail;
         let inside = inside.trim();
-        let (name, arguments) = inside
-            .split_once(char::is_whitespace)
-            .unwrap_or((inside, ""));
+        let (name, arguments) = inside.split_once(char::is_whitespace).unwrap_or((inside, ""));
         let Some(actions) = actions(name, arguments.trim()) else {
             continue;
         };
@@ -102,37 +100,17 @@ pub fn parse(text: &str) -> Vec<Step> {
 }
 
 fn actions(name: &str, arguments: &str) -> Option<Vec<Action>> {
-    let (first, rest) = arguments
-        .split_once(char::is_whitespace)
-        .unwrap_or((arguments, ""));
+    let (first, rest) = arguments.split_once(char::is_whitespace).unwrap_or((arguments, ""));
     let number = |text: &str| text.trim().parse::<u64>().unwrap_or(0);
-    let call = |tool: &str, arguments: Value| Action::Call {
-        tool: tool.to_owned(),
-        arguments,
-    };
+    let call = |tool: &str, arguments: Value| Action::Call { tool: tool.to_owned(), arguments };
     Some(vec![match name {
-        "echo" | "text" => Action::Say {
-            deltas: words(arguments),
-            pause_ms: 0,
-        },
-        "tokens" => Action::Tokens {
-            count: number(first),
-            pause_ms: 0,
-        },
-        "slow" => Action::Tokens {
-            count: number(first),
-            pause_ms: number(rest),
-        },
+        "echo" | "text" => Action::Say { deltas: words(arguments), pause_ms: 0 },
+        "tokens" => Action::Tokens { count: number(first), pause_ms: 0 },
+        "slow" => Action::Tokens { count: number(first), pause_ms: number(rest) },
         "reasoning" => Action::Reason(arguments.to_owned()),
-        "empty" => Action::Say {
-            deltas: Vec::new(),
-            pause_ms: 0,
-        },
+        "empty" => Action::Say { deltas: Vec::new(), pause_ms: 0 },
         "length" => Action::Length,
-        "bash" => call(
-            "bash",
-            json!({"command": arguments, "description": "Scripted command"}),
-        ),
+        "bash" => call("bash", json!({"command": arguments, "description": "Scripted command"})),
         "write" => call("write", json!({"filePath": first, "content": rest})),
         "read" => call("read", json!({"filePath": first})),
         "task" => {
@@ -146,10 +124,7 @@ fn actions(name: &str, arguments: &str) -> Option<Vec<Action>> {
         "tool" => call(first, serde_json::from_str(rest).unwrap_or(json!({}))),
         "http" => http_error(first, rest),
         "silence" => Action::Silence,
-        "cut" => Action::Cut {
-            count: number(first),
-            broken: rest.trim() == "broken",
-        },
+        "cut" => Action::Cut { count: number(first), broken: rest.trim() == "broken" },
         "wait" => Action::Wait(arguments.to_owned()),
         _ => return None,
     }])
@@ -173,11 +148,7 @@ fn http_error(status: &str, rest: &str) -> Action {
             None => message.push(word),
         }
     }
-    Action::Http {
-        status: status.parse().unwrap_or(500),
-        message: message.join(" "),
-        times,
-    }
+    Action::Http { status: status.parse().unwrap_or(500), message: message.join(" "), times }
 }
 
 /// What a chat request is for.
@@ -205,35 +176,27 @@ pub fn purpose(body: &Value) -> Purpose {
             return Purpose::Summary;
         }
     }
-    let last = messages
-        .iter()
-        .rposition(|message| message["role"] == "user");
+    let last = messages.iter().rposition(|message| message["role"] == "user");
     let step = messages
         .iter()
         .skip(last.map_or(0, |index| index + 1))
         .filter(|message| message["role"] == "assistant")
         .count();
-    let text = last.map_or_else(String::new, |index| {
-        user_text(&content_text(&messages[index]))
-    });
+    let text = last.map_or_else(String::new, |index| user_text(&content_text(&messages[index])));
     Purpose::Turn { text, step }
 }
 
 fn of_role<'a>(messages: &'a [Value], role: &'a str) -> impl Iterator<Item = &'a Value> {
-    messages
-        .iter()
-        .filter(move |message| message["role"] == role)
+    messages.iter().filter(move |message| message["role"] == role)
 }
 
 /// The text of a message, whose content is a string or an array of parts.
 fn content_text(message: &Value) -> String {
     match &message["content"] {
         Value::String(text) => text.clone(),
-        Value::Array(parts) => parts
-            .iter()
-            .filter_map(|part| part["text"].as_str())
-            .collect::<Vec<_>>()
-            .join("\n"),
+        Value::Array(parts) => {
+            parts.iter().filter_map(|part| part["text"].as_str()).collect::<Vec<_>>().join("\n")
+        }
         _ => String::new(),
     }
 }
@@ -249,9 +212,7 @@ fn user_text(content: &str) -> String {
     let mut text = content.to_owned();
     while let Some(start) = text.find("<system-reminder>") {
         const CLOSE: &str = "</system-reminder>";
-        let end = text[start..]
-            .find(CLOSE)
-            .map_or(text.len(), |at| start + at + CLOSE.len());
+        let end = text[start..].find(CLOSE).map_or(text.len(), |at| start + at + CLOSE.len());
         text.replace_range(start..end, "");
     }
     text.trim().to_owned()

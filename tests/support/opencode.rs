@@ -31,21 +31,12 @@ pub fn program(version: &str) -> PathBuf {
     if let Some(path) = std::env::var_os("OCCTL_TEST_OPENCODE") {
         return path.into();
     }
-    let architecture = if cfg!(target_arch = "aarch64") {
-        "arm64"
-    } else {
-        "x64"
-    };
+    let architecture = if cfg!(target_arch = "aarch64") { "arm64" } else { "x64" };
     let path = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("target/opencode")
         .join(version)
-        .join(format!(
-            "node_modules/opencode-linux-{architecture}/bin/opencode"
-        ));
-    assert!(
-        path.exists(),
-        "OpenCode {version} is missing: run `make opencode`"
-    );
+        .join(format!("node_modules/opencode-linux-{architecture}/bin/opencode"));
+    assert!(path.exists(), "OpenCode {version} is missing: run `make opencode`");
     path
 }
 

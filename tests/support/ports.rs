@@ -31,10 +31,7 @@ impl Block {
                 (seed.wrapping_mul(97) % COUNT + NEXT.fetch_add(1, Ordering::Relaxed)) % COUNT;
             let lock = File::create(directory.join(format!("{number}.lock"))).expect("a port lock");
             if fs2::FileExt::try_lock_exclusive(&lock).is_ok() {
-                return Self {
-                    first: FIRST + number * BLOCK,
-                    _lock: lock,
-                };
+                return Self { first: FIRST + number * BLOCK, _lock: lock };
             }
         }
         panic!("every block of ports is taken: see {}", directory.display());

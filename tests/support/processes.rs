@@ -36,9 +36,7 @@ pub fn marked(variable: &str) -> Vec<(u32, String)> {
         .filter(|pid| {
             // Other users' processes, and those that just ended, cannot be read.
             std::fs::read(format!("/proc/{pid}/environ")).is_ok_and(|environment| {
-                environment
-                    .split(|byte| *byte == 0)
-                    .any(|entry| entry == variable.as_bytes())
+                environment.split(|byte| *byte == 0).any(|entry| entry == variable.as_bytes())
             })
         })
         .map(|pid| (pid, command_line(pid)))
@@ -49,16 +47,13 @@ pub fn marked(variable: &str) -> Vec<(u32, String)> {
 pub fn is_running(pid: u32) -> bool {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     // The state follows the name, which may itself hold brackets and spaces.
-    stat.rsplit_once(')')
-        .is_some_and(|(_, rest)| !rest.trim_start().starts_with(['Z', 'X']))
+    stat.rsplit_once(')').is_some_and(|(_, rest)| !rest.trim_start().starts_with(['Z', 'X']))
 }
 
 /// The words of a process's command line, joined by spaces.
 pub fn command_line(pid: u32) -> String {
     let bytes = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-    String::from_utf8_lossy(&bytes)
-        .trim_end_matches('\0')
-        .replace('\0', " ")
+    String::from_utf8_lossy(&bytes).trim_end_matches('\0').replace('\0', " ")
 }
 
 /// Kills every marked process until none is left; gives those that would not die.

@@ -42,13 +42,8 @@ impl Sandbox {
             std::fs::create_dir_all(root.join(directory)).expect("a sandbox directory");
         }
         let ports = ports::Block::take();
-        let mut sandbox = Self {
-            environment: BTreeMap::new(),
-            served: AtomicU16::new(0),
-            root,
-            mark,
-            ports,
-        };
+        let mut sandbox =
+            Self { environment: BTreeMap::new(), served: AtomicU16::new(0), root, mark, ports };
         let mut path = sandbox.bin().into_os_string();
         path.push(":");
         path.push(std::env::var_os("PATH").unwrap_or_default());
@@ -56,10 +51,7 @@ impl Sandbox {
         sandbox.set_env("PATH", path);
         sandbox.set_env("HOME", sandbox.home());
         sandbox.set_env("OCCTL_DATA_DIR", sandbox.data());
-        sandbox.set_env(
-            "OCCTL_PORT_RANGE",
-            format!("{}-{}", range.start(), range.end()),
-        );
+        sandbox.set_env("OCCTL_PORT_RANGE", format!("{}-{}", range.start(), range.end()));
         sandbox.set_env(MARK, sandbox.mark.clone());
         sandbox.set_env("TZ", "UTC");
         sandbox.set_env("LANG", "C.UTF-8");
@@ -103,8 +95,7 @@ impl Sandbox {
 
     /// Sets a variable for every later command.
     pub fn set_env(&mut self, name: impl AsRef<OsStr>, value: impl AsRef<OsStr>) {
-        self.environment
-            .insert(name.as_ref().to_owned(), value.as_ref().to_owned());
+        self.environment.insert(name.as_ref().to_owned(), value.as_ref().to_owned());
     }
 
     /// Removes a variable for every later command.
@@ -151,9 +142,7 @@ impl Sandbox {
     /// What the stand-in was asked so far: `{method, path, query, authorization, body}` each.
     pub fn stand_in_requests(&self) -> Vec<Value> {
         let text = std::fs::read_to_string(self.root.join("requests.jsonl")).unwrap_or_default();
-        text.lines()
-            .map(|line| serde_json::from_str(line).expect("a line of JSON"))
-            .collect()
+        text.lines().map(|line| serde_json::from_str(line).expect("a line of JSON")).collect()
     }
 
     /// occtl with these arguments.
@@ -176,13 +165,7 @@ impl Sandbox {
         let program = self.environment.get(OsStr::new("OCCTL_OPENCODE"));
         let program = program.expect("one of the use_… methods was called");
         let port = self.free_port();
-        let arguments = [
-            "serve",
-            "--port",
-            &port.to_string(),
-            "--hostname",
-            "127.0.0.1",
-        ];
+        let arguments = ["serve", "--port", &port.to_string(), "--hostname", "127.0.0.1"];
         let mut running = change(self.command(program, &arguments)).spawn();
         running.wait_for_line("listening on", SERVER_WAIT);
         Serving { port, running }
@@ -204,11 +187,7 @@ impl Sandbox {
     #[track_caller]
     pub fn wait_for_nothing_left(&self, timeout: Duration) {
         let gone = processes::poll(timeout, || self.marked_processes().is_empty().then_some(()));
-        assert!(
-            gone.is_some(),
-            "left running after {timeout:?}: {:#?}",
-            self.marked_processes()
-        );
+        assert!(gone.is_some(), "left running after {timeout:?}: {:#?}", self.marked_processes());
     }
 
     fn variable(&self) -> String {
@@ -253,22 +232,12 @@ fn parent() -> PathBuf {
 pub fn example(name: &str) -> PathBuf {
     let directory = Path::new(env!("CARGO_BIN_EXE_occtl")).parent();
     let path = directory.expect("a directory").join("examples").join(name);
-    let changed = |path: &Path| {
-        std::fs::metadata(path)
-            .and_then(|data| data.modified())
-            .ok()
-    };
+    let changed = |path: &Path| std::fs::metadata(path).and_then(|data| data.modified()).ok();
     // Beside it cargo lists what it was built from: `PROGRAM: SOURCE SOURCE …`.
     let sources = std::fs::read_to_string(path.with_extension("d")).unwrap_or_default();
     let built = changed(&path);
     let fresh = built.is_some()
-        && sources
-            .split_whitespace()
-            .skip(1)
-            .all(|source| changed(Path::new(source)) <= built);
-    assert!(
-        fresh,
-        "{name} is missing or old: run `cargo build --examples`"
-    );
+        && sources.split_whitespace().skip(1).all(|source| changed(Path::new(source)) <= built);
+    assert!(fresh, "{name} is missing or old: run `cargo build --examples`");
     path
 }

@@ -22,13 +22,8 @@ pub fn answer(
     rest: &[&str],
 ) -> Reply {
     let body = request.json();
-    let info = || {
-        shared
-            .lock()
-            .find(conversation)
-            .map(|found| found.info.clone())
-            .unwrap_or_default()
-    };
+    let info =
+        || shared.lock().find(conversation).map(|found| found.info.clone()).unwrap_or_default();
     match (method, rest) {
         ("GET", []) => Reply::Json(info()),
         ("PATCH", []) => {
@@ -39,10 +34,7 @@ pub fn answer(
         }
         ("DELETE", []) => {
             let info = info();
-            shared
-                .lock()
-                .conversations
-                .retain(|found| found.id() != conversation);
+            shared.lock().conversations.retain(|found| found.id() != conversation);
             shared.changed.notify_all();
             let directory = info["directory"].as_str().unwrap_or_default();
             shared.publish(
@@ -55,12 +47,7 @@ pub fn answer(
         ("GET", ["children"]) => {
             let state = shared.lock();
             let infos = state.conversations.iter().map(|found| &found.info);
-            Reply::Json(
-                infos
-                    .filter(|info| info["parentID"] == conversation)
-                    .cloned()
-                    .collect(),
-            )
+            Reply::Json(infos.filter(|info| info["parentID"] == conversation).cloned().collect())
         }
         ("GET", ["todo" | "diff"]) => Reply::Json(json!([])),
         ("POST", ["summarize"]) => Reply::Json(true.into()),
@@ -71,10 +58,7 @@ pub fn answer(
                 .lock()
                 .find(conversation)
                 .and_then(|found| found.message(&json!(message)).cloned());
-            found.map_or_else(
-                || not_found(&format!("Message not found: {message}")),
-                Reply::Json,
-            )
+            found.map_or_else(|| not_found(&format!("Message not found: {message}")), Reply::Json)
         }
         ("POST", ["prompt_async" | "message"]) => {
             if let Some(problem) = problem(&body) {
@@ -96,12 +80,8 @@ fn problem(body: &Value) -> Option<String> {
     if !body["parts"].is_array() {
         return Some("Missing key\n  at [\"parts\"]".to_owned());
     }
-    let id = body["messageID"]
-        .as_str()
-        .filter(|id| !id.starts_with("msg"))?;
-    Some(format!(
-        "Expected a string starting with \"msg\", got {id:?}\n  at [\"messageID\"]"
-    ))
+    let id = body["messageID"].as_str().filter(|id| !id.starts_with("msg"))?;
+    Some(format!("Expected a string starting with \"msg\", got {id:?}\n  at [\"messageID\"]"))
 }
 
 /// Waits for the end of a turn and gives its last message.
@@ -109,15 +89,9 @@ fn answer_of(shared: &Shared, conversation: &str, user: &str) -> Option<Value> {
     loop {
         let state = shared.lock();
         // Woken by the ticks of `wait_timeout`: turns tell of asks and aborts only.
-        let (mut state, _) = shared
-            .changed
-            .wait_timeout(state, Duration::from_millis(5))
-            .unwrap();
+        let (mut state, _) = shared.changed.wait_timeout(state, Duration::from_millis(5)).unwrap();
         let found = state.find(conversation)?;
-        let last = found
-            .messages
-            .iter()
-            .rfind(|message| message["info"]["parentID"] == user);
+        let last = found.messages.iter().rfind(|message| message["info"]["parentID"] == user);
         if let Some(last) = last.filter(|_| found.status.is_none() && !found.running) {
             return Some(last.clone());
         }
@@ -131,16 +105,11 @@ fn fork(shared: &Shared, conversation: &str, body: &Value) -> Value {
             return Value::Null;
         };
         let title = found.info["title"].as_str().unwrap_or_default();
-        (
-            format!("{title} (fork #1)"),
-            found.info["directory"].clone(),
-            found.messages.clone(),
-        )
+        (format!("{title} (fork #1)"), found.info["directory"].clone(), found.messages.clone())
     };
     // The fork ends before the message that is named.
-    if let Some(end) = messages
-        .iter()
-        .position(|message| message["info"]["id"] == body["messageID"])
+    if let Some(end) =
+        messages.iter().position(|message| message["info"]["id"] == body["messageID"])
     {
         messages.truncate(end);
     }
@@ -169,22 +138,16 @@ fn fork(shared: &Shared, conversation: &str, body: &Value) -> Value {
 }
 
 fn messages(shared: &Shared, request: &Request, conversation: &str) -> Reply {
-    let limit = request
-        .query("limit")
-        .and_then(|text| text.parse::<usize>().ok());
+    let limit = request.query("limit").and_then(|text| text.parse::<usize>().ok());
     let bad = Reply::Failed(400, json!({"_tag": "BadRequest"}));
     let mut state = shared.lock();
-    let all = state
-        .find(conversation)
-        .map_or(&[][..], |found| &found.messages);
+    let all = state.find(conversation).map_or(&[][..], |found| &found.messages);
     let mut end = all.len();
     if let Some(cursor) = request.query("before") {
         let bytes = URL_SAFE_NO_PAD.decode(cursor).unwrap_or_default();
         let cursor: Value = serde_json::from_slice(&bytes).unwrap_or_default();
         // Without a limit the real server refuses a cursor.
-        let found = all
-            .iter()
-            .position(|message| message["info"]["id"] == cursor["id"]);
+        let found = all.iter().position(|message| message["info"]["id"] == cursor["id"]);
         let (Some(found), Some(_)) = (found, limit) else {
             return bad;
         };

@@ -87,25 +87,14 @@ pub fn stream(
     if faults.has("/events/silent") {
         return connection.wait_until_closed();
     }
-    let wanted = request
-        .query("directory")
-        .unwrap_or(&shared.directory)
-        .to_owned();
+    let wanted = request.query("directory").unwrap_or(&shared.directory).to_owned();
     let late = match faults.get("/events/late") {
         Some(Value::Bool(true)) => Duration::from_secs(1),
         _ => faults.duration("/events/late"),
     };
-    let pace = faults
-        .number("/events/heartbeat_ms")
-        .map_or(HEARTBEAT, Duration::from_millis);
+    let pace = faults.number("/events/heartbeat_ms").map_or(HEARTBEAT, Duration::from_millis);
     let quiet = faults.has("/events/heartbeats_only");
-    let mut stream = Stream {
-        connection,
-        faults,
-        global,
-        sent: 0,
-        begun: HashMap::new(),
-    };
+    let mut stream = Stream { connection, faults, global, sent: 0, begun: HashMap::new() };
     stream.own("server.connected")?;
     let hears_from = Instant::now() + stream.faults.duration("/events/deaf_ms");
     let mut beat = Instant::now() + pace;
@@ -138,11 +127,7 @@ pub fn stream(
             Err(RecvTimeoutError::Timeout) if stream.connection.is_closed() => return Ok(()),
             Err(_) => {}
         }
-        if stream
-            .faults
-            .number("/events/close_after")
-            .is_some_and(|limit| stream.sent >= limit)
-        {
+        if stream.faults.number("/events/close_after").is_some_and(|limit| stream.sent >= limit) {
             stream.connection.end_stream()?;
             // The end of the body is not the end of the connection, so that it must be closed.
             return Err(io::ErrorKind::ConnectionAborted.into());
@@ -154,11 +139,7 @@ impl Stream<'_> {
     /// An event of the stream itself.
     fn own(&mut self, kind: &str) -> io::Result<()> {
         let event = json!({"id": id("evt"), "type": kind, "properties": {}});
-        let frame = if self.global {
-            json!({"payload": event})
-        } else {
-            event
-        };
+        let frame = if self.global { json!({"payload": event}) } else { event };
         self.write(&frame)
     }
 
@@ -178,8 +159,7 @@ impl Stream<'_> {
             self.connection
                 .push(b": a comment\n\nevent: message\nid: 7\nretry: 10\ndata: {not json\n\n")?;
             self.connection.push(b"data:\n\ndata: {\"type\":\"never.heard.of\",\"properties\":{\"sessionID\":5}}\n\n")?;
-            self.connection
-                .push(b"data: [1]\n\ndata: {\"type\":7}\n\nno field at all\n\n")?;
+            self.connection.push(b"data: [1]\n\ndata: {\"type\":7}\n\nno field at all\n\n")?;
         }
         let frame = if self.global {
             json!({"directory": *happened.directory, "project": "global", "payload": event})
@@ -195,8 +175,7 @@ impl Stream<'_> {
 
     fn write(&mut self, frame: &Value) -> io::Result<()> {
         self.sent += 1;
-        self.connection
-            .push(format!("data: {frame}\n\n").as_bytes())
+        self.connection.push(format!("data: {frame}\n\n").as_bytes())
     }
 
     /// An event as 1.1 sent it, where a delta carried its part with the text so far; `None` for those that it did not have.
@@ -215,8 +194,7 @@ impl Stream<'_> {
         }
         let part = &properties["part"];
         if part["type"] == "text" && part["text"] == "" {
-            self.begun
-                .insert(part["id"].as_str()?.to_owned(), part.clone());
+            self.begun.insert(part["id"].as_str()?.to_owned(), part.clone());
             return None;
         }
         Some(event)

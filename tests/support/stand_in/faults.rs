@@ -20,10 +20,7 @@ impl Faults {
     /// Reads the file; without one nothing is wrong.
     pub fn read() -> Self {
         let text = file().and_then(|path| std::fs::read_to_string(path).ok());
-        Self(
-            text.and_then(|text| serde_json::from_str(&text).ok())
-                .unwrap_or(Value::Null),
-        )
+        Self(text.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or(Value::Null))
     }
 
     /// The fault at a place.
@@ -33,17 +30,13 @@ impl Faults {
 
     /// Whether there is a fault at a place, and it is not `false`.
     pub fn has(&self, pointer: &str) -> bool {
-        self.get(pointer)
-            .is_some_and(|value| *value != Value::Bool(false))
+        self.get(pointer).is_some_and(|value| *value != Value::Bool(false))
     }
 
     /// A fault that is a number; `true` counts as 1.
     pub fn number(&self, pointer: &str) -> Option<u64> {
-        self.get(pointer).and_then(|value| {
-            value
-                .as_u64()
-                .or((*value == Value::Bool(true)).then_some(1))
-        })
+        self.get(pointer)
+            .and_then(|value| value.as_u64().or((*value == Value::Bool(true)).then_some(1)))
     }
 
     /// A fault that is a text.
@@ -60,33 +53,23 @@ impl Faults {
     pub fn lists(&self, pointer: &str, request: &Request) -> bool {
         let list = self.get(pointer).and_then(Value::as_array);
         list.is_some_and(|patterns| {
-            patterns
-                .iter()
-                .filter_map(Value::as_str)
-                .any(|pattern| matches(pattern, request))
+            patterns.iter().filter_map(Value::as_str).any(|pattern| matches(pattern, request))
         })
     }
 
     /// What a table of paths at a place has for this request.
     pub fn entry(&self, pointer: &str, request: &Request) -> Option<&Value> {
         let table = self.get(pointer)?.as_object()?;
-        table
-            .iter()
-            .find(|(pattern, _)| matches(pattern, request))
-            .map(|(_, value)| value)
+        table.iter().find(|(pattern, _)| matches(pattern, request)).map(|(_, value)| value)
     }
 }
 
 fn matches(pattern: &str, request: &Request) -> bool {
-    let (method, path) = pattern
-        .split_once(' ')
-        .unwrap_or((&request.method, pattern));
+    let (method, path) = pattern.split_once(' ').unwrap_or((&request.method, pattern));
     let (wanted, given) = (path.split('/'), request.path.split('/'));
     method == request.method
         && wanted.clone().count() == given.clone().count()
-        && wanted
-            .zip(given)
-            .all(|(want, have)| want == "*" || want == have)
+        && wanted.zip(given).all(|(want, have)| want == "*" || want == have)
 }
 
 /// Counts across starts of the program: whether `name` has happened fewer than `limit` times, and once more now.

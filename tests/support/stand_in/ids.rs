@@ -5,9 +5,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Milliseconds since 1970.
 pub fn now() -> u64 {
-    let elapsed = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
+    let elapsed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX)
 }
 
@@ -19,11 +17,7 @@ pub fn id(prefix: &str) -> String {
     let stamp = {
         let mut last = LAST.lock().unwrap();
         let now = now().max(last.0);
-        *last = if now == last.0 {
-            (now, last.1 + 1)
-        } else {
-            (now, 1)
-        };
+        *last = if now == last.0 { (now, last.1 + 1) } else { (now, 1) };
         last.0.wrapping_mul(0x1000).wrapping_add(last.1)
     };
     let stamp = if prefix == "ses" { !stamp } else { stamp } & 0xffff_ffff_ffff;

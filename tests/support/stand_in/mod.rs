@@ -74,12 +74,7 @@ fn run() -> Result<ExitCode, Box<dyn std::error::Error>> {
     let mut words = lexopt::Parser::from_env();
     match words.next()? {
         Some(Long("version") | Short('v')) => {
-            println!(
-                "{}",
-                Faults::read()
-                    .text("/version")
-                    .unwrap_or(VERSION.to_owned())
-            );
+            println!("{}", Faults::read().text("/version").unwrap_or(VERSION.to_owned()));
             Ok(ExitCode::SUCCESS)
         }
         Some(Value(command)) if command == "serve" => {
@@ -102,9 +97,7 @@ fn run() -> Result<ExitCode, Box<dyn std::error::Error>> {
 fn attach(
     arguments: impl Iterator<Item = std::ffi::OsString>,
 ) -> Result<ExitCode, Box<dyn std::error::Error>> {
-    let arguments: Vec<_> = arguments
-        .map(|word| word.to_string_lossy().into_owned())
-        .collect();
+    let arguments: Vec<_> = arguments.map(|word| word.to_string_lossy().into_owned()).collect();
     let call = json!({
         "arguments": arguments,
         "password": std::env::var("OPENCODE_SERVER_PASSWORD").is_ok(),
@@ -121,10 +114,7 @@ fn attach(
 fn serve(hostname: &str, port: u16) -> Result<ExitCode, Box<dyn std::error::Error>> {
     let faults = Faults::read();
     if faults.has("/exit_at_start") {
-        eprintln!(
-            "{}",
-            faults.text("/exit_at_start/stderr").unwrap_or_default()
-        );
+        eprintln!("{}", faults.text("/exit_at_start/stderr").unwrap_or_default());
         let status = faults.number("/exit_at_start/status").unwrap_or(1);
         return Ok(ExitCode::from(u8::try_from(status)?));
     }

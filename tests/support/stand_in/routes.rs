@@ -141,10 +141,7 @@ fn route(shared: &Arc<Shared>, request: &Request, faults: &Faults) -> Reply {
 
 /// The answer about something that is not there.
 pub fn not_found(message: &str) -> Reply {
-    Reply::Failed(
-        404,
-        json!({"name": "NotFoundError", "data": {"message": message}}),
-    )
+    Reply::Failed(404, json!({"name": "NotFoundError", "data": {"message": message}}))
 }
 
 /// The directory that a request is about.
@@ -153,38 +150,25 @@ fn directory<'a>(shared: &'a Shared, request: &'a Request) -> &'a str {
 }
 
 fn list(shared: &Shared, request: &Request) -> Value {
-    let number = |name: &str| {
-        request
-            .query(name)
-            .and_then(|text| text.parse::<u64>().ok())
-    };
+    let number = |name: &str| request.query(name).and_then(|text| text.parse::<u64>().ok());
     let state = shared.lock();
     let mut infos: Vec<&Value> = state
         .conversations
         .iter()
         .map(|found| &found.info)
-        .filter(|info| {
-            request
-                .query("directory")
-                .is_none_or(|wanted| info["directory"] == wanted)
-        })
+        .filter(|info| request.query("directory").is_none_or(|wanted| info["directory"] == wanted))
         .filter(|info| request.query("roots") != Some("true") || info["parentID"].is_null())
         .filter(|info| {
             number("start").is_none_or(|start| info["time"]["updated"].as_u64() >= Some(start))
         })
         .filter(|info| {
             let title = info["title"].as_str().unwrap_or_default().to_lowercase();
-            request
-                .query("search")
-                .is_none_or(|text| title.contains(&text.to_lowercase()))
+            request.query("search").is_none_or(|text| title.contains(&text.to_lowercase()))
         })
         .collect();
     // Ids of conversations sort the newest first, which settles equal times.
     infos.sort_by_key(|info| {
-        (
-            std::cmp::Reverse(info["time"]["updated"].as_u64()),
-            info["id"].to_string(),
-        )
+        (std::cmp::Reverse(info["time"]["updated"].as_u64()), info["id"].to_string())
     });
     let limit = usize::try_from(number("limit").unwrap_or(100)).unwrap_or(usize::MAX);
     infos.into_iter().take(limit).cloned().collect()
@@ -193,30 +177,19 @@ fn list(shared: &Shared, request: &Request) -> Value {
 fn statuses(shared: &Shared, request: &Request) -> Value {
     let wanted = directory(shared, request);
     let state = shared.lock();
-    let busy = state
-        .conversations
-        .iter()
-        .filter(|found| found.info["directory"] == wanted);
-    busy.filter_map(|found| Some((found.id().to_owned(), found.status.clone()?)))
-        .collect()
+    let busy = state.conversations.iter().filter(|found| found.info["directory"] == wanted);
+    busy.filter_map(|found| Some((found.id().to_owned(), found.status.clone()?))).collect()
 }
 
 fn asks(shared: &Shared, request: &Request, questions: bool) -> Value {
     let wanted = directory(shared, request);
     let mut state = shared.lock();
-    let asks = if questions {
-        &state.questions
-    } else {
-        &state.permissions
-    }
-    .clone();
+    let asks = if questions { &state.questions } else { &state.permissions }.clone();
     asks.into_iter()
         .filter(|ask| {
             let conversation = ask["sessionID"].as_str().unwrap_or_default();
             // The ask of a deleted conversation stays, and nobody knows its directory any more.
-            state
-                .find(conversation)
-                .is_none_or(|found| found.info["directory"] == wanted)
+            state.find(conversation).is_none_or(|found| found.info["directory"] == wanted)
         })
         .collect()
 }
@@ -224,28 +197,18 @@ fn asks(shared: &Shared, request: &Request, questions: bool) -> Value {
 fn reply(shared: &Shared, ask: &str, body: Value, event: &str) -> Reply {
     let mut state = shared.lock();
     let question = event.starts_with("question");
-    let asks = if question {
-        &mut state.questions
-    } else {
-        &mut state.permissions
-    };
+    let asks = if question { &mut state.questions } else { &mut state.permissions };
     let Some(index) = asks.iter().position(|found| found["id"] == ask) else {
         let kind = if question { "Question" } else { "Permission" };
         let message = format!("{kind} request not found: {ask}");
         let tag = format!("{kind}NotFoundError");
-        return Reply::Failed(
-            404,
-            json!({"_tag": tag, "requestID": ask, "message": message}),
-        );
+        return Reply::Failed(404, json!({"_tag": tag, "requestID": ask, "message": message}));
     };
     let conversation = asks.remove(index)["sessionID"].clone();
     let directory = state
         .find(conversation.as_str().unwrap_or_default())
         .map_or(shared.directory.clone(), |found| {
-            found.info["directory"]
-                .as_str()
-                .unwrap_or_default()
-                .to_owned()
+            found.info["directory"].as_str().unwrap_or_default().to_owned()
         });
     let mut properties = json!({"sessionID": conversation, "requestID": ask});
     for name in ["reply", "answers"] {

@@ -57,18 +57,14 @@ impl Conversation {
     /// A message by its id.
     pub fn message(&mut self, id: &Value) -> Option<&mut Value> {
         // The newest are the ones that change.
-        self.messages
-            .iter_mut()
-            .rfind(|message| message["info"]["id"] == *id)
+        self.messages.iter_mut().rfind(|message| message["info"]["id"] == *id)
     }
 }
 
 impl State {
     /// A conversation by its id.
     pub fn find(&mut self, id: &str) -> Option<&mut Conversation> {
-        self.conversations
-            .iter_mut()
-            .find(|conversation| conversation.id() == id)
+        self.conversations.iter_mut().find(|conversation| conversation.id() == id)
     }
 }
 
@@ -167,20 +163,16 @@ impl Shared {
         for number in 0..count {
             let text = format!("message {number}");
             let message = if number % 2 == 0 {
-                user = user_message(
-                    conversation,
-                    &json!({"parts": [{"type": "text", "text": text}]}),
-                );
+                user =
+                    user_message(conversation, &json!({"parts": [{"type": "text", "text": text}]}));
                 user.clone()
             } else {
                 let mut message = assistant_message(&user["info"], &self.directory);
                 let info = &mut message["info"];
                 info["finish"] = "stop".into();
                 info["time"]["completed"] = now().into();
-                message["parts"] = json!([part(
-                    &message["info"],
-                    json!({"type": "text", "text": text})
-                )]);
+                message["parts"] =
+                    json!([part(&message["info"], json!({"type": "text", "text": text}))]);
                 message
             };
             found.messages.push(message);

@@ -90,9 +90,8 @@ impl Turn<'_> {
         let mut state = self.shared.lock();
         let kind = if question {
             let labels = fault["options"].as_array().into_iter().flatten();
-            let options: Vec<Value> = labels
-                .map(|label| json!({"label": label, "description": ""}))
-                .collect();
+            let options: Vec<Value> =
+                labels.map(|label| json!({"label": label, "description": ""})).collect();
             ask["questions"] =
                 json!([{"question": fault["question"], "header": "Scripted", "options": options}]);
             state.questions.push(ask.clone());
@@ -112,9 +111,7 @@ impl Turn<'_> {
 
     fn wait_for_reply(&self, ask: &str) -> Result<Value, Aborted> {
         self.shared
-            .wait(&self.conversation, FOREVER, |state| {
-                state.replies.remove(ask)
-            })
+            .wait(&self.conversation, FOREVER, |state| state.replies.remove(ask))
             .ok_or(Aborted)
     }
 }

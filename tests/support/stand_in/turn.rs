@@ -35,10 +35,7 @@ const PROMPT_TOKENS: u64 = 100;
 /// Takes a prompt and lets a thread answer it. Gives the id of its message.
 pub fn prompt(shared: &Arc<Shared>, conversation: &str, body: &Value) -> String {
     let message = user_message(conversation, body);
-    let user = message["info"]["id"]
-        .as_str()
-        .unwrap_or_default()
-        .to_owned();
+    let user = message["info"]["id"].as_str().unwrap_or_default().to_owned();
     let gap = Faults::read().duration("/turn/start_gap_ms");
     let (shared, conversation) = (Arc::clone(shared), conversation.to_owned());
     // Without a gap the prompt is stored before its request is answered, as on a warm server.
@@ -66,10 +63,7 @@ fn store(shared: &Shared, conversation: &str, message: Value) {
         };
         found.messages.push(message.clone());
         found.info["time"]["updated"] = now().into();
-        found.info["directory"]
-            .as_str()
-            .unwrap_or_default()
-            .to_owned()
+        found.info["directory"].as_str().unwrap_or_default().to_owned()
     };
     let properties = json!({"sessionID": conversation, "info": message["info"]});
     shared.publish("message.updated", &directory, properties);
@@ -88,10 +82,7 @@ fn answer_newest(shared: &Shared, conversation: &str) {
             let Some(found) = state.find(conversation) else {
                 return;
             };
-            let newest = found
-                .messages
-                .iter()
-                .rfind(|message| message["info"]["role"] == "user");
+            let newest = found.messages.iter().rfind(|message| message["info"]["role"] == "user");
             let busy_elsewhere = last.is_null() && found.running;
             // Abort drops the queue.
             let aborted = std::mem::take(&mut found.aborted) && !last.is_null();
@@ -139,20 +130,14 @@ impl<'a> Turn<'a> {
         let prompt: String = parts.filter_map(|part| part["text"].as_str()).collect();
         let text = match faults.number("/turn/tokens") {
             _ if faults.has("/turn/empty") => None,
-            Some(count) => Some(
-                (1..=count)
-                    .map(|number| format!("w{number}"))
-                    .collect::<Vec<_>>()
-                    .join(" "),
-            ),
+            Some(count) => {
+                Some((1..=count).map(|number| format!("w{number}")).collect::<Vec<_>>().join(" "))
+            }
             None => Some(faults.text("/turn/text").unwrap_or(prompt)),
         };
         Self {
             shared,
-            conversation: message["info"]["sessionID"]
-                .as_str()
-                .unwrap_or_default()
-                .to_owned(),
+            conversation: message["info"]["sessionID"].as_str().unwrap_or_default().to_owned(),
             directory: directory.unwrap_or_default().to_owned(),
             user: message["info"].clone(),
             faults,
@@ -256,8 +241,7 @@ impl<'a> Turn<'a> {
             let properties = json!({
                 "sessionID": conversation, "messageID": message, "partID": part, "field": "text", "delta": "elsewhere ",
             });
-            self.shared
-                .publish("message.part.delta", &self.directory, properties);
+            self.shared.publish("message.part.delta", &self.directory, properties);
         }
     }
 
@@ -268,10 +252,7 @@ impl<'a> Turn<'a> {
         let _ = self.with(|found| found.messages.push(message));
         self.publish("message.updated", json!({"info": info}));
         self.status(json!({"type": "busy"}));
-        Step {
-            info,
-            completion_tokens: 0,
-        }
+        Step { info, completion_tokens: 0 }
     }
 
     /// Ends an assistant message: first with its finish, then with its time, as the real server does.
