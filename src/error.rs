@@ -115,11 +115,6 @@ impl Error {
         Error::new(Code::Store, message)
     }
 
-    /// Exit 124.
-    pub fn timeout(message: impl Into<String>) -> Error {
-        Error::new(Code::Timeout, message)
-    }
-
     /// The same error with what to do next.
     pub fn hint(mut self, hint: impl Into<String>) -> Error {
         self.hint = Some(hint.into());

@@ -90,16 +90,6 @@ pub fn environment(pid: u32) -> Option<BTreeMap<OsString, OsString>> {
     Some(variables)
 }
 
-/// The words that a process was started with; empty if it is gone.
-pub fn command_line(pid: u32) -> Vec<OsString> {
-    let words = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-    words
-        .split(|byte| *byte == 0)
-        .filter(|word| !word.is_empty())
-        .map(|word| OsStr::from_bytes(word).into())
-        .collect()
-}
-
 /// Every running process of this user whose starting environment has `name` set to `value`, other
 /// than this one. Environments are inherited, so this finds what a server started, reparented or not.
 pub fn marked(name: &str, value: &str) -> Vec<Identity> {
@@ -161,11 +151,6 @@ pub fn wait_all(handles: &[Handle], deadline: Deadline) -> bool {
     handles.iter().all(|handle| handle.wait(deadline.remaining(Duration::MAX)))
 }
 
-/// Sleeps for `pause`, or less if the process ends or a signal arrives; true if it has ended.
-pub fn pause_or_exit(child: &Handle, pause: Duration) -> bool {
-    child.wait(pause)
-}
-
 /// Sleeps; a signal ends it early.
 pub fn pause(limit: Duration) {
     let _ = rustix::event::poll(&mut [], Some(&timespec(limit)));
@@ -221,13 +206,6 @@ pub fn spawn_detached(
         });
     }
     command.spawn()
-}
-
-/// Puts another program in this process' place; returns only if that fails.
-pub fn replace(program: &Path, arguments: &[&OsStr], extra: &[(&str, &OsStr)]) -> io::Error {
-    let mut command = Command::new(program);
-    command.args(arguments).envs(extra.iter().copied());
-    command.exec()
 }
 
 /// A program whose output is collected while we do something else.

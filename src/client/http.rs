@@ -187,11 +187,6 @@ impl Client {
         }
     }
 
-    /// Deletes.
-    pub fn delete(&self, route: &str, query: &[(&str, &str)], limit: Duration) -> Answer<Value> {
-        self.json(self.send("DELETE", route, query, None, Limit::Whole(limit))?)
-    }
-
     /// Opens an answer that never ends by itself. Its head must arrive within one `tick`, and each
     /// read gives up after one, so that whoever follows the stream can look around.
     pub(super) fn open(

@@ -258,9 +258,6 @@ pub struct Activity {
     /// Of `retry`: why.
     #[serde(default, deserialize_with = "lenient")]
     pub message: Option<String>,
-    /// Of `retry`: when, in milliseconds since 1970.
-    #[serde(default, deserialize_with = "lenient")]
-    pub next: Option<f64>,
 }
 
 impl Activity {

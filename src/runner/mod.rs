@@ -30,7 +30,7 @@ pub use prompt::{Follow, PromptOptions, Target, send, send_and_follow};
 pub use signals::Signals;
 pub use start::{StartOptions, start};
 pub use state::{Look, SessionFacts, State, list, status};
-pub use stop::{Stopped, all_ids, stop};
+pub use stop::{all_ids, stop};
 
 use crate::error::Result;
 use crate::store::{Document, Store};

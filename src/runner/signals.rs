@@ -30,11 +30,6 @@ impl Signals {
         Ok(Signals { received })
     }
 
-    /// Nothing is caught; for tests and for commands that may simply be ended.
-    pub fn ignored() -> Signals {
-        Signals { received: Arc::default() }
-    }
-
     /// The code of the signal that has arrived, if one has.
     pub fn received(&self) -> Option<Code> {
         match self.received.load(Ordering::Relaxed) as i32 {

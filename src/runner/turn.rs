@@ -329,11 +329,6 @@ impl Turn {
         self.descendants.iter().map(String::as_str)
     }
 
-    /// Adds a sub-agent's conversation that REST knows.
-    pub fn add_descendant(&mut self, conversation: &str) -> bool {
-        self.descendants.insert(conversation.into())
-    }
-
     /// All asks of the turn, in the order of their ids.
     pub fn asks(&self) -> impl Iterator<Item = &Ask> {
         self.asks.values()

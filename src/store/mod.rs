@@ -14,7 +14,6 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 pub use document::Document;
-pub use migrate::{local_time, moment};
 pub use record::{Record, Status};
 
 use crate::error::{Error, Result};
@@ -34,11 +33,6 @@ impl Store {
     /// The store in that directory, which need not exist yet.
     pub fn new(directory: PathBuf) -> Store {
         Store { directory }
-    }
-
-    /// Where it is.
-    pub fn directory(&self) -> &Path {
-        &self.directory
     }
 
     /// The store as it is now. No lock is needed: a save replaces the file in one step.
