@@ -104,7 +104,7 @@ mod tests {
         table(&mut text, &GLOBAL);
         for command in COMMANDS {
             let _ = write!(text, "\n## occtl {}\n\n{}.\n\n", command.name, command.summary);
-            let _ = write!(text, "    {}\n", usage(command));
+            let _ = writeln!(text, "    {}", usage(command));
             for line in command.about {
                 let _ = write!(text, "\n{line}\n");
             }

@@ -168,8 +168,8 @@ impl Words {
         let listed = self.command.operands;
         let name = self.command.name;
         let help = format!("occtl help {name}");
-        let required = listed.iter().filter(|operand| operand.required);
-        if let Some(missing) = required.skip(self.operands.len()).next() {
+        let mut required = listed.iter().filter(|operand| operand.required);
+        if let Some(missing) = required.nth(self.operands.len()) {
             let missing = missing.name;
             return Err(Error::usage(format!("occtl {name} needs a {missing}")).hint(help));
         }

@@ -62,9 +62,6 @@ pub struct Conversation {
     /// Set on sub-agents' conversations only; a fork has none.
     #[serde(default, rename = "parentID", deserialize_with = "lenient")]
     pub parent: Option<String>,
-    /// Given, generated, or a default that names the time.
-    #[serde(default, deserialize_with = "lenient")]
-    pub title: String,
     /// Every call about the conversation must carry it.
     #[serde(default, deserialize_with = "lenient")]
     pub directory: Option<String>,
@@ -394,7 +391,7 @@ mod tests {
         let odd =
             r#"{"id":"ses_1","title":7,"time":"now","parentID":null,"directory":[],"new":{}}"#;
         let conversation: Conversation = serde_json::from_str(odd).unwrap();
-        assert_eq!((conversation.title.as_str(), conversation.parent), ("", None));
+        assert_eq!((conversation.directory, conversation.parent), (None, None));
         let odd = r#"{"info":{"id":"msg_1","error":"x","tokens":[1],"time":{"created":"a","completed":2.5}}}"#;
         let message: Message = serde_json::from_str(odd).unwrap();
         assert_eq!(message.info.time.completed, Some(2.5));

@@ -96,7 +96,11 @@ fn question(record: &Record, limit: Duration) -> Result<Ready, Failure> {
         let found = health.version;
         return alien(format!("version {found} is too old, {major}.{minor} is the oldest"));
     }
-    client.paths(&directory, limit)?;
+    // Whoever else took the port does not know our password, but may not ask for one either.
+    let paths = client.paths(&directory, limit)?;
+    if paths.directory != directory {
+        return alien(format!("it works in {}", paths.directory));
+    }
     Ok(Ready { version: health.version })
 }
 

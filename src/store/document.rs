@@ -133,7 +133,7 @@ impl Document {
     }
 
     /// The whole store as text, brought forward if it was of an older layout.
-    pub fn to_json(mut self) -> Result<String> {
+    pub fn into_json(mut self) -> Result<String> {
         match self.schema()? {
             None => self.bring_forward()?,
             Some(SCHEMA) => {}
@@ -287,7 +287,7 @@ mod tests {
         let agent = document.record("oc-7be01c44").unwrap().unwrap().agent;
         assert_eq!(agent.as_deref(), Some("docs-retriever"));
         document.set_next_port(9102);
-        let again = parse(&document.to_json().unwrap()).unwrap();
+        let again = parse(&document.into_json().unwrap()).unwrap();
         assert_eq!(again.schema().unwrap(), Some(SCHEMA));
         let record = again.record("oc-195c5185").unwrap().unwrap();
         assert_eq!(record.workdir.as_deref(), Some("/srv/project"));
@@ -301,7 +301,7 @@ mod tests {
             "oc-2": {"id":"oc-2","port":9101,"z":[null]}}}"#;
         let mut document = parse(text).unwrap();
         document.change("oc-2", |record| record.agent = Some("build".into())).unwrap();
-        let json = document.to_json().unwrap();
+        let json = document.into_json().unwrap();
         assert!(json.contains(r#"{"id":"oc-1","port":9100,  "x":{"y":1}}"#), "{json}");
         let value: serde_json::Value = serde_json::from_str(&json).unwrap();
         assert_eq!(value["new"]["a"][1], 2);
@@ -326,7 +326,7 @@ mod tests {
     fn a_store_of_a_newer_program_is_not_overwritten() {
         let mut document = parse(r#"{"schema":99,"sessions":{}}"#).unwrap();
         document.set_next_port(1);
-        assert!(document.to_json().unwrap_err().message.contains("layout 99"));
+        assert!(document.into_json().unwrap_err().message.contains("layout 99"));
     }
 
     #[test]

@@ -58,7 +58,7 @@ impl Store {
         let mut document = self.read()?;
         let result = change(&mut document)?;
         if document.changed() {
-            self.save(&document.to_json()?)?;
+            self.save(&document.into_json()?)?;
         }
         Ok(result)
     }

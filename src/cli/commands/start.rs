@@ -1,4 +1,4 @@
-use std::path::PathBuf;
+use std::path::Path;
 
 use crate::cli::App;
 use crate::cli::session;
@@ -49,12 +49,12 @@ fn parse(words: &Words) -> Result<Action> {
         opencode: words.path("opencode"),
     };
     let quiet = words.set("quiet");
-    let options = StartOptions { workdir: options.workdir.filter(named), ..options };
+    let options = StartOptions { workdir: options.workdir.filter(|path| named(path)), ..options };
     Ok(Box::new(move |app| run(app, &options, quiet)))
 }
 
 /// An empty path is what an unset variable of a script leaves.
-fn named(path: &PathBuf) -> bool {
+fn named(path: &Path) -> bool {
     !path.as_os_str().is_empty()
 }
 
