@@ -1,0 +1,89 @@
+//! What the server sends and takes, field by field as it names them.
+//!
+//! Only ids are needed; everything else may be missing, new, or of another type, and is then
+//! unknown. Observed on 1.1.11 to 1.18.33; see `docs/opencode-api.md`.
+
+mod ask;
+mod conversation;
+mod message;
+mod prompt;
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::value::RawValue;
+
+pub use ask::*;
+pub use conversation::*;
+pub use message::*;
+pub use prompt::*;
+
+/// Reads a value that may be anything; what does not fit is the default.
+fn lenient<'de, D: Deserializer<'de>, T: DeserializeOwned + Default>(
+    input: D,
+) -> Result<T, D::Error> {
+    let raw = Box::<RawValue>::deserialize(input)?;
+    Ok(serde_json::from_str(raw.get()).unwrap_or_default())
+}
+
+/// `GET /global/health`.
+#[derive(Debug, Deserialize)]
+pub struct Health {
+    /// Always true where the route exists.
+    pub healthy: bool,
+    /// For example `1.18.33`.
+    pub version: String,
+}
+
+/// `GET /path`: the directories of the instance that answers.
+#[derive(Debug, Deserialize)]
+pub struct Paths {
+    /// The one that was asked for, or else the server's own.
+    pub directory: String,
+}
+
+/// Milliseconds since 1970, wherever the wire has a `time`.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Serialize)]
+pub struct Time {
+    /// When the thing came to be.
+    #[serde(default, deserialize_with = "lenient")]
+    pub created: Option<f64>,
+    /// When it last changed.
+    #[serde(default, deserialize_with = "lenient")]
+    pub updated: Option<f64>,
+    /// When an assistant message was finished.
+    #[serde(default, deserialize_with = "lenient")]
+    pub completed: Option<f64>,
+    /// When a part or a tool began.
+    #[serde(default, deserialize_with = "lenient")]
+    pub start: Option<f64>,
+    /// When a part or a tool ended.
+    #[serde(default, deserialize_with = "lenient")]
+    pub end: Option<f64>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_ids_are_needed_and_nothing_else_can_fail() {
+        let odd =
+            r#"{"id":"ses_1","title":7,"time":"now","parentID":null,"directory":[],"new":{}}"#;
+        let conversation: Conversation = serde_json::from_str(odd).unwrap();
+        assert_eq!((conversation.directory, conversation.parent), (None, None));
+        let odd = r#"{"info":{"id":"msg_1","error":"x","tokens":[1],"time":{"created":"a","completed":2.5}}}"#;
+        let message: Message = serde_json::from_str(odd).unwrap();
+        assert_eq!(message.info.time.completed, Some(2.5));
+        assert!(serde_json::from_str::<Message>(r#"{"info":{}}"#).is_err());
+    }
+
+    #[test]
+    fn old_and_new_names_of_a_permission_request() {
+        let old = r#"{"id":"per_1","type":"bash","pattern":"ls"}"#;
+        let new = r#"{"id":"per_1","permission":"bash","patterns":["ls"]}"#;
+        for text in [old, new] {
+            let ask: Permission = serde_json::from_str(text).unwrap();
+            assert_eq!((ask.permission.as_str(), ask.patterns), ("bash", vec!["ls".to_string()]));
+        }
+    }
+}
