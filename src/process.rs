@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
-use std::io::{self, Read};
+use std::io::{self, Read, Seek, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::CommandExt;
@@ -206,6 +206,58 @@ pub fn spawn_detached(
         });
     }
     command.spawn()
+}
+
+/// This program once more, in a session of its own, for as long as we live.
+#[derive(Debug)]
+pub struct Guardian {
+    child: Child,
+}
+
+impl Guardian {
+    /// Starts it. Its stdin ends when this process does.
+    pub fn start(
+        arguments: &[&OsStr],
+        environment: &[(OsString, OsString)],
+    ) -> io::Result<Guardian> {
+        let mut command = Command::new("/proc/self/exe");
+        command
+            .args(arguments)
+            .env_clear()
+            .envs(environment.iter().map(|(name, value)| (name, value)))
+            .current_dir("/")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
+        // SAFETY: between fork and exec only a system call is made; nothing allocates or locks.
+        #[allow(unsafe_code)]
+        unsafe {
+            command.pre_exec(|| Ok(rustix::process::setsid().map(drop)?));
+        }
+        Ok(Guardian { child: command.spawn()? })
+    }
+
+    /// Lets it go, and waits until it has gone.
+    pub fn dismiss(mut self) {
+        drop(self.child.stdin.take());
+        let _ = self.child.wait();
+    }
+}
+
+/// Waits until there is nothing more to read on stdin.
+pub fn await_end_of_input() {
+    let _ = io::copy(&mut io::stdin().lock(), &mut io::sink());
+}
+
+/// Starts a program that finds `text` on its stdin, and does not wait for it: neither for it to read
+/// nor for it to end. What it prints is thrown away.
+pub fn feed(command: &mut Command, text: &str) -> io::Result<()> {
+    // A file in memory: a pipe would make us wait for a program that does not read.
+    let mut input = File::from(rustix::fs::memfd_create("stdin", rustix::fs::MemfdFlags::CLOEXEC)?);
+    input.write_all(text.as_bytes())?;
+    input.rewind()?;
+    // When it has ended it is a zombie until this process ends, which is soon.
+    command.stdin(input).stdout(Stdio::null()).stderr(Stdio::null()).spawn().map(drop)
 }
 
 /// A program whose output is collected while we do something else.

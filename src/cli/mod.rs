@@ -6,6 +6,7 @@ mod output;
 mod session;
 mod spec;
 mod turn;
+mod turn_flags;
 mod words;
 
 use std::process::ExitCode;

@@ -21,7 +21,7 @@ pub type Action = Box<dyn FnOnce(&mut App) -> Result<Exit>>;
 pub struct Command {
     /// The word on the command line.
     pub name: &'static str,
-    /// One line for the list of commands, without a full stop.
+    /// One line for the list of commands, without a full stop; empty for what is not listed.
     pub summary: &'static str,
     /// What else there is to know; one line each.
     pub about: &'static [&'static str],
@@ -33,6 +33,18 @@ pub struct Command {
     pub examples: &'static [(&'static str, &'static str)],
     /// Turns words into an action; reads every flag of the table.
     pub parse: fn(&Words) -> Result<Action>,
+}
+
+impl Command {
+    /// Whether it is for the program's own use: accepted, and not shown.
+    pub fn hidden(&self) -> bool {
+        self.summary.is_empty()
+    }
+}
+
+/// The commands that people use, in the order of the help.
+pub fn shown() -> impl Iterator<Item = &'static Command> {
+    COMMANDS.into_iter().filter(|command| !command.hidden())
 }
 
 /// A word that is not a flag.
@@ -88,6 +100,12 @@ impl Flag {
         self
     }
 
+    /// The same, any number of times.
+    pub const fn repeated(mut self) -> Flag {
+        self.many = true;
+        self
+    }
+
     /// The same with the only values that it takes.
     pub const fn choices(mut self, choices: &'static [&'static str]) -> Flag {
         self.choices = choices;
@@ -130,14 +148,18 @@ pub const SESSION: Operand =
 pub const QUIET: Flag = Flag::switch("quiet", Some('q'), "Print only ids, one a line");
 
 /// All commands, in the order of the help.
-pub const COMMANDS: [&Command; 7] = [
+pub const COMMANDS: [&Command; 11] = [
     &super::commands::start::COMMAND,
     &super::commands::list::COMMAND,
     &super::commands::status::COMMAND,
     &super::commands::stop::COMMAND,
     &super::commands::send::COMMAND,
+    &super::commands::run::COMMAND,
+    &super::commands::wait::COMMAND,
+    &super::commands::abort::COMMAND,
     &super::commands::help::COMMAND,
     &super::commands::version::COMMAND,
+    &super::commands::guard::COMMAND,
 ];
 
 #[cfg(test)]

@@ -1,21 +1,89 @@
-//! How the end of a turn is told: its answer on stdout, its trouble on stderr, its outcome as status.
+//! A turn as it is shown: its prompt, its text while it is written, its end.
 
+use std::io::Read;
+
+use super::App;
 use super::output::{Output, escape, print_error};
 use super::spec::Exit;
 use crate::error::{Code, Error, Result};
-use crate::runner::{Outcome, TurnRecord};
+use crate::runner::{Finished, Outcome, TurnRecord, Watcher};
+
+/// The longest prompt that is read from stdin.
+const LONGEST_PROMPT: u64 = 64 << 20;
+
+/// What is printed of a turn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Show {
+    /// The answer.
+    Answer,
+    /// All text as it is written.
+    Stream,
+    /// The last message as the server has it.
+    Raw,
+    /// The conversation's id.
+    Id,
+}
+
+/// The words of a prompt; `-` alone reads stdin.
+pub fn message(words: &[String]) -> Result<String> {
+    let message = match words {
+        [dash] if dash == "-" => {
+            let mut text = Vec::new();
+            let stdin = std::io::stdin().lock().take(LONGEST_PROMPT + 1).read_to_end(&mut text);
+            stdin.map_err(|error| Error::failed(format!("cannot read stdin: {error}")))?;
+            if text.len() as u64 > LONGEST_PROMPT {
+                let limit = LONGEST_PROMPT >> 20;
+                return Err(Error::usage(format!("stdin holds more than {limit} MiB")));
+            }
+            String::from_utf8(text).map_err(|_| Error::usage("stdin is not UTF-8 text"))?
+        }
+        words => words.join(" "),
+    };
+    if message.trim().is_empty() {
+        return Err(Error::usage("the message is empty"));
+    }
+    Ok(message)
+}
+
+/// Follows a turn with `follow`, prints what is to be shown of it, and gives its status.
+pub fn show(
+    app: &mut App,
+    show: Show,
+    follow: impl FnOnce(&mut dyn Watcher) -> Result<Option<Finished>>,
+) -> Result<Exit> {
+    let streams = show == Show::Stream && !app.json;
+    let mut printer = Printer { out: &mut app.out, streams, ends_line: true, failed: None };
+    let finished = follow(&mut printer);
+    let (ends_line, failed) = (printer.ends_line, printer.failed);
+    if !ends_line {
+        app.out.write("\n")?;
+    }
+    if let Some(error) = failed {
+        return Err(error);
+    }
+    // Nobody reads any more, and the turn goes on without us.
+    let Some(Finished { record, raw, session_remains }) = finished? else { return Ok(Exit::OK) };
+    match raw {
+        Some(raw) => app.out.json(&raw)?,
+        None if app.json => app.out.json(&record)?,
+        None if show == Show::Id => app.out.line(&record.conversation)?,
+        None if show == Show::Answer && !record.answer.is_empty() => {
+            print_answer(&mut app.out, &record)?;
+        }
+        None => {}
+    }
+    Ok(exit(&record, session_remains, app.json))
+}
 
 /// Prints the answer, which always ends its line.
-pub fn print_answer(out: &mut Output, record: &TurnRecord) -> Result<()> {
+fn print_answer(out: &mut Output, record: &TurnRecord) -> Result<()> {
     let newline = if record.answer.ends_with('\n') { "" } else { "\n" };
     out.write(&format!("{}{newline}", escape(&record.answer)))
 }
 
 /// The status of a turn. What kept it from being answered is said on stderr.
-pub fn exit(record: &TurnRecord, json: bool) -> Exit {
+fn exit(record: &TurnRecord, session_remains: bool, json: bool) -> Exit {
     let Outcome::Not(code) = record.outcome else { return Exit::OK };
-    let session = &record.session;
-    let conversation = &record.conversation;
     let why = match &record.error {
         Some(error) if error.message.contains(&error.name) => error.message.clone(),
         Some(error) => format!("{}: {}", error.name, error.message),
@@ -26,7 +94,33 @@ pub fn exit(record: &TurnRecord, json: bool) -> Exit {
             _ => format!("the turn ended as {}", code.name()),
         },
     };
-    let hint = format!("occtl tail {session} -s {conversation} shows the conversation");
-    print_error(&Error::new(code, why).hint(hint), json);
+    let mut error = Error::new(code, why);
+    if session_remains {
+        let (session, conversation) = (&record.session, &record.conversation);
+        let hint = format!("occtl tail {session} -s {conversation} shows the conversation");
+        error = error.hint(hint);
+    }
+    print_error(&error, json);
     Exit(code.exit())
+}
+
+/// Prints text while it is being written.
+struct Printer<'a> {
+    out: &'a mut Output,
+    streams: bool,
+    ends_line: bool,
+    failed: Option<Error>,
+}
+
+impl Watcher for Printer<'_> {
+    fn text(&mut self, text: &str) {
+        if self.streams && self.failed.is_none() {
+            self.ends_line = text.ends_with('\n');
+            self.failed = self.out.write(&escape(text)).err();
+        }
+    }
+
+    fn gone(&self) -> bool {
+        self.failed.is_some() || self.out.closed()
+    }
 }

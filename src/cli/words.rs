@@ -4,12 +4,14 @@ use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
+use std::str::FromStr;
 use std::time::Duration;
 
 use lexopt::{Arg, Parser};
 
-use super::spec::{COMMANDS, Command, Flag, GLOBAL};
+use super::spec::{COMMANDS, Command, Flag, GLOBAL, shown};
 use crate::error::{Error, Result};
+use crate::runner::nearest;
 
 /// What was found on a command line.
 pub enum Found {
@@ -104,7 +106,7 @@ fn flags_of(command: Option<&'static Command>) -> impl Iterator<Item = &'static 
 pub fn find(word: &OsStr) -> Result<&'static Command> {
     let word = word.to_string_lossy();
     COMMANDS.into_iter().find(|command| command.name == word).ok_or_else(|| {
-        let names = COMMANDS.iter().map(|command| command.name);
+        let names = shown().map(|command| command.name);
         let error = Error::usage(format!("there is no command {word}"));
         match nearest(&word, names) {
             Some(name) => error.hint(format!("did you mean {name}?")),
@@ -220,14 +222,46 @@ impl Words {
         self.os_value(long).map(text).transpose()
     }
 
+    /// All values of a flag that may be repeated, as they were typed.
+    pub fn os_values(&self, long: &str) -> Vec<OsString> {
+        let long = self.listed(long);
+        let own = self.flags.iter().filter(|(name, _)| *name == long);
+        own.map(|(_, value)| value.clone()).collect()
+    }
+
+    /// All values of a flag that may be repeated.
+    pub fn values(&self, long: &str) -> Result<Vec<String>> {
+        self.os_values(long).iter().map(|value| text(value)).collect()
+    }
+
+    /// A flag's value as a number that is not negative.
+    pub fn number<T: FromStr + PartialOrd + Default>(&self, long: &str) -> Result<Option<T>> {
+        let Some(text) = self.value(long)? else { return Ok(None) };
+        match text.parse().ok().filter(|number| *number >= T::default()) {
+            Some(number) => Ok(Some(number)),
+            None => {
+                Err(Error::usage(format!("--{long} cannot be {text}"))
+                    .hint("a number, for example 3"))
+            }
+        }
+    }
+
     /// A flag's value in seconds, or the default. There is no such thing as no time at all.
     pub fn seconds(&self, long: &str, default: f64) -> Result<Duration> {
-        let Some(text) = self.value(long)? else { return Ok(Duration::from_secs_f64(default)) };
+        let given = self.optional_seconds(long)?;
+        Ok(given.unwrap_or_else(|| Duration::from_secs_f64(default)))
+    }
+
+    /// A flag's value in seconds.
+    pub fn optional_seconds(&self, long: &str) -> Result<Option<Duration>> {
+        let Some(text) = self.value(long)? else { return Ok(None) };
         let number = text.parse::<f64>().ok().filter(|number| number.is_finite() && *number > 0.0);
-        number.and_then(|number| Duration::try_from_secs_f64(number).ok()).ok_or_else(|| {
-            Error::usage(format!("--{long} cannot be {text}"))
-                .hint("a number of seconds above 0, for example 90 or 0.5")
-        })
+        number.and_then(|number| Duration::try_from_secs_f64(number).ok()).map(Some).ok_or_else(
+            || {
+                Error::usage(format!("--{long} cannot be {text}"))
+                    .hint("a number of seconds above 0, for example 90 or 0.5")
+            },
+        )
     }
 
     /// The operand at a place, which must be text.
@@ -249,32 +283,6 @@ impl Words {
 fn text(word: &OsStr) -> Result<String> {
     let text = word.to_str().map(String::from);
     text.ok_or_else(|| Error::usage(format!("{} is not UTF-8", word.display())))
-}
-
-/// The nearest of some names, if one is near enough to be meant.
-pub fn nearest<'a>(word: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    let near = |name: &str| distance(word, name);
-    let begins = |name: &str| word.len() >= 2 && name.starts_with(word);
-    names
-        .map(|name| (if begins(name) { 1 } else { near(name) }, name))
-        .filter(|(distance, name)| *distance <= 2.min(name.len() / 2))
-        .min_by_key(|(distance, _)| *distance)
-        .map(|(_, name)| name)
-}
-
-/// How many letters must be added, dropped or changed to make one word of the other.
-fn distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, from) in a.chars().enumerate() {
-        let mut diagonal = std::mem::replace(&mut row[0], i + 1);
-        for (j, to) in b.iter().enumerate() {
-            let changed = diagonal + usize::from(from != *to);
-            diagonal = row[j + 1];
-            row[j + 1] = changed.min(diagonal + 1).min(row[j] + 1);
-        }
-    }
-    row[b.len()]
 }
 
 #[cfg(test)]
@@ -334,12 +342,5 @@ mod tests {
         assert!(matches!(parse("start --help --timeout 3"), Ok(Found::Help(Some(_)))));
         assert!(matches!(parse("-V"), Ok(Found::Version)));
         assert!(matches!(parse(""), Ok(Found::Nothing)));
-    }
-
-    #[test]
-    fn distances() {
-        assert_eq!(distance("kitten", "sitting"), 3);
-        assert_eq!(distance("", "abc"), 3);
-        assert_eq!(distance("abc", "abc"), 0);
     }
 }

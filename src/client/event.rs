@@ -44,8 +44,13 @@ pub enum Kind {
     Permission(Permission),
     /// A question was asked.
     Question(Question),
-    /// An ask was answered by somebody; its id.
-    Answered(String),
+    /// An ask was answered, by us or by somebody else.
+    Answered {
+        /// The ask.
+        id: String,
+        /// Of a permission: `once`, `always` or `reject`.
+        reply: Option<String>,
+    },
     /// Something else.
     Other,
 }
@@ -115,6 +120,8 @@ struct HasError {
 struct Answered {
     #[serde(alias = "permissionID", alias = "id", rename = "requestID")]
     id: String,
+    #[serde(alias = "response", default)]
+    reply: Option<String>,
 }
 
 impl Event {
@@ -177,8 +184,13 @@ fn kind(name: &str, properties: &str) -> serde_json::Result<Kind> {
         }
         "permission.asked" | "permission.updated" => Kind::Permission(read(properties)?),
         "question.asked" => Kind::Question(read(properties)?),
-        "permission.replied" | "question.replied" | "question.rejected" => {
-            Kind::Answered(read::<Answered>(properties)?.id)
+        "permission.replied" => {
+            let answered: Answered = read(properties)?;
+            Kind::Answered { id: answered.id, reply: answered.reply }
+        }
+        "question.replied" | "question.rejected" => {
+            let reply = name.ends_with("rejected").then(|| "reject".into());
+            Kind::Answered { id: read::<Answered>(properties)?.id, reply }
         }
         _ => Kind::Other,
     })

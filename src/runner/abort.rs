@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use super::conversation::Place;
 use super::server::Server;
-use super::turn::Turn;
 use crate::process;
 use crate::units::{Backoff, Deadline, POLL_FIRST};
 
@@ -16,10 +15,11 @@ const ABORT_REQUEST: Duration = Duration::from_secs(2);
 /// Aborts the conversation and its sub-agents' until all read idle; false if one does not.
 ///
 /// Sub-agents go first: a parent whose sub-agent waits would run one more step.
-pub fn abort(server: &Server, place: &Place, turn: &Turn) -> bool {
+pub fn abort(server: &Server, place: &Place, descendants: &[String]) -> bool {
     let deadline = Deadline::after(ABORT_WAIT);
     let mut pauses = Backoff::new(POLL_FIRST, Duration::from_millis(250));
-    let members: Vec<&str> = turn.descendants().chain([place.id.as_str()]).collect();
+    let members: Vec<&str> =
+        descendants.iter().map(String::as_str).chain([place.id.as_str()]).collect();
     loop {
         for conversation in &members {
             let limit = deadline.remaining(ABORT_REQUEST);

@@ -1,8 +1,12 @@
 //! Finds and opens conversations.
 
+use std::time::Duration;
+
 use super::server::Server;
+use crate::client::Failure;
 use crate::client::wire::{Conversation, NewConversation, Rule};
 use crate::error::{Error, Result};
+use crate::units::REQUEST_LIMIT;
 
 /// A conversation and the directory that every call about it carries.
 #[derive(Clone, Debug)]
@@ -45,6 +49,31 @@ pub fn find(server: &Server, id: &str) -> Result<Place> {
         Err(failure) if matches!(failure.status(), Some(400 | 404)) => Err(missing()),
         Err(failure) => Err(failure.into()),
     }
+}
+
+/// The sub-agents' conversations below one, at every depth.
+pub fn descendants(server: &Server, place: &Place) -> Result<Vec<String>> {
+    Ok(descendants_within(server, place, REQUEST_LIMIT)?)
+}
+
+/// The same with a limit for each request.
+pub fn descendants_within(
+    server: &Server,
+    place: &Place,
+    limit: Duration,
+) -> std::result::Result<Vec<String>, Failure> {
+    let mut found: Vec<String> = Vec::new();
+    let mut next = vec![place.id.clone()];
+    while let Some(parent) = next.pop() {
+        for child in server.client.children(&parent, &place.directory, limit)? {
+            // A server that names a conversation its own ancestor must not keep us here.
+            if child.id != place.id && !found.contains(&child.id) {
+                next.push(child.id.clone());
+                found.push(child.id);
+            }
+        }
+    }
+    Ok(found)
 }
 
 /// Opens a conversation in the session's directory.

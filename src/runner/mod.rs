@@ -4,14 +4,24 @@
 //! something is going on is said through [`Context::say`]; results are returned.
 
 mod abort;
+mod ask;
+mod attach_files;
+mod check;
 mod conversation;
 mod environment;
 mod follow;
 mod git;
+mod guard;
+mod hook;
+mod limits;
+mod nearest;
+mod oneshot;
 mod outcome;
 mod prompt;
 mod ready;
 mod report;
+mod rules;
+mod schema;
 mod select;
 mod server;
 mod signals;
@@ -20,17 +30,25 @@ mod state;
 mod stop;
 mod text;
 mod turn;
+mod wait;
 
 pub use crate::client::wire::ModelName;
+pub use ask::{OnAsk, Policy, PolicyFlags};
 pub use environment::Environment;
-pub use follow::Watcher;
+pub use follow::{Terms, Watcher};
 pub use git::Changes;
+pub use guard::guard;
+pub use hook::Hook;
+pub use limits::Limits;
+pub use nearest::nearest;
+pub use oneshot::{RunOptions, run};
 pub use outcome::{Outcome, TurnRecord};
-pub use prompt::{Follow, PromptOptions, Target, send, send_and_follow};
+pub use prompt::{Finished, Follow, PromptOptions, Target, follow_turn, send, send_and_follow};
 pub use signals::Signals;
 pub use start::{StartOptions, start};
 pub use state::{Look, SessionFacts, State, list, status};
 pub use stop::{all_ids, stop};
+pub use wait::{Until, WaitOptions, abort_conversation, wait};
 
 use crate::error::Result;
 use crate::store::{Document, Store};

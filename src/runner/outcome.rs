@@ -20,6 +20,8 @@ pub struct TurnRecord {
     pub text: String,
     /// The text of the last step that has some.
     pub answer: String,
+    /// The answer to a prompt with a schema.
+    pub structured: Option<serde_json::Value>,
     /// Why it failed.
     pub error: Option<Failed>,
     /// The model that was really used.
@@ -126,8 +128,10 @@ pub struct Ask {
     pub patterns: Vec<String>,
     /// What became of it; `pending` while nobody has answered.
     pub decision: String,
-    /// Who decided.
+    /// Who decided: the flag or rule that did, or `somebody`.
     pub by: Option<String>,
+    /// In which conversation; a sub-agent's has its own.
+    pub conversation: String,
 }
 
 /// One changed file.

@@ -1,16 +1,18 @@
 //! Sends a prompt, and follows the turn that it begins.
 
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use super::check::check;
 use super::conversation::{self, Place};
-use super::follow::{Follower, Watcher};
-use super::outcome::TurnRecord;
+use super::follow::{Follower, Terms, Watcher};
+use super::outcome::{Failed, Outcome, TurnRecord};
 use super::server::Server;
-use super::{Context, Signals};
-use crate::client::wire::{InputPart, ModelName, Prompt};
+use super::{Context, Signals, attach_files, schema};
+use crate::client::wire::{Format, InputPart, ModelName, Prompt};
 use crate::error::{Code, Error, Result};
 use crate::process;
 use crate::units::{Backoff, Deadline, POLL_FIRST};
@@ -18,6 +20,9 @@ use crate::units::{Backoff, Deadline, POLL_FIRST};
 /// How long a server may take from its 204 until the prompt can be read back. A cold directory
 /// needs 1.5 s.
 const STORED_WITHIN: Duration = Duration::from_secs(15);
+
+/// A turn that took longer moves the session's last use forward once more at its end.
+const TOUCH_AGAIN_MS: u64 = 5_000;
 
 /// Where a prompt goes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,12 +48,29 @@ pub struct PromptOptions {
     pub model: Option<ModelName>,
     /// For example a reasoning effort.
     pub variant: Option<String>,
+    /// What is attached.
+    pub files: Vec<PathBuf>,
+    /// What is added to the system prompt.
+    pub system: Option<String>,
+    /// A file with the JSON schema that the answer has to fit.
+    pub schema: Option<PathBuf>,
+}
+
+/// A turn that has ended.
+#[derive(Clone, Debug)]
+pub struct Finished {
+    /// What happened.
+    pub record: TurnRecord,
+    /// The last message as the server has it, where that was wanted.
+    pub raw: Option<Value>,
+    /// Whether the session is still there, so that one can look at the conversation.
+    pub session_remains: bool,
 }
 
 /// How a turn is followed.
 pub struct Follow<'a> {
-    /// The turn is aborted after that.
-    pub timeout: Duration,
+    /// What it may take, what is answered to it, and whom to tell.
+    pub terms: Terms,
     /// Who watches.
     pub watcher: &'a mut dyn Watcher,
     /// Whether the last message is wanted exactly as the server has it.
@@ -68,10 +90,11 @@ pub struct Accepted {
 
 /// Sends a prompt and returns once the server has it.
 pub fn send(context: &Context, word: &str, options: &PromptOptions) -> Result<Accepted> {
+    let prepared = Prepared::read(options)?;
     let server = Server::open(context, word)?;
-    let place = place(&server, &options.target)?;
+    let place = prepared.place(&server)?;
     let turn = new_message_id();
-    hand_over(&server, &place, &turn, options)?;
+    prepared.hand_over(&server, &place, &turn)?;
     stored(context, &server, &place, &turn)?;
     server.touch(context)?;
     Ok(Accepted { session: server.record.id.clone(), conversation: place.id, turn })
@@ -84,36 +107,131 @@ pub fn send_and_follow(
     word: &str,
     options: &PromptOptions,
     follow: Follow,
-) -> Result<Option<(TurnRecord, Option<Value>)>> {
+) -> Result<Option<Finished>> {
+    let prepared = Prepared::read(options)?;
     let server = Server::open(context, word)?;
-    let place = place(&server, &options.target)?;
+    let place = prepared.place(&server)?;
     let turn = new_message_id();
-    let follower = Follower::prepare(context, signals, &server, &place, &turn, follow.timeout);
-    hand_over(&server, &place, &turn, options)?;
+    let follower = Follower::prepare(context, signals, &server, &place, &turn, &follow.terms);
+    prepared.hand_over(&server, &place, &turn)?;
     server.touch(context)?;
-    let Some(record) = follower.follow(follow.watcher)? else { return Ok(None) };
-    let _ = server.touch(context);
+    let Some(mut record) = follower.follow(follow.watcher)? else { return Ok(None) };
+    if let Some(schema) = &prepared.schema {
+        hold_against(schema, &mut record);
+    }
+    if record.total_ms >= TOUCH_AGAIN_MS {
+        server.touch(context)?;
+    }
     let raw = if follow.raw { last_message(&server, &place, &turn) } else { None };
-    Ok(Some((record, raw)))
+    Ok(Some(Finished { record, raw, session_remains: true }))
 }
 
-fn place(server: &Server, target: &Target) -> Result<Place> {
-    match target {
-        Target::New(title) => conversation::open(server, title.as_deref()),
-        Target::Latest => conversation::latest_root(server),
-        Target::Given(id) => conversation::find(server, id),
+/// Everything of a prompt that can be wrong before a server is asked.
+struct Prepared<'a> {
+    options: &'a PromptOptions,
+    files: Vec<InputPart<'static>>,
+    schema: Option<Value>,
+}
+
+impl<'a> Prepared<'a> {
+    fn read(options: &'a PromptOptions) -> Result<Prepared<'a>> {
+        Ok(Prepared {
+            options,
+            files: options
+                .files
+                .iter()
+                .map(|path| attach_files::part(path))
+                .collect::<Result<_>>()?,
+            schema: options.schema.as_deref().map(schema::read).transpose()?,
+        })
+    }
+
+    /// Where the prompt goes. Names are checked first, so that a wrong one opens no conversation.
+    fn place(&self, server: &Server) -> Result<Place> {
+        let options = self.options;
+        match &options.target {
+            Target::New(title) => {
+                check(server, &server.directory, options)?;
+                conversation::open(server, title.as_deref())
+            }
+            target => {
+                let place = target_place(server, target)?;
+                check(server, &place.directory, options)?;
+                Ok(place)
+            }
+        }
+    }
+
+    fn hand_over(&self, server: &Server, place: &Place, turn: &str) -> Result<()> {
+        let options = self.options;
+        let mut parts = vec![InputPart::Text { text: &options.message }];
+        parts.extend(self.files.iter().cloned());
+        let prompt = Prompt {
+            id: turn,
+            parts,
+            model: options.model.as_ref(),
+            agent: options.agent.as_deref().or(server.record.agent.as_deref()),
+            variant: options.variant.as_deref(),
+            system: options.system.as_deref(),
+            format: self.schema.as_ref().map(|schema| Format { kind: "json_schema", schema }),
+        };
+        Ok(server.client.prompt(&place.id, &place.directory, &prompt)?)
     }
 }
 
-fn hand_over(server: &Server, place: &Place, turn: &str, options: &PromptOptions) -> Result<()> {
-    let prompt = Prompt {
-        id: turn,
-        parts: vec![InputPart::Text { text: &options.message }],
-        model: options.model.as_ref(),
-        agent: options.agent.as_deref().or(server.record.agent.as_deref()),
-        variant: options.variant.as_deref(),
+/// A conversation that is there already.
+pub fn target_place(server: &Server, target: &Target) -> Result<Place> {
+    match target {
+        Target::Given(id) => conversation::find(server, id),
+        _ => conversation::latest_root(server),
+    }
+}
+
+/// Follows a turn that somebody began before. `None` if the watcher has gone.
+pub fn follow_turn(
+    context: &Context,
+    signals: &Signals,
+    word: &str,
+    target: &Target,
+    turn: &str,
+    follow: Follow,
+) -> Result<Option<Finished>> {
+    let server = Server::open(context, word)?;
+    let place = target_place(&server, target)?;
+    match server.client.raw_message(&place.id, &place.directory, turn) {
+        Ok(_) => {}
+        Err(failure) if matches!(failure.status(), Some(400 | 404)) => {
+            return Err(Error::not_found(format!("conversation {} has no turn {turn}", place.id))
+                .hint("occtl send --json tells the turn and its conversation"));
+        }
+        Err(failure) => return Err(failure.into()),
+    }
+    let follower = Follower::prepare(context, signals, &server, &place, turn, &follow.terms);
+    let Some(record) = follower.follow(follow.watcher)? else { return Ok(None) };
+    Ok(Some(Finished { record, raw: None, session_remains: true }))
+}
+
+/// Checks the answer on our side as well: old servers ignore a schema, and models err.
+fn hold_against(schema: &Value, record: &mut TurnRecord) {
+    if !matches!(record.outcome, Outcome::Ok | Outcome::Not(Code::Empty)) {
+        return;
+    }
+    let from_text = || serde_json::from_str(&record.answer).ok();
+    let why = match record.structured.clone().or_else(from_text) {
+        Some(value) => {
+            let why = schema::misfit(schema, &value);
+            record.answer = value.to_string();
+            record.structured = Some(value);
+            why
+        }
+        None => Some("the answer is not JSON".into()),
     };
-    Ok(server.client.prompt(&place.id, &place.directory, &prompt)?)
+    record.outcome = Outcome::Ok;
+    if let Some(why) = why {
+        let message = format!("the answer does not fit the schema: {why}");
+        record.error = Some(Failed { name: "SchemaMismatch".into(), message });
+        record.outcome = Outcome::Not(Code::TurnFailed);
+    }
 }
 
 /// Waits until the prompt can be read back: a 204 alone promises nothing.

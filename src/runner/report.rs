@@ -44,9 +44,10 @@ pub fn record(
         sum.add(child, &of_child);
     }
     let answer = turn.text().answer();
+    let rejected = turn.asks.all().any(|ask| ask.decision == "reject");
     let outcome = match facts.outcome {
         Outcome::Ok if answer.trim().is_empty() && !has_structured(messages) => {
-            Outcome::Not(Code::Empty)
+            Outcome::Not(if rejected { Code::Blocked } else { Code::Empty })
         }
         other => other,
     };
@@ -60,6 +61,7 @@ pub fn record(
         outcome,
         text: turn.text().all(),
         answer,
+        structured: messages.iter().rev().find_map(|message| message.info.structured.clone()),
         error: facts.error,
         model: last.and_then(|info| {
             let (provider, id) = (info.provider.clone()?, info.model.clone()?);
@@ -69,7 +71,7 @@ pub fn record(
         steps: sum.steps,
         files: files(server, place, id, &sum.tools),
         tools: sum.tools,
-        asks: turn.asks().cloned().collect(),
+        asks: turn.asks.all().cloned().collect(),
         tokens: sum.tokens,
         cost_usd: sum.cost,
         started_at: facts.started.to_string(),

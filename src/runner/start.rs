@@ -15,9 +15,9 @@ use super::ready::{NotReady, Ready, await_ready};
 use super::select::check_name;
 use super::server::{Life, last_lines, life, port_free};
 use super::state::SessionFacts;
-use super::{Context, Signals, stop};
+use super::{Context, Signals, guard, stop};
 use crate::error::{Code, Error, Result};
-use crate::process::{self, Handle, Identity};
+use crate::process::{self, Guardian, Handle, Identity};
 use crate::store::{Document, Record};
 use crate::units::{Deadline, LOG_TAIL_LINES, seconds};
 
@@ -40,17 +40,31 @@ pub struct StartOptions {
     pub allow_occtl: bool,
     /// The OpenCode program.
     pub opencode: Option<PathBuf>,
+    /// End the server, and all that it started, when this process ends.
+    pub dies_with_us: bool,
 }
 
 /// Starts a server and returns once it has answered. If it fails, nothing is left.
 pub fn start(context: &Context, signals: &Signals, options: &StartOptions) -> Result<SessionFacts> {
+    launch(context, signals, options).map(|(facts, _)| facts)
+}
+
+/// The same, with the guard of a server that dies with us.
+pub fn launch(
+    context: &Context,
+    signals: &Signals,
+    options: &StartOptions,
+) -> Result<(SessionFacts, Option<Guardian>)> {
     let deadline = Deadline::after(options.timeout);
     let program = context.environment.opencode(options.opencode.as_deref())?;
     let workdir = workdir(context, options.workdir.as_deref())?;
     let record = reserve(context, options, &workdir, &program)?;
     let mut attempt = Attempt { context, signals, options, deadline, record, workdir, program };
-    match attempt.run() {
-        Ok(record) => Ok(SessionFacts::of(context, &record, &life(&record))),
+    // Before there is a process, so that none is ever without its guard.
+    let guard = options.dies_with_us.then(|| guard::start(context, &attempt.record.id)).transpose();
+    let started = guard.and_then(|guard| Ok((attempt.run()?, guard)));
+    match started {
+        Ok((record, guard)) => Ok((SessionFacts::of(context, &record, &life(&record)), guard)),
         Err(error) => {
             attempt.clean_up();
             Err(error)
@@ -232,12 +246,19 @@ impl Attempt<'_> {
         let log = self.context.store.create_log(&record.id)?;
         let port = record.port.to_string();
         let arguments = ["serve", "--hostname", "127.0.0.1", "--port", &port].map(OsStr::new);
-        process::spawn_detached(&self.program, &arguments, &environment, &self.workdir, &log, false)
-            .map_err(|error| {
-                let program = self.program.display();
-                Error::failed(format!("cannot run {program}: {error}"))
-                    .hint(super::environment::INSTALL_HINT)
-            })
+        process::spawn_detached(
+            &self.program,
+            &arguments,
+            &environment,
+            &self.workdir,
+            &log,
+            self.options.dies_with_us,
+        )
+        .map_err(|error| {
+            let program = self.program.display();
+            Error::failed(format!("cannot run {program}: {error}"))
+                .hint(super::environment::INSTALL_HINT)
+        })
     }
 
     fn move_port(&mut self, busy: &[u16]) -> Result<()> {

@@ -97,7 +97,12 @@ impl Text {
     }
 
     /// Takes the REST state of the turn's messages; with `last` nothing more will come.
-    pub fn settle(&mut self, messages: &[Message], last: bool, show: &mut dyn FnMut(&str)) {
+    pub fn settle<'a>(
+        &mut self,
+        messages: impl Iterator<Item = &'a Message>,
+        last: bool,
+        show: &mut dyn FnMut(&str),
+    ) {
         for message in messages {
             for part in &message.parts {
                 // Text reaches REST when its part ends; until then it reads as empty.
@@ -270,11 +275,8 @@ mod tests {
             text.gap();
             text.delta("msg_1", "prt_1", "three", show);
             text.part(&part("prt_2", "text", "next", false), show);
-            text.settle(
-                &[message(vec![part("prt_1", "text", "one two three", true)])],
-                false,
-                show,
-            );
+            let parts = vec![part("prt_1", "text", "one two three", true)];
+            text.settle([message(parts)].iter(), false, show);
         });
         assert_eq!(all, "one two three\nnext");
     }
@@ -283,7 +285,7 @@ mod tests {
     fn rest_alone_gives_the_whole_text() {
         let all = shown(|text, show| {
             let parts = vec![part("prt_1", "text", "", false), part("prt_2", "text", "x", false)];
-            text.settle(&[message(parts)], true, show);
+            text.settle([message(parts)].iter(), true, show);
         });
         assert_eq!(all, "x");
     }

@@ -47,6 +47,7 @@ fn parse(words: &Words) -> Result<Action> {
         name: words.value("name")?,
         allow_occtl: words.set("allow-occtl-commands"),
         opencode: words.path("opencode"),
+        dies_with_us: false,
     };
     let quiet = words.set("quiet");
     let options = StartOptions { workdir: options.workdir.filter(|path| named(path)), ..options };

@@ -1,6 +1,7 @@
 //! Prompts.
 
 use serde::Serialize;
+use serde_json::Value;
 
 /// A model by its two names.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -14,7 +15,7 @@ pub struct ModelName {
 }
 
 /// A part of a prompt.
-#[derive(Debug, Serialize)]
+#[derive(Clone, Debug, Serialize)]
 #[serde(tag = "type", rename_all = "lowercase")]
 pub enum InputPart<'a> {
     /// Words.
@@ -22,6 +23,26 @@ pub enum InputPart<'a> {
         /// The words.
         text: &'a str,
     },
+    /// A file with its content.
+    File {
+        /// The media type.
+        mime: &'static str,
+        /// Its name without directories.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        filename: Option<String>,
+        /// A `data:` URL.
+        url: String,
+    },
+}
+
+/// How the answer shall look.
+#[derive(Debug, Serialize)]
+pub struct Format<'a> {
+    /// `json_schema`.
+    #[serde(rename = "type")]
+    pub kind: &'static str,
+    /// The schema.
+    pub schema: &'a Value,
 }
 
 /// The body of `POST /session/ID/prompt_async`.
@@ -41,4 +62,10 @@ pub struct Prompt<'a> {
     /// For example a reasoning effort; an unknown one is ignored by the server.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub variant: Option<&'a str>,
+    /// Added to the system prompt.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub system: Option<&'a str>,
+    /// Default: text. Versions that do not know it ignore it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub format: Option<Format<'a>>,
 }

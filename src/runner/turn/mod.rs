@@ -4,32 +4,18 @@
 //! Architecture invariant: **events make it fast, the REST state makes it true.** An event may show
 //! text and may ask for a look; only a REST answer ends a turn.
 
+mod asks;
+mod judge;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
-use super::outcome::{Ask, Failed};
+pub use asks::Asks;
+pub use judge::End;
+
 use super::text::Text;
 use crate::client::event::{Event, Kind};
-use crate::client::wire::{Activities, Activity, Info, Message, Permission, Question, TurnError};
-
-/// How long a prompt may stay without any sign of life. A cold directory needs 1.5 s.
-pub const START_WINDOW: Duration = Duration::from_secs(15);
-/// For how long an unfinished turn must read idle before we believe that it is over: the server is
-/// idle for a moment between two steps.
-pub const IDLE_PROOF: Duration = Duration::from_millis(700);
-
-/// How a turn ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum End {
-    /// The model finished.
-    Finished,
-    /// With an error of the provider or the server.
-    Failed(Failed),
-    /// Somebody aborted it.
-    Aborted,
-    /// Nothing follows a step that wanted more: its tools were denied.
-    Denied,
-}
+use crate::client::wire::{Activities, Activity, Conversation, Info, Message, TurnError};
 
 /// What REST says at one moment.
 #[derive(Debug)]
@@ -53,7 +39,10 @@ pub struct Turn {
     text: Text,
     first_text: Option<Instant>,
     early: Option<TurnError>,
-    asks: BTreeMap<String, Ask>,
+    /// What the turn asks for.
+    pub asks: Asks,
+    /// Steps of the sub-agents, with what each cost.
+    below: BTreeMap<String, Option<f64>>,
     was_busy: bool,
     idle_since: Option<Instant>,
     look_wanted: bool,
@@ -75,7 +64,8 @@ impl Turn {
             text: Text::new(),
             first_text: None,
             early: None,
-            asks: BTreeMap::new(),
+            asks: Asks::default(),
+            below: BTreeMap::new(),
             was_busy: false,
             idle_since: None,
             look_wanted: false,
@@ -91,12 +81,15 @@ impl Turn {
         conversation == self.conversation || self.descendants.contains(conversation)
     }
 
+    /// The id of the prompt.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
     /// Takes an event; text goes to `show`.
     pub fn event(&mut self, event: &Event, now: Instant, show: &mut dyn FnMut(&str)) {
         if let Kind::Conversation(conversation) = &event.kind {
-            if conversation.parent.as_deref().is_some_and(|parent| self.concerns(parent)) {
-                self.descendants.insert(conversation.id.clone());
-            }
+            self.relative(conversation);
             return;
         }
         let Some(conversation) = event.conversation.as_deref() else { return };
@@ -105,10 +98,12 @@ impl Turn {
         }
         self.progress += 1;
         match &event.kind {
-            Kind::Permission(ask) => self.permission(ask),
-            Kind::Question(ask) => self.question(ask),
-            Kind::Answered(id) => self.answered(id),
+            Kind::Permission(ask) => self.asks.permission(ask),
+            Kind::Question(ask) => self.asks.question(ask),
+            Kind::Answered { id, reply } => self.asks.answered(id, reply.as_deref()),
             _ if conversation == self.conversation => self.own_event(&event.kind, now, show),
+            Kind::Message(info) => self.step_below(info),
+            Kind::Activity(activity) => self.retry(activity, now),
             _ => {}
         }
     }
@@ -145,51 +140,36 @@ impl Turn {
     }
 
     fn activity(&mut self, activity: &Activity, now: Instant) {
-        match activity.kind.as_str() {
-            "retry" => {
-                let attempt = activity.attempt.unwrap_or(0.0) as u64;
-                self.retries = self.retries.max(attempt);
-                let why = activity.message.clone().unwrap_or_default();
-                let since = self.retrying.take().map_or(now, |(since, _)| since);
-                self.retrying = Some((since, why));
-            }
-            kind => {
-                if let Some((since, _)) = self.retrying.take() {
-                    self.retry_wait += now.saturating_duration_since(since);
-                }
-                self.look_wanted |= kind == "idle";
-                self.was_busy |= kind == "busy";
-            }
+        self.retry(activity, now);
+        self.look_wanted |= activity.kind == "idle";
+        self.was_busy |= activity.kind == "busy";
+    }
+
+    /// Counts how often and how long a provider is waited for, the sub-agents' included.
+    fn retry(&mut self, activity: &Activity, now: Instant) {
+        if activity.kind == "retry" {
+            let attempt = activity.attempt.unwrap_or(0.0) as u64;
+            self.retries = self.retries.max(attempt);
+            let why = activity.message.clone().unwrap_or_default();
+            let since = self.retrying.take().map_or(now, |(since, _)| since);
+            self.retrying = Some((since, why));
+        } else if let Some((since, _)) = self.retrying.take() {
+            self.retry_wait += now.saturating_duration_since(since);
         }
     }
 
-    /// Takes a pending permission of this turn, from an event or from REST.
-    pub fn permission(&mut self, ask: &Permission) {
-        self.asks.entry(ask.id.clone()).or_insert_with(|| Ask {
-            id: ask.id.clone(),
-            kind: "permission",
-            permission: Some(ask.permission.clone()),
-            patterns: ask.patterns.clone(),
-            decision: "pending".into(),
-            by: None,
-        });
+    /// Takes a conversation into the tree if its parent belongs to it; true if it is in the tree.
+    pub fn relative(&mut self, conversation: &Conversation) -> bool {
+        if conversation.parent.as_deref().is_some_and(|parent| self.concerns(parent)) {
+            self.descendants.insert(conversation.id.clone());
+        }
+        self.concerns(&conversation.id)
     }
 
-    /// Takes a pending question of this turn.
-    pub fn question(&mut self, ask: &Question) {
-        self.asks.entry(ask.id.clone()).or_insert_with(|| Ask {
-            id: ask.id.clone(),
-            kind: "question",
-            permission: None,
-            patterns: Vec::new(),
-            decision: "pending".into(),
-            by: None,
-        });
-    }
-
-    fn answered(&mut self, id: &str) {
-        if let Some(ask) = self.asks.get_mut(id).filter(|ask| ask.decision == "pending") {
-            ask.decision = "answered".into();
+    /// Takes a step of a sub-agent.
+    pub fn step_below(&mut self, info: &Info) {
+        if info.role == "assistant" {
+            self.below.insert(info.id.clone(), info.cost);
         }
     }
 
@@ -207,14 +187,13 @@ impl Turn {
                 self.steps.insert(message.info.id.clone(), message.info.clone());
             }
         }
-        let ours: Vec<Message> = look
-            .messages
-            .iter()
-            .filter(|message| message.info.parent.as_deref() == Some(&self.id))
-            .cloned()
-            .collect();
+        let own = |message: &&Message| message.info.parent.as_deref() == Some(&self.id);
+        let ours: Vec<&Message> = look.messages.iter().filter(own).collect();
+        for part in ours.iter().flat_map(|message| &message.parts) {
+            self.descendants.extend(part.state.metadata.conversation.clone());
+        }
         let mut timed = Timed { first: &mut self.first_text, now: look.at, show };
-        self.text.settle(&ours, false, &mut timed.show());
+        self.text.settle(ours.iter().copied(), false, &mut timed.show());
         let activity = look.activities.get(&self.conversation).filter(|one| one.busy());
         if let Some(activity) = activity {
             self.was_busy = true;
@@ -237,70 +216,10 @@ impl Turn {
         end
     }
 
-    fn judge(&self, ours: &[Message], look: &Look, idle: Option<Duration>) -> Option<End> {
-        let proven_idle = idle.is_some_and(|idle| idle >= IDLE_PROOF);
-        let Some(last) = ours.last().map(|message| &message.info) else {
-            return self.not_answered(look, idle.is_some(), proven_idle);
-        };
-        if let Some(error) = &last.error {
-            return Some(match error.name.as_str() {
-                "MessageAbortedError" => End::Aborted,
-                _ => End::Failed(Failed { name: error.name.clone(), message: error.text().into() }),
-            });
-        }
-        let completed = last.time.completed.is_some();
-        match last.finish.as_deref() {
-            Some("tool-calls" | "unknown") | None => {}
-            Some(_) if completed => return Some(End::Finished),
-            Some(_) => {}
-        }
-        if let Some(newer) = self.taken_over(look) {
-            return Some(End::Failed(superseded(newer)));
-        }
-        if !proven_idle {
-            return None;
-        }
-        Some(match last.finish.as_deref() {
-            Some("tool-calls") if completed => End::Denied,
-            // An abort while the provider is being retried leaves neither error nor finish.
-            None if completed => End::Aborted,
-            Some("unknown") => failed("ProviderCutOff", "the provider broke off its answer"),
-            _ => failed("Interrupted", "the server stopped working on it before it was finished"),
-        })
-    }
-
-    /// The turn has no assistant message.
-    fn not_answered(&self, look: &Look, idle: bool, proven_idle: bool) -> Option<End> {
-        if let Some(newer) = self.taken_over(look) {
-            return Some(End::Failed(superseded(newer)));
-        }
-        if !idle {
-            return None;
-        }
-        if let (Some(error), true) = (&self.early, proven_idle) {
-            let (name, message) = (error.name.clone(), error.text().to_string());
-            return Some(End::Failed(Failed { name, message }));
-        }
-        let waited = look.at.saturating_duration_since(self.accepted);
-        if waited < START_WINDOW && !(self.was_busy && proven_idle) {
-            return None;
-        }
-        Some(failed("NotStarted", "the server took the prompt and never began with it"))
-    }
-
-    /// A newer prompt that the server answers, or has answered, instead of this one.
-    fn taken_over<'a>(&self, look: &'a Look) -> Option<&'a str> {
-        let newer = look.messages.iter().rev().find_map(|message| {
-            let parent = message.info.parent.as_deref()?;
-            (parent > self.id.as_str()).then_some(parent)
-        });
-        newer.filter(|newer| look.messages.iter().any(|message| message.info.id == *newer))
-    }
-
     /// Takes the final REST state of the turn's messages.
     pub fn settle(&mut self, messages: &[Message], now: Instant, show: &mut dyn FnMut(&str)) {
         let mut timed = Timed { first: &mut self.first_text, now, show };
-        self.text.settle(messages, true, &mut timed.show());
+        self.text.settle(messages.iter(), true, &mut timed.show());
         for message in messages {
             self.steps.insert(message.info.id.clone(), message.info.clone());
         }
@@ -329,9 +248,12 @@ impl Turn {
         self.descendants.iter().map(String::as_str)
     }
 
-    /// All asks of the turn, in the order of their ids.
-    pub fn asks(&self) -> impl Iterator<Item = &Ask> {
-        self.asks.values()
+    /// How many steps the whole tree has made, and what they cost as far as anybody told.
+    pub fn spent(&self) -> (u64, f64) {
+        let own = self.steps.values().map(|info| info.cost);
+        let costs: Vec<f64> =
+            own.chain(self.below.values().copied()).map(|cost| cost.unwrap_or(0.0)).collect();
+        (costs.len() as u64, costs.iter().sum())
     }
 
     /// Why the provider is being tried again right now.
@@ -369,12 +291,4 @@ impl Timed<'_> {
             (self.show)(text);
         }
     }
-}
-
-fn failed(name: &str, message: &str) -> End {
-    End::Failed(Failed { name: name.into(), message: message.into() })
-}
-
-fn superseded(newer: &str) -> Failed {
-    Failed { name: "Superseded".into(), message: format!("the newer prompt {newer} took over") }
 }

@@ -1,0 +1,43 @@
+use serde_json::json;
+
+use crate::cli::App;
+use crate::cli::output::one_line;
+use crate::cli::spec::{Action, Command, Exit, Flag, QUIET, SESSION};
+use crate::cli::words::Words;
+use crate::error::Result;
+use crate::runner::{self, Target};
+
+pub const COMMAND: Command = Command {
+    name: "abort",
+    summary: "Abort what a conversation is doing, its sub-agents included",
+    about: &[
+        "Succeeds once the server says that nothing goes on any more. Prompts that wait in the conversation's queue are dropped by the server.",
+    ],
+    operands: &[SESSION],
+    flags: &[
+        Flag::value("session", Some('s'), "CONVERSATION", "The conversation")
+            .default("the newest root one"),
+        QUIET,
+    ],
+    examples: &[("occtl abort $S", "what the newest conversation is doing")],
+    parse,
+};
+
+fn parse(words: &Words) -> Result<Action> {
+    let session = words.required(0)?;
+    let target = words.value("session")?.map_or(Target::Latest, Target::Given);
+    let quiet = words.set("quiet");
+    Ok(Box::new(move |app| run(app, &session, &target, quiet)))
+}
+
+fn run(app: &mut App, session: &str, target: &Target, quiet: bool) -> Result<Exit> {
+    let aborted = runner::abort_conversation(&app.context()?, session, target)?;
+    if app.json {
+        app.out.json(&json!({"conversation": aborted}))?;
+    } else if quiet {
+        app.out.line(&one_line(&aborted))?;
+    } else {
+        app.out.line(&format!("Aborted: {}", one_line(&aborted)))?;
+    }
+    Ok(Exit::OK)
+}

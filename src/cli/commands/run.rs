@@ -1,0 +1,86 @@
+use std::path::PathBuf;
+
+use crate::cli::App;
+use crate::cli::spec::{Action, Command, Exit, Flag, Operand};
+use crate::cli::turn::{self, Show};
+use crate::cli::turn_flags::{self, PROMPT, TERMS, both};
+use crate::cli::words::Words;
+use crate::error::{Error, Result};
+use crate::runner::{self, Follow, OnAsk, PromptOptions, RunOptions, StartOptions, Terms};
+
+const OWN: [Flag; 7] = [
+    Flag::value("workdir", Some('w'), "DIR", "Where the server works; created if it is missing")
+        .default("the working directory"),
+    Flag::switch("stream", None, "Print the text as it is written"),
+    Flag::switch("raw", Some('r'), "Print the last message as the server has it"),
+    Flag::switch("keep", None, "Leave the server running"),
+    Flag::value("opencode", None, "PATH", "The OpenCode program"),
+    Flag::switch("allow-occtl-commands", None, "Let the model run occtl itself"),
+    Flag::value("timeout", Some('t'), "SECONDS", "End after that, with status 124").default("300"),
+];
+
+pub const COMMAND: Command = Command {
+    name: "run",
+    summary: "Run one prompt on a server of its own: start, send, wait, stop",
+    about: &[
+        "Prints the answer, or with --stream all text as it is written. The status is that of `send --wait`, and --timeout covers everything.",
+        "Nothing is left behind: the server and all that it started end with this command, also when it is killed.",
+        "A permission that no rule settles ends the turn with status 6, unless --on-permission says otherwise.",
+    ],
+    operands: &[Operand::optional(
+        "MESSAGE",
+        "The prompt; several words are joined; - reads stdin",
+    )
+    .many()],
+    flags: &both::<7, 18, 25>(OWN, both::<7, 11, 18>(PROMPT, TERMS)),
+    examples: &[
+        ("occtl run 'Explain this repository'", "the answer"),
+        (
+            "occtl run -w /srv/project --allow edit --allow 'bash:make *' 'Fix the build'",
+            "what it may do",
+        ),
+        ("occtl run --json - < prompt.md > turn.json", "the whole record"),
+    ],
+    parse,
+};
+
+fn parse(words: &Words) -> Result<Action> {
+    let prompt = turn_flags::prompt(words)?;
+    let show = match (words.set("stream"), words.set("raw")) {
+        (true, true) => return Err(Error::usage("--stream and --raw exclude each other")),
+        (true, _) => Show::Stream,
+        (_, true) => Show::Raw,
+        _ => Show::Answer,
+    };
+    let terms = turn_flags::terms(words, 300.0, OnAsk::Fail)?;
+    let start = StartOptions {
+        workdir: words.path("workdir").filter(|path: &PathBuf| !path.as_os_str().is_empty()),
+        timeout: words.seconds("timeout", 300.0)?,
+        allow_occtl: words.set("allow-occtl-commands"),
+        opencode: words.path("opencode"),
+        ..StartOptions::default()
+    };
+    let options = RunOptions { start, prompt, keep: words.set("keep") };
+    let message = words.rest(0)?;
+    if message.is_empty() {
+        return Err(Error::usage("occtl run needs a MESSAGE").hint("- reads it from stdin"));
+    }
+    Ok(Box::new(move |app| run(app, options, &message, terms()?, show)))
+}
+
+fn run(
+    app: &mut App,
+    options: RunOptions,
+    message: &[String],
+    terms: Terms,
+    show: Show,
+) -> Result<Exit> {
+    let prompt = PromptOptions { message: turn::message(message)?, ..options.prompt };
+    let options = RunOptions { prompt, ..options };
+    let context = app.context()?;
+    let signals = app.signals()?;
+    turn::show(app, show, |watcher| {
+        let follow = Follow { terms, watcher, raw: show == Show::Raw };
+        runner::run(&context, &signals, &options, follow)
+    })
+}

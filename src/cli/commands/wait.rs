@@ -1,0 +1,113 @@
+use serde_json::json;
+
+use crate::cli::App;
+use crate::cli::output::one_line;
+use crate::cli::spec::{Action, Command, Exit, Flag, SESSION};
+use crate::cli::turn::{self, Show};
+use crate::cli::turn_flags::{self, TERMS, both};
+use crate::cli::words::Words;
+use crate::error::{Error, Result};
+use crate::runner::{self, Follow, OnAsk, Target, Terms, Until, WaitOptions};
+
+const OWN: [Flag; 6] = [
+    Flag::value("session", Some('s'), "CONVERSATION", "The conversation")
+        .default("the newest root one")
+        .repeated(),
+    Flag::switch("any", None, "Until one of the conversations reaches it"),
+    Flag::switch("all", None, "Until all of them have; this is how it is without --any"),
+    Flag::value(
+        "until",
+        None,
+        "WHAT",
+        "idle, ask, text:STRING or dead; several count as any of them",
+    )
+    .default("idle")
+    .repeated(),
+    Flag::value("turn", None, "TURN", "Until this turn is over; the status is that of the turn"),
+    Flag::value("timeout", Some('t'), "SECONDS", "Give up after that, with status 124")
+        .default("300"),
+];
+
+pub const COMMAND: Command = Command {
+    name: "wait",
+    summary: "Wait until conversations are idle, ask, say something, or the server is dead",
+    about: &[
+        "Prints each conversation that reached it, and what it reached. idle means that neither the conversation nor a sub-agent below it does anything; text:STRING looks at the text of the newest turn.",
+        "With --turn it follows one turn as `send --wait` does: it prints the answer, its limits end the turn, and asks are answered by the same flags. Without --turn nothing is ended.",
+    ],
+    operands: &[SESSION],
+    flags: &both::<6, 11, 17>(OWN, TERMS),
+    examples: &[
+        ("occtl wait $S", "until the newest conversation is idle"),
+        ("occtl wait $S --until ask -t 60 && occtl permissions $S", "until somebody has to decide"),
+        ("occtl wait $S --turn $T --json", "the record of a turn that `send --json` began"),
+    ],
+    parse,
+};
+
+fn parse(words: &Words) -> Result<Action> {
+    let session = words.required(0)?;
+    let conversations = words.values("session")?;
+    let terms = turn_flags::terms(words, 300.0, OnAsk::Wait)?;
+    let (any, all) = (words.set("any"), words.set("all"));
+    if any && all {
+        return Err(Error::usage("--any and --all exclude each other"));
+    }
+    let mut until =
+        words.values("until")?.iter().map(|text| what(text)).collect::<Result<Vec<_>>>()?;
+    if let Some(turn) = words.value("turn")? {
+        if any || all || !until.is_empty() || conversations.len() > 1 {
+            return Err(Error::usage(
+                "--turn waits for one turn, without --any, --all and --until",
+            ));
+        }
+        let target = conversations.into_iter().next().map_or(Target::Latest, Target::Given);
+        return Ok(Box::new(move |app| follow(app, &session, &target, &turn, terms()?)));
+    }
+    if until.is_empty() {
+        until.push(Until::Idle);
+    }
+    let timeout = words.seconds("timeout", 300.0)?;
+    let options = WaitOptions { conversations, any, until, timeout };
+    Ok(Box::new(move |app| run(app, &session, &options)))
+}
+
+fn what(text: &str) -> Result<Until> {
+    match text.split_once(':') {
+        None if text == "idle" => Ok(Until::Idle),
+        None if text == "ask" => Ok(Until::Ask),
+        None if text == "dead" => Ok(Until::Dead),
+        Some(("text", wanted)) if !wanted.is_empty() => Ok(Until::Text(wanted.into())),
+        _ => Err(Error::usage(format!("--until cannot be {text}"))
+            .hint("idle, ask, text:STRING or dead")),
+    }
+}
+
+fn run(app: &mut App, session: &str, options: &WaitOptions) -> Result<Exit> {
+    let context = app.context()?;
+    let signals = app.signals()?;
+    let reached = runner::wait(&context, &signals, session, options)?;
+    if app.json {
+        let rows: Vec<_> = reached
+            .iter()
+            .map(|one| json!({"conversation": one.conversation, "reached": one.what, "ask": one.ask}))
+            .collect();
+        app.out.json(&json!({"reached": rows}))?;
+        return Ok(Exit::OK);
+    }
+    for one in reached {
+        let name = one.conversation.unwrap_or_else(|| session.into());
+        let ask = one.ask.map_or(String::new(), |ask| format!(" {}", one_line(&ask)));
+        app.out.line(&format!("{} {}{ask}", one_line(&name), one.what))?;
+    }
+    Ok(Exit::OK)
+}
+
+fn follow(app: &mut App, session: &str, target: &Target, turn: &str, terms: Terms) -> Result<Exit> {
+    let context = app.context()?;
+    let signals = app.signals()?;
+    turn::show(app, Show::Answer, |watcher| {
+        let follow = Follow { terms, watcher, raw: false };
+        runner::follow_turn(&context, &signals, session, target, turn, follow)
+    })
+}

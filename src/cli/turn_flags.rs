@@ -1,0 +1,139 @@
+//! The flags that `send`, `run` and `wait` share: what is prompted, what the turn may take, and what
+//! is answered to it.
+
+use super::spec::Flag;
+use super::words::Words;
+use crate::error::{Error, Result};
+use crate::runner::{
+    Hook, Limits, ModelName, OnAsk, Policy, PolicyFlags, PromptOptions, Target, Terms,
+};
+
+/// What is prompted.
+pub const PROMPT: [Flag; 7] = [
+    Flag::value("agent", Some('a'), "NAME", "The agent").default("the session's"),
+    Flag::value("model", Some('m'), "PROVIDER/MODEL", "The model").default("the agent's"),
+    Flag::value("variant", None, "NAME", "The model's variant, for example a reasoning effort"),
+    Flag::value("title", None, "TEXT", "The title of the new conversation")
+        .default("made up by the model"),
+    Flag::value("file", Some('f'), "PATH", "Attach a file").repeated(),
+    Flag::value("system", None, "TEXT", "Add this to the system prompt"),
+    Flag::value("schema", None, "FILE", "Want an answer that fits this JSON schema"),
+];
+
+/// What a turn may take, besides `--timeout`, and what is answered to it.
+pub const TERMS: [Flag; 11] = [
+    Flag::value(
+        "stall-timeout",
+        None,
+        "SECONDS",
+        "End the turn after that long without any progress",
+    ),
+    Flag::value(
+        "max-retries",
+        None,
+        "N",
+        "End the turn when the provider was tried again more often",
+    ),
+    Flag::value(
+        "max-steps",
+        None,
+        "N",
+        "End the turn after more calls of the model, sub-agents included",
+    ),
+    Flag::value("max-cost", None, "USD", "End the turn when it has cost more, sub-agents included"),
+    Flag::switch("no-abort", None, "Leave the turn running when a limit is reached"),
+    Flag::value("on-permission", None, "WHAT", "What to do when a permission is wanted")
+        .choices(&["wait", "fail", "reject", "approve"]),
+    Flag::value("on-question", None, "WHAT", "What to do when a question is asked")
+        .choices(&["wait", "fail", "reject"]),
+    Flag::value(
+        "allow",
+        None,
+        "RULE",
+        "Allow PERMISSION:PATTERN, for example 'bash:git *', or edit",
+    )
+    .repeated(),
+    Flag::value("deny", None, "RULE", "Deny it; goes before --allow").repeated(),
+    Flag::value(
+        "policy",
+        None,
+        "FILE",
+        "The same as JSON: on_permission, on_question, allow, deny",
+    ),
+    Flag::value("on-event", None, "CMD", "Run CMD with JSON on its stdin for asks and for the end"),
+];
+
+/// Puts two tables together.
+pub const fn both<const A: usize, const B: usize, const N: usize>(
+    first: [Flag; A],
+    second: [Flag; B],
+) -> [Flag; N] {
+    assert!(A + B == N);
+    let mut all = [first[0]; N];
+    let mut index = 1;
+    while index < N {
+        all[index] = if index < A { first[index] } else { second[index - A] };
+        index += 1;
+    }
+    all
+}
+
+/// Reads [`PROMPT`]. The message itself is read later, when something may happen.
+pub fn prompt(words: &Words) -> Result<PromptOptions> {
+    Ok(PromptOptions {
+        message: String::new(),
+        target: Target::New(words.value("title")?),
+        agent: words.value("agent")?,
+        model: words.value("model")?.map(|name| model(&name)).transpose()?,
+        variant: words.value("variant")?,
+        files: words.os_values("file").into_iter().map(Into::into).collect(),
+        system: words.value("system")?,
+        schema: words.path("schema"),
+    })
+}
+
+/// Reads [`TERMS`] and `--timeout`; `otherwise` is for asks that no flag settles.
+pub fn terms(
+    words: &Words,
+    timeout: f64,
+    otherwise: OnAsk,
+) -> Result<impl FnOnce() -> Result<Terms> + use<>> {
+    let limits = Limits {
+        timeout: words.seconds("timeout", timeout)?,
+        stall: words.optional_seconds("stall-timeout")?,
+        retries: words.number("max-retries")?,
+        steps: words.number("max-steps")?,
+        cost: words.number::<f64>("max-cost")?.filter(|cost| cost.is_finite()),
+        no_abort: words.set("no-abort"),
+    };
+    let flags = PolicyFlags {
+        on_permission: words.value("on-permission")?.and_then(|text| on_ask(&text)),
+        on_question: words.value("on-question")?.and_then(|text| on_ask(&text)),
+        allow: words.values("allow")?,
+        deny: words.values("deny")?,
+        file: words.path("policy"),
+    };
+    let hook = Hook::new(words.os_value("on-event"));
+    // The policy's file is read when something may happen.
+    Ok(move || Ok(Terms { limits, policy: Policy::new(&flags, otherwise)?, hook }))
+}
+
+fn on_ask(text: &str) -> Option<OnAsk> {
+    Some(match text {
+        "fail" => OnAsk::Fail,
+        "reject" => OnAsk::Reject,
+        "approve" => OnAsk::Approve,
+        _ => OnAsk::Wait,
+    })
+}
+
+/// `provider/model`: the model's own name may hold further slashes.
+fn model(name: &str) -> Result<ModelName> {
+    match name.split_once('/') {
+        Some((provider, model)) if !provider.is_empty() && !model.is_empty() => {
+            Ok(ModelName { provider: provider.into(), model: model.into() })
+        }
+        _ => Err(Error::usage(format!("--model cannot be {name}"))
+            .hint("PROVIDER/MODEL, for example anthropic/claude-sonnet-4-5")),
+    }
+}

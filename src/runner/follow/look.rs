@@ -1,0 +1,165 @@
+//! What REST says of a turn.
+
+use std::collections::hash_map::DefaultHasher;
+use std::hash::{Hash, Hasher};
+use std::time::{Duration, Instant};
+
+use super::{Follower, Watcher};
+use crate::client::Failure;
+use crate::client::wire::{Activities, Message};
+use crate::runner::conversation::Place;
+use crate::runner::server::{Server, capped};
+use crate::runner::turn::{End, Look};
+
+/// One request while a turn is followed: short, so that a limit or a signal is never far away.
+pub const LOOK_LIMIT: Duration = Duration::from_secs(10);
+/// How many messages a look starts with; a turn's last steps are among them.
+const PAGE: usize = 8;
+/// How many are asked for at once when all of a turn is wanted.
+const WHOLE_PAGE: usize = 50;
+
+impl Follower<'_> {
+    /// Asks REST; `Some` if the turn is over.
+    pub(super) fn look(&mut self, watcher: &mut dyn Watcher) -> Result<Option<End>, Failure> {
+        let client = &self.server.client;
+        // First what is going on and then the messages: a turn that ends in between looks busy
+        // with an end, which is right, and not idle without one.
+        let activities = client.activities(&self.place.directory, self.left())?;
+        let messages = messages_since(self.server, self.place, self.turn_id, false, self.left())?;
+        let look = Look { messages: &messages, activities: &activities, at: Instant::now() };
+        let end = self.turn.look(&look, &mut |text| watcher.text(text));
+        let fingerprint = fingerprint(&messages, &activities);
+        if fingerprint != self.fingerprint {
+            self.fingerprint = fingerprint;
+            self.rest_progress += 1;
+        }
+        let busy = |id: &str| activities.get(id).is_some_and(|one| one.busy());
+        let tree_busy = self.turn.descendants().any(busy);
+        if end.is_none() && (tree_busy || busy(&self.place.id)) {
+            self.find_asks()?;
+            self.count_the_tree()?;
+        }
+        Ok(self.settled(end, tree_busy))
+    }
+
+    /// How long one request may take now.
+    fn left(&self) -> Duration {
+        capped(self.watch.deadline.remaining(LOOK_LIMIT), LOOK_LIMIT)
+    }
+
+    /// Takes the pending asks of the tree: an event that told of one may have been missed.
+    fn find_asks(&mut self) -> Result<(), Failure> {
+        let client = &self.server.client;
+        let directory = &self.place.directory;
+        let permissions = client.permissions(directory, self.left())?;
+        let questions = client.questions(directory, self.left())?;
+        let mut listed = std::collections::BTreeSet::new();
+        for ask in &permissions {
+            if self.belongs(&ask.conversation)? {
+                self.turn.asks.permission(ask);
+                listed.insert(ask.id.as_str());
+            }
+        }
+        for ask in &questions {
+            if self.belongs(&ask.conversation)? {
+                self.turn.asks.question(ask);
+                listed.insert(ask.id.as_str());
+            }
+        }
+        self.turn.asks.only_pending(&listed);
+        Ok(())
+    }
+
+    /// Whether a conversation is in the turn's tree; asks for its ancestors if that is not known.
+    fn belongs(&mut self, conversation: &str) -> Result<bool, Failure> {
+        let mut line = Vec::new();
+        let mut next = Some(conversation.to_string());
+        while let Some(id) = next {
+            if self.turn.concerns(&id) {
+                // From the oldest down, so that each finds its parent in the tree.
+                return Ok(line.iter().rev().all(|one| self.turn.relative(one)));
+            }
+            if self.strangers.contains(&id) || line.len() > 16 {
+                break;
+            }
+            let found = self.server.client.conversation(&id, &self.place.directory)?;
+            next = found.parent.clone();
+            line.push(found);
+        }
+        self.strangers.extend(line.into_iter().map(|one| one.id));
+        Ok(false)
+    }
+
+    /// Reads the sub-agents' steps where a limit counts them.
+    fn count_the_tree(&mut self) -> Result<(), Failure> {
+        if !self.watch.counts_the_tree() {
+            return Ok(());
+        }
+        let children: Vec<String> = self.turn.descendants().map(String::from).collect();
+        for id in children {
+            let place = Place { id, directory: self.place.directory.clone() };
+            for message in messages_since(self.server, &place, "", true, self.left())? {
+                self.turn.step_below(&message.info);
+            }
+        }
+        Ok(())
+    }
+
+    /// All messages of the turn, as far as the server still tells.
+    pub(super) fn whole_turn(&self) -> Vec<Message> {
+        let found = messages_since(self.server, self.place, self.turn_id, true, LOOK_LIMIT);
+        let mut messages = found.unwrap_or_default();
+        messages.retain(|message| message.info.parent.as_deref() == Some(self.turn_id));
+        messages
+    }
+}
+
+/// A number that changes whenever REST shows something new.
+fn fingerprint(messages: &[Message], activities: &Activities) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    for message in messages {
+        message.info.id.hash(&mut hasher);
+        message.info.time.completed.is_some().hash(&mut hasher);
+        for part in &message.parts {
+            (&part.id, &part.state.status, part.text.len()).hash(&mut hasher);
+        }
+    }
+    for (id, activity) in activities {
+        (id, &activity.kind, activity.attempt.map(f64::to_bits)).hash(&mut hasher);
+    }
+    hasher.finish()
+}
+
+/// The messages from the prompt on, oldest first: all of them with `whole`, or else at least the
+/// newest ones and one of the turn's own.
+pub fn messages_since(
+    server: &Server,
+    place: &Place,
+    turn: &str,
+    whole: bool,
+    limit: Duration,
+) -> Result<Vec<Message>, Failure> {
+    let mut found: Vec<Message> = Vec::new();
+    let mut cursor: Option<String> = None;
+    let mut page = if whole { WHOLE_PAGE } else { PAGE };
+    loop {
+        let (mut messages, next) =
+            server.client.messages(&place.id, &place.directory, page, cursor.as_deref(), limit)?;
+        let full = messages.len() >= page;
+        messages.append(&mut found);
+        found = messages;
+        let reached = found.first().is_none_or(|first| first.info.id.as_str() <= turn);
+        let ours = found.iter().any(|message| message.info.parent.as_deref() == Some(turn));
+        if reached || !full || (ours && !whole) {
+            found.retain(|message| message.info.id.as_str() >= turn);
+            return Ok(found);
+        }
+        page = WHOLE_PAGE;
+        if next.is_none() || next == cursor {
+            // A server without cursors gives everything at once.
+            page = usize::MAX >> 16;
+            found.clear();
+        }
+        cursor = next;
+    }
+}

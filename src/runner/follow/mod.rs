@@ -1,0 +1,258 @@
+//! Follows one turn to its end: events for speed, REST for truth, limits for everything.
+
+mod answer;
+mod look;
+pub mod stream;
+
+use std::collections::HashSet;
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+
+pub use look::{LOOK_LIMIT, messages_since};
+
+use super::abort::abort;
+use super::ask::Policy;
+use super::conversation::Place;
+use super::hook::Hook;
+use super::limits::{Limits, Watch};
+use super::outcome::{Failed, Outcome, TurnRecord};
+use super::report;
+use super::server::Server;
+use super::turn::{End, Turn};
+use super::{Context, Signals};
+use crate::client::{Cause, Failure};
+use crate::error::{Code, Result};
+use crate::units::Backoff;
+use stream::Stream;
+
+/// How often REST is asked while events tell that the turn goes on.
+const CALM: Duration = Duration::from_secs(5);
+/// The same while they tell nothing.
+const ALERT_FIRST: Duration = Duration::from_millis(250);
+const ALERT_LONGEST: Duration = Duration::from_secs(2);
+/// How soon REST is asked again when an event says that the end is near and REST does not yet.
+const NEAR_FIRST: Duration = Duration::from_millis(10);
+/// How long sub-agents may go on after the turn itself is over.
+const TREE_SETTLES: Duration = Duration::from_secs(10);
+
+/// Somebody who watches a turn.
+pub trait Watcher {
+    /// Text, as soon as it is known.
+    fn text(&mut self, text: &str);
+    /// Nobody watches any more; the turn shall go on without us.
+    fn gone(&self) -> bool {
+        false
+    }
+}
+
+/// On what terms a turn is followed.
+#[derive(Clone, Debug)]
+pub struct Terms {
+    /// What it may take.
+    pub limits: Limits,
+    /// What is answered to its asks.
+    pub policy: Policy,
+    /// Whom to tell.
+    pub hook: Hook,
+}
+
+/// What the program knows of a turn that it follows.
+pub struct Follower<'a> {
+    context: &'a Context,
+    signals: &'a Signals,
+    server: &'a Server,
+    place: &'a Place,
+    turn_id: &'a str,
+    turn: Turn,
+    stream: Stream,
+    watch: Watch,
+    terms: &'a Terms,
+    /// Asks that somebody has been told of.
+    told: HashSet<String>,
+    /// Conversations that are known to be none of ours.
+    strangers: HashSet<String>,
+    /// Grows when REST shows something new.
+    rest_progress: u64,
+    fingerprint: u64,
+    ended: Option<(End, Instant)>,
+    started: jiff::Timestamp,
+    began: Instant,
+}
+
+impl<'a> Follower<'a> {
+    /// Prepares to follow; opens the event stream, so that nothing of the turn is missed.
+    pub fn prepare(
+        context: &'a Context,
+        signals: &'a Signals,
+        server: &'a Server,
+        place: &'a Place,
+        turn_id: &'a str,
+        terms: &'a Terms,
+    ) -> Follower<'a> {
+        let began = Instant::now();
+        Follower {
+            context,
+            signals,
+            server,
+            place,
+            turn_id,
+            turn: Turn::new(&place.id, turn_id, began),
+            stream: Stream::open(&server.client, &place.directory),
+            watch: Watch::new(terms.limits.clone()),
+            terms,
+            told: HashSet::new(),
+            strangers: HashSet::new(),
+            rest_progress: 0,
+            fingerprint: 0,
+            ended: None,
+            started: jiff::Timestamp::now(),
+            began,
+        }
+    }
+
+    /// Follows to the end; `None` if the watcher has gone.
+    pub fn follow(mut self, watcher: &mut dyn Watcher) -> Result<Option<TurnRecord>> {
+        let (outcome, error) = match self.wait_for_end(watcher) {
+            Ended::Gone => return Ok(None),
+            Ended::Turn(End::Finished) => (Outcome::Ok, None),
+            Ended::Turn(End::Aborted) => (Outcome::Not(Code::Aborted), None),
+            Ended::Turn(End::Denied) => (Outcome::Not(Code::Blocked), None),
+            Ended::Turn(End::Failed(why)) => (Outcome::Not(Code::TurnFailed), Some(why)),
+            Ended::Server(why) => (Outcome::Not(Code::Unreachable), Some(why)),
+            Ended::Limit(why) => {
+                // Somebody could have answered, so that is the reason and the limit is not.
+                let waits = self.turn.asks.pending().next().is_some();
+                let code = if waits { Code::Blocked } else { Code::Timeout };
+                (Outcome::Not(code), Some(self.give_up(why, self.watch.aborts())))
+            }
+            Ended::Blocked(why) => (Outcome::Not(Code::Blocked), Some(self.give_up(why, true))),
+            Ended::Signal(code) => {
+                let why = named("Interrupted", "a signal arrived");
+                (Outcome::Not(code), Some(self.give_up(why, true)))
+            }
+        };
+        let total = self.began.elapsed();
+        let messages = self.whole_turn();
+        self.turn.settle(&messages, Instant::now(), &mut |text| watcher.text(text));
+        let facts =
+            report::Facts { outcome, error, started: self.started, total, began: self.began };
+        let record =
+            report::record(self.server, self.place, self.turn_id, &self.turn, &messages, facts);
+        self.tell(&json!({"event": "turn", "turn": record}));
+        Ok(Some(record))
+    }
+
+    fn wait_for_end(&mut self, watcher: &mut dyn Watcher) -> Ended {
+        let mut next_look = Instant::now() + ALERT_FIRST;
+        let mut near = Backoff::new(NEAR_FIRST, ALERT_FIRST);
+        let mut alert = Backoff::new(ALERT_FIRST, ALERT_LONGEST);
+        let mut progress = 0;
+        loop {
+            if let Some(code) = self.signals.received() {
+                return Ended::Signal(code);
+            }
+            if let Some(why) = self.watch.reached(&self.turn, self.rest_progress) {
+                return Ended::Limit(why);
+            }
+            if watcher.gone() {
+                return Ended::Gone;
+            }
+            if let Some(ended) = self.answer_asks() {
+                return ended;
+            }
+            let wanted = self.turn.look_wanted();
+            let (turn, deadline) = (&mut self.turn, self.watch.deadline);
+            self.stream.listen(&self.server.client, next_look, deadline, &mut |heard| {
+                heard.tell(turn, watcher);
+            });
+            let newly_wanted = self.turn.look_wanted() && !wanted;
+            if !newly_wanted && Instant::now() < next_look {
+                continue;
+            }
+            match self.look(watcher) {
+                Ok(Some(end)) => return Ended::Turn(end),
+                Ok(None) => {}
+                Err(failure) => {
+                    if let Some(ended) = self.hopeless(&failure) {
+                        return ended;
+                    }
+                }
+            }
+            let moved = self.turn.progress() != progress;
+            progress = self.turn.progress();
+            let pause = if self.turn.look_wanted() || self.ended.is_some() {
+                near.next()
+            } else if moved && self.stream.is_open() {
+                near = Backoff::new(NEAR_FIRST, ALERT_FIRST);
+                alert = Backoff::new(ALERT_FIRST, ALERT_LONGEST);
+                CALM
+            } else {
+                alert.next()
+            };
+            next_look = Instant::now() + pause;
+        }
+    }
+
+    /// A turn is over when its tree is; sub-agents that never settle do not hold it for ever.
+    fn settled(&mut self, end: Option<End>, tree_busy: bool) -> Option<End> {
+        if let Some(end) = end {
+            self.ended.get_or_insert((end, Instant::now()));
+        }
+        let (_, since) = self.ended.as_ref()?;
+        if tree_busy && since.elapsed() < TREE_SETTLES {
+            return None;
+        }
+        self.ended.take().map(|(end, _)| end)
+    }
+
+    /// Whether a failed request means that there is nothing to wait for.
+    fn hopeless(&self, failure: &Failure) -> Option<Ended> {
+        if let Some(error) = self.server.ended(self.context) {
+            return Some(Ended::Server(named("ServerEnded", &error.message)));
+        }
+        match failure.cause {
+            Cause::Unauthorized => Some(Ended::Server(named("Unauthorized", &failure.to_string()))),
+            Cause::Status(404, _) => {
+                let message = format!("conversation {} is gone", self.place.id);
+                Some(Ended::Turn(End::Failed(named("ConversationGone", &message))))
+            }
+            _ => None,
+        }
+    }
+
+    /// Ends the turn for a reason, and says what came of it.
+    fn give_up(&self, why: Failed, aborts: bool) -> Failed {
+        let below: Vec<String> = self.turn.descendants().map(String::from).collect();
+        let done = match aborts {
+            false => "it goes on",
+            true if abort(self.server, self.place, &below) => "it was aborted",
+            true => "it was aborted, and the server does not confirm that it ended",
+        };
+        let asks: Vec<String> = self.turn.asks.pending().map(answer::shown).collect();
+        let waits = match asks.is_empty() {
+            true => String::new(),
+            false => format!("; it waits for {}", asks.join(", ")),
+        };
+        Failed { name: why.name, message: format!("{}{waits}; {done}", why.message) }
+    }
+
+    fn tell(&self, document: &serde_json::Value) {
+        if let Err(message) = self.terms.hook.run(document) {
+            (self.context.say)(&message);
+        }
+    }
+}
+
+enum Ended {
+    Turn(End),
+    Gone,
+    Limit(Failed),
+    Blocked(Failed),
+    Signal(Code),
+    Server(Failed),
+}
+
+fn named(name: &str, message: &str) -> Failed {
+    Failed { name: name.into(), message: message.into() }
+}

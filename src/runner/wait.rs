@@ -1,0 +1,290 @@
+//! Waits until conversations reach something.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use super::abort::abort;
+use super::conversation::{self, Place};
+use super::follow::stream::Stream;
+use super::follow::{LOOK_LIMIT, Watcher, messages_since};
+use super::prompt::target_place;
+use super::server::{Server, capped};
+use super::turn::{Look, Turn};
+use super::{Context, Signals, Target};
+use crate::client::Failure;
+use crate::client::wire::Activities;
+use crate::error::{Code, Error, Result};
+use crate::units::{Backoff, Deadline, seconds};
+
+/// How often REST is asked while events come; they make it sooner.
+const CALM: Duration = Duration::from_secs(2);
+
+/// What is waited for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Until {
+    /// Nothing goes on in the conversation and below it.
+    Idle,
+    /// It or one below it wants a permission or an answer.
+    Ask,
+    /// The text of its newest turn holds this.
+    Text(String),
+    /// The server's process has ended.
+    Dead,
+}
+
+/// What `wait` was asked for.
+#[derive(Clone, Debug)]
+pub struct WaitOptions {
+    /// Which conversations; none means the newest root one.
+    pub conversations: Vec<String>,
+    /// Whether one that reaches it is enough.
+    pub any: bool,
+    /// What counts; any of them.
+    pub until: Vec<Until>,
+    /// How long.
+    pub timeout: Duration,
+}
+
+/// A conversation that reached something.
+#[derive(Clone, Debug)]
+pub struct Reached {
+    /// `ses_…`; `None` if it is the server that died.
+    pub conversation: Option<String>,
+    /// `idle`, `ask`, `text` or `dead`.
+    pub what: &'static str,
+    /// Of an ask: its id.
+    pub ask: Option<String>,
+}
+
+/// Waits. The ones that were reached come in the order in which that was seen.
+pub fn wait(
+    context: &Context,
+    signals: &Signals,
+    word: &str,
+    options: &WaitOptions,
+) -> Result<Vec<Reached>> {
+    let deadline = Deadline::after(options.timeout);
+    let server = match Server::open(context, word) {
+        Err(error) if error.code == Code::Unreachable && options.until.contains(&Until::Dead) => {
+            return Ok(vec![dead()]);
+        }
+        server => server?,
+    };
+    let only_dead = options.until == [Until::Dead];
+    let places = if only_dead { Vec::new() } else { places(&server, &options.conversations)? };
+    let mut waiting = Waiting::new(&server, places, options);
+    let mut pauses = Backoff::new(Duration::from_millis(50), CALM);
+    loop {
+        if let Some(code) = signals.received() {
+            return Err(Error::new(code, "interrupted; the turns go on"));
+        }
+        if let Some(error) = server.ended(context) {
+            if options.until.contains(&Until::Dead) {
+                waiting.reached.push(dead());
+                return Ok(waiting.reached);
+            }
+            return Err(error);
+        }
+        if let Err(failure) = waiting.look(deadline)
+            && !failure.passing()
+        {
+            return Err(failure.into());
+        }
+        if waiting.done() {
+            return Ok(waiting.reached);
+        }
+        if deadline.expired() {
+            let limit = seconds(options.timeout);
+            let left = waiting.places().collect::<Vec<_>>().join(", ");
+            return Err(Error::new(Code::Timeout, format!("not reached within {limit}: {left}")));
+        }
+        waiting.listen(Instant::now() + pauses.next(), deadline);
+    }
+}
+
+/// Aborts a conversation with all below it; an error if it does not end.
+pub fn abort_conversation(context: &Context, word: &str, target: &Target) -> Result<String> {
+    let server = Server::open(context, word)?;
+    let place = target_place(&server, target)?;
+    let below = conversation::descendants(&server, &place)?;
+    server.touch(context)?;
+    if abort(&server, &place, &below) {
+        return Ok(place.id);
+    }
+    match server.ended(context) {
+        Some(error) => Err(error),
+        None => Err(Error::failed(format!("conversation {} was aborted and goes on", place.id))
+            .hint(format!("occtl stop {} ends its server", server.record.id))),
+    }
+}
+
+fn dead() -> Reached {
+    Reached { conversation: None, what: "dead", ask: None }
+}
+
+fn places(server: &Server, given: &[String]) -> Result<Vec<Place>> {
+    match given {
+        [] => Ok(vec![conversation::latest_root(server)?]),
+        ids => ids.iter().map(|id| conversation::find(server, id)).collect(),
+    }
+}
+
+/// Conversations that are waited for.
+struct Waiting<'a> {
+    server: &'a Server,
+    options: &'a WaitOptions,
+    open: Vec<(Place, Option<Turn>)>,
+    streams: BTreeMap<String, Stream>,
+    reached: Vec<Reached>,
+}
+
+/// Text is only looked at.
+struct Nobody;
+
+impl Watcher for Nobody {
+    fn text(&mut self, _: &str) {}
+}
+
+impl<'a> Waiting<'a> {
+    fn new(server: &'a Server, places: Vec<Place>, options: &'a WaitOptions) -> Waiting<'a> {
+        let mut streams = BTreeMap::new();
+        for place in &places {
+            let open = || Stream::open(&server.client, &place.directory);
+            streams.entry(place.directory.clone()).or_insert_with(open);
+        }
+        let open = places.into_iter().map(|place| (place, None)).collect();
+        Waiting { server, options, open, streams, reached: Vec::new() }
+    }
+
+    fn done(&self) -> bool {
+        let only_dead = self.options.until == [Until::Dead];
+        !only_dead && (self.open.is_empty() || (self.options.any && !self.reached.is_empty()))
+    }
+
+    fn places(&self) -> impl Iterator<Item = &str> {
+        self.open.iter().map(|(place, _)| place.id.as_str())
+    }
+
+    fn listen(&mut self, until: Instant, deadline: Deadline) {
+        let mut wanted = false;
+        while !wanted && Instant::now() < until && !deadline.expired() {
+            if self.streams.is_empty() {
+                crate::process::pause(deadline.remaining(crate::units::TICK));
+                return;
+            }
+            for (directory, stream) in &mut self.streams {
+                let open = &mut self.open;
+                stream.listen(&self.server.client, until, deadline, &mut |heard| {
+                    for (_, turn) in
+                        open.iter_mut().filter(|(place, _)| place.directory == *directory)
+                    {
+                        if let Some(turn) = turn {
+                            let before = turn.asks.pending().count();
+                            heard.tell(turn, &mut Nobody);
+                            wanted |= turn.look_wanted() || turn.asks.pending().count() > before;
+                            wanted |= self.options.until.iter().any(|until| says(turn, until));
+                        }
+                    }
+                });
+                if !stream.is_open() || !self.server.process.alive() {
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Asks REST about every conversation that has reached nothing yet.
+    fn look(&mut self, deadline: Deadline) -> std::result::Result<(), Failure> {
+        let mut known: BTreeMap<String, Activities> = BTreeMap::new();
+        for (place, turn) in &mut self.open {
+            let limit = capped(deadline.remaining(LOOK_LIMIT), LOOK_LIMIT);
+            if !known.contains_key(&place.directory) {
+                let activities = self.server.client.activities(&place.directory, limit)?;
+                known.insert(place.directory.clone(), activities);
+            }
+            let activities = &known[&place.directory];
+            if let Some(reached) =
+                look_at(self.server, self.options, place, turn, activities, limit)?
+            {
+                self.reached.push(reached);
+            }
+        }
+        let reached = &self.reached;
+        let is =
+            |place: &Place| reached.iter().any(|one| one.conversation.as_ref() == Some(&place.id));
+        self.open.retain(|(place, _)| !is(place));
+        Ok(())
+    }
+}
+
+/// What one conversation has reached.
+fn look_at(
+    server: &Server,
+    options: &WaitOptions,
+    place: &Place,
+    turn: &mut Option<Turn>,
+    activities: &Activities,
+    limit: Duration,
+) -> std::result::Result<Option<Reached>, Failure> {
+    let reached = |what, ask| Some(Reached { conversation: Some(place.id.clone()), what, ask });
+    let Some(newest) = newest_prompt(server, place, limit)? else {
+        // Nothing was ever said in it.
+        let idle = options.until.contains(&Until::Idle);
+        return Ok(if idle { reached("idle", None) } else { None });
+    };
+    if turn.as_ref().is_none_or(|turn| turn.id() != newest) {
+        *turn = Some(Turn::new(&place.id, &newest, Instant::now()));
+    }
+    let Some(turn) = turn else { return Ok(None) };
+    let messages = messages_since(server, place, &newest, true, limit)?;
+    let look = Look { messages: &messages, activities, at: Instant::now() };
+    let end = turn.look(&look, &mut |_| {});
+    let below = conversation::descendants_within(server, place, limit)?;
+    let ask = pending_ask(server, place, &below, limit)?;
+    let tree_busy = below.iter().any(|id| activities.get(id).is_some_and(|one| one.busy()));
+    for until in &options.until {
+        match until {
+            Until::Ask if ask.is_some() => return Ok(reached("ask", ask)),
+            Until::Idle if end.is_some() && !tree_busy => return Ok(reached("idle", None)),
+            until if says(turn, until) => return Ok(reached("text", None)),
+            _ => {}
+        }
+    }
+    Ok(None)
+}
+
+fn says(turn: &Turn, until: &Until) -> bool {
+    matches!(until, Until::Text(wanted) if turn.text().all().contains(wanted.as_str()))
+}
+
+fn newest_prompt(
+    server: &Server,
+    place: &Place,
+    limit: Duration,
+) -> std::result::Result<Option<String>, Failure> {
+    let mut page = 8;
+    loop {
+        let (messages, _) =
+            server.client.messages(&place.id, &place.directory, page, None, limit)?;
+        let user = messages.iter().rev().find(|message| message.info.role == "user");
+        if user.is_some() || messages.len() < page {
+            return Ok(user.map(|message| message.info.id.clone()));
+        }
+        page *= 8;
+    }
+}
+
+fn pending_ask(
+    server: &Server,
+    place: &Place,
+    below: &[String],
+    limit: Duration,
+) -> std::result::Result<Option<String>, Failure> {
+    let ours = |conversation: &String| *conversation == place.id || below.contains(conversation);
+    let permissions = server.client.permissions(&place.directory, limit)?;
+    if let Some(ask) = permissions.into_iter().find(|ask| ours(&ask.conversation)) {
+        return Ok(Some(ask.id));
+    }
+    let questions = server.client.questions(&place.directory, limit)?;
+    Ok(questions.into_iter().find(|ask| ours(&ask.conversation)).map(|ask| ask.id))
+}
