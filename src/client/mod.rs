@@ -5,9 +5,11 @@
 
 mod api;
 pub mod event;
+mod failure;
 mod http;
 mod sse;
 pub mod wire;
 
 pub use event::{Event, EventStream, Received};
-pub use http::{Cause, Client, Endpoint, Failure};
+pub use failure::{Cause, Failure};
+pub use http::{Client, Endpoint};
