@@ -5,3 +5,4 @@ mod harness;
 mod recordings;
 mod stand_in;
 mod support;
+mod tidy;
