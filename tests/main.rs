@@ -2,6 +2,7 @@
 #![allow(missing_docs, dead_code, clippy::unwrap_used, clippy::print_stdout, clippy::print_stderr)]
 
 mod cli;
+mod crash;
 mod harness;
 mod lock;
 mod recordings;

@@ -205,7 +205,7 @@ fn a_long_message_and_one_with_escape_sequences_arrive_as_they_are() {
     let sandbox = sandbox("messages", json!({}));
     let id = start(&sandbox);
     // The stand-in sends one delta a word, so the words are long.
-    let long = format!("{} ", "ä".repeat(8191)).repeat(64);
+    let long = format!("{} ", "ä".repeat(8192)).repeat(64);
     assert!(long.len() >= 1 << 20);
     let send = ["send", &id, "--wait", "--json", "-"];
     let record = sandbox.occtl(&send).stdin(&long).run().ok().json();

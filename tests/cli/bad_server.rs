@@ -226,6 +226,8 @@ fn a_pid_that_somebody_else_has_now_is_never_signalled() {
             poll(SOON, || (!is_running(pid(&sandbox, &id))).then_some(())).expect("its end");
             edit_record(&sandbox, &id, |record| {
                 record["pid"] = json!(foreign);
+                // Ticks are 10 ms, and here both may have been started within one.
+                record["pid_start_time"] = json!(record["pid_start_time"].as_u64().unwrap() + 1);
                 if forgetful {
                     // As 0.4.0 leaves it: neither start time nor boot.
                     record.as_object_mut().unwrap().retain(|name, _| {
