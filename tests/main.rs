@@ -1,7 +1,11 @@
 //! The one test binary.
 #![allow(missing_docs, dead_code, clippy::unwrap_used, clippy::print_stdout, clippy::print_stderr)]
 
+mod cli;
+mod crash;
 mod harness;
+mod lock;
 mod recordings;
 mod stand_in;
 mod support;
+mod tidy;

@@ -1,17 +1,15 @@
 //! One request, one answer, always with a limit.
 
-use std::fmt;
 use std::io::{self, BufReader, Read};
 use std::time::Duration;
 
 use base64::Engine;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_json::Value;
 use ureq::http::Response;
 use ureq::{Agent, Body};
 
-use crate::error::{Code, Error};
+use super::failure::{Cause, Failure, cause, error_message};
 
 /// Room for one answer. A whole conversation can be a few hundred megabytes; more is a fault.
 const LARGEST_ANSWER: u64 = 1 << 30;
@@ -27,80 +25,6 @@ pub struct Endpoint {
     pub username: String,
     /// The password, if the server has one.
     pub password: Option<String>,
-}
-
-/// Why there is no answer. Shown with the method and the route, never with a secret.
-#[derive(Clone, Debug)]
-pub struct Failure {
-    /// For example `GET /session/status`.
-    pub request: String,
-    /// What happened.
-    pub cause: Cause,
-}
-
-/// What happened to a request.
-#[derive(Clone, Debug)]
-pub enum Cause {
-    /// Nobody listens.
-    Refused,
-    /// Somebody listens and does not answer in time.
-    Silent,
-    /// The connection broke, or spoke something other than HTTP.
-    Broken(String),
-    /// 401: another password than the one we have.
-    Unauthorized,
-    /// A success whose body is not what the route answers: a page of HTML, or another program.
-    Alien(String),
-    /// An HTTP error, with what the server said of it.
-    Status(u16, String),
-}
-
-impl Failure {
-    /// The HTTP status, if the server answered with an error.
-    pub fn status(&self) -> Option<u16> {
-        match self.cause {
-            Cause::Status(status, _) => Some(status),
-            Cause::Unauthorized => Some(401),
-            _ => None,
-        }
-    }
-
-    /// Whether asking again may help: the server was silent, broke off, or had trouble of its own.
-    pub fn passing(&self) -> bool {
-        match self.cause {
-            Cause::Refused | Cause::Silent | Cause::Broken(_) | Cause::Alien(_) => true,
-            Cause::Unauthorized => false,
-            Cause::Status(status, _) => status >= 500,
-        }
-    }
-}
-
-impl fmt::Display for Failure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let request = &self.request;
-        match &self.cause {
-            Cause::Refused => write!(f, "{request}: nobody listens there"),
-            Cause::Silent => write!(f, "{request}: no answer in time"),
-            Cause::Broken(why) => write!(f, "{request}: the connection broke: {why}"),
-            Cause::Unauthorized => write!(f, "{request}: 401, the server wants another password"),
-            Cause::Alien(what) => write!(f, "{request}: not an answer of OpenCode: {what}"),
-            Cause::Status(status, message) if message.is_empty() => {
-                write!(f, "{request}: status {status}")
-            }
-            Cause::Status(status, message) => write!(f, "{request}: status {status}: {message}"),
-        }
-    }
-}
-
-impl From<Failure> for Error {
-    fn from(failure: Failure) -> Error {
-        let code = match failure.cause {
-            Cause::Status(404, _) => Code::NotFound,
-            Cause::Status(..) => Code::Failed,
-            _ => Code::Unreachable,
-        };
-        Error::new(code, failure.to_string())
-    }
 }
 
 /// A connection to one server. Requests go one after the other.
@@ -347,45 +271,10 @@ fn encode(body: &impl Serialize) -> Vec<u8> {
     serde_json::to_vec(body).unwrap_or_default()
 }
 
-fn cause(error: ureq::Error) -> Cause {
-    match error {
-        ureq::Error::Timeout(_) => Cause::Silent,
-        ureq::Error::Io(error) => match error.kind() {
-            io::ErrorKind::ConnectionRefused => Cause::Refused,
-            io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock => Cause::Silent,
-            _ => Cause::Broken(error.to_string()),
-        },
-        ureq::Error::ConnectionFailed => Cause::Refused,
-        other => Cause::Broken(other.to_string()),
-    }
-}
-
-/// What the server says in the body of an error, which comes in several shapes.
-fn error_message(body: &[u8]) -> String {
-    let Ok(value) = serde_json::from_slice::<Value>(body) else {
-        let text = String::from_utf8_lossy(body);
-        let text = text.trim();
-        let page = text.starts_with('<');
-        return if page { "a page of HTML".into() } else { text.chars().take(300).collect() };
-    };
-    let places = ["/data/message", "/message", "/error/message", "/error/0/message", "/name"];
-    let found = places.iter().find_map(|place| value.pointer(place).and_then(Value::as_str));
-    found.map(String::from).unwrap_or_else(|| value.to_string().chars().take(300).collect())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn errors_of_every_shape_give_their_message() {
-        let nested = br#"{"name":"NotFoundError","data":{"message":"Session not found"}}"#;
-        assert_eq!(error_message(nested), "Session not found");
-        assert_eq!(error_message(br#"{"message":"m"}"#), "m");
-        assert_eq!(error_message(b"<html>"), "a page of HTML");
-        assert_eq!(error_message(b" plain "), "plain");
-        assert_eq!(error_message(br#"{"x":1}"#), r#"{"x":1}"#);
-    }
+    use serde_json::Value;
 
     #[test]
     fn queries_are_escaped() {

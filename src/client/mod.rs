@@ -6,10 +6,12 @@
 mod api;
 mod api_asks;
 pub mod event;
+mod failure;
 mod http;
 mod sse;
 pub mod wire;
 pub mod wire_asks;
 
 pub use event::{Event, EventStream, Received};
-pub use http::{Cause, Client, Endpoint, Failure};
+pub use failure::{Cause, Failure};
+pub use http::{Client, Endpoint};

@@ -202,12 +202,15 @@ impl Attempt<'_> {
         let mut database_tries = 0;
         loop {
             let mut child = self.spawn()?;
-            let Some(handle) = Identity::of(child.id()).as_ref().and_then(Handle::open) else {
-                let status = child.wait().map_err(|error| Error::failed(error.to_string()))?;
-                return Err(self.exited(status));
-            };
             let log = self.context.store.log_path(&self.record.id);
-            match await_ready(&self.record, &handle, &log, self.deadline, self.signals) {
+            let ready = match Identity::of(child.id()).as_ref().and_then(Handle::open) {
+                Some(handle) => {
+                    await_ready(&self.record, &handle, &log, self.deadline, self.signals)
+                }
+                // It was quicker than our look at it.
+                None => Err(NotReady::Exited),
+            };
+            match ready {
                 Ok(ready) => return self.record_running(&child, ready),
                 Err(NotReady::Exited) => {
                     let status = child.wait().map_err(|error| Error::failed(error.to_string()))?;

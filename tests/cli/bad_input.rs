@@ -1,0 +1,233 @@
+//! Words that are wrong: each is named, has its status, and changes nothing.
+
+use std::ffi::OsStr;
+use std::net::TcpListener;
+use std::os::unix::ffi::OsStrExt;
+
+use serde_json::json;
+
+use super::{assert_no_trace, edit_record, sandbox, start, store};
+
+#[test]
+fn a_session_that_is_not_there_is_named_with_how_many_there_are() {
+    let sandbox = sandbox("no-session", json!({}));
+    for arguments in [
+        vec!["status", "oc-77"],
+        vec!["stop", "oc-77"],
+        vec!["send", "oc-77", "hello"],
+        vec!["send", "oc-77", "--wait", "hello"],
+    ] {
+        let failed = sandbox.occtl(&arguments).run().fails(3);
+        assert_eq!(failed.stdout, "", "{arguments:?}");
+        let expected = "occtl: session oc-77 not found (occtl list shows 0)\n";
+        assert_eq!(failed.stderr, expected, "{arguments:?}");
+    }
+    let failed = sandbox.occtl(&["stop", "oc-77", "--json"]).run().fails(3);
+    let error = failed.json_error();
+    assert_eq!(
+        (&error["code"], &error["hint"]),
+        (&json!("not_found"), &json!("occtl list shows 0"))
+    );
+    assert_no_trace(&sandbox);
+}
+
+#[test]
+fn an_ambiguous_beginning_lists_the_candidates_and_touches_none() {
+    let sandbox = sandbox("ambiguous", json!({}));
+    let ids = [start(&sandbox), start(&sandbox)];
+    // Every id begins with `oc-`, and with nothing else that both must have: make one up.
+    let failed = sandbox.occtl(&["stop", "oc-"]).run().fails(3);
+    assert!(failed.stderr.contains("occtl list shows 2"), "{}", failed.stderr);
+    let twin = format!("{}ffff", &ids[0][..7]);
+    let mut text = store(&sandbox);
+    text["sessions"][&twin] = json!({"id": twin, "port": 1, "pid": null});
+    std::fs::write(sandbox.data().join("store.json"), text.to_string()).unwrap();
+    for arguments in [vec!["status", &ids[0][..7]], vec!["stop", &ids[0][3..7]]] {
+        let failed = sandbox.occtl(&arguments).run().fails(3);
+        assert!(failed.stderr.contains("more than one session begins with"), "{}", failed.stderr);
+        for id in [&ids[0], &twin] {
+            assert!(failed.stderr.contains(id.as_str()), "{}", failed.stderr);
+        }
+    }
+    assert_eq!(store(&sandbox)["sessions"].as_object().unwrap().len(), 3);
+    edit_record(&sandbox, &twin, |record| record["port"] = json!(2));
+    sandbox.occtl(&["stop", "--all"]).run().ok();
+    assert_no_trace(&sandbox);
+}
+
+#[test]
+fn a_workdir_that_cannot_be_one_is_an_error_before_anything_is_started() {
+    let sandbox = sandbox("workdirs", json!({}));
+    let file = sandbox.work().join("file");
+    std::fs::write(&file, "").unwrap();
+    for (workdir, expected) in [
+        (file.clone(), "is not a directory"),
+        (file.join("below"), "cannot create workdir"),
+        ("/proc/not/there".into(), "cannot create workdir"),
+        (sandbox.work().join(OsStr::from_bytes(b"not-\xff-text")), "not UTF-8"),
+    ] {
+        let failed = sandbox.occtl(&["start", "-w"]).args(&[&workdir]).run().fails(1);
+        assert!(failed.stderr.contains(expected), "{}", failed.stderr);
+        assert_eq!((failed.stdout.as_str(), failed.stderr.lines().count()), ("", 1));
+    }
+    assert!(!sandbox.data().join("store.json").exists());
+    assert_no_trace(&sandbox);
+    let gone = sandbox.work().join("gone");
+    let script = format!("mkdir {0} && cd {0} && rmdir {0} && exec \"$0\" start", gone.display());
+    let run = sandbox.command("sh", &["-c", &script, env!("CARGO_BIN_EXE_occtl")]).run().fails(1);
+    assert!(run.stderr.contains("the working directory is gone"), "{}", run.stderr);
+    assert_no_trace(&sandbox);
+}
+
+#[test]
+fn a_workdir_may_have_any_name_that_is_text_and_is_made_if_it_is_missing() {
+    let sandbox = sandbox("names", json!({}));
+    for name in ["a b/c'd \"e\"", "ünï 你好", "-w", "new\nline\u{1b}[31m", "$(touch x);%s%20&=#?"]
+    {
+        let path = sandbox.work().join("new").join(name);
+        let workdir = format!("--workdir={}", path.display());
+        let started = sandbox.occtl(&["start", "--json", &workdir]).run().ok().json();
+        assert_eq!(started["workdir"].as_str(), path.to_str());
+        let id = started["id"].as_str().unwrap();
+        let answer = sandbox.occtl(&["send", id, "--wait", "hello"]).run().ok();
+        assert_eq!(answer.stdout, "hello\n", "in {name:?}");
+        let status = sandbox.occtl(&["status", id]).run().ok();
+        assert!(!status.stdout.contains('\u{1b}') && status.stdout.contains("idle"));
+        sandbox.occtl(&["stop", id]).run().ok();
+    }
+    // A relative one counts from the working directory, and a link is followed.
+    std::os::unix::fs::symlink(sandbox.work().join("new"), sandbox.work().join("link")).unwrap();
+    let started = sandbox.occtl(&["start", "--json", "-w", "link"]).run().ok().json();
+    assert_eq!(started["workdir"].as_str(), sandbox.work().join("new").to_str());
+    sandbox.occtl(&["stop", "--all"]).run().ok();
+    assert_no_trace(&sandbox);
+}
+
+#[test]
+fn ports_of_somebody_else_are_passed_over_and_none_left_is_an_error() {
+    let sandbox = sandbox("ports", json!({}));
+    let first = *sandbox.ports().start();
+    let range = format!("{first}-{}", first + 2);
+    let _foreign = TcpListener::bind(("127.0.0.1", first)).unwrap();
+    let _everywhere = TcpListener::bind(("0.0.0.0", first + 2)).unwrap();
+    let start = || sandbox.occtl(&["start", "--json"]).env("OCCTL_PORT_RANGE", &range).run();
+    let one = start().ok().json();
+    assert_eq!(one["port"], first + 1);
+    let failed = start().fails(1);
+    let error = failed.json_error();
+    let expected = format!("no port from {first} to {} is free", first + 2);
+    assert_eq!((&error["code"], &error["message"]), (&json!("failed"), &json!(expected)));
+    assert!(error["hint"].as_str().unwrap().contains("OCCTL_PORT_RANGE"));
+    assert_eq!(store(&sandbox)["sessions"].as_object().unwrap().len(), 1);
+    sandbox.occtl(&["stop", "--all"]).run().ok();
+    let again = start().ok().json();
+    assert_eq!(again["port"], first + 1, "a port that was freed is used again at once");
+    for range in ["x", "0-5", "9-8"] {
+        let failed = sandbox.occtl(&["start"]).env("OCCTL_PORT_RANGE", range).run().fails(2);
+        assert!(failed.stderr.contains("not a range of ports"), "{}", failed.stderr);
+    }
+}
+
+#[test]
+fn wrong_flags_and_values_are_usage_errors_that_change_nothing() {
+    let sandbox = sandbox("usage", json!({}));
+    for (arguments, expected) in [
+        (vec![], "no command is given"),
+        (vec!["strat"], "did you mean start?"),
+        (vec!["start", "--timeout", "0"], "--timeout cannot be 0"),
+        (vec!["start", "--timeout=-1"], "--timeout cannot be -1"),
+        (vec!["start", "-t", "nan"], "--timeout cannot be nan"),
+        (vec!["start", "-t", "1h"], "--timeout cannot be 1h"),
+        (vec!["start", "-t", "inf"], "a number of seconds above 0"),
+        (vec!["send", "x", "hello", "-t", "0"], "--timeout cannot be 0"),
+        (vec!["start", "--name", "a b"], "cannot be a name"),
+        (vec!["start", "--name", "oc-1"], "are ids"),
+        (vec!["start", "extra"], "does not know what to do with extra"),
+        (vec!["list", "--nope"], "occtl list has no flag --nope"),
+        (vec!["stop"], "needs a SESSION"),
+        (vec!["stop", "--all", "x"], "exclude each other"),
+        (vec!["send"], "needs a SESSION"),
+        (vec!["send", "x"], "needs a MESSAGE"),
+        (vec!["send", "x", ""], "the message is empty"),
+        (vec!["send", "x", " \n "], "the message is empty"),
+        (vec!["send", "x", "-"], "the message is empty"),
+        (vec!["send", "x", "-m", "noslash", "hi"], "--model cannot be noslash"),
+        (vec!["send", "x", "-m", "/m", "hi"], "PROVIDER/MODEL"),
+        (vec!["send", "x", "-c", "-s", "ses_1", "hi"], "exclude each other"),
+        (vec!["send", "x", "-c", "--title", "t", "hi"], "--title is for a new conversation"),
+        (vec!["send", "x", "--stream", "--raw", "hi"], "exclude each other"),
+        (vec!["help", "nothing"], "there is no command nothing"),
+        (vec!["list", "--color", "blue"], "auto, always, never"),
+    ] {
+        let failed = sandbox.occtl(&arguments).run().fails(2);
+        assert!(failed.stderr.contains(expected), "{arguments:?}: {}", failed.stderr);
+        assert!(failed.stderr.starts_with("occtl: "), "{arguments:?}: {}", failed.stderr);
+        assert_eq!(failed.stdout, "", "{arguments:?}");
+        let mut json = arguments.clone();
+        json.insert(0, "--json");
+        let failed = sandbox.occtl(&json).run().fails(2);
+        assert_eq!(failed.json_error()["code"], "usage", "{arguments:?}");
+    }
+    let bytes = sandbox.occtl(&["send", "x", "-"]).stdin(b"\xff\xfe").run().fails(2);
+    assert!(bytes.stderr.contains("not UTF-8"), "{}", bytes.stderr);
+    let word = sandbox.occtl(&["send", "x"]).args(&[OsStr::from_bytes(b"\xff")]).run().fails(2);
+    assert!(word.stderr.contains("not UTF-8"), "{}", word.stderr);
+    assert_no_trace(&sandbox);
+}
+
+#[test]
+fn help_and_version_need_no_home_and_no_store() {
+    let mut sandbox = sandbox("help", json!({}));
+    sandbox.remove_env("HOME");
+    sandbox.remove_env("OCCTL_DATA_DIR");
+    for arguments in [vec!["help"], vec!["--help"], vec!["-h"]] {
+        let help = sandbox.occtl(&arguments).run().ok();
+        assert!(help.stdout.contains("Usage: occtl COMMAND"), "{}", help.stdout);
+        assert_eq!(help.stderr, "");
+    }
+    for command in ["start", "list", "status", "stop", "send", "version", "help"] {
+        let one = sandbox.occtl(&["help", command]).run().ok();
+        assert!(one.stdout.contains(&format!("Usage: occtl {command}")), "{}", one.stdout);
+        let other = sandbox.occtl(&[command, "--help"]).run().ok();
+        assert_eq!(one.stdout, other.stdout);
+    }
+    let version = env!("CARGO_PKG_VERSION");
+    for arguments in [vec!["version"], vec!["--version"], vec!["-V"]] {
+        assert_eq!(sandbox.occtl(&arguments).run().ok().stdout, format!("{version}\n"));
+    }
+    let json = sandbox.occtl(&["version", "--json"]).run().ok().json();
+    assert_eq!(json, json!({"version": version}));
+    assert_no_trace(&sandbox);
+}
+
+#[test]
+fn a_long_message_and_one_with_escape_sequences_arrive_as_they_are() {
+    let sandbox = sandbox("messages", json!({}));
+    let id = start(&sandbox);
+    // The stand-in sends one delta a word, so the words are long.
+    let long = format!("{} ", "ä".repeat(8192)).repeat(64);
+    assert!(long.len() >= 1 << 20);
+    let send = ["send", &id, "--wait", "--json", "-"];
+    let record = sandbox.occtl(&send).stdin(&long).run().ok().json();
+    assert!(
+        record["answer"] == *long,
+        "{} characters came back",
+        record["answer"].to_string().len()
+    );
+    let evil = "\u{1b}]0;title\u{7}\u{1b}[31mred\r\u{9b}2J\u{202e}[bold][/usr/bin]\ttab\nline";
+    let record = sandbox.occtl(&["send", &id, "--wait", "--json", evil]).run().ok();
+    assert_eq!(record.json()["answer"], evil);
+    let shown = "\\x1b]0;title\\x07\\x1b[31mred\\r\\x9b2J\\u{202e}[bold][/usr/bin]\ttab\nline\n";
+    for how in ["--wait", "--stream"] {
+        let plain = sandbox.occtl(&["send", &id, how, evil]).run().ok();
+        assert_eq!(plain.stdout, shown, "{how}");
+        assert_eq!(plain.stderr, "", "{how}");
+    }
+    let prompts: Vec<_> = sandbox.stand_in_requests();
+    let sent = prompts.iter().filter(|one| one["body"]["parts"][0]["text"] == evil).count();
+    assert_eq!(sent, 3);
+    let dashed = sandbox.occtl(&["send", &id, "--wait", "--", "-x", "--json"]).run().ok();
+    assert_eq!(dashed.stdout, "-x --json\n");
+    sandbox.occtl(&["stop", &id]).run().ok();
+    assert_no_trace(&sandbox);
+}

@@ -1,0 +1,164 @@
+//! Programs that are no OpenCode, or one that does not come up: nothing of them is left.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::{assert_no_trace, sandbox};
+use crate::support::command::Outcome;
+use crate::support::sandbox::Sandbox;
+
+/// How much later than its limit a `start` may end.
+const LATE: Duration = Duration::from_millis(500);
+
+/// Starts with a limit of `seconds`, and expects it to fail without a trace.
+#[track_caller]
+fn fails(sandbox: &Sandbox, seconds: f64, status: i32, expected: &[&str]) -> Outcome {
+    let limit = seconds.to_string();
+    let failed = sandbox.occtl(&["start", "-t", &limit, "--json"]).run().fails(status);
+    let error = failed.json_error();
+    let message = format!("{} {}", error["message"], error["hint"]);
+    for text in expected {
+        assert!(message.contains(text), "no {text:?} in {message}");
+    }
+    assert_eq!(failed.stdout, "");
+    assert_no_trace(sandbox);
+    failed
+}
+
+#[test]
+fn a_program_that_ends_at_once_is_named_with_what_it_said() {
+    let said: Vec<String> = (1..=30).map(|number| format!("line {number} \u{1b}[31m")).collect();
+    let faults = json!({"exit_at_start": {"status": 3, "stderr": said.join("\n")}});
+    let sandbox = sandbox("exits", faults);
+    let failed = fails(&sandbox, 20.0, 4, &["ended with status 3", "line 11 ", "line 30 "]);
+    assert!(failed.elapsed < Duration::from_secs(10));
+    let message = failed.json_error()["message"].to_string();
+    assert!(!message.contains("line 10 "), "more than the last lines: {message}");
+    let plain = sandbox.occtl(&["start"]).run().fails(4);
+    assert!(plain.stderr.contains("  line 30 \\x1b[31m"), "{}", plain.stderr);
+    assert!(!plain.stderr.contains('\u{1b}'));
+    sandbox.set_faults(&json!({"exit_at_start": {"status": 0, "stderr": ""}}));
+    fails(&sandbox, 20.0, 4, &["ended with status 0"]);
+}
+
+#[test]
+fn a_limit_holds_whatever_the_program_does() {
+    let sandbox = sandbox("limits", Value::Null);
+    for faults in [
+        json!({"silent_start": true}),
+        json!({"silent_start": true, "ignore_sigterm": true}),
+        json!({"never_answer": true}),
+        json!({"listening_line": "none", "never_answer": true}),
+        json!({"silence": ["/path"]}),
+        json!({"html": ["/global/health"]}),
+        json!({"html": ["/path"]}),
+        json!({"body": {"/global/health": {"unhealthy": 1}}}),
+        json!({"body": {"/global/health": "text"}}),
+        json!({"status": {"/global/health": 500}}),
+        json!({"cut_body": ["/global/health"]}),
+        json!({"delay_ms": {"/global/health": 5000}}),
+    ] {
+        sandbox.set_faults(&faults);
+        let failed = fails(&sandbox, 0.8, 124, &["did not answer within 0.8 s"]);
+        let limit = Duration::from_secs_f64(0.8);
+        assert!(failed.elapsed >= limit, "{faults}: {:?}", failed.elapsed);
+        assert!(failed.elapsed < limit + LATE, "{faults}: {:?}", failed.elapsed);
+    }
+}
+
+#[test]
+fn a_server_that_is_another_one_is_refused_at_once() {
+    let sandbox = sandbox("alien", Value::Null);
+    for (faults, expected) in [
+        (json!({"unauthorized": true}), "401"),
+        (json!({"status": {"/global/health": 404}}), "404"),
+        (
+            json!({"version": "1.0.223", "health": {"healthy": true, "version": "1.0.223"}}),
+            "1.0.223 is too old",
+        ),
+        (json!({"health": {"healthy": false, "version": "1.18.33"}}), "not healthy"),
+        (
+            json!({"body": {"/path": {"directory": "/somewhere/else"}}}),
+            "it works in /somewhere/else",
+        ),
+    ] {
+        sandbox.set_faults(&faults);
+        let failed = fails(&sandbox, 30.0, 4, &["is not an OpenCode that occtl can use", expected]);
+        assert!(failed.elapsed < Duration::from_secs(10), "{faults}: {:?}", failed.elapsed);
+    }
+}
+
+#[test]
+fn a_program_that_cannot_be_run_is_named_with_how_to_get_one() {
+    let mut sandbox = sandbox("programs", Value::Null);
+    let plain = sandbox.bin().join("plain");
+    std::fs::write(&plain, "no program").unwrap();
+    let broken = sandbox.install("broken", "#!/no/such/interpreter\n");
+    for (program, status, expected) in [
+        (PathBuf::from("/bin/cat"), 4, "ended with status 1"),
+        ("/bin/true".into(), 4, "ended with status 0"),
+        (plain, 1, "is not an executable file"),
+        (sandbox.bin(), 1, "is not an executable file"),
+        (broken, 1, "cannot run"),
+        (sandbox.bin().join("missing"), 1, "there is no OpenCode at"),
+        ("not-on-path".into(), 1, "there is no not-on-path on PATH"),
+    ] {
+        sandbox.set_env("OCCTL_OPENCODE", &program);
+        let failed = fails(&sandbox, 20.0, status, &[expected, program.to_str().unwrap()]);
+        let hint = failed.json_error()["hint"].to_string();
+        assert!(status != 1 || hint.contains("npm install -g opencode-ai"), "{hint}");
+    }
+    sandbox.remove_env("OCCTL_OPENCODE");
+    sandbox.set_env("PATH", sandbox.bin());
+    fails(&sandbox, 20.0, 1, &["there is no opencode on PATH", "npm install -g opencode-ai"]);
+    let failed = sandbox.occtl(&["start", "--opencode", "/bin/false"]).run().fails(4);
+    assert!(failed.stderr.contains("/bin/false ended with status 1"), "{}", failed.stderr);
+    assert_no_trace(&sandbox);
+}
+
+#[test]
+fn another_program_that_serves_something_else_is_not_taken_for_a_server() {
+    let mut sandbox = sandbox("web", Value::Null);
+    let script = "#!/bin/sh\necho 'Serving HTTP on this port'\nexec sleep 600\n";
+    sandbox.set_env("OCCTL_OPENCODE", sandbox.install("web", script));
+    fails(&sandbox, 0.8, 124, &["did not answer within 0.8 s", "nobody listens", "Serving HTTP"]);
+    // A wrapper script whose child is the server is as good as the server.
+    let port = *sandbox.ports().start();
+    let wrapper = format!(
+        "#!/bin/sh\n\"{}\" serve --hostname 127.0.0.1 --port {port} & exec sleep 600\n",
+        crate::support::sandbox::example("stand-in").display()
+    );
+    sandbox.set_env("OCCTL_OPENCODE", sandbox.install("wrapper", &wrapper));
+    let started = sandbox.occtl(&["start", "--json"]).run().ok().json();
+    assert_eq!(started["port"], port);
+    sandbox.occtl(&["stop", "--all"]).run().ok();
+    assert_no_trace(&sandbox);
+}
+
+#[test]
+fn a_port_that_is_taken_after_all_is_left_for_the_next() {
+    let sandbox = sandbox("taken", json!({"port_taken_times": 3}));
+    let first = *sandbox.ports().start();
+    let started = sandbox.occtl(&["start", "--json"]).run().ok().json();
+    assert_eq!(started["port"], first + 3);
+    let record = &super::store(&sandbox)["sessions"][started["id"].as_str().unwrap()];
+    assert_eq!(record["port"], first + 3);
+    sandbox.occtl(&["stop", "--all"]).run().ok();
+    assert_no_trace(&sandbox);
+}
+
+#[test]
+fn a_late_server_is_waited_for_and_one_that_never_says_so_is_found() {
+    let sandbox = sandbox("late", Value::Null);
+    for line in ["late", "none"] {
+        sandbox.set_faults(&json!({"listening_line": line}));
+        let started = sandbox.occtl(&["start", "--json"]).run().ok();
+        assert!(started.elapsed < Duration::from_secs(6), "{line}: {:?}", started.elapsed);
+    }
+    let rows = sandbox.occtl(&["list", "--json"]).run().ok().json();
+    assert!(rows["sessions"].as_array().unwrap().iter().all(|row| row["state"] == "idle"));
+    sandbox.occtl(&["stop", "--all"]).run().ok();
+    assert_no_trace(&sandbox);
+}

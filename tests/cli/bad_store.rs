@@ -1,0 +1,220 @@
+//! A store, a home or an output that is broken: it is said, and nothing that was there is lost.
+
+use std::fs;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::{assert_no_trace, sandbox, start, store};
+use crate::support::sandbox::Sandbox;
+
+/// Commands that read or write the store, or both.
+fn commands(id: &str) -> Vec<Vec<&str>> {
+    vec![
+        vec!["list"],
+        vec!["list", "-q"],
+        vec!["status", id],
+        vec!["start"],
+        vec!["stop", id],
+        vec!["stop", "--all"],
+        vec!["send", id, "hello"],
+        vec!["send", id, "hello", "--wait"],
+    ]
+}
+
+fn path(sandbox: &Sandbox) -> PathBuf {
+    sandbox.data().join("store.json")
+}
+
+#[test]
+fn a_store_that_does_not_parse_is_named_with_the_place_and_left_alone() {
+    let sandbox = sandbox("torn", json!({}));
+    let id = start(&sandbox);
+    let good = fs::read(path(&sandbox)).unwrap();
+    let torn = [
+        (good[..good.len() / 2].to_vec(), "line "),
+        (Vec::new(), "it is empty"),
+        (b" \n".to_vec(), "it is empty"),
+        (b"[]".to_vec(), "line 1"),
+        (b"{\"sessions\": []}".to_vec(), "in \"sessions\""),
+        ([&good[..], b"}"].concat(), "line "),
+        ([b"{\"\xff\": 1,", &good[1..]].concat(), "byte 2 is not UTF-8"),
+        (vec![0; 4096], "line 1"),
+    ];
+    for (bytes, place) in torn {
+        fs::write(path(&sandbox), &bytes).unwrap();
+        for arguments in commands(&id) {
+            let failed = sandbox.occtl(&arguments).args(&["--json"]).run().fails(9);
+            let message = failed.json_error()["message"].to_string();
+            assert!(message.contains("store.json is damaged"), "{arguments:?}: {message}");
+            assert!(message.replace('\\', "").contains(place), "{arguments:?}: {message}");
+            // `stop` tells what it could stop.
+            let none = ["", "{\"stopped\":[]}\n"];
+            assert!(none.contains(&failed.stdout.as_str()), "{arguments:?}: {}", failed.stdout);
+        }
+        assert_eq!(fs::read(path(&sandbox)).unwrap(), bytes, "it was overwritten");
+    }
+    assert_eq!(sandbox.marked_processes().len(), 1, "only the server that was there before");
+    fs::write(path(&sandbox), &good).unwrap();
+    sandbox.occtl(&["stop", &id]).run().ok();
+    assert_no_trace(&sandbox);
+}
+
+#[test]
+fn a_record_that_makes_no_sense_is_named() {
+    let sandbox = sandbox("records", json!({}));
+    for (record, place) in [
+        (json!({"port": 9000}), "missing field `id`"),
+        (json!({"id": "oc-1", "port": "9000"}), "in session oc-1"),
+        (json!({"id": "oc-1", "port": 70000}), "in session oc-1"),
+        (json!([]), "in session oc-1"),
+        (Value::Null, "in session oc-1"),
+    ] {
+        let text = json!({"sessions": {"oc-1": record}}).to_string();
+        fs::write(path(&sandbox), &text).unwrap();
+        for arguments in [vec!["list"], vec!["start"], vec!["status", "oc-1"]] {
+            let failed = sandbox.occtl(&arguments).run().fails(9);
+            assert!(failed.stderr.contains(place), "{arguments:?}: {}", failed.stderr);
+        }
+        assert_eq!(fs::read_to_string(path(&sandbox)).unwrap(), text);
+    }
+    // Values of a pid that no process has, and one that would mean a whole group of processes.
+    for pid in [0_u32, 1, u32::MAX, 1 << 31] {
+        let text = json!({"sessions": {"oc-1": {"id": "oc-1", "port": 1, "pid": pid}}}).to_string();
+        fs::write(path(&sandbox), &text).unwrap();
+        let listed = sandbox.occtl(&["list", "--json"]).run().ok().json();
+        assert_eq!(listed["sessions"][0]["state"], "dead", "pid {pid}");
+        let stopped = sandbox.occtl(&["stop", "--all"]).run().ok();
+        assert_eq!(stopped.stdout, "Stopped: oc-1 (was already dead)\n", "pid {pid}");
+    }
+    assert_no_trace(&sandbox);
+}
+
+#[test]
+fn a_place_where_nothing_can_be_written_is_an_error_and_nothing_runs() {
+    let sandbox = sandbox("read-only", json!({}));
+    let file = sandbox.root().join("file");
+    fs::write(&file, "kept").unwrap();
+    for data in ["/proc/occtl".into(), file.clone(), file.join("below"), "/dev/null".into()] {
+        let run = |arguments: &[&str]| sandbox.occtl(arguments).env("OCCTL_DATA_DIR", &data).run();
+        let failed = run(&["start", "--json"]).fails(9);
+        let error = failed.json_error();
+        assert_eq!(error["code"], "store");
+        assert!(error["message"].to_string().contains(data.to_str().unwrap()), "{error}");
+        sandbox.assert_nothing_left();
+    }
+    assert_eq!(fs::read_to_string(&file).unwrap(), "kept");
+    // A store or a lock that is a directory cannot be read, replaced or locked.
+    for name in ["store.json", "store.lock", "logs", ".store.json.new"] {
+        let place = sandbox.data().join(name);
+        match name {
+            "logs" => fs::write(&place, "in the way").unwrap(),
+            _ => fs::create_dir(&place).unwrap(),
+        }
+        let failed = sandbox.occtl(&["start"]).run().fails(9);
+        assert!(
+            failed.stderr.contains(place.to_str().unwrap()) || name.starts_with('.'),
+            "{}",
+            failed.stderr
+        );
+        sandbox.assert_nothing_left();
+        match name {
+            "logs" => fs::remove_file(&place).unwrap(),
+            _ => fs::remove_dir(&place).unwrap(),
+        }
+        assert_eq!(store(&sandbox)["sessions"], json!({}), "with {name} in the way");
+    }
+    assert_no_trace(&sandbox);
+}
+
+#[test]
+fn a_read_only_store_can_be_read_and_says_why_it_cannot_be_written() {
+    let sandbox = sandbox("mounted", json!({}));
+    let id = start(&sandbox);
+    let before = fs::read(path(&sandbox)).unwrap();
+    // File modes do not bind root; a read-only mount of the directory, in a namespace of its own, does.
+    let read_only = |arguments: &str| {
+        let data = sandbox.data();
+        let script = format!(
+            "mount --bind {0} {0} && mount -o remount,bind,ro {0} && exec \"$0\" {arguments}",
+            data.display()
+        );
+        let occtl = env!("CARGO_BIN_EXE_occtl");
+        sandbox.command("unshare", &["-rm", "sh", "-c", &script, occtl]).run()
+    };
+    let listed = read_only("list --json").ok().json();
+    assert_eq!(listed["sessions"][0]["id"], *id);
+    for arguments in ["start", &format!("stop {id}")] {
+        let failed = read_only(arguments).fails(9);
+        assert!(failed.stderr.contains("Read-only file system"), "{}", failed.stderr);
+        assert_eq!(fs::read(path(&sandbox)).unwrap(), before);
+    }
+    sandbox.occtl(&["stop", "--all"]).run().ok();
+    assert_no_trace(&sandbox);
+}
+
+#[test]
+fn without_a_home_the_variable_is_named_and_without_a_directory_one_is_made() {
+    let mut sandbox = sandbox("homeless", json!({}));
+    let data = sandbox.data();
+    fs::remove_dir_all(&data).unwrap();
+    let missing = data.join("deep/er");
+    let listed = sandbox.occtl(&["list"]).env("OCCTL_DATA_DIR", &missing).run().ok();
+    assert_eq!(listed.stdout, "No active sessions\n");
+    assert!(!data.exists(), "reading made a directory");
+    sandbox.remove_env("OCCTL_DATA_DIR");
+    let id = start(&sandbox);
+    let store = sandbox.home().join(".local/share/opencode-ctl/store.json");
+    assert!(fs::read_to_string(&store).unwrap().contains(&id));
+    assert!(!data.exists());
+    sandbox.occtl(&["stop", &id]).run().ok();
+    sandbox.remove_env("HOME");
+    for arguments in commands(&id) {
+        let failed = sandbox.occtl(&arguments).run().fails(9);
+        assert!(failed.stderr.contains("OCCTL_DATA_DIR"), "{arguments:?}: {}", failed.stderr);
+        assert!(failed.stderr.contains("HOME"), "{arguments:?}: {}", failed.stderr);
+    }
+    let id = sandbox.occtl(&["start", "-q"]).env("OCCTL_DATA_DIR", &missing).run().ok();
+    let stop = sandbox.occtl(&["stop", id.stdout.trim()]).env("OCCTL_DATA_DIR", &missing);
+    stop.run().ok();
+    sandbox.assert_nothing_left();
+}
+
+#[test]
+fn an_output_that_is_full_is_an_error_and_one_that_is_closed_is_none() {
+    let sandbox = sandbox("full", json!({}));
+    let id = start(&sandbox);
+    let shell = |script: &str| {
+        let script = script.replace("ID", &id);
+        sandbox.command("sh", &["-c", &script, env!("CARGO_BIN_EXE_occtl")]).run()
+    };
+    for command in [
+        "list",
+        "list --json",
+        "status ID",
+        "version",
+        "help",
+        "send ID --wait hi",
+        "send ID --stream hi",
+    ] {
+        let full = shell(&format!("exec \"$0\" {command} > /dev/full")).fails(1);
+        assert!(full.stderr.contains("cannot write to stdout: No space left"), "{}", full.stderr);
+        for closed in ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"] {
+            shell(&format!("exec \"$0\" {command} {closed}")).ok();
+        }
+        let read = shell(&format!("{{ \"$0\" {command}; echo \"status $?\" >&2; }} | true")).ok();
+        assert_eq!(read.stderr, "status 0\n", "{command}");
+    }
+    let failed = shell("exec \"$0\" status oc-none 2>/dev/full").fails(3);
+    assert_eq!(failed.stdout, "");
+    let nothing = shell("exec \"$0\" send ID - <&-").fails(2);
+    assert!(nothing.stderr.contains("the message is empty"), "{}", nothing.stderr);
+    // A server that is started with nothing open must not write into what it opens next.
+    let before = store(&sandbox)["sessions"].as_object().unwrap().len();
+    let closed = shell("exec \"$0\" start <&- >&- 2>&-").ok();
+    assert!(closed.elapsed < Duration::from_secs(20));
+    assert_eq!(store(&sandbox)["sessions"].as_object().unwrap().len(), before + 1);
+    sandbox.occtl(&["stop", "--all"]).run().ok();
+    assert_no_trace(&sandbox);
+}

@@ -1,0 +1,52 @@
+//! Commands against the stand-in: faults that a real server does not produce on demand.
+
+mod bad_input;
+mod bad_opencode;
+mod bad_server;
+mod bad_store;
+
+use serde_json::{Value, json};
+
+use crate::support::sandbox::Sandbox;
+
+/// A sandbox with a stand-in.
+fn sandbox(name: &str, faults: Value) -> Sandbox {
+    let mut sandbox = Sandbox::new(name);
+    sandbox.use_stand_in(faults);
+    sandbox
+}
+
+/// Starts a session and gives its id.
+#[track_caller]
+fn start(sandbox: &Sandbox) -> String {
+    sandbox.occtl(&["start", "-q"]).run().ok().stdout.trim().to_owned()
+}
+
+/// The store, or an empty one.
+fn store(sandbox: &Sandbox) -> Value {
+    match std::fs::read_to_string(sandbox.data().join("store.json")) {
+        Ok(text) => serde_json::from_str(&text).expect("a store that parses"),
+        Err(_) => json!({"sessions": {}}),
+    }
+}
+
+/// Changes one session's record behind occtl's back.
+fn edit_record(sandbox: &Sandbox, id: &str, change: impl FnOnce(&mut Value)) {
+    let mut store = store(sandbox);
+    change(&mut store["sessions"][id]);
+    std::fs::write(sandbox.data().join("store.json"), store.to_string()).expect("the store");
+}
+
+/// Fails the test unless nothing of any session is left: no process, no record, no log.
+#[track_caller]
+fn assert_no_trace(sandbox: &Sandbox) {
+    sandbox.assert_nothing_left();
+    assert_eq!(store(sandbox)["sessions"], json!({}));
+    let logs = std::fs::read_dir(sandbox.data().join("logs"));
+    let logs: Vec<_> = logs.into_iter().flatten().flatten().map(|log| log.path()).collect();
+    assert!(logs.is_empty(), "{logs:?}");
+    for port in sandbox.ports() {
+        let free = std::net::TcpListener::bind(("127.0.0.1", port)).is_ok();
+        assert!(free, "port {port} is still held");
+    }
+}

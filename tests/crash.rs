@@ -1,0 +1,210 @@
+//! `occtl start` ended at any moment: the store parses, and `stop` reaches whatever is left.
+
+use std::net::TcpListener;
+use std::time::Duration;
+
+use rustix::process::Signal;
+use serde_json::{Value, json};
+
+use crate::support::command::Running;
+use crate::support::processes::poll;
+use crate::support::sandbox::Sandbox;
+
+const SOON: Duration = Duration::from_secs(30);
+
+fn store(sandbox: &Sandbox) -> Value {
+    match std::fs::read_to_string(sandbox.data().join("store.json")) {
+        Ok(text) => serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}")),
+        Err(_) => json!({"sessions": {}}),
+    }
+}
+
+fn records(sandbox: &Sandbox) -> Vec<Value> {
+    store(sandbox)["sessions"].as_object().unwrap().values().cloned().collect()
+}
+
+fn logs(sandbox: &Sandbox) -> Vec<String> {
+    let entries = std::fs::read_dir(sandbox.data().join("logs")).into_iter().flatten().flatten();
+    entries.map(|entry| std::fs::read_to_string(entry.path()).unwrap_or_default()).collect()
+}
+
+/// The servers of this sandbox that are not occtl itself.
+fn servers(sandbox: &Sandbox) -> Vec<(u32, String)> {
+    let mut marked = sandbox.marked_processes();
+    marked.retain(|(_, line)| line.contains(" serve "));
+    marked
+}
+
+fn port_free(port: u16) -> bool {
+    TcpListener::bind(("127.0.0.1", port)).is_ok()
+}
+
+/// Nothing of a start that ended is left: no record, no process, no log, no held port.
+#[track_caller]
+fn assert_no_trace(sandbox: &Sandbox) {
+    sandbox.assert_nothing_left();
+    assert_eq!(store(sandbox)["sessions"], json!({}));
+    assert_eq!(logs(sandbox), [""; 0]);
+    assert!(port_free(*sandbox.ports().start()));
+}
+
+/// A moment of a start, told by what can be seen from outside.
+type Moment = (&'static str, fn(&Sandbox) -> bool);
+
+const MOMENTS: [Moment; 7] = [
+    ("at once", |_| true),
+    ("the lock's file is there", |sandbox| sandbox.data().join("store.lock").exists()),
+    ("the store is being written", |sandbox| {
+        let new = sandbox.data().join(".store.json.new");
+        new.exists() || sandbox.data().join("store.json").exists()
+    }),
+    ("the record is there", |sandbox| !records(sandbox).is_empty()),
+    ("the log is there", |sandbox| !logs(sandbox).is_empty()),
+    ("the server's process is there", |sandbox| !servers(sandbox).is_empty()),
+    ("the server listens", |sandbox| logs(sandbox).iter().any(|log| log.contains("listening"))),
+];
+
+/// Starts, waits for a moment, and kills what was started after a few more looks.
+fn kill_at(sandbox: &Sandbox, moment: Moment, later: u32, signal: Signal) -> Option<Running> {
+    let running = sandbox.occtl(&["start", "-q"]).spawn();
+    // Without a pause between two looks, because some moments are short.
+    let began = std::time::Instant::now();
+    while !moment.1(sandbox) {
+        assert!(began.elapsed() < SOON, "{} never came", moment.0);
+    }
+    for _ in 0..later {
+        std::thread::yield_now();
+        let _ = sandbox.data().exists();
+    }
+    running.signal(signal);
+    Some(running)
+}
+
+/// What must hold after a start was killed: `stop --all` leaves nothing, and the port is used again.
+#[track_caller]
+fn recovers(sandbox: &Sandbox, what: &str) {
+    // This parses the store, or fails the test.
+    let left = records(sandbox);
+    let listed = sandbox.occtl(&["list", "--json"]).run().ok().json();
+    assert_eq!(listed["sessions"].as_array().unwrap().len(), left.len(), "{what}");
+    sandbox.occtl(&["stop", "--all"]).run().ok();
+    let servers = servers(sandbox);
+    assert!(servers.is_empty(), "{what}: {servers:?}; the records were {left:#?}");
+    assert_no_trace(sandbox);
+    let again = sandbox.occtl(&["start", "--json"]).run().ok().json();
+    assert_eq!(again["port"], *sandbox.ports().start(), "{what}");
+    sandbox.occtl(&["stop", "--all"]).run().ok();
+    assert_no_trace(sandbox);
+}
+
+#[test]
+fn a_start_that_is_killed_at_any_moment_leaves_nothing_that_stop_cannot_reach() {
+    let mut sandbox = Sandbox::new("crash");
+    sandbox.use_stand_in(Value::Null);
+    for moment in MOMENTS {
+        for later in [0, 20, 200, 2000] {
+            // A fresh data directory each time: its making is one of the moments.
+            let _ = std::fs::remove_dir_all(sandbox.data());
+            let running = kill_at(&sandbox, moment, later, Signal::KILL);
+            // It may have been quicker than the kill.
+            let ended = running.unwrap().wait(SOON);
+            assert!(ended.status == 137 || ended.status == 0, "{}: {ended:?}", moment.0);
+            recovers(&sandbox, &format!("{} and {later} looks", moment.0));
+        }
+    }
+}
+
+#[test]
+fn a_next_start_takes_over_what_a_killed_one_reserved() {
+    let mut sandbox = Sandbox::new("reserved");
+    sandbox.use_stand_in(json!({"silent_start": true}));
+    // While its server lives the port stays reserved.
+    let running = kill_at(&sandbox, MOMENTS[5], 0, Signal::KILL).unwrap();
+    running.wait(SOON).fails(137);
+    let abandoned = records(&sandbox)[0].clone();
+    assert_eq!(abandoned["status"], "starting");
+    let listed = sandbox.occtl(&["list", "--json"]).run().ok().json();
+    let row = &listed["sessions"][0];
+    assert_eq!(row["state"], "error", "a server that never listens: {row}");
+    sandbox.set_faults(&Value::Null);
+    let next = sandbox.occtl(&["start", "--json"]).run().ok().json();
+    assert_eq!(next["port"], *sandbox.ports().start() + 1);
+    // Once it is dead, the next start drops the record and takes the port.
+    for (pid, line) in servers(&sandbox) {
+        if line.ends_with(&sandbox.ports().start().to_string()) {
+            crate::support::processes::signal(pid, Signal::KILL);
+        }
+    }
+    poll(SOON, || (servers(&sandbox).len() == 1).then_some(())).expect("its end");
+    let next = sandbox.occtl(&["start", "--json"]).run().ok().json();
+    assert_eq!(next["port"], *sandbox.ports().start());
+    assert_eq!(records(&sandbox).len(), 2);
+    sandbox.occtl(&["stop", "--all"]).run().ok();
+    sandbox.assert_nothing_left();
+}
+
+#[test]
+fn a_start_that_is_interrupted_leaves_nothing_and_says_so() {
+    let mut sandbox = Sandbox::new("interrupted");
+    for (faults, moments) in [
+        (json!({"silent_start": true}), &MOMENTS[5..6]),
+        (json!({"never_answer": true}), &MOMENTS[5..7]),
+        (json!({"silent_start": true, "ignore_sigterm": true}), &MOMENTS[4..6]),
+    ] {
+        sandbox.use_stand_in(faults);
+        for moment in moments {
+            for (signal, status) in [(Signal::INT, 130), (Signal::TERM, 143)] {
+                let running = kill_at(&sandbox, *moment, 0, signal).unwrap();
+                let began = std::time::Instant::now();
+                let ended = running.wait(SOON).fails(status);
+                assert!(began.elapsed() < Duration::from_secs(3), "{:?}", began.elapsed());
+                assert_eq!(ended.stdout, "");
+                assert!(ended.stderr.contains("interrupted"), "{}", ended.stderr);
+                assert_no_trace(&sandbox);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_start_of_the_real_opencode_that_is_killed_or_interrupted_leaves_nothing_behind() {
+    let (sandbox, _model) = Sandbox::real("crash-real");
+    for (moment, signal, status) in [
+        (MOMENTS[5], Signal::KILL, 137),
+        (MOMENTS[6], Signal::KILL, 137),
+        (MOMENTS[5], Signal::TERM, 143),
+    ] {
+        let running = kill_at(&sandbox, moment, 0, signal).unwrap();
+        let ended = running.wait(SOON);
+        if signal == Signal::KILL {
+            assert!(ended.status == status || ended.status == 0, "{ended:?}");
+            assert_eq!(records(&sandbox).len(), 1);
+            sandbox.occtl(&["stop", "--all"]).run().ok();
+        } else {
+            ended.fails(status);
+        }
+        assert_no_trace(&sandbox);
+    }
+    let again = sandbox.occtl(&["start", "--json"]).run().ok().json();
+    assert_eq!(again["port"], *sandbox.ports().start());
+    sandbox.occtl(&["stop", "--all"]).run().ok();
+    assert_no_trace(&sandbox);
+}
+
+#[test]
+fn a_session_that_is_stopped_while_it_starts_is_gone_and_its_start_fails() {
+    let mut sandbox = Sandbox::new("withdrawn");
+    sandbox.use_stand_in(json!({"never_answer": true}));
+    let running = sandbox.occtl(&["start", "--json"]).spawn();
+    poll(SOON, || (!servers(&sandbox).is_empty()).then_some(())).expect("a server");
+    let id = records(&sandbox)[0]["id"].as_str().unwrap().to_owned();
+    let listed = sandbox.occtl(&["list", "--json"]).run().ok().json();
+    assert_eq!(listed["sessions"][0]["state"], "starting");
+    let refused = sandbox.occtl(&["send", &id, "hello"]).run().fails(4);
+    assert!(refused.stderr.contains("is still starting"), "{}", refused.stderr);
+    sandbox.occtl(&["stop", &id]).run().ok();
+    let failed = running.wait(SOON);
+    assert_ne!(failed.status, 0, "{failed:?}");
+    assert_eq!(failed.stdout, "");
+    assert_no_trace(&sandbox);
+}

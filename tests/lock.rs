@@ -1,0 +1,168 @@
+//! The store between processes: its lock, its modes, its forms.
+
+use std::fs::File;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use crate::support::command::Outcome;
+use crate::support::sandbox::Sandbox;
+
+/// How many processes come at once.
+const CROWD: usize = 32;
+/// For how long a crowd may keep two cores busy.
+const CROWD_TIME: Duration = Duration::from_secs(90);
+
+fn sandbox(name: &str) -> Sandbox {
+    let mut sandbox = Sandbox::new(name);
+    sandbox.use_stand_in(json!({}));
+    sandbox
+}
+
+fn store(sandbox: &Sandbox) -> Value {
+    let text = std::fs::read_to_string(sandbox.data().join("store.json")).expect("a store");
+    serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"))
+}
+
+/// Holds the lock as any other program would, until it is dropped.
+fn hold(sandbox: &Sandbox) -> File {
+    let file = File::create(sandbox.data().join("store.lock")).expect("the lock's file");
+    fs2::FileExt::try_lock_exclusive(&file).expect("nobody else has the lock");
+    file
+}
+
+fn mode(path: &Path) -> u32 {
+    std::fs::metadata(path).expect("its metadata").permissions().mode() & 0o777
+}
+
+#[test]
+fn a_held_lock_is_announced_and_given_up_on_after_ten_seconds_while_readers_go_on() {
+    let sandbox = sandbox("held");
+    let id = sandbox.occtl(&["start", "-q"]).run().ok().stdout.trim().to_owned();
+    let before = std::fs::read(sandbox.data().join("store.json")).unwrap();
+    let lock = hold(&sandbox);
+    let began = Instant::now();
+    let waiting = sandbox.occtl(&["start", "--json"]).spawn();
+    waiting.wait_for_stderr("waiting for the lock on", Duration::from_secs(5));
+    assert!(waiting.stderr().contains("store.lock"), "{}", waiting.stderr());
+    for arguments in [vec!["list"], vec!["status", &id], vec!["list", "--json"], vec!["list", "-q"]]
+    {
+        let read = sandbox.occtl(&arguments).run().ok();
+        assert!(read.elapsed < Duration::from_secs(2), "{arguments:?}: {:?}", read.elapsed);
+        assert!(read.stdout.contains(&id));
+    }
+    let given_up = waiting.wait(Duration::from_secs(30)).fails(9);
+    let waited = began.elapsed();
+    assert!(waited >= Duration::from_secs(9) && waited < Duration::from_secs(13), "{waited:?}");
+    let error = given_up.json_error();
+    assert_eq!(error["code"], "store");
+    let message = error["message"].as_str().unwrap();
+    assert!(message.contains("store.lock") && message.contains("10 s"), "{message}");
+    assert_eq!(given_up.stdout, "");
+    assert_eq!(std::fs::read(sandbox.data().join("store.json")).unwrap(), before);
+    // Whoever waits gets it as soon as it is free.
+    let stopping = sandbox.occtl(&["stop", &id]).spawn();
+    stopping.wait_for_stderr("waiting for the lock on", Duration::from_secs(10));
+    drop(lock);
+    stopping.wait(Duration::from_secs(10)).ok();
+    assert_eq!(store(&sandbox)["sessions"], json!({}));
+    sandbox.assert_nothing_left();
+}
+
+#[test]
+fn a_crowd_of_writers_loses_nothing() {
+    let sandbox = sandbox("crowd");
+    let all = |arguments: &[Vec<&str>]| -> Vec<Outcome> {
+        let running: Vec<_> = arguments.iter().map(|one| sandbox.occtl(one).spawn()).collect();
+        running.into_iter().map(|one| one.wait(CROWD_TIME).ok()).collect()
+    };
+    let started = all(&vec![vec!["start", "-q"]; CROWD]);
+    let mut ids: Vec<String> = started.iter().map(|one| one.stdout.trim().to_owned()).collect();
+    ids.sort();
+    ids.dedup();
+    assert_eq!(ids.len(), CROWD);
+    let sessions = store(&sandbox)["sessions"].as_object().unwrap().clone();
+    assert_eq!(sessions.keys().cloned().collect::<std::collections::BTreeSet<_>>().len(), CROWD);
+    let mut ports: Vec<u64> = sessions.values().map(|one| one["port"].as_u64().unwrap()).collect();
+    ports.sort_unstable();
+    let first = u64::from(*sandbox.ports().start());
+    assert_eq!(ports, (first..first + CROWD as u64).collect::<Vec<_>>(), "the lowest, one each");
+    let listed = sandbox.occtl(&["list", "--json"]).run().ok();
+    assert!(listed.elapsed < Duration::from_secs(5), "{:?}", listed.elapsed);
+    let listed = listed.json();
+    let rows = listed["sessions"].as_array().unwrap();
+    assert!(rows.iter().all(|row| row["state"] == "idle"), "{rows:#?}");
+    // Half of them write into the store while the other half is removed from it.
+    let arguments: Vec<Vec<&str>> = ids
+        .iter()
+        .enumerate()
+        .map(|(index, id)| match index % 2 {
+            0 => vec!["stop", id],
+            _ => vec!["send", id, "hello"],
+        })
+        .collect();
+    all(&arguments);
+    assert_eq!(store(&sandbox)["sessions"].as_object().unwrap().len(), CROWD / 2);
+    let rest: Vec<Vec<&str>> = ids.iter().skip(1).step_by(2).map(|id| vec!["stop", id]).collect();
+    all(&rest);
+    assert_eq!(store(&sandbox)["sessions"], json!({}));
+    sandbox.assert_nothing_left();
+}
+
+#[test]
+fn the_store_is_its_owners_alone_whatever_the_umask() {
+    for umask in ["000", "077", "777"] {
+        let sandbox = sandbox("umask");
+        let data = sandbox.root().join("not/there/yet");
+        let script = format!("umask {umask}; exec \"$0\" start -q");
+        let start = sandbox.command("sh", &["-c", &script, env!("CARGO_BIN_EXE_occtl")]);
+        // The server inherits the umask, and its notes are not what is tested here.
+        let start = start.env("OCCTL_DATA_DIR", &data).env("STAND_IN_FAULTS", "/dev/null/none");
+        let id = start.run().ok().stdout.trim().to_owned();
+        assert_eq!(mode(&data), 0o700, "umask {umask}");
+        assert_eq!(mode(&data.join("logs")), 0o700, "umask {umask}");
+        for name in ["store.json", "store.lock", &format!("logs/{id}.log")] {
+            assert_eq!(mode(&data.join(name)), 0o600, "{name}, umask {umask}");
+        }
+        sandbox.occtl(&["stop", &id]).env("OCCTL_DATA_DIR", &data).run().ok();
+    }
+}
+
+#[test]
+fn a_store_of_0_4_0_is_brought_forward_by_the_first_write_and_keeps_what_we_do_not_know() {
+    let sandbox = sandbox("forward");
+    let path = sandbox.data().join("store.json");
+    let mut old: Value = serde_json::from_str(include_str!("data/store-0.4.0.json")).unwrap();
+    old["sessions"]["oc-195c5185"]["theirs"] = json!({"deep": [1, {"er": null}]});
+    old["also_theirs"] = json!("kept");
+    // The pids of the recorded store may be anybody's here.
+    old["sessions"]["oc-195c5185"]["pid"] = json!(4_190_001);
+    old["sessions"]["oc-7be01c44"]["pid"] = json!(4_190_002);
+    std::fs::write(&path, serde_json::to_string_pretty(&old).unwrap()).unwrap();
+    let before = std::fs::read(&path).unwrap();
+    let listed = sandbox.occtl(&["list", "--json"]).run().ok().json();
+    assert_eq!(listed["sessions"][0]["state"], "dead");
+    assert_eq!(listed["sessions"][0]["workdir"], "/srv/project");
+    assert_eq!(listed["sessions"][0]["created_at"], "2026-11-22T10:29:26.27934Z");
+    assert_eq!(listed["sessions"][1]["agent"], "docs-retriever");
+    assert_eq!(std::fs::read(&path).unwrap(), before, "reading changes nothing");
+    let id = sandbox.occtl(&["start", "-q"]).run().ok().stdout.trim().to_owned();
+    let new = store(&sandbox);
+    assert_eq!(new["also_theirs"], "kept");
+    assert_eq!(new["sessions"]["oc-195c5185"]["theirs"], json!({"deep": [1, {"er": null}]}));
+    for (name, value) in old["sessions"]["oc-7be01c44"].as_object().unwrap() {
+        assert_eq!(new["sessions"]["oc-7be01c44"][name], *value, "{name}");
+    }
+    let record = &new["sessions"][&id];
+    for name in ["id", "port", "pid", "created_at", "last_activity", "config_path", "status"] {
+        assert!(record.get(name).is_some(), "0.4.0 would miss {name}: {record}");
+    }
+    assert_eq!(record["status"], "running");
+    assert_eq!(new["next_port"], record["port"].as_u64().unwrap() + 1);
+    let stopped = sandbox.occtl(&["stop", "oc-195c5185"]).run().ok();
+    assert!(stopped.stdout.contains("already dead"), "{}", stopped.stdout);
+    sandbox.occtl(&["stop", "--all"]).run().ok();
+    assert_eq!(store(&sandbox)["also_theirs"], "kept");
+}

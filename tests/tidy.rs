@@ -1,0 +1,348 @@
+//! The rules of the house that a machine can check, each with a proof that it can fail.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+mod text;
+
+use text::{code, files, has_word, root, without_strings};
+
+/// No file is longer; most are half of it.
+const LONGEST_FILE: usize = 400;
+/// What the package may depend on; the reason of each that is not in the first list is in `docs/design.md`.
+const AGREED: [&str; 10] = [
+    "fs2",
+    "jiff",
+    "lexopt",
+    "rustix",
+    "serde",
+    "serde_json",
+    "signal-hook",
+    "unicode-width",
+    "ureq",
+    "uuid",
+];
+const WITH_REASON: [&str; 1] = ["base64"];
+/// Who may use whom; everybody may use himself. A layer that is not here may be used by nobody.
+const ARROWS: [(&str, &[&str]); 9] = [
+    ("main", &["cli"]),
+    ("cli", &["bench", "runner", "error", "units"]),
+    ("bench", &["runner", "error", "units"]),
+    ("runner", &["client", "store", "process", "error", "units"]),
+    ("client", &["error", "units"]),
+    ("store", &["error", "units"]),
+    ("process", &["error", "units"]),
+    ("error", &["units"]),
+    ("units", &["error"]),
+];
+
+/// Holds a rule against many files.
+#[track_caller]
+fn hold(files: &[(String, String)], rule: impl Fn(&str, &str) -> Vec<String>) {
+    let faults: Vec<String> = files
+        .iter()
+        .flat_map(|(name, text)| {
+            let faults = rule(name, text).into_iter();
+            faults.map(move |fault| format!("{name}: {fault}"))
+        })
+        .collect();
+    assert!(!files.is_empty(), "no file was looked at");
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+/// The layer that a source file belongs to.
+fn layer(name: &str) -> &str {
+    let inner = name.strip_prefix("src/").unwrap_or(name);
+    inner.split('/').next().unwrap_or(inner).trim_end_matches(".rs")
+}
+
+/// The modules at the root of the crate that a source file names.
+fn used(name: &str, text: &str) -> BTreeSet<String> {
+    let code = without_strings(&code(text));
+    // `super` as often as the file is deep leads to the root.
+    let depth = name.matches('/').count() - usize::from(name.ends_with("/mod.rs"));
+    let up = "super::".repeat(depth.max(1));
+    let mut found = BTreeSet::new();
+    for way in ["crate::", up.as_str()] {
+        for (at, _) in code.match_indices(way) {
+            if way == up && code[..at].ends_with("super::") {
+                continue;
+            }
+            let rest = &code[at + way.len()..];
+            match rest.strip_prefix('{') {
+                Some(group) => found.extend(heads(group)),
+                None => found.extend(heads(rest).into_iter().take(1)),
+            }
+        }
+    }
+    found
+}
+
+/// The first words of a list of paths, up to the bracket that ends it.
+fn heads(list: &str) -> Vec<String> {
+    let (mut depth, mut heads, mut fresh) = (0, Vec::new(), true);
+    let mut rest = list;
+    while let Some(c) = rest.chars().next() {
+        let word: String = rest.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+        match c {
+            '{' => depth += 1,
+            '}' if depth == 0 => break,
+            '}' => depth -= 1,
+            ',' if depth == 0 => fresh = true,
+            ';' => break,
+            _ if fresh && !word.is_empty() => {
+                heads.push(word.clone());
+                fresh = false;
+            }
+            _ => {}
+        }
+        rest = &rest[word.len().max(c.len_utf8())..];
+    }
+    heads
+}
+
+fn wrong_arrows(name: &str, text: &str) -> Vec<String> {
+    let from = layer(name);
+    let Some((_, allowed)) = ARROWS.iter().find(|(layer, _)| *layer == from) else {
+        return vec![format!("{from} is no layer of the house")];
+    };
+    let is_layer = |used: &str| ARROWS.iter().any(|(layer, _)| *layer == used);
+    let wrong = |used: &String| is_layer(used) && used != from && !allowed.contains(&used.as_str());
+    used(name, text).into_iter().filter(wrong).map(|to| format!("{from} uses {to}")).collect()
+}
+
+#[test]
+fn no_import_runs_against_the_layers() {
+    hold(&files("src", ".rs"), wrong_arrows);
+    for (name, text) in [
+        ("src/client/http.rs", "use crate::store::Record;\n"),
+        ("src/cli/commands/x.rs", "use crate::{error::Error, client::{Client, Event}};\n"),
+        ("src/process.rs", "fn f() { crate::runner::start() }\n"),
+        ("src/runner/stop.rs", "use super::super::cli::App;\n"),
+        ("src/units.rs", "use super::store;\n"),
+        ("src/other.rs", ""),
+    ] {
+        assert_eq!(wrong_arrows(name, text).len(), 1, "{name}");
+    }
+    for (name, text) in [
+        ("src/runner/stop.rs", "use crate::{client::store_of, process};\nuse super::cli_like;\n"),
+        (
+            "src/client/http.rs",
+            "// crate::store\n#[cfg(test)]\nmod tests {\n    use crate::store;\n}\n",
+        ),
+    ] {
+        assert_eq!(wrong_arrows(name, text), [""; 0], "{name}");
+    }
+}
+
+/// The files that a file's `mod` lines name, that exist or should.
+fn declared(name: &str, text: &str) -> Vec<String> {
+    let path = Path::new(name);
+    let own = path.parent().unwrap();
+    let stem = path.file_stem().unwrap().to_str().unwrap();
+    let inner = if ["mod", "main"].contains(&stem) { own.to_owned() } else { own.join(stem) };
+    let (mut found, mut named) = (Vec::new(), None);
+    for line in text.lines().map(str::trim) {
+        if let Some(other) = line.strip_prefix("#[path = \"") {
+            named = Some(other.trim_end_matches("\"]").to_owned());
+            continue;
+        }
+        let declaration = line.strip_prefix("pub ").unwrap_or(line).strip_prefix("mod ");
+        if let Some(module) = declaration.and_then(|rest| rest.strip_suffix(';')) {
+            let places = match named.take() {
+                Some(other) => vec![own.join(other)],
+                None => vec![inner.join(format!("{module}.rs")), inner.join(module).join("mod.rs")],
+            };
+            found.extend(places.into_iter().map(|path| plain(&path)));
+        }
+        named = None;
+    }
+    found
+}
+
+/// A path without `..`.
+fn plain(path: &Path) -> String {
+    let mut plain = PathBuf::new();
+    for part in path.components() {
+        match part {
+            std::path::Component::ParentDir => drop(plain.pop()),
+            other => plain.push(other),
+        }
+    }
+    plain.to_string_lossy().into_owned()
+}
+
+/// Files that no `mod` line reaches from one of `roots`.
+fn forgotten(files: &[(String, String)], roots: &[String]) -> Vec<String> {
+    let mut reached = BTreeSet::new();
+    let mut open = roots.to_vec();
+    while let Some(name) = open.pop() {
+        let file = files.iter().find(|(other, _)| *other == name);
+        if let Some((name, text)) = file.filter(|_| reached.insert(name.clone())) {
+            open.extend(declared(name, text));
+        }
+    }
+    let names = files.iter().map(|(name, _)| name.clone());
+    names.filter(|name| !reached.contains(name)).collect()
+}
+
+#[test]
+fn every_test_file_is_part_of_the_test_binary_or_of_an_example() {
+    let manifest = std::fs::read_to_string(root().join("Cargo.toml")).unwrap();
+    let paths = manifest.lines().filter_map(|line| line.strip_prefix("path = \"tests/"));
+    let roots: Vec<String> =
+        paths.map(|path| format!("tests/{}", path.trim_end_matches('"'))).collect();
+    assert!(roots.contains(&"tests/main.rs".to_owned()), "{roots:?}");
+    assert_eq!(forgotten(&files("tests", ".rs"), &roots), [""; 0]);
+    let file = |name: &str, text: &str| (name.to_owned(), text.to_owned());
+    let example = [
+        file("tests/main.rs", "mod a;\npub mod b;\n#[path = \"../tests/other.rs\"]\nmod c;\n"),
+        file("tests/a.rs", "mod inner;\n"),
+        file("tests/a/inner.rs", "// mod lost;\n"),
+        file("tests/b/mod.rs", ""),
+        file("tests/other.rs", ""),
+        file("tests/lost.rs", ""),
+    ];
+    assert_eq!(forgotten(&example, &["tests/main.rs".into()]), ["tests/lost.rs"]);
+}
+
+fn too_long(_: &str, text: &str) -> Vec<String> {
+    let count = text.lines().count();
+    let fault = (count > LONGEST_FILE).then(|| format!("{count} lines"));
+    fault.into_iter().collect()
+}
+
+#[test]
+fn no_file_is_longer_than_a_reader_can_bear() {
+    hold(&files("src", ".rs"), too_long);
+    hold(&files("tests", ".rs"), too_long);
+    assert_eq!(too_long("", &"x\n".repeat(LONGEST_FILE)).len(), 0);
+    assert_eq!(too_long("", &"x\n".repeat(LONGEST_FILE + 1)).len(), 1);
+}
+
+fn forbidden(name: &str, text: &str) -> Vec<String> {
+    let code = without_strings(&code(text));
+    let mut faults = Vec::new();
+    let mut forbid = |word: &str, allowed: bool| {
+        if !allowed && has_word(&code, word) {
+            faults.push(format!("{word} is not for here"));
+        }
+    };
+    let printer = name == "src/cli/output.rs";
+    let words = ["print!", "println!", "eprint!", "eprintln!", "dbg!", "stdout()", "stderr()"];
+    for word in words {
+        forbid(word, printer);
+    }
+    forbid("stdin()", printer || name.starts_with("src/cli/commands/"));
+    forbid("unsafe", name == "src/process.rs");
+    for word in ["thread::spawn", "thread::scope", "thread::Builder"] {
+        forbid(word, false);
+    }
+    faults
+}
+
+#[test]
+fn output_unsafe_and_threads_are_only_where_they_belong() {
+    hold(&files("src", ".rs"), forbidden);
+    for (name, text) in [
+        ("src/runner/x.rs", "println!(\"x\");"),
+        ("src/cli/mod.rs", "let out = std::io::stderr().lock();"),
+        ("src/client/x.rs", "io::stdin().read_to_end(&mut x);"),
+        ("src/cli/output.rs", "unsafe { x() }"),
+        ("src/process.rs", "std::thread::spawn(|| ());"),
+    ] {
+        assert_eq!(forbidden(name, text).len(), 1, "{text}");
+    }
+    let fine = "// println!\n#![deny(unsafe_code)]\nlet text = \"unsafe\";\nsprintln!(x);\n";
+    assert_eq!(forbidden("src/runner/x.rs", fine), [""; 0]);
+}
+
+/// Ports that are not named by `units`: our own first and last one, and any behind a host.
+fn port_literals(ports: &[String], name: &str, text: &str) -> Vec<String> {
+    if name == "src/units.rs" {
+        return Vec::new();
+    }
+    let code = code(text);
+    let bare = without_strings(&code).replace('_', "");
+    let mut faults: Vec<String> =
+        ports.iter().filter(|port| has_word(&bare, port)).cloned().collect();
+    for host in ["127.0.0.1:", "localhost:", "0.0.0.0:"] {
+        let fixed = |(at, _)| code[at + host.len()..].starts_with(|c: char| c.is_ascii_digit());
+        faults.extend(code.match_indices(host).any(fixed).then(|| host.to_owned()));
+    }
+    faults
+}
+
+#[test]
+fn ports_are_numbers_only_in_units() {
+    let units = std::fs::read_to_string(root().join("src/units.rs")).unwrap();
+    let ports: Vec<String> = units
+        .lines()
+        .filter(|line| line.contains("_PORT: u16"))
+        .filter_map(|line| Some(line.split_once("= ")?.1.trim_end_matches(';').replace('_', "")))
+        .collect();
+    assert_eq!(ports.len(), 2, "{ports:?}");
+    hold(&files("src", ".rs"), |name, text| port_literals(&ports, name, text));
+    for text in ["let port = 9_100;", "let url = \"http://127.0.0.1:80\";"] {
+        assert_eq!(port_literals(&["9100".into()], "src/x.rs", text).len(), 1, "{text}");
+    }
+    let fine = "let url = format!(\"http://127.0.0.1:{port}\"); let n = 91000;";
+    assert_eq!(port_literals(&["9100".into()], "src/x.rs", fine), [""; 0]);
+}
+
+/// The names below a heading of a manifest.
+fn dependencies<'a>(manifest: &'a str, heading: &str) -> BTreeSet<&'a str> {
+    let lines = manifest.lines().skip_while(|line| *line != heading).skip(1);
+    let lines = lines.take_while(|line| !line.starts_with('['));
+    lines.filter_map(|line| Some(line.split_once('=')?.0.trim())).collect()
+}
+
+#[test]
+fn nothing_is_depended_on_that_was_not_agreed() {
+    let manifest = std::fs::read_to_string(root().join("Cargo.toml")).unwrap();
+    let expected = AGREED.iter().chain(&WITH_REASON).copied().collect();
+    assert_eq!(dependencies(&manifest, "[dependencies]"), expected);
+    assert!(dependencies(&manifest, "[dev-dependencies]").is_empty());
+    let design = std::fs::read_to_string(root().join("docs/design.md"));
+    // The document is newer than this rule; once it is there it must hold the reasons.
+    if let Ok(design) = design {
+        for name in WITH_REASON {
+            assert!(design.contains(name), "docs/design.md does not say why {name} is needed");
+        }
+    }
+    let example = "[dependencies]\na = \"1\"\nb = { version = \"2\" }\n\n[profile.dev]\nc = 1\n";
+    assert_eq!(dependencies(example, "[dependencies]"), BTreeSet::from(["a", "b"]));
+}
+
+/// Paths of the machine that something was made on.
+fn machine_paths(places: &[String], text: &str) -> Vec<String> {
+    let before = |c: char| c.is_alphanumeric() || matches!(c, '.' | '_' | '-' | '}' | '$');
+    let after = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-');
+    let found = |place: &&String| {
+        text.match_indices(place.as_str()).any(|(at, _)| {
+            !text[..at].ends_with(before) && !text[at + place.len()..].starts_with(after)
+        })
+    };
+    places.iter().filter(found).cloned().collect()
+}
+
+#[test]
+fn no_file_names_a_path_of_the_machine_that_made_it() {
+    let mut places = vec![root().display().to_string()];
+    // The place where checkouts are kept, unless it is one that everybody has.
+    let parent = root().parent().unwrap();
+    if !["/", "/home", "/root", "/tmp", "/srv", "/opt"].map(Path::new).contains(&parent) {
+        places.push(parent.display().to_string());
+    }
+    // A home that is a child of the root is nobody's own.
+    let home = std::env::var("HOME").unwrap_or_default();
+    places.extend(Some(home).filter(|home| home.matches('/').count() > 1));
+    hold(&files("", ""), |_, text| machine_paths(&places, text));
+    let places = ["/build/here".to_owned()];
+    for text in ["see /build/here/x", "\"/build/here\"", "file:///build/here"] {
+        assert_eq!(machine_paths(&places, text).len(), 1, "{text}");
+    }
+    for text in ["/build/hereafter", "other/build/here", "{root}/build/here"] {
+        assert_eq!(machine_paths(&places, text).len(), 0, "{text}");
+    }
+}
