@@ -34,6 +34,11 @@ trap clean_up EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM HUP
 
+bold='' plain=''
+if [[ -t 1 && -z ${NO_COLOR:-} ]]; then
+    bold=$'\e[1m' plain=$'\e[0m'
+fi
+
 # Shows a command line as one would type it, and runs it.
 show() {
     local line='' word
@@ -41,7 +46,7 @@ show() {
         [[ $word =~ ^[A-Za-z0-9_./=:-]+$ ]] || word="'$word'"
         line+=" $word"
     done
-    printf '\n\e[1m$%s\e[0m\n' "$line"
+    printf '\n%s$%s%s\n' "$bold" "$line" "$plain"
     "$@"
 }
 
