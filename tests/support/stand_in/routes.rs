@@ -113,6 +113,10 @@ fn route(shared: &Arc<Shared>, request: &Request, faults: &Faults) -> Reply {
             Some(health) => health.clone(),
             None => json!({"healthy": true, "version": shared.version}),
         }),
+        ("GET", ["path"]) => Reply::Json(json!({
+            "home": "/", "state": "/", "config": "/", "worktree": "/",
+            "directory": directory(shared, request),
+        })),
         ("GET", ["config"]) => Reply::Recorded(answers::CONFIG),
         ("GET", ["config", "providers"]) => Reply::Recorded(answers::PROVIDERS),
         ("GET", ["agent"]) => Reply::Recorded(answers::AGENTS),
