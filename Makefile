@@ -1,0 +1,65 @@
+# Every target that a person calls has a `## ` comment: `make help` lists those.
+
+CARGO ?= cargo
+PREFIX ?= /usr/local
+# The version of OpenCode that the tests and `make opencode` use; another one by OPENCODE_VERSION=1.14.34.
+OPENCODE_VERSION ?= $(shell cat tests/opencode-version)
+export OPENCODE_VERSION
+
+MACHINE := $(shell uname -m)
+SYSROOT := $(shell rustc --print sysroot)
+# The musl target needs no flags; with glibc a static binary must be asked for, and the target must be
+# named, or the flags would reach the procedural macros too.
+ifneq ($(wildcard $(SYSROOT)/lib/rustlib/$(MACHINE)-unknown-linux-musl),)
+STATIC_TARGET := $(MACHINE)-unknown-linux-musl
+STATIC_FLAGS :=
+else
+STATIC_TARGET := $(MACHINE)-unknown-linux-gnu
+STATIC_FLAGS := -C target-feature=+crt-static
+endif
+STATIC := target/$(STATIC_TARGET)/release/occtl
+
+MAKEFLAGS += --no-print-directory
+.DEFAULT_GOAL := help
+.PHONY: help build static demo test lint docs opencode bench install clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+build: ## build the release binary, target/release/occtl
+	$(CARGO) build --release
+
+static: ## build one static binary, check that it is one, print its size and path
+	RUSTFLAGS='$(STATIC_FLAGS)' $(CARGO) build --release --bin occtl --target $(STATIC_TARGET)
+	@if LC_ALL=C readelf -lWd $(STATIC) | grep -E 'INTERP|NEEDED'; then \
+		echo 'make static: $(STATIC) is not static' >&2; exit 1; fi
+	@echo "static, $$(wc -c < $(STATIC)) bytes: $(STATIC)"
+
+demo: ## start a real OpenCode with a scripted model, send prompts, stop it
+	@$(CARGO) build --release --bin occtl --example scripted-model
+	@tests/demo.sh
+
+test: opencode ## run all tests, the real OpenCode included
+	$(CARGO) build --examples
+	OCCTL_TEST_OPENCODE_VERSION=$(OPENCODE_VERSION) $(CARGO) test
+
+lint: ## check format and lints
+	$(CARGO) fmt --check
+	$(CARGO) clippy --all-targets -- -D warnings
+
+docs: ## write docs/cli.md anew from the command table
+	OCCTL_WRITE_DOCS=1 $(CARGO) test --quiet --bin occtl docs_cli
+
+opencode: ## install the OpenCode of the tests (OPENCODE_VERSION=…) into target/opencode
+	@tests/get-opencode.sh $(OPENCODE_VERSION)
+
+bench: static opencode ## measure speed and size, and print bar and figure (some minutes)
+	$(CARGO) build --release --bin occtl --examples
+	@STATIC=$(STATIC) tests/bench/run.sh
+
+install: build ## install occtl below PREFIX (/usr/local), within DESTDIR
+	install -d '$(DESTDIR)$(PREFIX)/bin'
+	install -m 755 target/release/occtl '$(DESTDIR)$(PREFIX)/bin/occtl'
+
+clean: ## remove all that was built, the installed OpenCode included
+	$(CARGO) clean

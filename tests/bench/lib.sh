@@ -1,0 +1,76 @@
+# Sourced by the measurements beside it: a scratch place with a home of its own, and the arithmetic.
+#
+# Each measurement prints rows `what<TAB>bar<TAB>figure<TAB>verdict`. Bars are ratios to something that is
+# measured in the same run, so that a slow machine is no miss.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+# Where chroot is, for those who have no such PATH.
+PATH+=:/usr/sbin:/sbin
+
+OCCTL=$PWD/target/release/occtl
+EXAMPLES=$PWD/target/release/examples
+REAL=${REAL:-$PWD/$(tests/get-opencode.sh "${OPENCODE_VERSION:-}")}
+for name in "${!OPENCODE@}" "${!OCCTL_@}" "${!XDG@}"; do
+    unset "$name"
+done
+SCRATCH=$(mktemp -d "${TMPDIR:-/tmp}/occtl-bench.XXXXXX")
+export HOME=$SCRATCH/home OCCTL_DATA_DIR=$SCRATCH/data OCCTL_OPENCODE=$REAL TZ=UTC
+export OPENCODE_DISABLE_MODELS_FETCH=1 OPENCODE_DISABLE_LSP_DOWNLOAD=1 OPENCODE_DISABLE_AUTOUPDATE=1
+export npm_config_registry=http://127.0.0.1:1
+mkdir -p "$HOME" "$SCRATCH/work"
+
+clean_up() {
+    "$OCCTL" stop --all --force --quiet >/dev/null 2>&1 || true
+    if [[ -n ${MODEL_PID:-} ]]; then
+        kill "$MODEL_PID" 2>/dev/null || true
+    fi
+    rm -rf "$SCRATCH"
+}
+trap clean_up EXIT
+trap 'exit 130' INT TERM
+
+# Starts the scripted model and configures it for the directory $SCRATCH/work.
+use_model() {
+    coproc MODEL { exec "$EXAMPLES/scripted-model" --until-stdin-closes; }
+    local url
+    IFS= read -r url <&"${MODEL[0]}"
+    cat >"$SCRATCH/work/opencode.json" <<END
+{"model":"scripted/echo","small_model":"scripted/echo","autoupdate":false,"share":"disabled",
+ "provider":{"scripted":{"npm":"@ai-sdk/openai-compatible","name":"Scripted",
+  "options":{"baseURL":"$url","apiKey":"none"},
+  "models":{"echo":{"name":"Echo","limit":{"context":200000,"output":8192}}}}}}
+END
+}
+
+# Lets the real server do once what it does only in a fresh home.
+warm_home() {
+    "$OCCTL" stop "$("$OCCTL" start -q -w "$SCRATCH/work" -t 120)" >/dev/null
+}
+
+# Microseconds now.
+now() { printf -v "$1" '%s' "${EPOCHREALTIME/./}"; }
+
+# The median of the numbers on stdin.
+median() { sort -n | awk '{ a[NR] = $1 } END { print (NR % 2) ? a[(NR + 1) / 2] : (a[NR / 2] + a[NR / 2 + 1]) / 2 }'; }
+
+# Microseconds as milliseconds.
+ms() { awk -v us="$1" 'BEGIN { printf "%.1f ms", us / 1000 }'; }
+
+# Whether an expression holds.
+holds() { awk "BEGIN { exit !($1) }"; }
+
+# row WHAT BAR FIGURE CONDITION
+row() {
+    local verdict=ok
+    holds "$4" || verdict=MISSED
+    printf '%s\t%s\t%s\t%s\n' "$1" "$2" "$3" "$verdict"
+}
+
+# A session's port, password and directory, for curl.
+reach() {
+    local record
+    record=$(jq -c --arg id "$1" '.sessions[$id]' "$OCCTL_DATA_DIR/store.json")
+    URL=http://127.0.0.1:$(jq -r .port <<<"$record")
+    AUTHORIZATION="authorization: Basic $(printf 'opencode:%s' "$(jq -r .password <<<"$record")" | base64 -w0)"
+    DIRECTORY=$(jq -r .workdir <<<"$record")
+}

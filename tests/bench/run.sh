@@ -1,0 +1,17 @@
+#!/usr/bin/env bash
+# `make bench`: runs the measurements beside it (all, or those named) and prints bar and figure of each.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")"
+for tool in curl jq strace /usr/bin/time; do
+    command -v "$tool" >/dev/null || { echo "make bench needs $tool" >&2; exit 1; }
+done
+if [[ $# == 0 ]]; then
+    set -- version size threads memory send latency start list stream
+fi
+line() { printf '%-40s %-42s %-58s %s\n' "$@"; }
+line what bar figure ''
+for name in "$@"; do
+    ./"$name.sh" | while IFS=$'\t' read -r what bar figure verdict; do
+        line "$what" "$bar" "$figure" "$verdict"
+    done
+done

@@ -1,0 +1,35 @@
+#!/usr/bin/env bash
+# `send --wait` against the two calls that curl would make, in turns, on one warm real server.
+source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+use_model
+session=$("$OCCTL" start -q -w "$SCRATCH/work" -t 120)
+reach "$session"
+by_curl() {
+    local a b c d id prompt='{"parts":[{"type":"text","text":"'$1'"}]}'
+    now a
+    curl -s -H "$AUTHORIZATION" -H 'content-type: application/json' -d '{"title":"t"}' "$URL/session" >"$SCRATCH/session"
+    now b
+    id=$(jq -r .id "$SCRATCH/session")
+    now c
+    curl -s -H "$AUTHORIZATION" -H 'content-type: application/json' -d "$prompt" "$URL/session/$id/message" >/dev/null
+    now d
+    echo $((b - a + d - c))
+}
+by_occtl() {
+    local a b
+    now a
+    "$OCCTL" send "$session" --wait --title t "$1" >/dev/null
+    now b
+    echo $((b - a))
+}
+for prompt in '[[tokens 20]]' '[[slow 20 50]]'; do
+    rm -f "$SCRATCH"/*.times
+    for ((round = 0; round < 25; round++)); do
+        by_curl "$prompt" >>"$SCRATCH/curl.times"
+        by_occtl "$prompt" >>"$SCRATCH/occtl.times"
+    done
+    # The first ones warm the server up.
+    curl=$(tail -n +6 "$SCRATCH/curl.times" | median) occtl=$(tail -n +6 "$SCRATCH/occtl.times" | median)
+    row "send --wait '$prompt'" "1.1 x two curl calls ($(ms "$curl"))" "$(ms "$occtl") ($(awk "BEGIN { printf \"%.2f\", $occtl / $curl }") x)" "$occtl <= 1.1 * $curl"
+done

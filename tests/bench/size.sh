@@ -1,0 +1,21 @@
+#!/usr/bin/env bash
+# The static binary: its size, and that it works where there is nothing else.
+source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+static=${STATIC:?the path of the static binary}
+size=$(wc -c <"$static")
+row "static binary" "2621440 bytes (2.5 MiB)" "$size bytes" "$size <= 2621440"
+root=$SCRATCH/root
+mkdir "$root"
+cp "$static" "$root/occtl"
+enter() {
+    if [[ $(id -u) == 0 ]]; then
+        env -i OCCTL_DATA_DIR=/data chroot "$root" /occtl "$@"
+    else
+        env -i OCCTL_DATA_DIR=/data unshare -r chroot "$root" /occtl "$@"
+    fi
+}
+for command in version list; do
+    said=$(enter "$command" 2>&1) && works=1 || works=0
+    row "$command in an empty root" "works" "${said%%$'\n'*}" "$works"
+done

@@ -1,0 +1,53 @@
+#!/usr/bin/env bash
+# `start` against a bare `opencode serve`: from the command to an answer about the directory. One by one, and 16
+# at once.
+#
+# The bare server is asked as soon as it says that it listens: nobody could know sooner.
+source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+use_model
+warm_home
+bare() {
+    local port=$1 line
+    cd "$SCRATCH/work"
+    exec 3< <(exec setsid "$REAL" serve --hostname 127.0.0.1 --port "$port" 2>/dev/null)
+    local server=$!
+    while IFS= read -r line <&3; do
+        [[ $line == *'listening on'* ]] && break
+    done
+    curl -sf "http://127.0.0.1:$port/path?directory=$SCRATCH/work" >/dev/null || echo "port $port does not answer" >&2
+    now ended
+    echo "$ended $server" >>"$SCRATCH/bare"
+}
+by_occtl() {
+    cd "$SCRATCH/work"
+    "$OCCTL" start -q -t 120 >>"$SCRATCH/ids"
+}
+# several HOW MANY: microseconds until all of them answer.
+several() {
+    local began ended
+    rm -f "$SCRATCH/bare" "$SCRATCH/ids"
+    now began
+    for ((number = 0; number < $2; number++)); do
+        "$1" $((7300 + number)) &
+        jobs+=($!)
+    done
+    wait "${jobs[@]}"
+    now ended
+    jobs=()
+    echo $((ended - began)) >>"$SCRATCH/$1.$2"
+    if [[ $1 == bare ]]; then
+        awk '{ print $2 }' "$SCRATCH/bare" | xargs kill 2>/dev/null || true
+        while pgrep -f "serve --hostname 127.0.0.1 --port 73" >/dev/null; do sleep 0.1; done
+    else
+        [[ $(sort -u "$SCRATCH/ids" | wc -l) == "$2" ]] || echo "start.sh: not all of $2 started" >&2
+        "$OCCTL" stop --all --quiet >/dev/null
+    fi
+}
+jobs=()
+for _ in {1..9}; do several bare 1; several by_occtl 1; done
+bare=$(median <"$SCRATCH/bare.1") occtl=$(median <"$SCRATCH/by_occtl.1")
+row "start" "opencode serve ($(ms "$bare")) + 50 ms" "$(ms "$occtl")" "$occtl <= $bare + 50000"
+for _ in {1..3}; do several bare 16; several by_occtl 16; done
+bare=$(median <"$SCRATCH/bare.16") occtl=$(median <"$SCRATCH/by_occtl.16")
+row "16 starts at once" "1.15 x 16 opencode serve ($(ms "$bare"))" "$(ms "$occtl") ($(awk "BEGIN { printf \"%.2f\", $occtl / $bare }") x)" "$occtl <= 1.15 * $bare"

@@ -1,0 +1,18 @@
+#!/usr/bin/env bash
+# `occtl version` against /bin/true: what every call costs before it does anything.
+source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+runs=300
+each() {
+    local began ended
+    now began
+    for ((run = 0; run < runs; run++)); do "$@" >/dev/null; done
+    now ended
+    echo $(((ended - began) / runs))
+}
+for _ in {1..9}; do
+    each /bin/true >>"$SCRATCH/true"
+    each "$OCCTL" version >>"$SCRATCH/version"
+done
+true=$(median <"$SCRATCH/true") version=$(median <"$SCRATCH/version")
+row "occtl version" "2 x /bin/true ($(ms "$true")) + 1 ms" "$(ms "$version")" "$version <= 2 * $true + 1000"
