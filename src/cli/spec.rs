@@ -130,12 +130,13 @@ pub const SESSION: Operand =
 pub const QUIET: Flag = Flag::switch("quiet", Some('q'), "Print only ids, one a line");
 
 /// All commands, in the order of the help.
-pub const COMMANDS: [&Command; 7] = [
+pub const COMMANDS: [&Command; 8] = [
     &super::commands::start::COMMAND,
     &super::commands::list::COMMAND,
     &super::commands::status::COMMAND,
     &super::commands::stop::COMMAND,
     &super::commands::send::COMMAND,
+    &super::commands::test_permission::COMMAND,
     &super::commands::help::COMMAND,
     &super::commands::version::COMMAND,
 ];

@@ -4,10 +4,12 @@
 //! an [`Endpoint`] and answers with what the server said, or with how it failed to.
 
 mod api;
+mod api_asks;
 pub mod event;
 mod http;
 mod sse;
 pub mod wire;
+pub mod wire_asks;
 
 pub use event::{Event, EventStream, Received};
 pub use http::{Cause, Client, Endpoint, Failure};

@@ -12,13 +12,16 @@ mod outcome;
 mod prompt;
 mod ready;
 mod report;
+mod rules;
 mod select;
 mod server;
+mod shell;
 mod signals;
 mod start;
 mod state;
 mod stop;
 mod text;
+mod trial;
 mod turn;
 
 pub use crate::client::wire::ModelName;
@@ -31,6 +34,7 @@ pub use signals::Signals;
 pub use start::{StartOptions, start};
 pub use state::{Look, SessionFacts, State, list, status};
 pub use stop::{all_ids, stop};
+pub use trial::{Piece, Trial, Verdict, test_permission};
 
 use crate::error::Result;
 use crate::store::{Document, Store};

@@ -6,4 +6,5 @@ pub mod send;
 pub mod start;
 pub mod status;
 pub mod stop;
+pub mod test_permission;
 pub mod version;

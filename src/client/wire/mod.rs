@@ -18,7 +18,7 @@ pub use message::*;
 pub use prompt::*;
 
 /// Reads a value that may be anything; what does not fit is the default.
-fn lenient<'de, D: Deserializer<'de>, T: DeserializeOwned + Default>(
+pub(super) fn lenient<'de, D: Deserializer<'de>, T: DeserializeOwned + Default>(
     input: D,
 ) -> Result<T, D::Error> {
     let raw = Box::<RawValue>::deserialize(input)?;
