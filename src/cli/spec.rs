@@ -44,7 +44,7 @@ impl Command {
 
 /// The commands that people use, in the order of the help.
 pub fn shown() -> impl Iterator<Item = &'static Command> {
-    COMMANDS.into_iter().filter(|command| !command.hidden())
+    COMMANDS.iter().copied().filter(|command| !command.hidden())
 }
 
 /// A word that is not a flag.
@@ -148,7 +148,7 @@ pub const SESSION: Operand =
 pub const QUIET: Flag = Flag::switch("quiet", Some('q'), "Print only ids, one a line");
 
 /// All commands, in the order of the help.
-pub const COMMANDS: [&Command; 11] = [
+pub const COMMANDS: &[&Command] = &[
     &super::commands::start::COMMAND,
     &super::commands::list::COMMAND,
     &super::commands::status::COMMAND,
@@ -157,6 +157,7 @@ pub const COMMANDS: [&Command; 11] = [
     &super::commands::run::COMMAND,
     &super::commands::wait::COMMAND,
     &super::commands::abort::COMMAND,
+    &super::commands::test_permission::COMMAND,
     &super::commands::help::COMMAND,
     &super::commands::version::COMMAND,
     &super::commands::guard::COMMAND,
@@ -169,7 +170,7 @@ mod tests {
 
     #[test]
     fn every_flag_of_the_table_is_read_by_its_command() {
-        for command in COMMANDS {
+        for command in COMMANDS.iter().copied() {
             let operands = command.operands.iter().map(|operand| operand.name.into()).collect();
             let words = Words::given(command, operands);
             let _ = (command.parse)(&words);
@@ -180,7 +181,7 @@ mod tests {
 
     #[test]
     fn no_command_uses_a_letter_or_a_name_twice() {
-        for command in COMMANDS {
+        for command in COMMANDS.iter().copied() {
             let (mut longs, mut shorts) = (BTreeSet::new(), BTreeSet::new());
             let own_json = command.flags.iter().any(|flag| flag.long == "json");
             let global = GLOBAL.iter().filter(|flag| !(own_json && flag.long == "json"));

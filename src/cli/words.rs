@@ -105,7 +105,7 @@ fn flags_of(command: Option<&'static Command>) -> impl Iterator<Item = &'static 
 /// A command by its name; a wrong one is an error that knows the nearest.
 pub fn find(word: &OsStr) -> Result<&'static Command> {
     let word = word.to_string_lossy();
-    COMMANDS.into_iter().find(|command| command.name == word).ok_or_else(|| {
+    COMMANDS.iter().copied().find(|command| command.name == word).ok_or_else(|| {
         let names = shown().map(|command| command.name);
         let error = Error::usage(format!("there is no command {word}"));
         match nearest(&word, names) {

@@ -1,8 +1,12 @@
+#![allow(dead_code)]
 //! The routes of asks, agents and configuration.
+
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use super::http::{Answer, Client, escape};
+use super::wire::Conversation;
 use super::wire_asks::*;
 use crate::units::REQUEST_LIMIT;
 
@@ -22,6 +26,11 @@ impl Client {
         self.get("/config", &[("directory", directory)], REQUEST_LIMIT)
     }
 
+    /// The pending questions of a directory, with what they ask.
+    pub fn question_asks(&self, directory: &str, limit: Duration) -> Answer<Vec<QuestionAsk>> {
+        self.get("/question", &[("directory", directory)], limit)
+    }
+
     /// Answers a permission request: `once`, `always` or `reject`. A success proves little: old
     /// servers say it of unknown requests as well.
     pub fn reply_permission(
@@ -39,9 +48,28 @@ impl Client {
         self.post_accepted(&route, &[("directory", directory)], &body, REQUEST_LIMIT)
     }
 
+    /// Answers a question: one list of labels for each question of the ask.
+    pub fn reply_question(&self, id: &str, directory: &str, answers: &[Vec<String>]) -> Answer<()> {
+        let route = format!("/question/{}/reply", escape(id));
+        let body = json!({"answers": answers});
+        self.post_accepted(&route, &[("directory", directory)], &body, REQUEST_LIMIT)
+    }
+
     /// Refuses to answer a question.
     pub fn reject_question(&self, id: &str, directory: &str) -> Answer<()> {
         let route = format!("/question/{}/reject", escape(id));
         self.post_accepted(&route, &[("directory", directory)], &json!({}), REQUEST_LIMIT)
+    }
+
+    /// Conversations of all projects that changed since a moment (milliseconds since 1970). Servers
+    /// without that route list those of the directory's own project.
+    pub fn changed_since(&self, directory: &str, since_ms: i64) -> Answer<Vec<Conversation>> {
+        let since = since_ms.to_string();
+        let query = [("directory", directory), ("limit", "10000"), ("start", since.as_str())];
+        // Without a directory this route speaks of all of them.
+        match self.get("/experimental/session", &query[1..], REQUEST_LIMIT) {
+            Ok(found) => Ok(found),
+            Err(_) => self.get("/session", &query, REQUEST_LIMIT),
+        }
     }
 }

@@ -1,22 +1,35 @@
+#![allow(dead_code)]
 //! Agents, asks and configuration as the server sends them.
 
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
-use super::wire::lenient;
+use super::wire::{Rule, lenient};
 
 /// `GET /agent`: one agent with everything resolved.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Agent {
     /// For example `build`.
     pub name: String,
+    /// `primary`, `subagent` or `all`.
+    #[serde(default, deserialize_with = "lenient")]
+    pub mode: Option<String>,
+    /// What it is for.
+    #[serde(default, deserialize_with = "lenient")]
+    pub description: Option<String>,
+    /// Whether OpenCode brought it along.
+    #[serde(default, deserialize_with = "lenient")]
+    pub native: Option<bool>,
     /// Whether it is for the server's own use.
     #[serde(default, deserialize_with = "lenient")]
     pub hidden: Option<bool>,
     /// The model that it insists on.
     #[serde(default, deserialize_with = "lenient")]
     pub model: Option<AgentModel>,
+    /// Its rules, in order; the last that matches wins.
+    #[serde(default, deserialize_with = "those_that_fit")]
+    pub permission: Vec<Rule>,
 }
 
 /// The model of an agent.
@@ -51,9 +64,87 @@ pub struct Provider {
 /// The few fields of a model that are shown.
 #[derive(Clone, Debug, Default, Deserialize)]
 pub struct Model {
+    /// For people.
+    #[serde(default, deserialize_with = "lenient")]
+    pub name: Option<String>,
+    /// `active`, `beta`, `deprecated`, …
+    #[serde(default, deserialize_with = "lenient")]
+    pub status: Option<String>,
+    /// US dollars per million tokens.
+    #[serde(default, deserialize_with = "lenient")]
+    pub cost: Cost,
+    /// Tokens.
+    #[serde(default, deserialize_with = "lenient")]
+    pub limit: Limit,
     /// Variants by name.
     #[serde(default, deserialize_with = "lenient")]
     pub variants: serde_json::Map<String, Value>,
+}
+
+/// What a model costs.
+#[derive(Clone, Debug, Default, Deserialize)]
+pub struct Cost {
+    /// A million tokens read.
+    #[serde(default, deserialize_with = "lenient")]
+    pub input: Option<f64>,
+    /// A million tokens written.
+    #[serde(default, deserialize_with = "lenient")]
+    pub output: Option<f64>,
+}
+
+/// What fits into a model.
+#[derive(Clone, Debug, Default, Deserialize)]
+pub struct Limit {
+    /// Tokens of prompt and answer.
+    #[serde(default, deserialize_with = "lenient")]
+    pub context: Option<f64>,
+    /// Tokens of one answer.
+    #[serde(default, deserialize_with = "lenient")]
+    pub output: Option<f64>,
+}
+
+/// What a question wants to know. One ask may hold several.
+#[derive(Clone, Debug, Deserialize)]
+pub struct QuestionAsk {
+    /// `que_…`.
+    pub id: String,
+    /// The conversation whose model asks.
+    #[serde(default, rename = "sessionID", deserialize_with = "lenient")]
+    pub conversation: String,
+    /// In the order in which they must be answered.
+    #[serde(default, deserialize_with = "those_that_fit")]
+    pub questions: Vec<QuestionText>,
+}
+
+/// One question.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+pub struct QuestionText {
+    /// The whole question.
+    #[serde(default, deserialize_with = "lenient")]
+    pub question: String,
+    /// A word or two.
+    #[serde(default, deserialize_with = "lenient")]
+    pub header: String,
+    /// What may be chosen.
+    #[serde(default, deserialize_with = "those_that_fit")]
+    pub options: Vec<QuestionOption>,
+    /// Whether more than one may be chosen.
+    #[serde(default, deserialize_with = "lenient")]
+    pub multiple: Option<bool>,
+    /// Whether words of one's own are an answer; OpenCode's default is yes.
+    #[serde(default, deserialize_with = "lenient")]
+    pub custom: Option<bool>,
+}
+
+/// One answer that may be chosen.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+pub struct QuestionOption {
+    /// What is sent back.
+    #[serde(default, deserialize_with = "lenient")]
+    pub label: String,
+    /// What it means.
+    #[serde(default, deserialize_with = "lenient")]
+    pub description: String,
 }
 
 /// A list of which only those entries are taken that can be read.
@@ -65,4 +156,21 @@ pub fn those_that_fit<'de, D: Deserializer<'de>, T: DeserializeOwned>(
         _ => Vec::new(),
     };
     Ok(entries.into_iter().filter_map(|entry| serde_json::from_value(entry).ok()).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn entries_that_cannot_be_read_are_left_out() {
+        let text =
+            r#"{"name":"x","permission":[7,{"permission":"bash","action":"ask"},{}],"model":3}"#;
+        let agent: Agent = serde_json::from_str(text).unwrap();
+        assert_eq!(agent.permission.len(), 1);
+        assert!(agent.model.is_none());
+        let ask: QuestionAsk =
+            serde_json::from_str(r#"{"id":"que_1","questions":{"a":1}}"#).unwrap();
+        assert!(ask.questions.is_empty());
+    }
 }

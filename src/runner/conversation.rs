@@ -79,13 +79,18 @@ pub fn descendants_within(
 /// Opens a conversation in the session's directory.
 pub fn open(server: &Server, title: Option<&str>) -> Result<Place> {
     let allowed = server.record.allow_occtl_commands.unwrap_or(false);
-    let permission = if allowed { Vec::new() } else { vec![no_occtl()] };
+    let permission = if allowed { Vec::new() } else { no_occtl() };
     let new = NewConversation { title, permission };
     Ok(Place::of(server.client.create(&server.directory, &new)?, server))
 }
 
-/// The rule that keeps a model from running occtl. Appended after all configured rules; it also
-/// catches the command inside a longer one.
-fn no_occtl() -> Rule {
-    Rule { permission: "bash".into(), pattern: "occtl *".into(), action: "deny".into() }
+/// The rules that keep a model from running occtl. Appended after all configured rules; the server
+/// holds each against every simple command of a line.
+pub fn no_occtl() -> Vec<Rule> {
+    let deny = |pattern: &&str| Rule {
+        permission: "bash".into(),
+        pattern: (*pattern).into(),
+        action: "deny".into(),
+    };
+    ["occtl *"].iter().map(deny).collect()
 }

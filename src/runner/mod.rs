@@ -24,11 +24,13 @@ mod rules;
 mod schema;
 mod select;
 mod server;
+mod shell;
 mod signals;
 mod start;
 mod state;
 mod stop;
 mod text;
+mod trial;
 mod turn;
 mod wait;
 
@@ -48,6 +50,7 @@ pub use signals::Signals;
 pub use start::{StartOptions, start};
 pub use state::{Look, SessionFacts, State, list, status};
 pub use stop::{all_ids, stop};
+pub use trial::{Piece, Trial, Verdict, test_permission};
 pub use wait::{Until, WaitOptions, abort_conversation, wait};
 
 use crate::error::Result;

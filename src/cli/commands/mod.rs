@@ -9,5 +9,6 @@ pub mod send;
 pub mod start;
 pub mod status;
 pub mod stop;
+pub mod test_permission;
 pub mod version;
 pub mod wait;

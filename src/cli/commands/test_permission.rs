@@ -1,0 +1,85 @@
+use serde_json::{Value, json};
+
+use crate::cli::App;
+use crate::cli::output::one_line;
+use crate::cli::spec::{Action, Command, Exit, Flag, Operand, SESSION};
+use crate::cli::words::Words;
+use crate::error::{Code, Result};
+use crate::runner::{self, Piece, Trial, Verdict};
+
+pub const COMMAND: Command = Command {
+    name: "test-permission",
+    summary: "Tell whether OpenCode would run a command, ask first, or refuse",
+    about: &[
+        "The last rule whose permission and pattern both match decides; without one OpenCode asks. The status is 0 for allow and 6 for deny and for ask; --json says which.",
+        "A line of several commands is taken apart as OpenCode does it: one that is denied denies all of it. The rule against occtl, which every conversation of occtl carries, counts as well.",
+        "Paths outside the workdir are a permission of their own, external_directory, that is not looked at here.",
+    ],
+    operands: &[
+        SESSION,
+        Operand::required("COMMAND", "The command; with --permission what is to be done"),
+    ],
+    flags: &[
+        Flag::value("agent", Some('a'), "NAME", "The agent whose rules count").default("build"),
+        Flag::value("permission", None, "NAME", "Another permission, for example edit or webfetch")
+            .default("bash"),
+    ],
+    examples: &[("occtl test-permission $S 'git push' && echo free to go", "branch on it")],
+    parse,
+};
+
+fn parse(words: &Words) -> Result<Action> {
+    let (session, text) = (words.required(0)?, words.required(1)?);
+    let agent = words.value("agent")?.unwrap_or("build".into());
+    let permission = words.value("permission")?.unwrap_or("bash".into());
+    Ok(Box::new(move |app| {
+        let trial = runner::test_permission(&app.context()?, &session, &permission, &text, &agent)?;
+        print(app, &trial, &permission, &text)?;
+        Ok(match trial.verdict {
+            Verdict::Allow => Exit::OK,
+            Verdict::Ask | Verdict::Deny => Exit(Code::Blocked.exit()),
+        })
+    }))
+}
+
+fn print(app: &mut App, trial: &Trial, permission: &str, text: &str) -> Result<()> {
+    if app.json {
+        let pieces: Vec<Value> = trial.pieces.iter().map(piece).collect();
+        return app.out.json(&json!({
+            "action": trial.verdict.name(), "agent": trial.agent, "permission": permission,
+            "command": text, "rule": trial.decisive.as_ref().map(rule),
+            "commands": pieces,
+        }));
+    }
+    let rule = trial.decisive.as_ref().and_then(|piece| piece.rule.as_ref());
+    let sign = match (trial.verdict, rule) {
+        (Verdict::Ask, None) => "⚠ No matching rule",
+        (Verdict::Allow, _) => "✅ allow",
+        (Verdict::Deny, _) => "🚫 deny",
+        (Verdict::Ask, _) => "❓ ask",
+    };
+    app.out.line(&format!("{sign} — {}", one_line(text)))?;
+    if let (Some(piece), true) = (&trial.decisive, trial.pieces.len() > 1) {
+        app.out.line(&format!("Decided by: {}", one_line(&piece.pattern)))?;
+    }
+    match rule {
+        Some(rule) => {
+            let line = format!("Matched: {}:{} → {}", rule.permission, rule.pattern, rule.action);
+            app.out.line(&one_line(&line))
+        }
+        None => Ok(()),
+    }
+}
+
+fn piece(piece: &Piece) -> Value {
+    json!({"pattern": piece.pattern, "action": piece.verdict.name(), "rule": rule(piece)})
+}
+
+fn rule(piece: &Piece) -> Value {
+    match &piece.rule {
+        Some(rule) => {
+            json!({"permission": rule.permission, "pattern": rule.pattern, "action": rule.action})
+        }
+        None => Value::Null,
+    }
+}
