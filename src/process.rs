@@ -104,6 +104,26 @@ pub fn marked(name: &str, value: &str) -> Vec<Identity> {
         .collect()
 }
 
+/// Every running process of this user that was started with the variable `name`, other than this
+/// one, with all of its variables.
+pub fn with_variable(name: &str) -> Vec<(Identity, BTreeMap<OsString, OsString>)> {
+    processes()
+        .filter(|pid| *pid != std::process::id())
+        .filter_map(|pid| {
+            let variables = environment(pid)?;
+            variables.contains_key(OsStr::new(name)).then_some(())?;
+            Some((Identity::of(pid)?, variables))
+        })
+        .collect()
+}
+
+/// The words that a process was started with; empty if it is gone.
+pub fn command_line(pid: u32) -> Vec<OsString> {
+    let words = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    let words = words.split(|byte| *byte == 0).filter(|word| !word.is_empty());
+    words.map(|word| OsStr::from_bytes(word).into()).collect()
+}
+
 /// All pids of this user's processes, in no order.
 pub fn processes() -> impl Iterator<Item = u32> {
     let own = own_uid();

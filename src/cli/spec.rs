@@ -150,6 +150,7 @@ pub const QUIET: Flag = Flag::switch("quiet", Some('q'), "Print only ids, one a 
 /// All commands, in the order of the help.
 pub const COMMANDS: &[&Command] = &[
     &super::commands::start::COMMAND,
+    &super::commands::adopt::COMMAND,
     &super::commands::list::COMMAND,
     &super::commands::status::COMMAND,
     &super::commands::stop::COMMAND,
@@ -158,6 +159,7 @@ pub const COMMANDS: &[&Command] = &[
     &super::commands::wait::COMMAND,
     &super::commands::abort::COMMAND,
     &super::commands::test_permission::COMMAND,
+    &super::commands::doctor::COMMAND,
     &super::commands::help::COMMAND,
     &super::commands::version::COMMAND,
     &super::commands::guard::COMMAND,

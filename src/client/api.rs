@@ -15,6 +15,11 @@ impl Client {
         self.get("/global/health", &[], limit)
     }
 
+    /// The directories that the server itself works in.
+    pub fn own_paths(&self, limit: Duration) -> Answer<Paths> {
+        self.get("/path", &[], limit)
+    }
+
     /// The cheapest question that an instance answers with JSON (20 ms where it is cold).
     pub fn paths(&self, directory: &str, limit: Duration) -> Answer<Paths> {
         self.get("/path", &[("directory", directory)], limit)

@@ -32,7 +32,7 @@ pub fn abort(server: &Server, place: &Place, descendants: &[String]) -> bool {
                 return true;
             }
         }
-        if deadline.expired() || !server.process.alive() {
+        if deadline.expired() || !server.lives() {
             return false;
         }
         process::pause(pauses.next());

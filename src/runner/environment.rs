@@ -29,6 +29,30 @@ const LEFT_BEHIND: [&str; 12] = [
 /// An id in a file of `/tmp` is one short line; whatever is longer is none.
 const LONGEST_ID: u64 = 256;
 
+/// What the environment of a new server depends on.
+pub struct NewServer<'a> {
+    /// `oc-…`.
+    pub session: &'a str,
+    /// For Basic auth.
+    pub password: &'a str,
+    /// Where the store is.
+    pub data_directory: &'a Path,
+    /// The session below which it is started.
+    pub parent: Option<&'a str>,
+    /// Whether conversations may run occtl.
+    pub allow_occtl: bool,
+    /// What goes before the inherited variables.
+    pub extra: Vec<(String, OsString)>,
+}
+
+/// Variables that a server gets from us alone.
+pub const RESERVED: [&str; 4] = [
+    "OPENCODE_SESSION_ID",
+    "OPENCODE_PARENT_SESSION_ID",
+    "OPENCODE_SERVER_PASSWORD",
+    "OCCTL_DATA_DIR",
+];
+
 /// Variables and working directory of this process.
 #[derive(Clone, Debug)]
 pub struct Environment {
@@ -136,13 +160,7 @@ impl Environment {
     }
 
     /// The environment of a new server.
-    pub fn for_server(
-        &self,
-        session: &str,
-        password: &str,
-        parent: Option<&str>,
-        allow_occtl: bool,
-    ) -> Vec<(OsString, OsString)> {
+    pub fn for_server(&self, new: &NewServer) -> Vec<(OsString, OsString)> {
         let dropped = |name: &OsStr| LEFT_BEHIND.iter().any(|left| name == *left);
         let mut variables: Vec<_> =
             self.variables.iter().filter(|(name, _)| !dropped(name)).cloned().collect();
@@ -150,13 +168,18 @@ impl Environment {
             variables.retain(|(other, _)| other != name);
             variables.push((name.into(), value));
         };
-        set("OPENCODE_SESSION_ID", session.into());
-        set("OPENCODE_SERVER_PASSWORD", password.into());
+        for (name, value) in &new.extra {
+            set(name, value.clone());
+        }
+        set("OPENCODE_SESSION_ID", new.session.into());
+        set("OPENCODE_SERVER_PASSWORD", new.password.into());
         set("OPENCODE_DISABLE_AUTOUPDATE", "1".into());
-        if let Some(parent) = parent {
+        // Tells our servers from those of another store, and leads a nested occtl to this one.
+        set("OCCTL_DATA_DIR", new.data_directory.into());
+        if let Some(parent) = new.parent {
             set("OPENCODE_PARENT_SESSION_ID", parent.into());
         }
-        if !allow_occtl {
+        if !new.allow_occtl {
             // Plugins read it; what really keeps occtl away is a rule in every conversation.
             let mut list = self.get("OPENCODE_BLACKLIST").unwrap_or_default().to_os_string();
             if !list.is_empty() {
@@ -210,12 +233,22 @@ mod tests {
             ("OPENCODE_SESSION_ID", "oc-outer"),
             ("OPENCODE_BLACKLIST", "bash:rm"),
         ]);
-        let given = outer.for_server("oc-1", "ours", outer.parent_session().as_deref(), false);
+        let parent = outer.parent_session();
+        let given = outer.for_server(&NewServer {
+            session: "oc-1",
+            password: "ours",
+            data_directory: Path::new("/data"),
+            parent: parent.as_deref(),
+            allow_occtl: false,
+            extra: vec![("EXTRA".into(), "x".into())],
+        });
         let get = |name: &str| {
             let found = given.iter().find(|(other, _)| other == name);
             found.map(|(_, value)| value.to_str().unwrap().to_string())
         };
         assert_eq!(get("KEEP").as_deref(), Some("1"));
+        assert_eq!(get("EXTRA").as_deref(), Some("x"));
+        assert_eq!(get("OCCTL_DATA_DIR").as_deref(), Some("/data"));
         assert_eq!(get("OPENCODE"), None);
         assert_eq!(get("OPENCODE_PID"), None);
         assert_eq!(get("OPENCODE_SERVER_USERNAME"), None);

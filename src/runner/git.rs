@@ -37,11 +37,17 @@ pub fn ask(directory: &Path) -> Asked {
     git.arg("-C").arg(directory);
     // A monitor is a program that the repository names; it is not ours to run.
     git.args(["-c", "core.fsmonitor=false", "status", "--porcelain=v1", "-z"]);
+    clean(&mut git);
+    Asked(Capture::start(&mut git).ok())
+}
+
+/// Keeps git to the directory that it is given: variables of a hook around us would lead it
+/// elsewhere.
+pub fn clean(git: &mut Command) {
     git.env("GIT_OPTIONAL_LOCKS", "0").env("LC_ALL", "C");
     for name in ["GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_NAMESPACE"] {
         git.env_remove(name);
     }
-    Asked(Capture::start(&mut git).ok())
 }
 
 impl Asked {

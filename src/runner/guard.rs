@@ -5,12 +5,11 @@
 //! reading end of a pipe, and the pipe ends when `run` does.
 
 use std::ffi::OsStr;
-use std::fs;
 use std::time::Duration;
 
 use super::Context;
 use super::server::MARK;
-use super::stop::end_processes;
+use super::stop::{end_processes, sweep};
 use crate::error::{Error, Result};
 use crate::process::Guardian;
 
@@ -41,6 +40,6 @@ pub fn guard(context: &Context, session: &str) -> Result<()> {
     };
     end_processes(&record, None, Duration::ZERO)?;
     context.update(|document| Ok(document.remove(session)))?;
-    let _ = fs::remove_file(context.store.log_path(session));
+    sweep(context, &record);
     Ok(())
 }

@@ -4,15 +4,18 @@
 //! something is going on is said through [`Context::say`]; results are returned.
 
 mod abort;
+mod adopt;
 mod ask;
 mod attach_files;
 mod check;
 mod conversation;
+mod doctor;
 mod environment;
 mod follow;
 mod git;
 mod guard;
 mod hook;
+mod isolate;
 mod limits;
 mod nearest;
 mod oneshot;
@@ -33,9 +36,12 @@ mod text;
 mod trial;
 mod turn;
 mod wait;
+mod worktree;
 
 pub use crate::client::wire::ModelName;
+pub use adopt::{AdoptOptions, adopt};
 pub use ask::{OnAsk, Policy, PolicyFlags};
+pub use doctor::{Finding, Health, doctor};
 pub use environment::Environment;
 pub use follow::{Terms, Watcher};
 pub use git::Changes;
@@ -49,7 +55,7 @@ pub use prompt::{Finished, Follow, PromptOptions, Target, follow_turn, send, sen
 pub use signals::Signals;
 pub use start::{StartOptions, start};
 pub use state::{Look, SessionFacts, State, list, status};
-pub use stop::{all_ids, stop};
+pub use stop::{StopOptions, Stopped, all_ids, stop};
 pub use trial::{Piece, Trial, Verdict, test_permission};
 pub use wait::{Until, WaitOptions, abort_conversation, wait};
 

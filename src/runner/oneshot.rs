@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use super::prompt::{Finished, Follow, PromptOptions, send_and_follow};
 use super::start::{StartOptions, launch};
-use super::stop::stop;
+use super::stop::{StopOptions, stop};
 use super::{Context, Signals};
 use crate::error::{Code, Error, Result};
 
@@ -46,7 +46,8 @@ pub fn run(
         ));
         return finished;
     }
-    let stopped = stop(context, &session.id, false);
+    let stopped =
+        stop(context, &session.id, &StopOptions { recursive: true, ..StopOptions::default() });
     if let Some(guard) = guard {
         guard.dismiss();
     }

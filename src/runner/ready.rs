@@ -21,7 +21,7 @@ const UNANNOUNCED: Duration = Duration::from_millis(500);
 /// One question. After the line the answer takes some 20 ms; the machine may be busy.
 const QUESTION_LIMIT: Duration = Duration::from_secs(2);
 /// The oldest version with the routes that occtl needs.
-const OLDEST: (u64, u64) = (1, 1);
+pub const OLDEST: (u64, u64) = (1, 1);
 
 /// A server that answers.
 pub struct Ready {
@@ -104,7 +104,8 @@ fn question(record: &Record, limit: Duration) -> Result<Ready, Failure> {
     Ok(Ready { version: health.version })
 }
 
-fn version_of(text: &str) -> Option<(u64, u64)> {
+/// The first two numbers of a version.
+pub fn version_of(text: &str) -> Option<(u64, u64)> {
     let mut numbers = text.split('.').map(|number| number.parse().ok());
     Some((numbers.next()??, numbers.next()??))
 }

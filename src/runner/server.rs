@@ -23,6 +23,8 @@ pub enum Life {
     Starting,
     /// The server's process runs.
     Alive(Identity),
+    /// Somebody else started the server, and its process is not known.
+    Adopted,
     /// There is no such process.
     Dead,
 }
@@ -52,6 +54,9 @@ pub fn life(record: &Record) -> Life {
         }),
         _ => None,
     };
+    if record.adopted_url.is_some() && record.pid_start_time.is_none() {
+        return Life::Adopted;
+    }
     match (record.status(), recorded) {
         (Status::Running, Some(server)) => Life::Alive(server),
         (Status::Running, None) => Life::Dead,
@@ -69,6 +74,12 @@ fn orphan(session: &str) -> Option<Identity> {
     process::marked(MARK, session).into_iter().min_by_key(|one| one.start_time)
 }
 
+/// Where a record's server answers.
+pub fn url(record: &Record) -> String {
+    let own = || format!("http://127.0.0.1:{}", record.port);
+    record.adopted_url.clone().unwrap_or_else(own)
+}
+
 /// How to reach a record's server.
 pub fn endpoint(record: &Record, server: Option<&Identity>) -> Endpoint {
     // 0.4.0 drops what it does not know when it saves; the server's own environment still has it.
@@ -78,8 +89,8 @@ pub fn endpoint(record: &Record, server: Option<&Identity>) -> Endpoint {
         password.to_str().map(String::from)
     };
     Endpoint {
-        url: format!("http://127.0.0.1:{}", record.port),
-        username: USERNAME.into(),
+        url: url(record),
+        username: record.username.clone().unwrap_or_else(|| USERNAME.into()),
         password: record.password.clone().or_else(inherited),
     }
 }
@@ -97,8 +108,8 @@ pub fn directory(record: &Record, server: Option<&Identity>) -> String {
 pub struct Server {
     /// The session's record.
     pub record: Record,
-    /// The server's process.
-    pub process: Identity,
+    /// The server's process; `None` if somebody else started it and we do not know it.
+    pub process: Option<Identity>,
     /// The way to it.
     pub client: Client,
     /// Where it was started.
@@ -110,10 +121,12 @@ impl Server {
     pub fn open(context: &Context, word: &str) -> Result<Server> {
         let record = select(&context.store.read()?, word)?;
         let id = record.id.clone();
-        match life(&record) {
-            Life::Alive(process) => {
-                let client = Client::new(endpoint(&record, Some(&process)));
-                let directory = directory(&record, Some(&process));
+        let life = life(&record);
+        match &life {
+            Life::Alive(_) | Life::Adopted => {
+                let process = life.server().cloned();
+                let client = Client::new(endpoint(&record, process.as_ref()));
+                let directory = directory(&record, process.as_ref());
                 Ok(Server { record, process, client, directory })
             }
             Life::Starting => Err(Error::unreachable(format!("session {id} is still starting"))
@@ -123,10 +136,15 @@ impl Server {
         }
     }
 
+    /// Whether the server's process still runs, as far as we know it.
+    pub fn lives(&self) -> bool {
+        self.process.as_ref().is_none_or(Identity::alive)
+    }
+
     /// An error for a server that has ended in the meantime; `None` while it runs.
     pub fn ended(&self, context: &Context) -> Option<Error> {
         let id = &self.record.id;
-        (!self.process.alive()).then(|| {
+        (!self.lives()).then(|| {
             Error::unreachable(format!("the server of session {id} ended"))
                 .hint(format!("its log is {}", context.store.log_path(id).display()))
         })

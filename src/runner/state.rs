@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::Context;
 use super::git::{self, Changes};
 use super::select::select;
-use super::server::{Life, capped, directory, endpoint, life};
+use super::server::{Life, capped, directory, endpoint, life, url};
 use crate::client::{Client, Failure};
 use crate::error::Result;
 use crate::process::Identity;
@@ -68,6 +68,16 @@ pub struct SessionFacts {
     pub agent: Option<String>,
     /// The server's directory.
     pub workdir: Option<String>,
+    /// Whether somebody else started the server.
+    pub adopted: bool,
+    /// Whether it has a database and a state of its own.
+    pub isolated: bool,
+    /// What to find it by.
+    pub labels: BTreeMap<String, String>,
+    /// Its git branch, if a worktree was made for it.
+    pub branch: Option<String>,
+    /// Seconds without use after which `cleanup` stops it.
+    pub idle_timeout_s: Option<f64>,
     /// The session from whose server this one was started.
     pub parent: Option<String>,
     /// The server's version when it was started.
@@ -87,10 +97,15 @@ impl SessionFacts {
             id: record.id.clone(),
             name: record.name.clone(),
             port: record.port,
-            url: format!("http://127.0.0.1:{}", record.port),
+            url: url(record),
             pid: life.server().map(|server| server.pid),
             agent: record.agent.clone(),
             workdir: directory_of(record, life),
+            adopted: record.adopted_url.is_some(),
+            isolated: record.isolated.is_some(),
+            labels: record.labels.clone(),
+            branch: record.worktree.as_ref().map(|worktree| worktree.branch.clone()),
+            idle_timeout_s: record.idle_timeout_s,
             parent: record.parent.clone(),
             opencode_version: record.opencode_version.clone(),
             log: context.store.log_path(&record.id).display().to_string(),
@@ -132,7 +147,7 @@ pub fn list(context: &Context) -> Result<Vec<Look>> {
         let share = (deadline.remaining(LIST_LIMIT) / left).clamp(SMALLEST_SHARE, PROBE_LIMIT);
         left = left.saturating_sub(1).max(1);
         states.push(match life {
-            Life::Alive(_) if deadline.expired() => {
+            Life::Alive(_) | Life::Adopted if deadline.expired() => {
                 (State::Error, Some("no time was left to ask it".into()))
             }
             life => state(record, life, directory.as_deref(), share),
@@ -174,7 +189,9 @@ fn state(
     limit: Duration,
 ) -> (State, Option<String>) {
     match life {
-        Life::Alive(server) => probe(record, server, directory.unwrap_or("/"), limit),
+        Life::Alive(_) | Life::Adopted => {
+            probe(record, life.server(), directory.unwrap_or("/"), limit)
+        }
         Life::Starting => (State::Starting, None),
         Life::Dead => (State::Dead, None),
     }
@@ -187,12 +204,12 @@ fn directory_of(record: &Record, life: &Life) -> Option<String> {
 /// Asks a server what it is doing, in at most three requests and about `limit`.
 fn probe(
     record: &Record,
-    server: &Identity,
+    server: Option<&Identity>,
     directory: &str,
     limit: Duration,
 ) -> (State, Option<String>) {
     let deadline = Deadline::after(limit);
-    let client = Client::new(endpoint(record, Some(server)));
+    let client = Client::new(endpoint(record, server));
     match ask(&client, directory, deadline, limit) {
         Ok(state) => (state, None),
         Err(failure) => (State::Error, Some(failure.to_string())),

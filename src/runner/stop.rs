@@ -4,12 +4,40 @@ use std::collections::HashSet;
 use std::fs;
 use std::time::Duration;
 
-use super::Context;
 use super::select::select;
 use super::server::{Life, MARK, life, port_free};
-use crate::error::{Error, Result};
+use super::{Context, isolate, worktree};
+use crate::error::{Code, Error, Result};
 use crate::process::{self, Handle, Identity, wait_all};
+use crate::store::{Document, Record};
 use crate::units::{Backoff, Deadline, KILL_WAIT, POLL_FIRST, STOP_GRACE};
+
+/// How a session is stopped.
+#[derive(Clone, Debug)]
+pub struct StopOptions {
+    /// How long between SIGTERM and SIGKILL.
+    pub grace: Duration,
+    /// Stop the sessions that were started from within it first.
+    pub recursive: bool,
+    /// Leave an isolated session's database and state.
+    pub keep_data: bool,
+    /// Remove the worktree and the branch that were made for it.
+    pub remove_worktree: bool,
+    /// End the server of an adopted session, too.
+    pub kill: bool,
+}
+
+impl Default for StopOptions {
+    fn default() -> StopOptions {
+        StopOptions {
+            grace: STOP_GRACE,
+            recursive: false,
+            keep_data: false,
+            remove_worktree: false,
+            kill: false,
+        }
+    }
+}
 
 /// What `stop` did.
 #[derive(Clone, Debug)]
@@ -18,31 +46,99 @@ pub struct Stopped {
     pub id: String,
     /// Whether its server was already gone.
     pub was_dead: bool,
+    /// Whether it was only forgotten, because somebody else started its server.
+    pub forgotten: bool,
     /// How many processes were ended.
     pub processes: usize,
     /// Whether SIGKILL was needed.
     pub killed: bool,
 }
 
-/// Stops one session and confirms that nothing of it is left.
-///
-/// With `force` nothing is asked to end, it is ended.
-pub fn stop(context: &Context, word: &str, force: bool) -> Result<Stopped> {
-    let record = select(&context.store.read()?, word)?;
+/// Stops one session and confirms that nothing of it is left. With `recursive` those that were
+/// started from within it are stopped first, and come first in what is returned.
+pub fn stop(context: &Context, word: &str, options: &StopOptions) -> Result<Vec<Stopped>> {
+    let document = context.store.read()?;
+    let record = select(&document, word)?;
+    let mut stopped = Vec::new();
+    let nested = nested(&document, &record)?;
+    if !nested.is_empty() && !options.recursive {
+        let ids: Vec<&str> = nested.iter().map(|one| one.id.as_str()).collect();
+        let message =
+            format!("sessions were started from within {}: {}", record.id, ids.join(", "));
+        return Err(Error::failed(message).hint("stop them first, or use --recursive"));
+    }
+    if options.remove_worktree
+        && let Some(worktree) = &record.worktree
+    {
+        worktree::check_removable(worktree)?;
+    }
+    for one in nested {
+        match stop(context, &one.id, options) {
+            Ok(more) => stopped.extend(more),
+            Err(error) if error.code == Code::NotFound => {}
+            Err(error) => return Err(error),
+        }
+    }
+    stopped.push(stop_one(context, &record, options)?);
+    Ok(stopped)
+}
+
+/// The live sessions that were started from within one.
+fn nested(document: &Document, record: &Record) -> Result<Vec<Record>> {
+    #[derive(serde::Deserialize)]
+    struct Parent {
+        #[serde(default)]
+        parent: Option<String>,
+    }
+    let parents = document.each(|id, one: Parent| (id.to_string(), one.parent))?;
+    let below = |(id, parent): &(String, Option<String>)| {
+        parent.as_ref() == Some(&record.id) && *id != record.id
+    };
+    let mut found = Vec::new();
+    for (id, _) in parents.iter().filter(|one| below(one)) {
+        found.extend(document.record(id)?.filter(|one| life(one) != Life::Dead));
+    }
+    Ok(found)
+}
+
+fn stop_one(context: &Context, record: &Record, options: &StopOptions) -> Result<Stopped> {
     let id = &record.id;
-    let now = life(&record);
-    let server = now.server();
-    let grace = if force { Duration::ZERO } else { STOP_GRACE };
-    let ended = end_processes(&record, server, grace)?;
+    let now = life(record);
+    let adopted = record.adopted_url.is_some();
+    let forgotten = adopted && !(options.kill && now.server().is_some());
+    let ended = match forgotten {
+        true => Ended { count: 0, killed: false },
+        false => end_processes(record, now.server(), options.grace)?,
+    };
     let port = record.port;
-    if ended.count > 0 && !await_free_port(port) {
+    if ended.count > 0 && !adopted && !await_free_port(port) {
         return Err(Error::failed(format!("port {port} of {id} is still taken"))
             .hint(format!("somebody else listens there: ss -ltnp 'sport = :{port}'")));
     }
     context.update(|document| Ok(document.remove(id)))?;
-    let _ = fs::remove_file(context.store.log_path(id));
+    if options.keep_data && record.isolated.is_some() {
+        let _ = fs::remove_file(context.store.log_path(id));
+        (context.say)(&format!("{} is kept", context.store.isolated_path(id).display()));
+    } else {
+        sweep(context, record);
+    }
+    if options.remove_worktree
+        && let Some(worktree) = &record.worktree
+    {
+        // Its last processes may have written something since the first look.
+        worktree::check_removable(worktree).and_then(|()| worktree::remove(worktree))?;
+    }
     let was_dead = now == Life::Dead && ended.count == 0;
-    Ok(Stopped { id: id.clone(), was_dead, processes: ended.count, killed: ended.killed })
+    let (processes, killed) = (ended.count, ended.killed);
+    Ok(Stopped { id: id.clone(), was_dead, forgotten, processes, killed })
+}
+
+/// Removes the files that a session had for itself. What cannot be removed is for `doctor`.
+pub fn sweep(context: &Context, record: &Record) {
+    let _ = fs::remove_file(context.store.log_path(&record.id));
+    if record.isolated.is_some() {
+        let _ = isolate::remove(&context.store.isolated_path(&record.id));
+    }
 }
 
 /// The ids of all sessions.
@@ -58,11 +154,7 @@ pub struct Ended {
 
 /// Ends a session's processes: the server, and whatever carries its mark. SIGTERM, `grace`, SIGKILL;
 /// looks again until there is nothing, because what is being ended may still start something.
-pub fn end_processes(
-    record: &crate::store::Record,
-    server: Option<&Identity>,
-    grace: Duration,
-) -> Result<Ended> {
+pub fn end_processes(record: &Record, server: Option<&Identity>, grace: Duration) -> Result<Ended> {
     let mut asked: HashSet<u32> = HashSet::new();
     let mut killed = false;
     let grace = Deadline::after(grace);

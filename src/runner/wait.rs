@@ -186,7 +186,7 @@ impl<'a> Waiting<'a> {
                         }
                     }
                 });
-                if !stream.is_open() || !self.server.process.alive() {
+                if !stream.is_open() || !self.server.lives() {
                     return;
                 }
             }

@@ -6,6 +6,7 @@
 mod document;
 mod migrate;
 mod record;
+mod safety;
 
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io::{self, Write};
@@ -14,7 +15,8 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 pub use document::Document;
-pub use record::{Record, Status};
+pub use record::{Record, Status, Worktree};
+pub use safety::unsafe_reason;
 
 use crate::error::{Error, Result};
 use crate::units::{LOCK_NOTICE, LOCK_WAIT, seconds};
@@ -37,7 +39,9 @@ impl Store {
 
     /// The store as it is now. No lock is needed: a save replaces the file in one step.
     pub fn read(&self) -> Result<Document> {
+        safety::check(&self.directory)?;
         let path = self.path();
+        safety::check(&path)?;
         match fs::read(&path) {
             Ok(bytes) => Document::parse(&path, bytes),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Document::empty(&path)),
@@ -54,6 +58,7 @@ impl Store {
         change: impl FnOnce(&mut Document) -> Result<T>,
     ) -> Result<T> {
         self.create_directory()?;
+        safety::check(&self.directory)?;
         let _lock = self.lock(waiting)?;
         let mut document = self.read()?;
         let result = change(&mut document)?;
@@ -61,6 +66,16 @@ impl Store {
             self.save(&document.into_json()?)?;
         }
         Ok(result)
+    }
+
+    /// Where it is.
+    pub fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    /// Where a session's own database and state are, if it is isolated.
+    pub fn isolated_path(&self, session: &str) -> PathBuf {
+        self.directory.join("isolated").join(session)
     }
 
     /// Where a session's server writes what it prints.
@@ -81,8 +96,28 @@ impl Store {
         create().map_err(|error| Error::store(format!("cannot create {}: {error}", path.display())))
     }
 
-    fn path(&self) -> PathBuf {
+    /// The store's file.
+    pub fn path(&self) -> PathBuf {
         self.directory.join("store.json")
+    }
+
+    /// Whether nobody holds the lock right now.
+    pub fn lock_is_free(&self) -> Result<bool> {
+        let file = private_file(&self.directory.join("store.lock"), false).map_err(|error| {
+            Error::store(format!("cannot lock {}: {error}", self.directory.display()))
+        })?;
+        Ok(fs2::FileExt::try_lock_exclusive(&file).is_ok())
+    }
+
+    /// Gives a store that cannot be read another name, so that a new one can take its place.
+    pub fn set_aside(&self, waiting: &mut dyn FnMut(&str)) -> Result<PathBuf> {
+        let _lock = self.lock(waiting)?;
+        let now = jiff::Timestamp::now().strftime("%Y%m%dT%H%M%SZ");
+        let aside = self.directory.join(format!("store.json.damaged-{now}"));
+        fs::rename(self.path(), &aside).map_err(|error| {
+            Error::store(format!("cannot rename {}: {error}", self.path().display()))
+        })?;
+        Ok(aside)
     }
 
     fn create_directory(&self) -> Result<()> {

@@ -1,5 +1,7 @@
 //! One session as store.json holds it.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -61,6 +63,9 @@ pub struct Record {
     /// What the server wants as Basic auth. A secret.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub password: Option<String>,
+    /// The user for Basic auth, where it is not OpenCode's own default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub username: Option<String>,
     /// The server's version when it was started.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub opencode_version: Option<String>,
@@ -73,9 +78,35 @@ pub struct Record {
     /// Whether conversations may run occtl.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub allow_occtl_commands: Option<bool>,
+    /// Where a server that was adopted answers; other ones answer on 127.0.0.1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub adopted_url: Option<String>,
+    /// The directory with this server's own database and state.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub isolated: Option<String>,
+    /// Seconds without use after which `cleanup` stops it, in place of its own default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub idle_timeout_s: Option<f64>,
+    /// What somebody wants to find it by.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub labels: BTreeMap<String, String>,
+    /// The git worktree that was made for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub worktree: Option<Worktree>,
     /// What somebody else wrote; kept.
     #[serde(flatten)]
     pub extra: Map<String, Value>,
+}
+
+/// A git worktree that was made for a session.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Worktree {
+    /// The repository that it belongs to.
+    pub repository: String,
+    /// Where it is.
+    pub path: String,
+    /// Its branch.
+    pub branch: String,
 }
 
 impl Record {

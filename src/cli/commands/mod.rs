@@ -1,6 +1,8 @@
 //! One file a command: its table entry, its arguments, and what it prints.
 
 pub mod abort;
+pub mod adopt;
+pub mod doctor;
 pub mod guard;
 pub mod help;
 pub mod list;

@@ -8,12 +8,13 @@ use crate::cli::words::Words;
 use crate::error::{Error, Result};
 use crate::runner::{self, Follow, OnAsk, PromptOptions, RunOptions, StartOptions, Terms};
 
-const OWN: [Flag; 7] = [
+const OWN: [Flag; 8] = [
     Flag::value("workdir", Some('w'), "DIR", "Where the server works; created if it is missing")
         .default("the working directory"),
     Flag::switch("stream", None, "Print the text as it is written"),
     Flag::switch("raw", Some('r'), "Print the last message as the server has it"),
     Flag::switch("keep", None, "Leave the server running"),
+    Flag::switch("no-isolate", None, "Use the user's own OpenCode database and state"),
     Flag::value("opencode", None, "PATH", "The OpenCode program"),
     Flag::switch("allow-occtl-commands", None, "Let the model run occtl itself"),
     Flag::value("timeout", Some('t'), "SECONDS", "End after that, with status 124").default("300"),
@@ -32,7 +33,7 @@ pub const COMMAND: Command = Command {
         "The prompt; several words are joined; - reads stdin",
     )
     .many()],
-    flags: &both::<7, 18, 25>(OWN, both::<7, 11, 18>(PROMPT, TERMS)),
+    flags: &both::<8, 18, 26>(OWN, both::<7, 11, 18>(PROMPT, TERMS)),
     examples: &[
         ("occtl run 'Explain this repository'", "the answer"),
         (
@@ -58,6 +59,7 @@ fn parse(words: &Words) -> Result<Action> {
         timeout: words.seconds("timeout", 300.0)?,
         allow_occtl: words.set("allow-occtl-commands"),
         opencode: words.path("opencode"),
+        isolate: !words.set("no-isolate"),
         ..StartOptions::default()
     };
     let options = RunOptions { start, prompt, keep: words.set("keep") };

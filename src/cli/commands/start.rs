@@ -4,7 +4,7 @@ use crate::cli::App;
 use crate::cli::session;
 use crate::cli::spec::{Action, Command, Exit, Flag, QUIET};
 use crate::cli::words::Words;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::runner::{self, StartOptions};
 
 pub const COMMAND: Command = Command {
@@ -30,6 +30,18 @@ pub const COMMAND: Command = Command {
         Flag::value("name", None, "NAME", "A name to use instead of the id"),
         Flag::value("opencode", None, "PATH", "The OpenCode program"),
         Flag::switch("allow-occtl-commands", None, "Let the model run occtl itself"),
+        Flag::switch("isolate", None, "Give the server a database and a state of its own"),
+        Flag::value("env", None, "NAME=VALUE", "Set a variable for the server").repeated(),
+        Flag::value("config", None, "FILE", "OpenCode configuration that goes before all other"),
+        Flag::value("worktree", None, "NAME", "Work in a new git worktree, on branch occtl/NAME"),
+        Flag::value("base", None, "REF", "What the worktree starts from").default("HEAD"),
+        Flag::value(
+            "idle-timeout",
+            None,
+            "SECONDS",
+            "After that long without use cleanup stops it",
+        ),
+        Flag::value("label", None, "KEY=VALUE", "What list --label finds it by").repeated(),
         QUIET,
     ],
     examples: &[
@@ -48,7 +60,17 @@ fn parse(words: &Words) -> Result<Action> {
         allow_occtl: words.set("allow-occtl-commands"),
         opencode: words.path("opencode"),
         dies_with_us: false,
+        isolate: words.set("isolate"),
+        variables: words.os_values("env"),
+        config: words.path("config"),
+        worktree: words.value("worktree")?,
+        base: words.value("base")?,
+        idle_timeout: words.optional_seconds("idle-timeout")?,
+        labels: words.values("label")?,
     };
+    if options.base.is_some() && options.worktree.is_none() {
+        return Err(Error::usage("--base is for --worktree"));
+    }
     let quiet = words.set("quiet");
     let options = StartOptions { workdir: options.workdir.filter(|path| named(path)), ..options };
     Ok(Box::new(move |app| run(app, &options, quiet)))

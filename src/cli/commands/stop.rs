@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use serde_json::json;
 
 use crate::cli::App;
@@ -5,18 +7,25 @@ use crate::cli::output::print_error;
 use crate::cli::spec::{Action, Command, Exit, Flag, Operand, QUIET};
 use crate::cli::words::Words;
 use crate::error::{Error, Result};
-use crate::runner;
+use crate::runner::{self, StopOptions, Stopped};
+use crate::units::STOP_GRACE;
 
 pub const COMMAND: Command = Command {
     name: "stop",
     summary: "Stop sessions and everything that they started",
     about: &[
         "The server and every process that carries the session's OPENCODE_SESSION_ID get SIGTERM, after five seconds SIGKILL. The session is forgotten once all of them are gone and the port is free.",
+        "Sessions that were started from within it are not stopped unless --recursive says so; then it refuses. A worktree is removed only if it holds no uncommitted change and no commit that is nowhere else.",
     ],
     operands: &[Operand::optional("SESSION", "Ids, unique beginnings of ids, or names").many()],
     flags: &[
         Flag::switch("all", None, "Stop all sessions"),
         Flag::switch("force", Some('f'), "Use SIGKILL at once"),
+        Flag::value("grace", None, "SECONDS", "How long between SIGTERM and SIGKILL").default("5"),
+        Flag::switch("recursive", None, "Stop sessions that were started from within it first"),
+        Flag::switch("keep-data", None, "Leave the database and state of an isolated session"),
+        Flag::switch("remove-worktree", None, "Remove the git worktree and branch made for it"),
+        Flag::switch("kill", None, "End the server of an adopted session, too"),
         QUIET,
     ],
     examples: &[("occtl stop $S", "one session"), ("occtl stop --all", "all of them")],
@@ -26,32 +35,38 @@ pub const COMMAND: Command = Command {
 fn parse(words: &Words) -> Result<Action> {
     let sessions = words.rest(0)?;
     let (all, force, quiet) = (words.set("all"), words.set("force"), words.set("quiet"));
+    let grace = words.seconds("grace", STOP_GRACE.as_secs_f64())?;
+    let options = StopOptions {
+        grace: if force { Duration::ZERO } else { grace },
+        // All of them includes the nested ones.
+        recursive: words.set("recursive") || all,
+        keep_data: words.set("keep-data"),
+        remove_worktree: words.set("remove-worktree"),
+        kill: words.set("kill"),
+    };
     match (all, sessions.is_empty()) {
         (true, false) => Err(Error::usage("--all and a SESSION exclude each other")),
         (false, true) => {
             Err(Error::usage("occtl stop needs a SESSION").hint("or --all for all of them"))
         }
-        _ => Ok(Box::new(move |app| run(app, &sessions, force, quiet))),
+        _ => Ok(Box::new(move |app| run(app, &sessions, &options, quiet))),
     }
 }
 
 /// One that cannot be stopped does not keep the others running; trouble with the last one gives the status.
-fn run(app: &mut App, sessions: &[String], force: bool, quiet: bool) -> Result<Exit> {
+fn run(app: &mut App, sessions: &[String], options: &StopOptions, quiet: bool) -> Result<Exit> {
     let context = app.context()?;
     let everything = sessions.is_empty();
     let sessions = if everything { runner::all_ids(&context)? } else { sessions.to_vec() };
     let mut stopped = Vec::new();
     let mut trouble: Option<Error> = None;
     for session in &sessions {
-        match runner::stop(&context, session, force) {
+        match runner::stop(&context, session, options) {
             Ok(done) => {
-                if !app.json && quiet {
-                    app.out.line(&done.id)?;
-                } else if !app.json {
-                    let note = if done.was_dead { " (was already dead)" } else { "" };
-                    app.out.line(&format!("Stopped: {}{note}", done.id))?;
+                for one in done {
+                    print(app, &one, quiet)?;
+                    stopped.push(one);
                 }
-                stopped.push(done);
             }
             // Somebody else was quicker, and it is gone as it should be.
             Err(error) if everything && error.code == crate::error::Code::NotFound => {}
@@ -67,7 +82,7 @@ fn run(app: &mut App, sessions: &[String], force: bool, quiet: bool) -> Result<E
         let rows: Vec<_> = stopped
             .iter()
             .map(|one| {
-                json!({"id": one.id, "was_dead": one.was_dead, "processes": one.processes,
+                json!({"id": one.id, "was_dead": one.was_dead, "forgotten": one.forgotten, "processes": one.processes,
                        "killed": one.killed})
             })
             .collect();
@@ -76,4 +91,19 @@ fn run(app: &mut App, sessions: &[String], force: bool, quiet: bool) -> Result<E
         app.out.line("No active sessions")?;
     }
     trouble.map_or(Ok(Exit::OK), Err)
+}
+
+fn print(app: &mut App, one: &Stopped, quiet: bool) -> Result<()> {
+    match (app.json, quiet) {
+        (true, _) => Ok(()),
+        (_, true) => app.out.line(&one.id),
+        _ => {
+            let note = match (one.was_dead, one.forgotten) {
+                (true, _) => " (was already dead)",
+                (_, true) => " (forgotten; its server was adopted and runs on)",
+                _ => "",
+            };
+            app.out.line(&format!("Stopped: {}{note}", one.id))
+        }
+    }
 }

@@ -1,0 +1,58 @@
+use serde_json::json;
+
+use crate::cli::App;
+use crate::cli::output::{Cell, Colour};
+use crate::cli::spec::{Action, Command, Exit, Flag};
+use crate::cli::words::Words;
+use crate::error::Result;
+use crate::runner::{self, Finding, Health};
+
+pub const COMMAND: Command = Command {
+    name: "doctor",
+    summary: "Check the store, its sessions, their processes and files, and what occtl needs",
+    about: &[
+        "Prints what was found and what to do; the status is 1 if something is wrong. With --fix it ends what is left of dead sessions, records running servers that the store lost, and removes files that belong to nothing. Other stores and other users' processes are never touched.",
+    ],
+    operands: &[],
+    flags: &[Flag::switch("fix", None, "Mend what is wrong")],
+    examples: &[("occtl doctor --fix", "after a crash, a full disk or a kill -9")],
+    parse,
+};
+
+fn parse(words: &Words) -> Result<Action> {
+    let fix = words.set("fix");
+    Ok(Box::new(move |app| run(app, fix)))
+}
+
+fn run(app: &mut App, fix: bool) -> Result<Exit> {
+    let findings = runner::doctor(&app.context()?, fix)?;
+    if app.json {
+        let rows: Vec<_> = findings.iter().map(document).collect();
+        app.out.json(&json!({"findings": rows}))?;
+    } else {
+        let rows: Vec<_> = findings.iter().map(row).collect();
+        app.out.table(&["Check", "Which", "Status", "Found", "To do"], &rows)?;
+    }
+    let wrong = findings.iter().any(|one| one.health == Health::Bad);
+    Ok(if wrong { Exit(1) } else { Exit::OK })
+}
+
+fn document(one: &Finding) -> serde_json::Value {
+    json!({"check": one.check, "subject": one.subject, "status": one.health.name(),
+           "detail": one.detail, "advice": one.advice})
+}
+
+fn row(one: &Finding) -> Vec<Cell> {
+    let colour = match one.health {
+        Health::Good => Colour::Green,
+        Health::Warning | Health::Mended => Colour::Yellow,
+        Health::Bad => Colour::Red,
+    };
+    vec![
+        Cell::new(one.check),
+        Cell::new(one.subject.as_deref().unwrap_or("-")),
+        Cell::new(one.health.name()).colour(colour),
+        Cell::new(&one.detail),
+        Cell::new(one.advice.as_deref().unwrap_or("")),
+    ]
+}

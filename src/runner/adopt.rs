@@ -1,0 +1,142 @@
+//! Records a server that somebody else started.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::Context;
+use super::select::check_name;
+use super::server::{USERNAME, endpoint, life, url};
+use super::start::new_id;
+use super::state::SessionFacts;
+use crate::client::Client;
+use crate::error::{Error, Result};
+use crate::process::Identity;
+use crate::store::Record;
+
+/// One question to a server that is being adopted.
+const ADOPT_LIMIT: Duration = Duration::from_secs(10);
+/// Stands in the record for a process that we do not know: 0.4.0 needs a number there, and no
+/// process ever has this one.
+const NO_PID: u32 = i32::MAX as u32;
+/// A password is a line of text.
+const LONGEST_PASSWORD: usize = 4096;
+
+/// What `adopt` was asked for.
+#[derive(Clone, Debug)]
+pub struct AdoptOptions {
+    /// `http://HOST:PORT`.
+    pub url: String,
+    /// A name besides the id.
+    pub name: Option<String>,
+    /// The server's process.
+    pub pid: Option<u32>,
+    /// A file with the password; default `$OPENCODE_SERVER_PASSWORD`.
+    pub password_file: Option<PathBuf>,
+}
+
+/// Checks that an OpenCode answers there with these credentials, and records it.
+pub fn adopt(context: &Context, options: &AdoptOptions) -> Result<SessionFacts> {
+    let (base, port) = base(&options.url)?;
+    let process = options.pid.map(identity).transpose()?;
+    let username = context.environment.get("OPENCODE_SERVER_USERNAME");
+    let mut record = Record {
+        id: new_id(),
+        port,
+        pid: Some(process.as_ref().map_or(NO_PID, |process| process.pid)),
+        pid_start_time: process.as_ref().map(|process| process.start_time),
+        boot_id: process.map(|process| process.boot_id),
+        status: "running".into(),
+        name: options.name.clone(),
+        password: password(context, options)?,
+        username: username
+            .and_then(|name| name.to_str())
+            .filter(|name| *name != USERNAME)
+            .map(String::from),
+        adopted_url: Some(base),
+        // Somebody else decided what its conversations may do.
+        allow_occtl_commands: Some(false),
+        ..Record::default()
+    };
+    record.set_created(jiff::Timestamp::now());
+    let client = Client::new(endpoint(&record, None));
+    record.opencode_version = Some(client.health(ADOPT_LIMIT)?.version);
+    let own = client.own_paths(ADOPT_LIMIT)?.directory;
+    record.config_path = Some(own.clone());
+    record.workdir = Some(own);
+    context.update(|document| {
+        if let Some(name) = &options.name {
+            check_name(document, name)?;
+        }
+        for other in document.records()? {
+            if url(&other) == url(&record) && life(&other) != super::server::Life::Dead {
+                let message = format!("{} is session {} already", url(&record), other.id);
+                return Err(Error::failed(message));
+            }
+        }
+        document.put(&record)
+    })?;
+    Ok(SessionFacts::of(context, &record, &life(&record)))
+}
+
+/// The address without a path, and its port.
+fn base(text: &str) -> Result<(String, u16)> {
+    let wrong = |why: &str| {
+        Error::usage(format!("cannot adopt {text}: {why}"))
+            .hint("http://HOST:PORT, for example http://127.0.0.1:4096")
+    };
+    if text.starts_with("https://") {
+        return Err(wrong("only http is spoken here"));
+    }
+    let rest = text.strip_prefix("http://").ok_or_else(|| wrong("it is no http address"))?;
+    let rest = rest.trim_end_matches('/');
+    if rest.contains('@') {
+        return Err(Error::usage("cannot adopt an address with a password in it")
+            .hint("everybody can read it there: use --password-file or OPENCODE_SERVER_PASSWORD"));
+    }
+    if rest.is_empty() || rest.contains(['/', '?', '#']) || rest.contains(char::is_whitespace) {
+        return Err(wrong("a host and a port are all that it may have"));
+    }
+    let (host, port) = match rest.rsplit_once(':') {
+        Some((host, port)) if !host.is_empty() && !port.ends_with(']') => {
+            (host, port.parse().map_err(|_| wrong("its port is no number"))?)
+        }
+        _ => (rest, 80),
+    };
+    Ok((format!("http://{host}:{port}"), port))
+}
+
+fn identity(pid: u32) -> Result<Identity> {
+    Identity::of(pid).ok_or_else(|| Error::not_found(format!("there is no process {pid}")))
+}
+
+fn password(context: &Context, options: &AdoptOptions) -> Result<Option<String>> {
+    let Some(path) = &options.password_file else {
+        let inherited = context.environment.get("OPENCODE_SERVER_PASSWORD");
+        return Ok(inherited.and_then(|text| text.to_str()).map(String::from));
+    };
+    let shown = path.display();
+    let text = std::fs::read_to_string(path).map_err(|error| {
+        Error::not_found(format!("cannot read the password in {shown}: {error}"))
+    })?;
+    let password = text.trim_end_matches(['\n', '\r']);
+    match password.is_empty() || password.len() > LONGEST_PASSWORD || password.contains('\n') {
+        true => Err(Error::usage(format!("{shown} does not hold a password on one line"))),
+        false => Ok(Some(password.into())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_plain_http_addresses_are_adopted() {
+        assert_eq!(base("http://127.0.0.1:4096/").unwrap(), ("http://127.0.0.1:4096".into(), 4096));
+        assert_eq!(base("http://box").unwrap(), ("http://box:80".into(), 80));
+        assert_eq!(base("http://[::1]:4096").unwrap(), ("http://[::1]:4096".into(), 4096));
+        for bad in ["https://x:1", "x:1", "http://", "http://x:y", "http://x:1/a", "http://u:p@x:1"]
+        {
+            assert_eq!(base(bad).unwrap_err().code.exit(), 2, "{bad}");
+        }
+    }
+}

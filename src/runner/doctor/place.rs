@@ -1,0 +1,104 @@
+//! The data directory and the store in it.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use super::{Context, Finding};
+use crate::error::{Error, Result};
+use crate::store::unsafe_reason;
+
+/// Less room than this is soon none: a server's log and database grow.
+const LEAST_FREE_BYTES: u64 = 100 << 20;
+
+pub fn check(context: &Context, fix: bool) -> Vec<Finding> {
+    let directory = context.store.directory();
+    if !directory.exists() {
+        return vec![Finding::good(
+            "data",
+            format!("{} will be made when needed", directory.display()),
+        )];
+    }
+    let mut findings = Vec::new();
+    for path in [directory.to_path_buf(), context.store.path()] {
+        findings.extend(permissions(&path, fix));
+    }
+    findings.push(room(directory));
+    findings.push(lock(context));
+    findings.push(store(context, fix));
+    findings
+}
+
+fn permissions(path: &Path, fix: bool) -> Option<Finding> {
+    let shown = path.display().to_string();
+    let error = unsafe_reason(path)?;
+    let advice = error.hint.clone().unwrap_or_default();
+    let finding = Finding::bad("permissions", error.message, &advice).of(&shown);
+    Some(if fix {
+        finding.after(tighten(path).map(|()| "took the right to write from others"))
+    } else {
+        finding
+    })
+}
+
+fn tighten(path: &Path) -> Result<()> {
+    let failed = |error| Error::failed(format!("cannot change {}: {error}", path.display()));
+    let mut mode = fs::metadata(path).map_err(failed)?.permissions();
+    mode.set_mode(mode.mode() & !0o022);
+    fs::set_permissions(path, mode).map_err(failed)?;
+    unsafe_reason(path).map_or(Ok(()), Err)
+}
+
+fn room(directory: &Path) -> Finding {
+    let shown = directory.display();
+    match rustix::fs::statvfs(directory) {
+        Ok(disk) => {
+            let free = disk.f_bavail.saturating_mul(disk.f_frsize);
+            let detail = format!("{} MiB are free at {shown}", free >> 20);
+            match free < LEAST_FREE_BYTES {
+                true => Finding::bad("disk", detail, "make room, or set OCCTL_DATA_DIR"),
+                false => Finding::good("disk", detail),
+            }
+        }
+        Err(error) => Finding::bad("disk", format!("{shown}: {error}"), "set OCCTL_DATA_DIR"),
+    }
+}
+
+fn lock(context: &Context) -> Finding {
+    let path = context.store.directory().join("store.lock");
+    match context.store.lock_is_free() {
+        Ok(true) => Finding::good("lock", "nobody holds it"),
+        Ok(false) => Finding::warning(
+            "lock",
+            format!("somebody holds {}", path.display()),
+            &format!("if it stays so: fuser {} names the process", path.display()),
+        ),
+        Err(error) => Finding::bad("lock", error.message, "occtl must be able to write there"),
+    }
+}
+
+fn store(context: &Context, fix: bool) -> Finding {
+    let read = context.store.read().and_then(|document| document.records());
+    match read {
+        Ok(records) => Finding::good("store", format!("{} sessions", records.len())),
+        Err(error) => {
+            let finding = Finding::bad(
+                "store",
+                error.message,
+                "occtl doctor --fix sets it aside and rebuilds it from the running servers",
+            );
+            let path = context.store.path();
+            // One that only cannot be reached may be as whole as ever.
+            let damaged = unsafe_reason(context.store.directory()).is_none()
+                && unsafe_reason(&path).is_none()
+                && fs::read(&path).is_ok();
+            if !fix || !damaged {
+                return finding;
+            }
+            match context.store.set_aside(&mut |text| (context.say)(text)) {
+                Ok(aside) => finding.after(Ok(&format!("set aside as {}", aside.display()))),
+                Err(error) => finding.after(Err(error)),
+            }
+        }
+    }
+}

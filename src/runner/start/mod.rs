@@ -1,0 +1,204 @@
+//! Starts a server: reserve, spawn, wait until it answers, record.
+//!
+//! The reservation is what makes concurrent starts safe: a record in state `starting` holds the
+//! port, so the store's lock is free while servers start. Whoever is killed in between leaves a
+//! record that says so and a process that carries the session's mark, and `stop` finds both.
+
+mod attempt;
+mod reserve;
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::environment::RESERVED;
+use super::server::life;
+use super::state::SessionFacts;
+use super::{Context, Signals, guard, worktree};
+use crate::error::{Error, Result};
+use crate::process::Guardian;
+use crate::store::{Record, Worktree};
+use crate::units::Deadline;
+use attempt::Attempt;
+use reserve::reserve;
+
+pub use reserve::new_id;
+
+/// The longest value of a variable that Linux hands to a program.
+const LONGEST_VARIABLE: usize = 128 * 1024 - 64;
+
+/// What `start` was asked for.
+#[derive(Clone, Debug, Default)]
+pub struct StartOptions {
+    /// As typed; default the working directory. Created if it is missing.
+    pub workdir: Option<PathBuf>,
+    /// From the first step to the first answer.
+    pub timeout: Duration,
+    /// The agent for prompts that name none.
+    pub agent: Option<String>,
+    /// A name besides the id.
+    pub name: Option<String>,
+    /// Whether conversations may run occtl.
+    pub allow_occtl: bool,
+    /// The OpenCode program.
+    pub opencode: Option<PathBuf>,
+    /// End the server, and all that it started, when this process ends.
+    pub dies_with_us: bool,
+    /// Give it a database and a state of its own.
+    pub isolate: bool,
+    /// Variables for the server, as `NAME=VALUE`.
+    pub variables: Vec<OsString>,
+    /// A file with configuration that goes before all other.
+    pub config: Option<PathBuf>,
+    /// Work in a new git worktree of that name.
+    pub worktree: Option<String>,
+    /// The revision that the worktree starts from.
+    pub base: Option<String>,
+    /// Without use for that long, `cleanup` stops it.
+    pub idle_timeout: Option<Duration>,
+    /// What to find it by, as `KEY=VALUE`.
+    pub labels: Vec<String>,
+}
+
+/// Starts a server and returns once it has answered. If it fails, nothing is left.
+pub fn start(context: &Context, signals: &Signals, options: &StartOptions) -> Result<SessionFacts> {
+    launch(context, signals, options).map(|(facts, _)| facts)
+}
+
+/// The same, with the guard of a server that dies with us.
+pub fn launch(
+    context: &Context,
+    signals: &Signals,
+    options: &StartOptions,
+) -> Result<(SessionFacts, Option<Guardian>)> {
+    let deadline = Deadline::after(options.timeout);
+    let program = context.environment.opencode(options.opencode.as_deref())?;
+    let extra = variables(options)?;
+    let labels = labels(&options.labels)?;
+    let mut workdir = workdir(context, options.workdir.as_deref())?;
+    let worktree = match &options.worktree {
+        Some(name) => Some(worktree::create(&workdir, name, options.base.as_deref())?),
+        None => None,
+    };
+    if let Some(worktree) = &worktree {
+        workdir = PathBuf::from(&worktree.path);
+    }
+    let plan = Plan { options, workdir: &workdir, program: &program, worktree: &worktree, labels };
+    let started = reserve(context, &plan).and_then(|record| {
+        let mut attempt =
+            Attempt { context, signals, options, deadline, record, workdir, program, extra };
+        // Before there is a process, so that none is ever without its guard.
+        let guard = options.dies_with_us.then(|| guard::start(context, &attempt.record.id));
+        let started = guard.transpose().and_then(|guard| Ok((attempt.run()?, guard)));
+        started.inspect_err(|_| attempt.clean_up())
+    });
+    match (&started, &worktree) {
+        // It is as new as the session that it was made for.
+        (Err(_), Some(worktree)) => drop(worktree::remove(worktree)),
+        (Ok((record, _)), _) => warn_of_mixed_versions(context, record),
+        _ => {}
+    }
+    started.map(|(record, guard)| (SessionFacts::of(context, &record, &life(&record)), guard))
+}
+
+/// What a reservation is made from.
+struct Plan<'a> {
+    options: &'a StartOptions,
+    workdir: &'a Path,
+    program: &'a Path,
+    worktree: &'a Option<Worktree>,
+    labels: BTreeMap<String, String>,
+}
+
+/// The server's additional variables, `OPENCODE_CONFIG_CONTENT` among them.
+fn variables(options: &StartOptions) -> Result<Vec<(String, OsString)>> {
+    let mut variables = Vec::new();
+    for pair in &options.variables {
+        let text = pair.to_str();
+        let split = text.and_then(|text| text.split_once('=')).filter(|(name, _)| !name.is_empty());
+        let Some((name, value)) = split else {
+            return Err(Error::usage(format!("--env cannot be {}", pair.display()))
+                .hint("NAME=VALUE, in UTF-8"));
+        };
+        if RESERVED.contains(&name) {
+            return Err(Error::usage(format!("--env cannot set {name}: occtl does")));
+        }
+        variables.push((name.to_string(), OsString::from(value)));
+    }
+    if let Some(path) = &options.config {
+        let shown = path.display();
+        let content = fs::read_to_string(path).map_err(|error| {
+            Error::not_found(format!("cannot read the config {shown}: {error}"))
+        })?;
+        variables.push(("OPENCODE_CONFIG_CONTENT".into(), content.into()));
+    }
+    match variables.iter().find(|(_, value)| value.len() > LONGEST_VARIABLE) {
+        Some((name, value)) => {
+            let size = value.len();
+            Err(Error::usage(format!("{name} has {size} bytes, more than Linux hands over"))
+                .hint("OPENCODE_CONFIG=FILE in the environment names a large configuration"))
+        }
+        None => Ok(variables),
+    }
+}
+
+fn labels(pairs: &[String]) -> Result<BTreeMap<String, String>> {
+    let split = |pair: &String| match pair.split_once('=') {
+        Some((key, value)) if !key.is_empty() => Ok((key.to_string(), value.to_string())),
+        _ => Err(Error::usage(format!("--label cannot be {pair}")).hint("KEY=VALUE")),
+    };
+    pairs.iter().map(split).collect()
+}
+
+/// Two versions on one database: the newer one migrates it, and the older one stumbles.
+fn warn_of_mixed_versions(context: &Context, new: &Record) {
+    let Ok(records) = context.store.read().and_then(|document| document.records()) else { return };
+    let shares = |one: &&Record| {
+        one.isolated.is_none()
+            && one.adopted_url.is_none()
+            && one.opencode_version.is_some()
+            && one.opencode_version != new.opencode_version
+            && life(one).server().is_some()
+    };
+    if new.isolated.is_none()
+        && let Some(other) = records.iter().find(shares)
+    {
+        let own = new.opencode_version.as_deref().unwrap_or("another version");
+        let theirs = other.opencode_version.as_deref().unwrap_or_default();
+        (context.say)(&format!(
+            "warning: {own} shares its database with {} ({theirs}); --isolate keeps them apart",
+            other.id
+        ));
+    }
+}
+
+/// The directory to start in, absolute and without links.
+fn workdir(context: &Context, given: Option<&Path>) -> Result<PathBuf> {
+    let path = context.environment.absolute(given.unwrap_or(Path::new(".")));
+    let shown = path.display();
+    let failed =
+        |what: &str, error| Error::failed(format!("cannot {what} workdir {shown}: {error}"));
+    if given.is_none() && context.environment.directory.is_none() {
+        return Err(Error::failed("the working directory is gone").hint("name one with --workdir"));
+    }
+    if path.exists() && !path.is_dir() {
+        return Err(Error::failed(format!("workdir {shown} is not a directory")));
+    }
+    fs::create_dir_all(&path).map_err(|error| failed("create", error))?;
+    let real = path.canonicalize().map_err(|error| failed("use", error))?;
+    if real.to_str().is_none() {
+        return Err(Error::failed(format!("workdir {shown} has a name that is not UTF-8"))
+            .hint("OpenCode takes directories as JSON text only"));
+    }
+    if rustix::fs::access(&real, rustix::fs::Access::EXEC_OK).is_err() {
+        return Err(failed("enter", std::io::ErrorKind::PermissionDenied.into()));
+    }
+    if rustix::fs::access(&real, rustix::fs::Access::WRITE_OK).is_err() {
+        (context.say)(&format!(
+            "warning: workdir {shown} is not writable; the model can only read"
+        ));
+    }
+    Ok(real)
+}

@@ -1,0 +1,97 @@
+//! Reserves a session: an id, a port, a record.
+
+use super::Plan;
+use crate::error::{Error, Result};
+use crate::process;
+use crate::runner::Context;
+use crate::runner::select::check_name;
+use crate::runner::server::{Life, life, port_free};
+use crate::runner::stop;
+use crate::store::{Document, Record, Status};
+
+/// Takes an id and a port. What is written is a record whose pid is ours.
+pub fn reserve(context: &Context, plan: &Plan) -> Result<Record> {
+    let options = plan.options;
+    let own = process::own_identity();
+    let ports = context.environment.ports()?;
+    let abandoned = abandoned(context)?;
+    let mut record = Record {
+        id: new_id(),
+        pid: Some(own.pid),
+        pid_start_time: Some(own.start_time),
+        boot_id: Some(own.boot_id),
+        config_path: options.workdir.as_ref().map(|path| path.display().to_string()),
+        status: "starting".into(),
+        agent: options.agent.clone(),
+        workdir: Some(plan.workdir.display().to_string()),
+        name: options.name.clone(),
+        password: Some(new_password()),
+        opencode: Some(plan.program.display().to_string()),
+        parent: context.environment.parent_session(),
+        allow_occtl_commands: Some(options.allow_occtl),
+        idle_timeout_s: options.idle_timeout.map(|limit| limit.as_secs_f64()),
+        labels: plan.labels.clone(),
+        worktree: plan.worktree.clone(),
+        ..Record::default()
+    };
+    record.set_created(jiff::Timestamp::now());
+    context.update(|document| {
+        for record in &abandoned {
+            document.remove(&record.id);
+        }
+        if let Some(name) = &options.name {
+            check_name(document, name)?;
+        }
+        while document.ids().any(|id| id == record.id) {
+            record.id = new_id();
+        }
+        if options.isolate {
+            let place = context.store.isolated_path(&record.id);
+            record.isolated = Some(place.display().to_string());
+        }
+        record.port = free_port(document, &ports, &[])?;
+        document.put(&record)?;
+        document.set_next_port(record.port.saturating_add(1));
+        Ok(())
+    })?;
+    abandoned.iter().for_each(|record| stop::sweep(context, record));
+    Ok(record)
+}
+
+/// Reservations whose `occtl start` was killed and that have no process: their ports are free.
+fn abandoned(context: &Context) -> Result<Vec<Record>> {
+    let records = context.store.read()?.records()?;
+    let is = |record: &Record| record.status() == Status::Starting && life(record) == Life::Dead;
+    Ok(records.into_iter().filter(is).collect())
+}
+
+/// The lowest port that no record holds, that is not in `busy`, and that can be bound right now.
+pub fn free_port(
+    document: &Document,
+    ports: &std::ops::RangeInclusive<u16>,
+    busy: &[u16],
+) -> Result<u16> {
+    #[derive(serde::Deserialize)]
+    struct Held {
+        port: u16,
+    }
+    let held: std::collections::HashSet<u16> =
+        document.each(|_, held: Held| held.port)?.into_iter().collect();
+    let free = |port: &u16| !held.contains(port) && !busy.contains(port) && port_free(*port);
+    ports.clone().find(free).ok_or_else(|| {
+        let (first, last) = (ports.start(), ports.end());
+        Error::failed(format!("no port from {first} to {last} is free")).hint(
+            "occtl cleanup and occtl stop free some; OCCTL_PORT_RANGE=FIRST-LAST names others",
+        )
+    })
+}
+
+/// A new session's id.
+pub fn new_id() -> String {
+    format!("oc-{}", &uuid::Uuid::new_v4().simple().to_string()[..8])
+}
+
+/// 244 random bits: each of the two has 122.
+fn new_password() -> String {
+    format!("{}{}", uuid::Uuid::new_v4().simple(), uuid::Uuid::new_v4().simple())
+}

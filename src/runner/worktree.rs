@@ -1,0 +1,135 @@
+//! Git worktrees for sessions: a place and a branch of one's own.
+
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use super::git;
+use super::git::Changes;
+use crate::error::{Error, Result};
+use crate::process::Capture;
+use crate::store::Worktree;
+use crate::units::{Deadline, GIT_LIMIT};
+
+/// Making a worktree copies every file of the repository.
+const CHECKOUT_LIMIT: std::time::Duration = std::time::Duration::from_secs(120);
+
+/// Makes `.occtl/worktrees/NAME` on the new branch `occtl/NAME`.
+pub fn create(directory: &Path, name: &str, base: Option<&str>) -> Result<Worktree> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    if name.is_empty() || !name.chars().all(plain) || name.starts_with(['-', '.']) {
+        return Err(Error::usage(format!("{name:?} cannot be the name of a worktree"))
+            .hint("letters, digits, '-', '_' and '.'"));
+    }
+    if base.is_some_and(|base| base.starts_with('-')) {
+        return Err(Error::usage(format!("{base:?} cannot be a git revision")));
+    }
+    let top = run(directory, &["rev-parse", "--show-toplevel"], GIT_LIMIT).ok_or_else(|| {
+        Error::failed(format!("{} is in no git repository", directory.display()))
+            .hint("--worktree needs one; git init makes one")
+    })?;
+    let repository = PathBuf::from(top.trim_end_matches('\n'));
+    let path = repository.join(".occtl/worktrees").join(name);
+    let branch = format!("occtl/{name}");
+    let taken = |what: &str| {
+        Error::failed(format!("{what} is there already"))
+            .hint("occtl stop SESSION --remove-worktree removes both; or take another name")
+    };
+    if path.exists() {
+        return Err(taken(&format!("worktree {}", path.display())));
+    }
+    let reference = format!("refs/heads/{branch}");
+    if run(&repository, &["rev-parse", "--verify", "--quiet", &reference], GIT_LIMIT).is_some() {
+        return Err(taken(&format!("branch {branch}")));
+    }
+    exclude(&repository);
+    let text = path.to_string_lossy().into_owned();
+    let mut words = vec!["worktree", "add", "--quiet", "-b", &branch, &text];
+    words.extend(base);
+    if run(&repository, &words, CHECKOUT_LIMIT).is_none() {
+        let shown = base.unwrap_or("HEAD");
+        return Err(Error::failed(format!("git cannot make a worktree of {shown} at {text}"))
+            .hint(format!(
+                "git -C {} worktree add -b {branch} {text} {shown} says why",
+                repository.display()
+            )));
+    }
+    Ok(Worktree { repository: repository.to_string_lossy().into_owned(), path: text, branch })
+}
+
+/// Keeps the worktrees out of the repository's own list of untracked files.
+fn exclude(repository: &Path) {
+    let Some(path) = run(repository, &["rev-parse", "--git-path", "info/exclude"], GIT_LIMIT)
+    else {
+        return;
+    };
+    let path = repository.join(path.trim_end_matches('\n'));
+    let known = fs::read_to_string(&path).unwrap_or_default();
+    if !known.lines().any(|line| line == "/.occtl/") {
+        let _ = path.parent().map(fs::create_dir_all);
+        let file = fs::OpenOptions::new().create(true).append(true).open(path);
+        let _ = file.and_then(|mut file| writeln!(file, "/.occtl/"));
+    }
+}
+
+/// An error unless the worktree can be removed without losing work.
+pub fn check_removable(worktree: &Worktree) -> Result<()> {
+    let path = Path::new(&worktree.path);
+    if !path.exists() {
+        return Ok(());
+    }
+    match git::ask(path).answer(Deadline::after(GIT_LIMIT)) {
+        Changes::Known(files) if files.is_empty() => {}
+        Changes::Known(files) => {
+            let count = files.len();
+            return Err(Error::failed(format!(
+                "{} holds {count} uncommitted changes",
+                worktree.path
+            ))
+            .hint("commit or discard them first"));
+        }
+        Changes::Unknown => {
+            return Err(Error::failed(format!("git cannot tell what {} holds", worktree.path)));
+        }
+    }
+    let branch = format!("refs/heads/{}", worktree.branch);
+    let exclude = format!("--exclude={branch}");
+    let words =
+        ["rev-list", "--count", &branch, "--not", &exclude, "--branches", "--remotes", "--tags"];
+    match run(Path::new(&worktree.repository), &words, GIT_LIMIT).as_deref().map(str::trim) {
+        Some("0") => Ok(()),
+        Some(count) => {
+            let branch = &worktree.branch;
+            Err(Error::failed(format!("branch {branch} has {count} commits that are nowhere else"))
+                .hint(format!("git merge {branch} first, or leave the worktree")))
+        }
+        None => {
+            Err(Error::failed(format!("git cannot tell what branch {} holds", worktree.branch)))
+        }
+    }
+}
+
+/// Removes worktree and branch. Call [`check_removable`] first.
+pub fn remove(worktree: &Worktree) -> Result<()> {
+    let repository = Path::new(&worktree.repository);
+    // Without --force git refuses by itself if somebody was quicker than our check.
+    let gone = !Path::new(&worktree.path).exists()
+        || run(repository, &["worktree", "remove", &worktree.path], CHECKOUT_LIMIT).is_some();
+    run(repository, &["worktree", "prune"], GIT_LIMIT);
+    match gone
+        && run(repository, &["branch", "--quiet", "-D", &worktree.branch], GIT_LIMIT).is_some()
+    {
+        true => Ok(()),
+        false => Err(Error::failed(format!("git cannot remove the worktree {}", worktree.path))),
+    }
+}
+
+/// What git prints, if it succeeds.
+fn run(directory: &Path, words: &[&str], limit: std::time::Duration) -> Option<String> {
+    let mut command = Command::new("git");
+    command.arg("-C").arg(directory).args(["-c", "core.fsmonitor=false"]).args(words);
+    git::clean(&mut command);
+    let output = Capture::start(&mut command).ok()?.finish(Deadline::after(limit))?;
+    String::from_utf8(output).ok()
+}
