@@ -1,0 +1,1 @@
+//! `start`, `list`, `status` and `stop` on the real OpenCode.
