@@ -1,1 +1,0 @@
-//! `start`, `list`, `status` and `stop` on the real OpenCode.
