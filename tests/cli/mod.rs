@@ -4,6 +4,7 @@ mod bad_input;
 mod bad_opencode;
 mod bad_server;
 mod bad_store;
+mod git;
 
 use serde_json::{Value, json};
 

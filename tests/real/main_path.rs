@@ -1,0 +1,239 @@
+//! The main job: start, look, send in every way, stop.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::support::opencode::{config, version};
+use crate::support::processes::poll;
+use crate::support::sandbox::Sandbox;
+
+const SOON: Duration = Duration::from_secs(30);
+
+/// Every field of a turn's record, in the order of the specification.
+const FIELDS: [&str; 21] = [
+    "session",
+    "conversation",
+    "turn",
+    "outcome",
+    "text",
+    "answer",
+    "error",
+    "model",
+    "agent",
+    "steps",
+    "tools",
+    "asks",
+    "files",
+    "tokens",
+    "cost_usd",
+    "started_at",
+    "first_token_ms",
+    "total_ms",
+    "retry_wait_ms",
+    "provider_retries",
+    "children",
+];
+
+#[test]
+fn start_list_status_and_stop_show_what_they_did() {
+    let (sandbox, _model) = Sandbox::real("show");
+    let port = *sandbox.ports().start();
+    assert_eq!(sandbox.occtl(&["list"]).run().ok().stdout, "No active sessions\n");
+    let started =
+        sandbox.occtl(&["start", "-t", "55", "-a", "plan", "--name", "nightly"]).run().ok();
+    assert_eq!(started.stderr, "");
+    let lines: Vec<&str> = started.stdout.lines().collect();
+    let id = lines[0].strip_prefix("Started session: oc-").expect("the phrase of 0.4.0");
+    assert!(id.len() == 8 && id.chars().all(|c| c.is_ascii_hexdigit()), "{id}");
+    assert_eq!(lines[1], format!("  Port: {port}"));
+    let pid: u32 = lines[2].strip_prefix("  PID: ").unwrap().parse().unwrap();
+    assert_eq!((lines[3], lines.len()), ("  Agent: plan", 4));
+    let id = &format!("oc-{id}");
+
+    let listed = sandbox.occtl(&["list"]).run().ok().stdout;
+    let rows: Vec<Vec<&str>> = listed
+        .lines()
+        .map(|line| line.split("  ").filter(|cell| !cell.is_empty()).map(str::trim).collect())
+        .collect();
+    assert_eq!(rows[0], ["ID", "Port", "PID", "Status", "Agent", "Dirty", "Last Activity"]);
+    assert_eq!(rows[1][..6], [id, &port.to_string(), &pid.to_string(), "idle", "plan", "-"]);
+    assert_eq!(sandbox.occtl(&["list", "-q"]).run().ok().stdout, format!("{id}\n"));
+    assert!(!listed.contains('\u{1b}'), "colour in a pipe");
+    let coloured = sandbox.occtl(&["list", "--color", "always"]).run().ok().stdout;
+    assert!(coloured.contains("\u{1b}[32midle\u{1b}[0m"), "{coloured}");
+
+    let second = sandbox.occtl(&["start", "-q", "-t", "55"]).run().ok().stdout;
+    let second = second.trim();
+    assert!(second.starts_with("oc-") && second.len() == 11, "{second}");
+    let all = sandbox.occtl(&["list", "--json"]).run().ok().json();
+    assert_eq!(all["sessions"].as_array().unwrap().len(), 2);
+    for word in [id.as_str(), &id[..9], &id[3..9], "nightly"] {
+        let status = sandbox.occtl(&["status", word, "--json"]).run().ok().json();
+        assert_eq!(status["id"], **id, "{word}");
+        assert_eq!((&status["name"], &status["agent"]), (&json!("nightly"), &json!("plan")));
+        assert_eq!((&status["state"], &status["port"]), (&json!("idle"), &json!(port)));
+        assert_eq!((&status["pid"], &status["error"]), (&json!(pid), &Value::Null));
+        assert_eq!(status["workdir"].as_str(), sandbox.work().to_str());
+        assert_eq!(status["opencode_version"], version());
+        assert_eq!(status["url"], format!("http://127.0.0.1:{port}"));
+        for name in ["created_at", "last_activity"] {
+            assert!(status[name].as_str().unwrap().ends_with('Z'), "{status}");
+        }
+        assert!(std::path::Path::new(status["log"].as_str().unwrap()).exists());
+    }
+    let status = sandbox.occtl(&["status", "nightly"]).run().ok().stdout;
+    assert!(
+        status.starts_with(&format!("idle {id}\n  Name: nightly\n  Port: {port}\n")),
+        "{status}"
+    );
+    assert!(
+        status.contains("\n  Agent: plan\n") && status.contains("\n  Last activity: "),
+        "{status}"
+    );
+    let taken = sandbox.occtl(&["start", "--name", "nightly"]).run().fails(1);
+    assert!(taken.stderr.contains("already has the name nightly"), "{}", taken.stderr);
+
+    let stopped = sandbox.occtl(&["stop", "nightly"]).run().ok();
+    assert_eq!(stopped.stdout, format!("Stopped: {id}\n"));
+    let stopped = sandbox.occtl(&["stop", "oc-none", second]).run().fails(3);
+    assert_eq!(stopped.stdout, format!("Stopped: {second}\n"));
+    assert_eq!(sandbox.occtl(&["stop", "--all"]).run().ok().stdout, "No active sessions\n");
+    assert_eq!(std::fs::read_dir(sandbox.data().join("logs")).unwrap().count(), 0);
+    sandbox.assert_nothing_left();
+}
+
+#[test]
+fn send_does_what_its_flags_say() {
+    let (sandbox, model) = Sandbox::real("send");
+    let id = sandbox.occtl(&["start", "-q", "-t", "55"]).run().ok().stdout.trim().to_owned();
+    let send = |arguments: &[&str]| sandbox.occtl(&["send", &id]).args(arguments).run();
+    let record = |arguments: &[&str]| send(arguments).ok().json();
+
+    // The first turn of a cold server; the title is given, so that the model is asked once.
+    let sent = send(&["--title", "Ours", "[[wait gate]][[echo first]]"]).ok();
+    let conversation = sent.stdout.trim().to_owned();
+    assert!(
+        conversation.starts_with("ses_") && sent.stdout.lines().count() == 1,
+        "{}",
+        sent.stdout
+    );
+    model.wait_for_gate("gate", SOON);
+    // A cold server on a busy machine may be silent for longer than `status` waits.
+    let running = || {
+        let status = sandbox.occtl(&["status", &id, "--json"]).run().ok().json();
+        (status["state"] == "running").then_some(())
+    };
+    poll(SOON, running).expect("the state of a turn that goes on");
+    model.release("gate");
+    let next = record(&["-s", &conversation, "--wait", "--json", "[[echo second]]"]);
+    assert_eq!((&next["conversation"], &next["answer"]), (&json!(conversation), &json!("second")));
+    let next = record(&["-c", "--wait", "--json", "[[echo third]]"]);
+    assert_eq!(next["conversation"], *conversation);
+    let newest = model.requests().last().unwrap()["messages"].to_string();
+    assert!(newest.contains("first") && newest.contains("second"), "no history: {newest}");
+    assert!(model.title_requests().is_empty());
+    let other = record(&["--wait", "--json", "[[echo other]]"]);
+    assert_ne!(other["conversation"], *conversation, "without -s and -c it is a new one");
+
+    let full = record(&[
+        "--wait",
+        "--json",
+        "[[text looking ]][[bash echo made > made.txt]][[echo the end]]",
+    ]);
+    for name in FIELDS.iter().chain(&["opencode_version"]) {
+        assert!(full.get(name).is_some(), "no {name} in {full}");
+    }
+    assert_eq!((&full["session"], &full["outcome"]), (&json!(id), &json!("ok")));
+    assert!(full["turn"].as_str().unwrap().starts_with("msg_"));
+    assert_eq!((&full["answer"], &full["steps"]), (&json!("the end"), &json!(2)));
+    let text = full["text"].as_str().unwrap();
+    assert!(text.starts_with("looking") && text.ends_with("the end"), "{text:?}");
+    assert_eq!(full["model"], json!({"provider": "scripted", "id": "echo", "variant": null}));
+    assert_eq!((&full["agent"], &full["error"]), (&json!("build"), &Value::Null));
+    let tool = &full["tools"][0];
+    assert_eq!((&tool["name"], &tool["status"]), (&json!("bash"), &json!("completed")));
+    assert_eq!(tool["conversation"], full["conversation"]);
+    assert!(tool["duration_ms"].is_u64());
+    assert_eq!(full["tokens"]["input"], 200);
+    assert!(full["cost_usd"].as_f64().unwrap() > 0.0);
+    assert!(full["first_token_ms"].as_u64().unwrap() <= full["total_ms"].as_u64().unwrap());
+    assert_eq!((&full["asks"], &full["children"]), (&json!([]), &json!([])));
+    assert_eq!(full["opencode_version"], version());
+    assert_eq!(std::fs::read_to_string(sandbox.work().join("made.txt")).unwrap(), "made\n");
+
+    let child = record(&["--wait", "--json", "[[task {{echo from the child}}]][[echo parent]]"]);
+    assert_eq!((&child["answer"], &child["steps"]), (&json!("parent"), &json!(3)));
+    assert_eq!(child["children"].as_array().unwrap().len(), 1);
+    assert_eq!(child["tokens"]["input"], 300, "a sub-agent's tokens count");
+    // The newest root conversation is never the sub-agent's.
+    let next = record(&["-c", "--wait", "--json", "[[echo x]]"]);
+    assert_eq!(next["conversation"], child["conversation"]);
+
+    assert_eq!(send(&["--wait", "[[echo a", "b]]"]).ok().stdout, "a b\n", "words are joined");
+    let plain = send(&["--wait", "[[text one]][[bash true]][[echo two]]"]).ok();
+    assert_eq!(plain.stdout, "two\n", "only the answer");
+    let stream = send(&["--stream", "[[reasoning secret thought]]"]).ok();
+    assert_eq!(stream.stdout, "ok\n");
+    let stream = send(&["--stream", "[[text one ]][[bash true]][[echo two]]"]).ok();
+    assert!(
+        stream.stdout.starts_with("one") && stream.stdout.ends_with("two\n"),
+        "{}",
+        stream.stdout
+    );
+    let raw = send(&["--raw", "[[text one]][[bash true]][[echo two]]"]).ok().json();
+    assert_eq!(
+        (&raw["info"]["role"], &raw["info"]["finish"]),
+        (&json!("assistant"), &json!("stop"))
+    );
+    assert!(raw["parts"].to_string().contains("two") && raw.as_object().unwrap().len() == 2);
+    let quiet = send(&["--wait", "-q", "[[echo x]]"]).ok();
+    assert!(quiet.stdout.starts_with("ses_") && quiet.stdout.lines().count() == 1);
+    let accepted = record(&["--json", "[[echo x]]"]);
+    assert_eq!(accepted.as_object().unwrap().len(), 3, "{accepted}");
+    let stdin = sandbox.occtl(&["send", &id, "--wait", "-"]).stdin("[[echo from\nstdin]]").run();
+    assert_eq!(stdin.ok().stdout, "from\nstdin\n");
+
+    let evil = "\u{1b}[31mred\u{7}[bold][/usr/bin] x";
+    let echo = format!("[[echo {evil}]]");
+    assert_eq!(record(&["--wait", "--json", &echo])["answer"], evil);
+    for how in ["--wait", "--stream"] {
+        assert_eq!(send(&[how, &echo]).ok().stdout, "\\x1b[31mred\\x07[bold][/usr/bin] x\n");
+    }
+    let long = format!("long {}", "0123456789abcdef".repeat(1 << 16));
+    let sent = sandbox.occtl(&["send", &id, "--wait", "--json", "-"]).stdin(&long).run().ok();
+    assert!(sent.json()["answer"] == *long, "a message of 1 MB comes back");
+    sandbox.occtl(&["stop", &id]).run().ok();
+    sandbox.assert_nothing_left();
+}
+
+#[test]
+fn agents_models_and_variants_are_those_that_were_asked_for() {
+    let (sandbox, model) = Sandbox::real("models");
+    let mut settings = config(&model);
+    // A model's own name may hold slashes.
+    let models = &mut settings["provider"]["scripted"]["models"];
+    models["deep/er/model"] = models["echo"].clone();
+    sandbox.configure(&sandbox.work(), &settings);
+    let id = sandbox
+        .occtl(&["start", "-q", "-t", "55", "--agent", "plan"])
+        .run()
+        .ok()
+        .stdout
+        .trim()
+        .to_owned();
+    let send = |arguments: &[&str]| {
+        let all = sandbox.occtl(&["send", &id, "--wait", "--json", "[[echo x]]"]).args(arguments);
+        all.run().ok().json()
+    };
+    assert_eq!(send(&[])["agent"], "plan", "the session's own agent");
+    assert_eq!(send(&["-a", "build"])["agent"], "build");
+    let other = send(&["-m", "scripted/other", "--variant", "high"]);
+    assert_eq!(other["model"], json!({"provider": "scripted", "id": "other", "variant": "high"}));
+    assert_eq!(model.requests().last().unwrap()["model"], "other");
+    let deep = send(&["--model=scripted/deep/er/model"]);
+    assert_eq!(deep["model"]["id"], "deep/er/model");
+    assert_eq!(model.requests().last().unwrap()["model"], "deep/er/model");
+    sandbox.occtl(&["stop", &id]).run().ok();
+    sandbox.assert_nothing_left();
+}

@@ -1,0 +1,165 @@
+//! How turns end: each with its status, what it says on stderr, and nothing that goes on unseen.
+
+use std::time::Duration;
+
+use rustix::process::Signal;
+use serde_json::{Value, json};
+
+use crate::support::command::{Outcome, Run};
+use crate::support::model::Model;
+use crate::support::processes::poll;
+use crate::support::sandbox::Sandbox;
+
+const SOON: Duration = Duration::from_secs(30);
+
+/// A sandbox with a session that has been warmed up by a turn.
+fn session(name: &str) -> (Sandbox, Model, String) {
+    let (sandbox, model) = Sandbox::real(name);
+    let id = sandbox.occtl(&["start", "-q", "-t", "55"]).run().ok().stdout.trim().to_owned();
+    sandbox.occtl(&["send", &id, "--wait", "[[echo warm]]"]).run().ok();
+    (sandbox, model, id)
+}
+
+fn send(sandbox: &Sandbox, id: &str, arguments: &[&str]) -> Run {
+    // With a title, so that every request to the model is one of the turn.
+    sandbox.occtl(&["send", id, "--title", "t"]).args(arguments)
+}
+
+/// Whether somebody has a connection to the model, which has one for each answer.
+fn model_is_called(model: &Model) -> bool {
+    let table = std::fs::read_to_string("/proc/net/tcp").expect("the table of sockets");
+    let local = format!(":{:04X}", model.port());
+    // The second column is the local address, the fourth the state; 01 is an open connection.
+    table.lines().any(|line| {
+        let fields: Vec<&str> = line.split_whitespace().collect();
+        fields[1].ends_with(&local) && fields[3] == "01"
+    })
+}
+
+/// The server is idle again, and has hung up on the model.
+#[track_caller]
+fn assert_aborted(sandbox: &Sandbox, model: &Model, id: &str) {
+    let status = sandbox.occtl(&["status", id, "--json"]).run().ok().json();
+    assert_eq!(status["state"], "idle");
+    poll(SOON, || (!model_is_called(model)).then_some(())).expect("the end of the model's call");
+}
+
+/// The error object on stderr and the record on stdout, which must agree.
+#[track_caller]
+fn told(outcome: &Outcome, name: &str) -> Value {
+    let record = outcome.json();
+    assert_eq!(record["outcome"], name, "{record}");
+    let error = outcome.json_error();
+    assert_eq!(error["code"], name);
+    record
+}
+
+#[test]
+fn errors_of_the_provider_and_empty_answers_have_their_status_and_their_words() {
+    let (sandbox, _model, id) = session("errors");
+    let refused = "[[text before ]][[bash true]][[http 401 the key is no good]]";
+    let plain = send(&sandbox, &id, &["--wait", refused]).run().fails(5);
+    assert!(plain.stderr.contains("the key is no good"), "{}", plain.stderr);
+    assert!(plain.stderr.starts_with("occtl: APIError: "), "{}", plain.stderr);
+    assert!(plain.stderr.contains(&format!("occtl tail {id} -s ses_")), "{}", plain.stderr);
+    let failed = send(&sandbox, &id, &["--wait", "--json", refused]).run().fails(5);
+    let record = told(&failed, "turn_failed");
+    assert_eq!(record["error"]["name"], "APIError");
+    assert!(record["error"]["message"].as_str().unwrap().contains("the key is no good"));
+    assert!(record["text"].as_str().unwrap().starts_with("before"), "{record}");
+    let streamed = send(&sandbox, &id, &["--stream", refused]).run().fails(5);
+    assert!(streamed.stdout.starts_with("before") && streamed.stdout.ends_with('\n'));
+    let evil = "[[http 400 \u{1b}[31mred [bold] x]]";
+    let escaped = send(&sandbox, &id, &["--wait", evil]).run().fails(5);
+    assert!(!escaped.stderr.contains('\u{1b}'), "{}", escaped.stderr);
+
+    let empty = send(&sandbox, &id, &["--wait", "[[empty]]"]).run().fails(7);
+    assert_eq!(empty.stdout, "");
+    assert!(empty.stderr.contains("the turn ended without any text"), "{}", empty.stderr);
+    let empty = send(&sandbox, &id, &["--wait", "--json", "[[empty]]"]).run().fails(7);
+    assert_eq!(told(&empty, "empty")["answer"], "");
+    // A provider that is busy is tried again, and the record says so.
+    let again =
+        send(&sandbox, &id, &["--wait", "--json", "[[http 503 busy times=1]][[echo then]]"]);
+    let record = again.run().ok().json();
+    assert_eq!((&record["answer"], &record["provider_retries"]), (&json!("then"), &json!(1)));
+    assert!(record["retry_wait_ms"].as_u64().unwrap() > 0, "{record}");
+    for (arguments, status) in [
+        (vec!["send", &id, "-s", "ses_none", "x", "--wait"], 3),
+        (vec!["send", &id, "-s", "none", "x"], 3),
+    ] {
+        let failed = sandbox.occtl(&arguments).run().fails(status);
+        assert!(failed.stderr.contains("has no conversation"), "{}", failed.stderr);
+    }
+    sandbox.occtl(&["stop", &id]).run().ok();
+    sandbox.assert_nothing_left();
+}
+
+#[test]
+fn a_turn_that_is_timed_out_or_interrupted_is_aborted_on_the_server() {
+    let (sandbox, model, id) = session("aborts");
+    let mut requests = model.request_count();
+    for message in
+        ["[[silence]]", "[[slow 10000 20]]", "[[bash sleep 600]]", "[[task {{silence}}]]"]
+    {
+        let run = send(&sandbox, &id, &["--wait", "--json", "-t", "2.5", message]).run().fails(124);
+        assert!(run.elapsed >= Duration::from_millis(2500), "{message}: {:?}", run.elapsed);
+        assert!(run.elapsed < Duration::from_secs(8), "{message}: {:?}", run.elapsed);
+        let record = told(&run, "timeout");
+        let why = record["error"]["message"].as_str().unwrap();
+        assert!(why.contains("2.5 s") && why.contains("aborted"), "{why}");
+        assert!(model.request_count() > requests, "{message}: the model was never asked");
+        requests = model.request_count();
+        assert_aborted(&sandbox, &model, &id);
+        assert_eq!(model.request_count(), requests, "{message}: it went on");
+    }
+    let busy =
+        send(&sandbox, &id, &["--wait", "-t", "3", "[[http 503 too busy]]"]).run().fails(124);
+    assert!(busy.stderr.contains("too busy"), "why it took so long: {}", busy.stderr);
+    assert_aborted(&sandbox, &model, &id);
+    for (signal, status) in [(Signal::INT, 130), (Signal::TERM, 143)] {
+        for how in ["--stream", "--wait"] {
+            let before = model.request_count();
+            let running = send(&sandbox, &id, &[how, "[[slow 10000 20]]"]).spawn();
+            model.wait_for_requests(before + 1, SOON);
+            if how == "--stream" {
+                let seen = || running.stdout().contains("w3").then_some(());
+                poll(SOON, seen).expect("the text as it is written");
+            }
+            let began = std::time::Instant::now();
+            running.signal(signal);
+            let ended = running.wait(SOON).fails(status);
+            assert!(began.elapsed() < Duration::from_secs(5), "{how}: {:?}", began.elapsed());
+            assert!(ended.stderr.contains("aborted"), "{}", ended.stderr);
+            assert!(how == "--stream" || !ended.stdout.contains("w9999"));
+            assert_aborted(&sandbox, &model, &id);
+        }
+    }
+    let left = sandbox.marked_processes();
+    assert!(!left.iter().any(|(_, line)| line.contains("sleep 600")), "{left:?}");
+    sandbox.occtl(&["stop", &id]).run().ok();
+    sandbox.assert_nothing_left();
+}
+
+#[test]
+fn a_reader_that_goes_away_ends_send_quietly_and_the_turn_goes_on() {
+    let (sandbox, model, id) = session("reader");
+    let message =
+        "[[text w1 w2 w3 ]][[bash sleep 0.5]][[wait gate]][[bash echo made > made]][[echo end]]";
+    let script =
+        "{ \"$0\" send \"$1\" --title t --stream \"$2\"; echo \"status $?\" >&2; } | head -c 5";
+    let shell = ["-c", script, env!("CARGO_BIN_EXE_occtl"), &id, message];
+    let run = sandbox.command("sh", &shell).run().ok();
+    assert_eq!((run.stdout.as_str(), run.stderr.as_str()), ("w1 w2", "status 0\n"));
+    model.wait_for_gate("gate", SOON);
+    model.release("gate");
+    let made = sandbox.work().join("made");
+    poll(SOON, || made.exists().then_some(())).expect("the rest of the turn");
+    let idle = || {
+        let status = sandbox.occtl(&["status", &id, "--json"]).run().ok().json();
+        (status["state"] == "idle").then_some(())
+    };
+    poll(SOON, idle).expect("the end of the turn");
+    sandbox.occtl(&["stop", &id]).run().ok();
+    sandbox.assert_nothing_left();
+}
