@@ -10,9 +10,9 @@ mkdir "$root"
 cp "$static" "$root/occtl"
 enter() {
     if [[ $(id -u) == 0 ]]; then
-        env -i OCCTL_DATA_DIR=/data chroot "$root" /occtl "$@"
+        env -i OCCTL_DATA_DIR=/data "$(command -v chroot)" "$root" /occtl "$@"
     else
-        env -i OCCTL_DATA_DIR=/data unshare -r chroot "$root" /occtl "$@"
+        env -i OCCTL_DATA_DIR=/data "$(command -v unshare)" -r "$(command -v chroot)" "$root" /occtl "$@"
     fi
 }
 for command in version list; do

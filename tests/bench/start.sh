@@ -2,7 +2,7 @@
 # `start` against a bare `opencode serve`: from the command to an answer about the directory. One by one, and 16
 # at once.
 #
-# The bare server is asked as soon as it says that it listens: nobody could know sooner.
+# Nothing else may use the ports from 7300 meanwhile. The bare server is asked as soon as it says that it listens: nobody could know sooner.
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 use_model
@@ -23,7 +23,7 @@ by_occtl() {
     cd "$SCRATCH/work"
     "$OCCTL" start -q -t 120 >>"$SCRATCH/ids"
 }
-# several HOW MANY: microseconds until all of them answer.
+# several WHAT COUNT: notes the microseconds until all of them answer.
 several() {
     local began ended
     rm -f "$SCRATCH/bare" "$SCRATCH/ids"
@@ -37,8 +37,10 @@ several() {
     jobs=()
     echo $((ended - began)) >>"$SCRATCH/$1.$2"
     if [[ $1 == bare ]]; then
-        awk '{ print $2 }' "$SCRATCH/bare" | xargs kill 2>/dev/null || true
-        while pgrep -f "serve --hostname 127.0.0.1 --port 73" >/dev/null; do sleep 0.1; done
+        local pids
+        mapfile -t pids < <(awk '{ print $2 }' "$SCRATCH/bare")
+        kill "${pids[@]}"
+        while kill -0 "${pids[@]}" 2>/dev/null; do sleep 0.05; done
     else
         [[ $(sort -u "$SCRATCH/ids" | wc -l) == "$2" ]] || echo "start.sh: not all of $2 started" >&2
         "$OCCTL" stop --all --quiet >/dev/null
