@@ -94,6 +94,17 @@ fn count(server: &Server, place: &Place, one: Conversation) -> Result<Usage> {
     };
     let read = server.client.each_message(&place.id, &place.directory, Page::All, LONG_READ, take);
     read.map_err(|failure| conversation::gone(server, place, failure))?;
+    if usage.steps == 0 {
+        // Nothing was used, and that is known.
+        usage.cost_usd = Some(0.0);
+        usage.tokens = Tokens {
+            input: Some(0),
+            output: Some(0),
+            reasoning: Some(0),
+            cache_read: Some(0),
+            cache_write: Some(0),
+        };
+    }
     Ok(usage)
 }
 

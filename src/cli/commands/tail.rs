@@ -5,7 +5,7 @@ use serde_json::json;
 
 use crate::cli::App;
 use crate::cli::file::NewFile;
-use crate::cli::output::{Output, escape};
+use crate::cli::output::{Output, escape, one_line};
 use crate::cli::spec::{Action, CONVERSATION, Command, Exit, Flag, SESSION};
 use crate::cli::transcript::Style;
 use crate::cli::words::Words;
@@ -116,11 +116,17 @@ fn run(app: &mut App, mut args: Args) -> Result<Exit> {
         None => out.write(text),
     };
     if args.options.raw || !app.json {
+        let mut above = "";
         for entry in &tail.entries {
-            match &entry.raw {
-                Some(raw) => write(&format!("{}\n", raw.get()))?,
-                None => write(&args.style.entry(entry))?,
-            }
+            let Some(raw) = &entry.raw else {
+                if args.options.chain && above != entry.conversation {
+                    above = &entry.conversation;
+                    write(&format!("═══ {} ═══\n\n", one_line(above)))?;
+                }
+                write(&args.style.entry(entry))?;
+                continue;
+            };
+            write(&format!("{}\n", raw.get()))?;
         }
     } else {
         // One message at a time: all of them in one text would need the memory twice.
