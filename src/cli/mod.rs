@@ -1,10 +1,13 @@
 //! Parses words and formats results. No HTTP and no store logic.
 
 mod commands;
+mod conversation;
+mod file;
 mod help;
 mod output;
 mod session;
 mod spec;
+mod transcript;
 mod turn;
 mod turn_flags;
 mod words;

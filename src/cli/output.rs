@@ -43,6 +43,11 @@ impl Output {
         Output { colour, closed: false }
     }
 
+    /// Whether a person looks at stdout.
+    pub fn terminal(&self) -> bool {
+        io::stdout().is_terminal()
+    }
+
     /// Whether the reader of stdout has gone. Then nothing is worth doing for it any more.
     pub fn closed(&self) -> bool {
         if self.closed {

@@ -144,6 +144,11 @@ pub const GLOBAL: [Flag; 3] = [
 pub const SESSION: Operand =
     Operand::required("SESSION", "Id, unique beginning of an id, or name of a session");
 
+/// The conversation that a command is about.
+pub const CONVERSATION: Flag =
+    Flag::value("session", Some('s'), "CONVERSATION", "The conversation")
+        .default("the newest root one");
+
 /// Only ids on stdout.
 pub const QUIET: Flag = Flag::switch("quiet", Some('q'), "Print only ids, one a line");
 
@@ -159,6 +164,15 @@ pub const COMMANDS: &[&Command] = &[
     &super::commands::wait::COMMAND,
     &super::commands::abort::COMMAND,
     &super::commands::test_permission::COMMAND,
+    &super::commands::tail::COMMAND,
+    &super::commands::sessions::COMMAND,
+    &super::commands::chain::COMMAND,
+    &super::commands::fork::COMMAND,
+    &super::commands::delete::COMMAND,
+    &super::commands::export::COMMAND,
+    &super::commands::diff::COMMAND,
+    &super::commands::todo::COMMAND,
+    &super::commands::usage::COMMAND,
     &super::commands::doctor::COMMAND,
     &super::commands::help::COMMAND,
     &super::commands::version::COMMAND,

@@ -264,6 +264,14 @@ impl Words {
         )
     }
 
+    /// A flag's value as a count, which may be 0.
+    pub fn count(&self, long: &str) -> Result<Option<usize>> {
+        let Some(text) = self.value(long)? else { return Ok(None) };
+        text.parse().map(Some).map_err(|_| {
+            Error::usage(format!("--{long} cannot be {text}")).hint("a whole number, 0 or more")
+        })
+    }
+
     /// The operand at a place, which must be text.
     pub fn operand(&self, index: usize) -> Result<Option<String>> {
         self.operands.get(index).map(|word| text(word)).transpose()

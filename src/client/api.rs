@@ -45,20 +45,6 @@ impl Client {
         self.get(&format!("/session/{}", escape(id)), &[("directory", directory)], REQUEST_LIMIT)
     }
 
-    /// The newest `limit` root conversations of a directory, newest first.
-    ///
-    /// Versions differ in which filters they know, so all are applied again here.
-    pub fn roots(&self, directory: &str, limit: usize) -> Answer<Vec<Conversation>> {
-        let limit = limit.to_string();
-        let query = [("directory", directory), ("roots", "true"), ("limit", &limit)];
-        let mut found: Vec<Conversation> = self.get("/session", &query, REQUEST_LIMIT)?;
-        found.retain(|one| one.parent.is_none());
-        found.retain(|one| one.directory.as_deref().is_none_or(|place| place == directory));
-        let updated = |one: &Conversation| one.time.updated.or(one.time.created).unwrap_or(0.0);
-        found.sort_by(|a, b| updated(b).total_cmp(&updated(a)));
-        Ok(found)
-    }
-
     /// Opens a conversation.
     pub fn create(&self, directory: &str, new: &NewConversation) -> Answer<Conversation> {
         self.post("/session", &[("directory", directory)], new, REQUEST_LIMIT)

@@ -7,6 +7,9 @@ use serde_json::Value;
 
 use crate::error::{Code, Error};
 
+/// What may go wrong with a request; see [`Failure`].
+pub type Answer<T> = std::result::Result<T, Failure>;
+
 /// Why there is no answer. Shown with the method and the route, never with a secret.
 #[derive(Clone, Debug)]
 pub struct Failure {

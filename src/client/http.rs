@@ -1,14 +1,16 @@
 //! One request, one answer, always with a limit.
 
 use std::io::{self, BufReader, Read};
+use std::marker::PhantomData;
 use std::time::Duration;
 
 use base64::Engine;
 use serde::Serialize;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, DeserializeSeed};
 use ureq::http::Response;
 use ureq::{Agent, Body};
 
+pub(super) use super::failure::Answer;
 use super::failure::{Cause, Failure, cause, error_message};
 
 /// Room for one answer. A whole conversation can be a few hundred megabytes; more is a fault.
@@ -34,9 +36,6 @@ pub struct Client {
     endpoint: Endpoint,
     authorization: Option<String>,
 }
-
-/// What may go wrong with a request; see [`Failure`].
-pub type Answer<T> = std::result::Result<T, Failure>;
 
 impl Client {
     /// A client for that server. Nothing is sent yet.
@@ -79,9 +78,8 @@ impl Client {
         limit: Duration,
     ) -> Answer<(T, Option<String>)> {
         let exchange = self.send("GET", route, query, None, Limit::Whole(limit))?;
-        let cursor = exchange.response.headers().get("x-next-cursor");
-        let cursor = cursor.and_then(|value| value.to_str().ok()).map(String::from);
-        Ok((self.json(exchange)?, cursor.filter(|text| !text.is_empty())))
+        let cursor = exchange.cursor();
+        Ok((self.json(exchange)?, cursor))
     }
 
     /// Sends JSON and reads the JSON that comes back.
@@ -93,6 +91,17 @@ impl Client {
         limit: Duration,
     ) -> Answer<T> {
         self.json(self.send("POST", route, query, Some(encode(body)), Limit::Whole(limit))?)
+    }
+
+    /// Changes something and reads what it has become.
+    pub fn patch<T: DeserializeOwned>(
+        &self,
+        route: &str,
+        query: &[(&str, &str)],
+        body: &impl Serialize,
+        limit: Duration,
+    ) -> Answer<T> {
+        self.json(self.send("PATCH", route, query, Some(encode(body)), Limit::Whole(limit))?)
     }
 
     /// Sends JSON where only success or failure matters.
@@ -129,7 +138,7 @@ impl Client {
         }
     }
 
-    fn send(
+    pub(super) fn send(
         &self,
         method: &'static str,
         route: &str,
@@ -181,6 +190,10 @@ impl Client {
                     .timeout_recv_response(limit)
                     .timeout_recv_body(limit)
             }
+            Limit::Read(limit) => configure
+                .timeout_connect(Some(limit))
+                .timeout_recv_response(Some(limit))
+                .timeout_per_read(Some(limit)),
             Limit::Tick(tick) => configure
                 .timeout_connect(Some(tick))
                 .timeout_recv_response(Some(tick))
@@ -202,44 +215,62 @@ impl Client {
     }
 
     /// Decodes while reading, so that a large answer is never in memory as text.
-    fn json<T: DeserializeOwned>(&self, mut exchange: Exchange) -> Answer<T> {
-        if exchange.mime().is_some_and(|mime| mime.contains("html")) {
-            return Err(exchange.alien("a page of HTML"));
-        }
-        let reader = exchange.response.body_mut().with_config().limit(LARGEST_ANSWER).reader();
-        let result = serde_json::from_reader(BufReader::with_capacity(32 * 1024, reader));
-        result.map_err(|error: serde_json::Error| match error.io_error_kind() {
-            Some(_) => exchange.fail(cause(ureq::Error::from(io::Error::from(error)))),
-            None if error.is_eof() => exchange.fail(Cause::Broken("the answer was cut".into())),
-            None => exchange.alien(&error.to_string()),
-        })
+    fn json<T: DeserializeOwned>(&self, exchange: Exchange) -> Answer<T> {
+        exchange.decode(PhantomData)
     }
 }
 
 /// How long an exchange may take: each phase of it, or only each read.
 #[derive(Clone, Copy)]
-enum Limit {
+pub(super) enum Limit {
     Whole(Duration),
+    Read(Duration),
     Tick(Duration),
 }
 
 /// A request whose answer's head has arrived.
-struct Exchange {
-    request: String,
-    response: Response<Body>,
+pub(super) struct Exchange {
+    pub(super) request: String,
+    pub(super) response: Response<Body>,
 }
 
 impl Exchange {
-    fn mime(&self) -> Option<&str> {
+    pub(super) fn mime(&self) -> Option<&str> {
         self.response.headers().get("content-type")?.to_str().ok()
     }
 
-    fn fail(&self, cause: Cause) -> Failure {
+    pub(super) fn fail(&self, cause: Cause) -> Failure {
         Failure { request: self.request.clone(), cause }
     }
 
-    fn alien(&self, what: &str) -> Failure {
+    pub(super) fn alien(&self, what: &str) -> Failure {
         self.fail(Cause::Alien(what.into()))
+    }
+
+    /// Decodes while reading.
+    pub(super) fn decode<T>(
+        mut self,
+        seed: impl for<'de> DeserializeSeed<'de, Value = T>,
+    ) -> Answer<T> {
+        if self.mime().is_some_and(|mime| mime.contains("html")) {
+            return Err(self.alien("a page of HTML"));
+        }
+        let reader = self.response.body_mut().with_config().limit(LARGEST_ANSWER).reader();
+        let reader = BufReader::with_capacity(32 * 1024, reader);
+        let mut decoder = serde_json::Deserializer::from_reader(reader);
+        let decoded = seed.deserialize(&mut decoder);
+        let result = decoded.and_then(|value| decoder.end().map(|()| value));
+        result.map_err(|error| match error.io_error_kind() {
+            Some(_) => self.fail(cause(ureq::Error::from(io::Error::from(error)))),
+            None if error.is_eof() => self.fail(Cause::Broken("the answer was cut".into())),
+            None => self.alien(&error.to_string()),
+        })
+    }
+
+    /// Where the next page starts (`x-next-cursor`).
+    pub(super) fn cursor(&self) -> Option<String> {
+        let cursor = self.response.headers().get("x-next-cursor")?.to_str().ok()?;
+        (!cursor.is_empty()).then(|| cursor.into())
     }
 
     /// The beginning of an answer that says what went wrong.

@@ -18,15 +18,23 @@ pub struct Place {
 }
 
 impl Place {
-    fn of(found: Conversation, server: &Server) -> Place {
+    /// Where a conversation is.
+    pub fn of(found: Conversation, server: &Server) -> Place {
         let directory = found.directory.unwrap_or_else(|| server.directory.clone());
         Place { id: found.id, directory }
     }
 }
 
+/// How many conversations are looked at first. Versions before 1.2 sort them by their creation, so
+/// where there are more the newest one may be anywhere.
+const FIRST_LOOK: usize = 100;
+
 /// The newest root conversation of a session, which is never a sub-agent's.
 pub fn latest_root(server: &Server) -> Result<Place> {
-    let newest = server.client.roots(&server.directory, 100)?.into_iter().next();
+    let newest = match newest_root(server, Some(FIRST_LOOK))? {
+        (found, seen) if seen < FIRST_LOOK => found,
+        _ => newest_root(server, None)?.0,
+    };
     newest.map(|found| Place::of(found, server)).ok_or_else(|| {
         let id = &server.record.id;
         Error::not_found(format!("session {id} has no conversation yet"))
@@ -34,8 +42,68 @@ pub fn latest_root(server: &Server) -> Result<Place> {
     })
 }
 
+/// The newest among so many conversations, and how many were seen.
+fn newest_root(server: &Server, limit: Option<usize>) -> Result<(Option<Conversation>, usize)> {
+    let mut newest: Option<Conversation> = None;
+    let mut seen = 0;
+    server.client.each_root(&server.directory, limit, &mut |one| {
+        seen += 1;
+        if one.parent.is_none()
+            && newest.as_ref().is_none_or(|newest| changed(newest) < changed(&one))
+        {
+            newest = Some(one);
+        }
+    })?;
+    Ok((newest, seen))
+}
+
+/// When a conversation was last changed, for sorting.
+pub fn changed(one: &Conversation) -> f64 {
+    one.time.updated.or(one.time.created).unwrap_or(0.0)
+}
+
+/// The conversation that is named, or else the newest root one.
+pub fn given_or_latest(server: &Server, id: Option<&str>) -> Result<Place> {
+    id.map_or_else(|| latest_root(server), |id| find(server, id))
+}
+
+/// The conversations above a sub-agent's, the topmost first. One that was deleted ends the chain.
+pub fn ancestors(server: &Server, place: &Place) -> Result<Vec<Conversation>> {
+    let mut chain: Vec<Conversation> = Vec::new();
+    let mut above = load(server, &place.id)?.parent;
+    while let Some(id) = above {
+        // A server that sends us in circles is not followed.
+        if id == place.id || chain.iter().any(|one| one.id == id) {
+            break;
+        }
+        let found = match server.client.conversation(&id, &place.directory) {
+            Ok(found) => found,
+            Err(failure) if matches!(failure.status(), Some(400 | 404)) => break,
+            Err(failure) => return Err(failure.into()),
+        };
+        above = found.parent.clone();
+        chain.push(found);
+    }
+    chain.reverse();
+    Ok(chain)
+}
+
+/// The error for a request about a conversation that was there before.
+pub fn gone(server: &Server, place: &Place, failure: Failure) -> Error {
+    match failure.status() {
+        Some(404) => Error::not_found(format!("conversation {} was deleted meanwhile", place.id))
+            .hint(format!("occtl sessions {} lists the others", server.record.id)),
+        _ => failure.into(),
+    }
+}
+
 /// A conversation by its id.
 pub fn find(server: &Server, id: &str) -> Result<Place> {
+    load(server, id).map(|found| Place::of(found, server))
+}
+
+/// All that is known of a conversation.
+pub fn load(server: &Server, id: &str) -> Result<Conversation> {
     let missing = || {
         let session = &server.record.id;
         Error::not_found(format!("session {session} has no conversation {id}"))
@@ -45,7 +113,7 @@ pub fn find(server: &Server, id: &str) -> Result<Place> {
         return Err(missing());
     }
     match server.client.conversation(id, &server.directory) {
-        Ok(found) => Ok(Place::of(found, server)),
+        Ok(found) => Ok(found),
         Err(failure) if matches!(failure.status(), Some(400 | 404)) => Err(missing()),
         Err(failure) => Err(failure.into()),
     }

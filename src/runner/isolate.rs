@@ -29,9 +29,8 @@ pub fn prepare(environment: &Environment, place: &Path) -> Result<Vec<(String, O
             for name in SHARED {
                 let target = own.join("opencode").join(name);
                 // A link and no copy: what the server renews must reach the user's own file.
-                match target.exists() {
-                    true => symlink(&target, data.join("opencode").join(name))?,
-                    false => {}
+                if target.exists() {
+                    symlink(&target, data.join("opencode").join(name))?;
                 }
             }
         }

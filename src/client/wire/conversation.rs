@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Rule, Time, lenient};
+use super::{Rule, Time, Tokens, lenient};
 
 /// A conversation: what the server calls a session.
 #[derive(Clone, Debug, Deserialize)]
@@ -20,6 +20,24 @@ pub struct Conversation {
     /// Created and updated.
     #[serde(default, deserialize_with = "lenient")]
     pub time: Time,
+    /// Made up by the model unless somebody gave one.
+    #[serde(default, deserialize_with = "lenient")]
+    pub title: Option<String>,
+    /// US dollars of this conversation alone; only newer servers tell. A fork's begins with that of the
+    /// messages that it copied.
+    #[serde(default, deserialize_with = "lenient")]
+    pub cost: Option<f64>,
+    /// Tokens of this conversation alone; only newer servers tell.
+    #[serde(default, deserialize_with = "lenient")]
+    pub tokens: Option<Tokens>,
+}
+
+/// Of a conversation only its own rules.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+pub struct OwnRules {
+    /// Appended after all configured rules. A fork does not inherit them.
+    #[serde(default, deserialize_with = "lenient")]
+    pub permission: Vec<Rule>,
 }
 
 /// What a conversation is doing; an idle one is absent from the list.

@@ -3,6 +3,7 @@
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::lean::lean;
 use super::{Time, lenient};
 
 /// A message with its parts.
@@ -33,7 +34,7 @@ pub struct Info {
     #[serde(default, deserialize_with = "lenient")]
     pub time: Time,
     /// How it failed, if it did.
-    #[serde(default, deserialize_with = "lenient")]
+    #[serde(default, deserialize_with = "lean")]
     pub error: Option<TurnError>,
     /// `stop`, `tool-calls`, `length`, `unknown`, …
     #[serde(default, deserialize_with = "lenient")]
@@ -96,7 +97,7 @@ pub struct TurnError {
     #[serde(default, deserialize_with = "lenient")]
     pub name: String,
     /// Details; the only one used is the message.
-    #[serde(default, deserialize_with = "lenient")]
+    #[serde(default, deserialize_with = "lean")]
     pub data: ErrorData,
     /// Some errors carry it here.
     #[serde(default, deserialize_with = "lenient")]
@@ -107,7 +108,7 @@ pub struct TurnError {
 #[derive(Clone, Debug, Default, Deserialize)]
 pub struct ErrorData {
     /// The provider's or the server's words.
-    #[serde(default, deserialize_with = "lenient")]
+    #[serde(default, deserialize_with = "lean")]
     pub message: Option<String>,
 }
 
@@ -120,7 +121,7 @@ impl TurnError {
 }
 
 /// A piece of a message.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize)]
 pub struct Part {
     /// `prt_…`; sorts by time.
     pub id: String,
@@ -134,7 +135,7 @@ pub struct Part {
     #[serde(default, rename = "sessionID", deserialize_with = "lenient")]
     pub conversation: String,
     /// Of text and reasoning.
-    #[serde(default, deserialize_with = "lenient")]
+    #[serde(default, deserialize_with = "lean")]
     pub text: String,
     /// Text that the server wrote itself.
     #[serde(default, deserialize_with = "lenient")]
@@ -149,7 +150,7 @@ pub struct Part {
     #[serde(default, deserialize_with = "lenient")]
     pub tool: Option<String>,
     /// How far the tool is.
-    #[serde(default, deserialize_with = "lenient")]
+    #[serde(default, deserialize_with = "lean")]
     pub state: ToolState,
 }
 
@@ -166,7 +167,7 @@ pub struct ToolState {
     #[serde(default, deserialize_with = "lenient")]
     pub time: Time,
     /// Of the tools that edit files, and of `task`.
-    #[serde(default, deserialize_with = "lenient")]
+    #[serde(default, deserialize_with = "lean")]
     pub metadata: ToolMetadata,
 }
 

@@ -5,8 +5,10 @@
 
 mod ask;
 mod conversation;
+mod lean;
 mod message;
 mod prompt;
+mod transcript;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize};
@@ -16,6 +18,7 @@ pub use ask::*;
 pub use conversation::*;
 pub use message::*;
 pub use prompt::*;
+pub use transcript::*;
 
 /// Reads a value that may be anything; what does not fit is the default.
 pub(super) fn lenient<'de, D: Deserializer<'de>, T: DeserializeOwned + Default>(

@@ -1,0 +1,53 @@
+use serde_json::{Value, json};
+
+use crate::cli::App;
+use crate::cli::conversation;
+use crate::cli::output::Cell;
+use crate::cli::spec::{Action, CONVERSATION, Command, Exit, QUIET, SESSION};
+use crate::cli::words::Words;
+use crate::error::Result;
+use crate::runner::{self, Listed, Relation};
+
+pub const COMMAND: Command = Command {
+    name: "chain",
+    summary: "Show the conversations above one, itself (→) and its sub-agents'",
+    about: &["A fork has no parent: only a sub-agent's conversation is below another one."],
+    operands: &[SESSION],
+    flags: &[CONVERSATION, QUIET],
+    examples: &[("occtl chain $S -s $C", "who works for whom")],
+    parse,
+};
+
+fn parse(words: &Words) -> Result<Action> {
+    let (session, id) = (words.required(0)?, words.value("session")?);
+    let quiet = words.set("quiet");
+    Ok(Box::new(move |app| run(app, &session, id.as_deref(), quiet)))
+}
+
+fn run(app: &mut App, session: &str, id: Option<&str>, quiet: bool) -> Result<Exit> {
+    let (session, chain) = runner::chain(&app.context()?, session, id)?;
+    if app.json {
+        let row = |(relation, one): &(Relation, Listed)| {
+            let mut value = conversation::listed(one);
+            value["relation"] = relation.name().into();
+            value
+        };
+        let rows: Vec<Value> = chain.iter().map(row).collect();
+        app.out.json(&json!({"session": session, "conversations": rows}))?;
+    } else if quiet {
+        chain.iter().try_for_each(|(_, one)| app.out.line(&one.id))?;
+    } else {
+        let row = |(relation, one): &(Relation, Listed)| {
+            let mark = if *relation == Relation::Asked { "→" } else { " " };
+            vec![
+                Cell::new(format!("{mark} {}", one.id)),
+                conversation::title(one.title.as_deref()),
+                Cell::new(one.parent.as_deref().unwrap_or("-")),
+                conversation::time(one.created),
+            ]
+        };
+        let rows: Vec<_> = chain.iter().map(row).collect();
+        app.out.table(&["Session ID", "Title", "Parent", "Created"], &rows)?;
+    }
+    Ok(Exit::OK)
+}

@@ -1,0 +1,74 @@
+use serde_json::{Value, json};
+
+use crate::cli::App;
+use crate::cli::output::{Cell, escape, one_line};
+use crate::cli::spec::{Action, CONVERSATION, Command, Exit, Flag, SESSION};
+use crate::cli::words::Words;
+use crate::error::Result;
+use crate::runner::{self, FileChange};
+
+pub const COMMAND: Command = Command {
+    name: "diff",
+    summary: "Show the files that a conversation, or one turn of it, changed",
+    about: &[
+        "OpenCode notes changes down at the end of a turn, and only in a git repository. The lines of several turns are added up.",
+    ],
+    operands: &[SESSION],
+    flags: &[
+        CONVERSATION,
+        Flag::value("turn", None, "TURN", "Only what this turn changed (msg_…)"),
+        Flag::switch("patch", Some('p'), "Print the patches instead of the table"),
+        Flag::switch("quiet", Some('q'), "Print only the names of the files, one a line"),
+    ],
+    examples: &[("occtl diff $S --patch", "what the newest conversation did")],
+    parse,
+};
+
+struct Args {
+    session: String,
+    conversation: Option<String>,
+    turn: Option<String>,
+    patch: bool,
+    quiet: bool,
+}
+
+fn parse(words: &Words) -> Result<Action> {
+    let args = Args {
+        session: words.required(0)?,
+        conversation: words.value("session")?,
+        turn: words.value("turn")?,
+        patch: words.set("patch"),
+        quiet: words.set("quiet"),
+    };
+    Ok(Box::new(move |app| run(app, &args)))
+}
+
+fn run(app: &mut App, args: &Args) -> Result<Exit> {
+    let (id, turn) = (args.conversation.as_deref(), args.turn.as_deref());
+    let found = runner::changes(&app.context()?, &args.session, id, turn)?;
+    if app.json {
+        let row = |one: &FileChange| {
+            json!({"path": one.path, "status": one.status, "added": one.added,
+                   "removed": one.removed, "patches": one.patches})
+        };
+        let files: Vec<Value> = found.files.iter().map(row).collect();
+        app.out.json(&json!({"session": found.session, "conversation": found.conversation,
+                             "turn": turn, "files": files}))?;
+    } else if args.quiet {
+        found.files.iter().try_for_each(|one| app.out.line(&one_line(&one.path)))?;
+    } else if args.patch {
+        for patch in found.files.iter().flat_map(|one| &one.patches) {
+            let newline = if patch.ends_with('\n') { "" } else { "\n" };
+            app.out.write(&format!("{}{newline}", escape(patch)))?;
+        }
+    } else if found.files.is_empty() {
+        app.out.line("No changes")?;
+    } else {
+        let count = |lines: Option<u64>| Cell::new(lines.map_or("-".into(), |n| n.to_string()));
+        let row =
+            |one: &FileChange| vec![Cell::new(&one.path), count(one.added), count(one.removed)];
+        let rows: Vec<_> = found.files.iter().map(row).collect();
+        app.out.table(&["File", "Added", "Removed"], &rows)?;
+    }
+    Ok(Exit::OK)
+}

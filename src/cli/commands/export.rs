@@ -1,0 +1,63 @@
+use std::path::{Path, PathBuf};
+
+use serde_json::json;
+
+use crate::cli::App;
+use crate::cli::file::NewFile;
+use crate::cli::output::escape;
+use crate::cli::spec::{Action, CONVERSATION, Command, Exit, Flag, SESSION};
+use crate::cli::words::Words;
+use crate::error::Result;
+use crate::runner;
+
+pub const COMMAND: Command = Command {
+    name: "export",
+    summary: "Write a whole conversation as one JSON document",
+    about: &[
+        "The document has `info` and `messages`, all of it as the server has it. It is passed on as it arrives, so its length does not matter.",
+    ],
+    operands: &[SESSION],
+    flags: &[
+        CONVERSATION,
+        Flag::value(
+            "output",
+            Some('o'),
+            "FILE",
+            "Write to a file, which appears when it is complete",
+        )
+        .default("stdout"),
+    ],
+    examples: &[("occtl export $S -s $C -o talk.json", "one conversation in a file")],
+    parse,
+};
+
+fn parse(words: &Words) -> Result<Action> {
+    let (session, id) = (words.required(0)?, words.value("session")?);
+    let output: Option<PathBuf> = words.path("output");
+    Ok(Box::new(move |app| run(app, &session, id.as_deref(), output.as_deref())))
+}
+
+fn run(app: &mut App, session: &str, id: Option<&str>, output: Option<&Path>) -> Result<Exit> {
+    let context = app.context()?;
+    let signals = app.signals()?;
+    let Some(path) = output else {
+        let out = &mut app.out;
+        runner::export(&context, &signals, session, id, &mut |text| {
+            out.write(text)?;
+            Ok(!out.closed())
+        })?;
+        return Ok(Exit::OK);
+    };
+    let mut file = NewFile::create(path)?;
+    let count = runner::export(&context, &signals, session, id, &mut |text| {
+        file.write(text).map(|()| true)
+    })?;
+    file.finish()?;
+    let path = path.display().to_string();
+    if app.json {
+        app.out.json(&json!({"exported": count, "file": path}))?;
+    } else {
+        app.out.line(&format!("Exported {count} messages to {}", escape(&path)))?;
+    }
+    Ok(Exit::OK)
+}

@@ -1,0 +1,54 @@
+use serde_json::json;
+
+use crate::cli::App;
+use crate::cli::spec::{Action, CONVERSATION, Command, Exit, Flag, QUIET, SESSION};
+use crate::cli::words::Words;
+use crate::error::Result;
+use crate::runner;
+
+pub const COMMAND: Command = Command {
+    name: "fork",
+    summary: "Copy a conversation, or the beginning of it",
+    about: &[
+        "The copy is a root conversation of its own with the rules of its original; what is said in one of them is not seen in the other.",
+    ],
+    operands: &[SESSION],
+    flags: &[
+        CONVERSATION,
+        Flag::value("message", Some('m'), "MESSAGE", "Copy up to and without this one (msg_…)")
+            .default("all of it"),
+        QUIET,
+    ],
+    examples: &[(
+        "occtl send $S -s $(occtl fork $S -q) --wait 'Try it another way'",
+        "a second try",
+    )],
+    parse,
+};
+
+fn parse(words: &Words) -> Result<Action> {
+    let session = words.required(0)?;
+    let (id, message) = (words.value("session")?, words.value("message")?);
+    let quiet = words.set("quiet");
+    Ok(Box::new(move |app| run(app, &session, id.as_deref(), message.as_deref(), quiet)))
+}
+
+fn run(
+    app: &mut App,
+    session: &str,
+    id: Option<&str>,
+    message: Option<&str>,
+    quiet: bool,
+) -> Result<Exit> {
+    let forked = runner::fork(&app.context()?, session, id, message)?;
+    if app.json {
+        app.out.json(&json!({"session": forked.session, "conversation": forked.id,
+                             "parent": forked.parent, "title": forked.title}))?;
+    } else if quiet {
+        app.out.line(&forked.id)?;
+    } else {
+        app.out.line(&format!("Forked: {}", forked.id))?;
+        app.out.line(&format!("  Parent: {}", forked.parent))?;
+    }
+    Ok(Exit::OK)
+}

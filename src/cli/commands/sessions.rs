@@ -1,0 +1,49 @@
+use serde_json::{Value, json};
+
+use crate::cli::App;
+use crate::cli::conversation;
+use crate::cli::output::Cell;
+use crate::cli::spec::{Action, Command, Exit, QUIET, SESSION};
+use crate::cli::words::Words;
+use crate::error::Result;
+use crate::runner;
+
+pub const COMMAND: Command = Command {
+    name: "sessions",
+    summary: "List all conversations of a session, the last changed first",
+    about: &[
+        "All conversations in the session's directory are listed, sub-agents' too: in --json those have a parent.",
+    ],
+    operands: &[SESSION],
+    flags: &[QUIET],
+    examples: &[(
+        "occtl sessions $S --json | jq -r '.conversations[] | select(.parent == null) | .id'",
+        "without sub-agents'",
+    )],
+    parse,
+};
+
+fn parse(words: &Words) -> Result<Action> {
+    let (session, quiet) = (words.required(0)?, words.set("quiet"));
+    Ok(Box::new(move |app| run(app, &session, quiet)))
+}
+
+fn run(app: &mut App, session: &str, quiet: bool) -> Result<Exit> {
+    let (session, found) = runner::sessions(&app.context()?, session)?;
+    if app.json {
+        let rows: Vec<Value> = found.iter().map(conversation::listed).collect();
+        app.out.json(&json!({"session": session, "conversations": rows}))?;
+    } else if quiet {
+        found.iter().try_for_each(|one| app.out.line(&one.id))?;
+    } else if found.is_empty() {
+        app.out.line("No conversations")?;
+    } else {
+        let row = |one: &runner::Listed| {
+            let title = conversation::title(one.title.as_deref());
+            vec![Cell::new(&one.id), title, conversation::time(one.updated)]
+        };
+        let rows: Vec<_> = found.iter().map(row).collect();
+        app.out.table(&["Session ID", "Title", "Updated"], &rows)?;
+    }
+    Ok(Exit::OK)
+}

@@ -1,0 +1,240 @@
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde_json::json;
+
+use crate::cli::App;
+use crate::cli::file::NewFile;
+use crate::cli::output::{Output, escape, one_line};
+use crate::cli::spec::{Action, CONVERSATION, Command, Exit, Flag, SESSION};
+use crate::cli::transcript::Style;
+use crate::cli::words::Words;
+use crate::error::{Code, Error, Result};
+use crate::runner::{self, Entry, Reader, TailOptions, ToolCall, WatchEnd};
+use crate::units;
+
+/// How many messages are shown where nobody says, as in opencode-ctl 0.4.0.
+const COUNT: usize = 5;
+
+pub const COMMAND: Command = Command {
+    name: "tail",
+    summary: "Show the newest messages of a conversation, or follow it",
+    about: &[
+        "The filters --role, --search and --turn come first: -n counts the messages that pass them, and as many older ones are read as that takes.",
+        "On a terminal a text ends after 500 characters and a tool's result after 200; in a pipe, in a file and with --full nothing is cut.",
+        "--follow shows text as it is written until the conversation is idle. After --timeout it ends with status 124.",
+        "--raw prints the server's own JSON, one message a line.",
+    ],
+    operands: &[SESSION],
+    flags: &[
+        CONVERSATION,
+        Flag::switch("follow", Some('f'), "Go on until the conversation is idle"),
+        Flag::switch("last", Some('l'), "Show only the last message"),
+        Flag::switch("full", None, "Cut nothing"),
+        Flag::value("limit", Some('n'), "N", "How many messages").default("5; with --turn all"),
+        Flag::value("timeout", Some('t'), "SECONDS", "How long to follow").default("300"),
+        Flag::switch("raw", Some('r'), "Print the messages as the server has them"),
+        Flag::value("role", None, "ROLE", "Only messages of").choices(&["user", "assistant"]),
+        Flag::value(
+            "search",
+            Some('g'),
+            "TEXT",
+            "Only messages whose text holds this, in any case",
+        ),
+        Flag::value("turn", None, "TURN", "Only messages of this turn (msg_…)"),
+        Flag::switch("tools", None, "Show the arguments and results of tools"),
+        Flag::switch("timestamps", Some('T'), "Show when each message was begun"),
+        Flag::value(
+            "output",
+            Some('o'),
+            "FILE",
+            "Write to a file, which appears when it is complete",
+        ),
+        Flag::switch("chain", Some('C'), "Begin with the conversations above a sub-agent's"),
+    ],
+    examples: &[
+        ("occtl tail $S -f", "watch the newest conversation"),
+        ("occtl tail $S -n 100000 -o all.txt", "a whole conversation in a file"),
+        ("occtl tail $S -l --role assistant --json | jq -r '.messages[].text'", "the last answer"),
+    ],
+    parse,
+};
+
+struct Args {
+    session: String,
+    options: TailOptions,
+    style: Style,
+    follow: Option<Duration>,
+    full: bool,
+    output: Option<PathBuf>,
+}
+
+fn parse(words: &Words) -> Result<Action> {
+    let turn = words.value("turn")?;
+    let count = match (words.set("last"), words.count("limit")?) {
+        (true, Some(_)) => return Err(Error::usage("-l and -n exclude each other")),
+        (true, None) => Some(1),
+        (false, None) if turn.is_some() => None,
+        (false, count) => Some(count.unwrap_or(COUNT)),
+    };
+    let timeout = words.seconds("timeout", 300.0)?;
+    let tools = words.set("tools");
+    let args = Args {
+        session: words.required(0)?,
+        options: TailOptions {
+            conversation: words.value("session")?,
+            count,
+            role: words.value("role")?,
+            search: words.value("search")?,
+            turn,
+            chain: words.set("chain"),
+            tools,
+            raw: words.set("raw"),
+            whole: false,
+        },
+        style: Style { cut: false, tools, timestamps: words.set("timestamps") },
+        follow: words.set("follow").then_some(timeout),
+        full: words.set("full"),
+        output: words.path("output"),
+    };
+    if args.follow.is_some() && args.output.is_some() {
+        return Err(Error::usage("-f and -o exclude each other").hint("occtl tail … -f > FILE"));
+    }
+    Ok(Box::new(move |app| run(app, args)))
+}
+
+fn run(app: &mut App, mut args: Args) -> Result<Exit> {
+    args.style.cut = app.out.terminal() && !args.full && args.output.is_none();
+    if let Some(limit) = args.follow {
+        return follow(app, &args, limit);
+    }
+    let tail = runner::tail(&app.context()?, &args.session, &args.options)?;
+    let mut file = args.output.as_deref().map(NewFile::create).transpose()?;
+    let out = &mut app.out;
+    let mut write = |text: &str| match &mut file {
+        Some(file) => file.write(text),
+        None => out.write(text),
+    };
+    if args.options.raw || !app.json {
+        let mut above = "";
+        for entry in &tail.entries {
+            let Some(raw) = &entry.raw else {
+                if args.options.chain && above != entry.conversation {
+                    above = &entry.conversation;
+                    write(&format!("═══ {} ═══\n\n", one_line(above)))?;
+                }
+                write(&args.style.entry(entry))?;
+                continue;
+            };
+            write(&format!("{}\n", raw.get()))?;
+        }
+    } else {
+        // One message at a time: all of them in one text would need the memory twice.
+        let (session, conversation) = (json!(tail.session), json!(tail.conversation));
+        write(&format!("{{\"session\":{session},\"conversation\":{conversation},\"messages\":["))?;
+        for (index, entry) in tail.entries.iter().enumerate() {
+            let comma = if index == 0 { "" } else { "," };
+            write(&format!("{comma}{}", document(entry)))?;
+        }
+        write("]}\n")?;
+    }
+    if let (Some(file), Some(path)) = (file, &args.output) {
+        file.finish()?;
+        let (count, path) = (tail.entries.len(), path.display().to_string());
+        if app.json {
+            app.out.json(&json!({"exported": count, "file": path}))?;
+        } else {
+            app.out.line(&format!("Exported {count} messages to {}", escape(&path)))?;
+        }
+    }
+    Ok(Exit::OK)
+}
+
+/// A message as JSON. Its fields have string keys and cannot fail.
+fn document(entry: &Entry) -> String {
+    match &entry.raw {
+        Some(raw) => raw.get().into(),
+        None => serde_json::to_string(entry).unwrap_or_default(),
+    }
+}
+
+fn follow(app: &mut App, args: &Args, limit: Duration) -> Result<Exit> {
+    let context = app.context()?;
+    let signals = app.signals()?;
+    let mut options = args.options.clone();
+    options.whole = app.json;
+    let json = app.json || options.raw;
+    let mut printer =
+        Printer { out: &mut app.out, style: args.style, json, line: true, failed: None };
+    let end = runner::watch(&context, &signals, &args.session, &options, limit, &mut printer)?;
+    if let Some(error) = printer.failed {
+        return Err(error);
+    }
+    match end {
+        WatchEnd::Idle | WatchEnd::Gone => Ok(Exit::OK),
+        WatchEnd::Signal(code) => Ok(Exit(code.exit())),
+        WatchEnd::Limit { asked } => {
+            let limit = units::seconds(limit);
+            let why = if asked { ", which waits for an answer" } else { "" };
+            Err(Error::new(
+                Code::Timeout,
+                format!("the conversation{why} is not idle after {limit}"),
+            )
+            .hint("-t SECONDS follows it for longer"))
+        }
+    }
+}
+
+/// Prints a conversation while it is being written.
+struct Printer<'a> {
+    out: &'a mut Output,
+    style: Style,
+    json: bool,
+    /// Whether the cursor is at the beginning of a line.
+    line: bool,
+    failed: Option<Error>,
+}
+
+impl Printer<'_> {
+    fn write(&mut self, text: &str) {
+        if self.failed.is_none() && !text.is_empty() {
+            self.line = text.ends_with('\n');
+            self.failed = self.out.write(text).err();
+        }
+    }
+
+    fn line(&mut self) {
+        if !self.line {
+            self.write("\n");
+        }
+    }
+}
+
+impl Reader for Printer<'_> {
+    fn entry(&mut self, entry: &Entry) {
+        let text = if self.json { document(entry) + "\n" } else { self.style.entry(entry) };
+        self.write(&text);
+    }
+
+    fn begin(&mut self, entry: &Entry) {
+        self.write(&self.style.head(entry));
+    }
+
+    fn text(&mut self, text: &str) {
+        self.write(&escape(text));
+    }
+
+    fn tool(&mut self, tool: &ToolCall) {
+        self.line();
+        self.write(&self.style.tool(tool));
+    }
+
+    fn end(&mut self, entry: &Entry) {
+        self.line();
+        self.write(&self.style.end(entry));
+    }
+
+    fn gone(&self) -> bool {
+        self.failed.is_some() || self.out.closed()
+    }
+}

@@ -1,0 +1,46 @@
+use serde_json::{Value, json};
+
+use crate::cli::App;
+use crate::cli::output::one_line;
+use crate::cli::spec::{Action, CONVERSATION, Command, Exit, SESSION};
+use crate::cli::words::Words;
+use crate::error::Result;
+use crate::runner;
+
+pub const COMMAND: Command = Command {
+    name: "todo",
+    summary: "Show the list that the model keeps of its work",
+    about: &["[x] is done, [~] is being done, [-] was given up, and [ ] is still to be done."],
+    operands: &[SESSION],
+    flags: &[CONVERSATION],
+    examples: &[("occtl todo $S", "how far it is")],
+    parse,
+};
+
+fn parse(words: &Words) -> Result<Action> {
+    let (session, id) = (words.required(0)?, words.value("session")?);
+    Ok(Box::new(move |app| run(app, &session, id.as_deref())))
+}
+
+fn run(app: &mut App, session: &str, id: Option<&str>) -> Result<Exit> {
+    let list = runner::todos(&app.context()?, session, id)?;
+    if app.json {
+        let row = |(content, status, priority): &(String, String, Option<String>)| json!({"content": content, "status": status, "priority": priority});
+        let rows: Vec<Value> = list.entries.iter().map(row).collect();
+        app.out.json(&json!({"session": list.session, "conversation": list.conversation,
+                             "todos": rows}))?;
+    } else if list.entries.is_empty() {
+        app.out.line("Nothing to do")?;
+    } else {
+        for (content, status, _) in &list.entries {
+            let mark = match status.as_str() {
+                "completed" => "x",
+                "in_progress" => "~",
+                "cancelled" => "-",
+                _ => " ",
+            };
+            app.out.line(&format!("[{mark}] {}", one_line(content)))?;
+        }
+    }
+    Ok(Exit::OK)
+}

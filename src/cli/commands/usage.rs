@@ -1,0 +1,75 @@
+use serde_json::{Value, json};
+
+use crate::cli::App;
+use crate::cli::conversation;
+use crate::cli::output::Cell;
+use crate::cli::spec::{Action, CONVERSATION, Command, Exit, SESSION};
+use crate::cli::words::Words;
+use crate::error::Result;
+use crate::runner::{self, Tokens, Usage};
+
+pub const COMMAND: Command = Command {
+    name: "usage",
+    summary: "Show the tokens and the cost of a conversation and its sub-agents",
+    about: &[
+        "The messages are counted. What a fork copied was paid for by its original and is not counted again.",
+    ],
+    operands: &[SESSION],
+    flags: &[CONVERSATION],
+    examples: &[("occtl usage $S --json | jq .total.cost_usd", "what it cost altogether")],
+    parse,
+};
+
+fn parse(words: &Words) -> Result<Action> {
+    let (session, id) = (words.required(0)?, words.value("session")?);
+    Ok(Box::new(move |app| run(app, &session, id.as_deref())))
+}
+
+fn run(app: &mut App, session: &str, id: Option<&str>) -> Result<Exit> {
+    let (session, total, found) = runner::usage(&app.context()?, session, id)?;
+    if app.json {
+        let rows: Vec<Value> = found.iter().map(document).collect();
+        let mut sum = document(&total);
+        for name in ["conversation", "title", "parent"] {
+            sum.as_object_mut().map(|fields| fields.remove(name));
+        }
+        app.out.json(&json!({"session": session, "conversation": total.id, "total": sum,
+                             "conversations": rows}))?;
+    } else {
+        let mut rows: Vec<_> = found.iter().map(|one| row(&one.id, one)).collect();
+        if found.len() > 1 {
+            rows.push(row("Total", &total));
+        }
+        let headings = [
+            "Session ID",
+            "Title",
+            "Steps",
+            "Input",
+            "Output",
+            "Reasoning",
+            "Cache read",
+            "Cache write",
+            "Cost",
+        ];
+        app.out.table(&headings, &rows)?;
+    }
+    Ok(Exit::OK)
+}
+
+fn document(one: &Usage) -> Value {
+    json!({"conversation": one.id, "title": one.title, "parent": one.parent, "steps": one.steps,
+           "tokens": one.tokens, "cost_usd": one.cost_usd})
+}
+
+fn row(name: &str, one: &Usage) -> Vec<Cell> {
+    let Tokens { input, output, reasoning, cache_read, cache_write } = one.tokens;
+    let mut cells = vec![
+        Cell::new(name),
+        conversation::title(one.title.as_deref()),
+        Cell::new(one.steps.to_string()),
+    ];
+    let count = |count: Option<u64>| Cell::new(count.map_or("-".into(), |n| n.to_string()));
+    cells.extend([input, output, reasoning, cache_read, cache_write].map(count));
+    cells.push(Cell::new(one.cost_usd.map_or("-".into(), |cost| format!("${cost:.4}"))));
+    cells
+}

@@ -1,0 +1,32 @@
+//! How conversations are shown.
+
+use serde_json::{Value, json};
+
+use super::output::Cell;
+use super::session;
+use crate::runner::Listed;
+
+/// The fields of a conversation; see `docs/json.md`.
+pub fn listed(one: &Listed) -> Value {
+    json!({
+        "id": one.id,
+        "title": one.title,
+        "parent": one.parent,
+        "directory": one.directory,
+        "created_at": one.created.map(|time| time.to_string()),
+        "updated_at": one.updated.map(|time| time.to_string()),
+        "cost_usd": one.cost_usd,
+        "tokens": one.tokens,
+        "state": one.state.map(|state| state.name()),
+    })
+}
+
+/// A title, which may be missing.
+pub fn title(title: Option<&str>) -> Cell {
+    Cell::new(title.unwrap_or("-"))
+}
+
+/// A moment in a table.
+pub fn time(time: Option<jiff::Timestamp>) -> Cell {
+    Cell::new(session::time(time))
+}

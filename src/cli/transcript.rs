@@ -1,0 +1,141 @@
+//! How messages are shown to people.
+
+use std::fmt::Write as _;
+
+use serde_json::Value;
+
+use super::output::{escape, one_line};
+use super::session;
+use crate::runner::{Entry, ToolCall};
+
+/// Where a text is cut on a terminal.
+const TEXT_CHARACTERS: usize = 500;
+/// Where a tool's arguments and its result are cut on a terminal.
+const TOOL_CHARACTERS: usize = 200;
+
+/// How much of a message is shown.
+#[derive(Clone, Copy, Debug)]
+pub struct Style {
+    /// Long texts are cut.
+    pub cut: bool,
+    /// Arguments and results of tools.
+    pub tools: bool,
+    /// When each message was begun.
+    pub timestamps: bool,
+}
+
+impl Style {
+    /// A whole message, with the empty line that follows it.
+    pub fn entry(self, entry: &Entry) -> String {
+        let mut block = self.head(entry);
+        if !entry.text.is_empty() {
+            block.push_str(&escape(&self.cut(&entry.text, TEXT_CHARACTERS)));
+            if !block.ends_with('\n') {
+                block.push('\n');
+            }
+        }
+        for tool in &entry.tools {
+            block.push_str(&self.tool(tool));
+        }
+        block + &self.end(entry)
+    }
+
+    /// The line that a message begins with.
+    pub fn head(self, entry: &Entry) -> String {
+        let role = if entry.role.is_empty() { "unknown" } else { &entry.role };
+        let mut line = format!("━━━ {} ━━━", one_line(role));
+        if self.timestamps {
+            let _ = write!(line, " {}", session::time(entry.created_at));
+        }
+        line + "\n"
+    }
+
+    /// One call of a tool, on lines of its own.
+    pub fn tool(self, tool: &ToolCall) -> String {
+        let mut block = format!("  ⚡ {} ({})\n", one_line(&tool.name), one_line(&tool.status));
+        if !self.tools {
+            return block;
+        }
+        if let Some(input) = &tool.input {
+            let input = self.cut(&arguments(input), TOOL_CHARACTERS);
+            let _ = writeln!(block, "    {}", one_line(&input));
+        }
+        let result = match tool.status.as_str() {
+            "error" => tool.error.as_ref().or(tool.output.as_ref()),
+            _ => tool.output.as_ref(),
+        };
+        if let Some(result) = result {
+            let result = self.cut(result.trim_end(), TOOL_CHARACTERS);
+            let _ = writeln!(block, "    → {}", escape(&result).replace('\n', "\n      "));
+        }
+        block
+    }
+
+    /// What follows the text and the tools of a message.
+    pub fn end(self, entry: &Entry) -> String {
+        match &entry.error {
+            Some(error) if error.message == error.name => {
+                format!("  ✗ {}\n\n", one_line(&error.name))
+            }
+            Some(error) => {
+                format!("  ✗ {}: {}\n\n", one_line(&error.name), one_line(&error.message))
+            }
+            None => "\n".into(),
+        }
+    }
+
+    fn cut(self, text: &str, characters: usize) -> String {
+        match text.char_indices().nth(characters) {
+            Some((at, _)) if self.cut => format!("{}…", &text[..at]),
+            _ => text.into(),
+        }
+    }
+}
+
+/// The arguments of a tool, each with its name.
+fn arguments(input: &Value) -> String {
+    match input.as_object() {
+        Some(fields) => {
+            let shown = |(name, value): (&String, &Value)| match value {
+                Value::String(text) => format!("{name}: {text}"),
+                other => format!("{name}: {other}"),
+            };
+            fields.iter().map(shown).collect::<Vec<_>>().join(", ")
+        }
+        None => input.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn call(status: &str) -> ToolCall {
+        ToolCall {
+            name: "bash".into(),
+            status: status.into(),
+            title: None,
+            duration_ms: None,
+            input: Some(serde_json::json!({"command": "ls\n-l"})),
+            output: Some(format!("{}\nlast", "x".repeat(300))),
+            error: Some("no such thing".into()),
+        }
+    }
+
+    #[test]
+    fn tools_show_arguments_and_results_cut_only_where_cutting_is_wanted() {
+        let style = Style { cut: true, tools: true, timestamps: false };
+        let x = "x".repeat(200);
+        let shown = format!("  ⚡ bash (completed)\n    command: ls\\n-l\n    → {x}…\n");
+        assert_eq!(style.tool(&call("completed")), shown);
+        let whole = Style { cut: false, ..style }.tool(&call("completed"));
+        assert!(whole.ends_with("x\n      last\n"), "{whole}");
+        let failed = style.tool(&call("error"));
+        assert!(
+            failed.ends_with("(error)\n    command: ls\\n-l\n    → no such thing\n"),
+            "{failed}"
+        );
+        let brief = Style { tools: false, ..style }.tool(&call("running"));
+        assert_eq!(brief, "  ⚡ bash (running)\n");
+    }
+}

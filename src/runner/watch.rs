@@ -1,0 +1,375 @@
+//! Reads on in a conversation while it is being written, until it is idle: `tail -f`. Events make it fast,
+//! the REST state makes it true.
+
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+use std::time::{Duration, Instant};
+
+use super::conversation::{self, Place};
+use super::server::{Server, capped};
+use super::transcript::{Entry, TailOptions, collect, each_entry};
+use super::writing::{Reader, Writing};
+use super::{Context, Signals};
+use crate::client::event::Kind;
+use crate::client::wire::Head;
+use crate::client::{Cause, Event, EventStream, Failure, Page, Received};
+use crate::error::{Code, Error, Result};
+use crate::process;
+use crate::units::{Backoff, Deadline, HEARTBEAT_SILENCE, TICK};
+
+/// How long a conversation must read idle: it does so for a moment between two turns.
+const IDLE_PROOF: Duration = Duration::from_millis(700);
+/// How long a prompt may wait for its answer and read idle. A cold directory needs 1.5 s.
+const START_WINDOW: Duration = Duration::from_secs(15);
+/// How often REST is asked while events come in.
+const CALM: Duration = Duration::from_secs(5);
+/// How often it is asked while none do.
+const POLL_FIRST: Duration = Duration::from_millis(250);
+const POLL_LONGEST: Duration = Duration::from_secs(2);
+/// How soon after an event that says that something has ended.
+const SOON: Duration = Duration::from_millis(10);
+/// One request of a look: short, so that a limit or a signal is never far away.
+const LOOK_LIMIT: Duration = Duration::from_secs(10);
+/// How many messages one look asks for first.
+const PAGE: usize = 8;
+
+/// Why there is nothing more to read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// The conversation is idle.
+    Idle,
+    /// Nobody reads any more.
+    Gone,
+    /// The limit was reached; whether the conversation waits for somebody's answer.
+    Limit {
+        /// An ask is pending.
+        asked: bool,
+    },
+    /// A signal arrived.
+    Signal(Code),
+}
+
+struct Watch<'a> {
+    context: &'a Context,
+    server: &'a Server,
+    place: &'a Place,
+    options: &'a TailOptions,
+    /// Text as it is written, and not whole messages.
+    live: bool,
+    writing: BTreeMap<String, Writing>,
+    /// Up to and with this message everything has been read.
+    done: String,
+    stream: Option<EventStream>,
+    reconnect: Instant,
+    pauses: Backoff,
+    look_wanted: bool,
+    asked: bool,
+    idle_since: Option<Instant>,
+    deadline: Deadline,
+}
+
+/// Hands over the newest messages, and then what is added until the conversation is idle.
+pub fn watch(
+    context: &Context,
+    signals: &Signals,
+    word: &str,
+    options: &TailOptions,
+    limit: Duration,
+    reader: &mut dyn Reader,
+) -> Result<End> {
+    let deadline = Deadline::after(limit);
+    let server = Server::open(context, word)?;
+    let place = conversation::given_or_latest(&server, options.conversation.as_deref())?;
+    let mut watch = Watch {
+        context,
+        server: &server,
+        place: &place,
+        options,
+        live: !options.raw && !options.whole && options.search.is_none(),
+        writing: BTreeMap::new(),
+        done: String::new(),
+        stream: None,
+        reconnect: Instant::now(),
+        pauses: Backoff::new(Duration::from_millis(50), CALM),
+        look_wanted: true,
+        asked: false,
+        idle_since: None,
+        deadline,
+    };
+    // Before the first look, so that nothing falls between the two.
+    watch.connect();
+    watch.done = watch.newest_complete()?;
+    for entry in collect(&server, &place, options)? {
+        // What is above belongs to other conversations, and what is not complete follows in pieces.
+        if entry.conversation != place.id || entry.id <= watch.done {
+            reader.entry(&entry);
+        }
+    }
+    watch.run(signals, reader)
+}
+
+impl Watch<'_> {
+    fn run(&mut self, signals: &Signals, reader: &mut dyn Reader) -> Result<End> {
+        let mut next_look = Instant::now();
+        let mut poll = Backoff::new(POLL_FIRST, POLL_LONGEST);
+        loop {
+            if let Some(code) = signals.received() {
+                return Ok(End::Signal(code));
+            }
+            if reader.gone() {
+                return Ok(End::Gone);
+            }
+            if self.deadline.expired() {
+                return Ok(End::Limit { asked: self.asked });
+            }
+            if Instant::now() >= next_look {
+                self.look_wanted = false;
+                match self.look(reader) {
+                    Ok(true) => return Ok(End::Idle),
+                    Ok(false) => {}
+                    Err(failure) => self.check(failure)?,
+                }
+                next_look = Instant::now()
+                    + match (self.idle_since, &self.stream) {
+                        (Some(_), _) => POLL_FIRST,
+                        (None, Some(_)) => CALM,
+                        (None, None) => poll.next(),
+                    };
+            }
+            let pause = next_look.saturating_duration_since(Instant::now());
+            self.listen(self.deadline.remaining(pause));
+            self.flush(reader);
+            if self.look_wanted {
+                next_look = next_look.min(Instant::now() + SOON);
+            }
+        }
+    }
+
+    fn limit(&self) -> Duration {
+        capped(self.deadline.remaining(LOOK_LIMIT), LOOK_LIMIT)
+    }
+
+    fn connect(&mut self) {
+        // There is no replay: what is being written has a hole from here on.
+        self.writing.values_mut().for_each(|one| one.text.gap());
+        match EventStream::open(&self.server.client, &self.place.directory, TICK) {
+            Ok(stream) => self.stream = Some(stream),
+            Err(_) => self.reconnect = Instant::now() + self.pauses.next(),
+        }
+        self.look_wanted = true;
+    }
+
+    /// Takes what the stream has, or waits.
+    fn listen(&mut self, pause: Duration) {
+        if self.stream.is_none() && Instant::now() >= self.reconnect {
+            self.connect();
+        }
+        let Some(mut stream) = self.stream.take() else {
+            return process::pause(pause.min(TICK));
+        };
+        let conversation = &self.place.id;
+        let mut events = Vec::new();
+        let received = stream.pump(&mut |data| {
+            let event = Event::decode(data, &|id| id == conversation);
+            events.extend(event.filter(|one| one.conversation.as_ref() == Some(conversation)));
+        });
+        for event in events {
+            self.pauses = Backoff::new(Duration::from_millis(50), CALM);
+            self.event(event);
+        }
+        if matches!(received, Received::Ended(_)) || stream.silence() >= HEARTBEAT_SILENCE {
+            self.reconnect = Instant::now() + self.pauses.next();
+        } else {
+            self.stream = Some(stream);
+        }
+    }
+
+    fn event(&mut self, event: Event) {
+        match event.kind {
+            Kind::Message(info) if info.id > self.done => {
+                self.idle_since = None;
+                let open = info.role == "assistant" && info.time.completed.is_none();
+                self.look_wanted |= !open || info.error.is_some();
+                let known = self.writing.entry(info.id.clone()).or_default();
+                if known.head.is_none() {
+                    known.head = Some(Entry::of_head(self.place, Head { info }));
+                }
+            }
+            Kind::Part(part) if part.message > self.done => {
+                self.look_wanted |= matches!(part.state.status.as_str(), "completed" | "error");
+                let one = self.writing.entry(part.message.clone()).or_default();
+                one.text.part(&part, &mut |text| one.taken.push_str(text));
+            }
+            Kind::Delta { message, part, field, text }
+                if message > self.done && field == "text" =>
+            {
+                let one = self.writing.entry(message.clone()).or_default();
+                one.text.delta(&message, &part, &text, &mut |text| one.taken.push_str(text));
+            }
+            Kind::Activity(activity) => self.look_wanted |= !activity.busy(),
+            Kind::Failed(_) => self.look_wanted = true,
+            Kind::Permission(ask) => self.tell("permissions", "a permission", &ask.id),
+            Kind::Question(ask) => self.tell("questions", "an answer", &ask.id),
+            Kind::Answered { .. } => self.asked = false,
+            _ => {}
+        }
+    }
+
+    fn tell(&mut self, command: &str, what: &str, id: &str) {
+        let session = &self.server.record.id;
+        if !std::mem::replace(&mut self.asked, true) {
+            let text =
+                format!("the conversation waits for {what}, {id} (occtl {command} {session})");
+            (self.context.say)(&text);
+        }
+    }
+
+    /// The newest message that nothing more will be added to; empty if there is none.
+    fn newest_complete(&self) -> Result<String> {
+        let mut newest = [String::new(), String::new()];
+        let take = &mut |entry: Entry| {
+            newest.swap(0, 1);
+            newest[1] = if entry.complete() { entry.id } else { String::new() };
+            ControlFlow::Continue(())
+        };
+        each_entry(self.server, self.place, Page::Newest(2), self.limit(), false, false, take)
+            .map_err(|failure| conversation::gone(self.server, self.place, failure))?;
+        let [older, newer] = newest;
+        Ok(if newer.is_empty() { older } else { newer })
+    }
+
+    /// Reads the state; whether the conversation is idle and all of it has been handed over.
+    fn look(&mut self, reader: &mut dyn Reader) -> std::result::Result<bool, Failure> {
+        // First what is going on and then the messages, so that nothing is written in between unseen.
+        let activities = self.server.client.activities(&self.place.directory, self.limit())?;
+        let busy = activities.get(&self.place.id).is_some_and(|one| one.busy());
+        let entries = self.since_done()?;
+        let idle = !busy && !self.about_to_start(&entries)?;
+        let since = *self.idle_since.get_or_insert_with(Instant::now);
+        if !idle {
+            self.idle_since = None;
+        }
+        let over = idle && since.elapsed() >= IDLE_PROOF;
+        let last_answer = entries.iter().rposition(|entry| entry.role != "user");
+        let last = entries.len().saturating_sub(1);
+        for (index, entry) in entries.into_iter().enumerate() {
+            let one = self.writing.entry(entry.id.clone()).or_default();
+            // A step that a killed server left open is over once another one follows; a prompt may be queued
+            // behind one that is being written.
+            let passed = match entry.role.as_str() {
+                "user" => index < last,
+                _ => last_answer.is_some_and(|last| index < last),
+            };
+            one.complete = over || passed || entry.complete();
+            if one.complete {
+                one.complete(&entry.text);
+            }
+            one.head = Some(entry);
+        }
+        self.flush(reader);
+        Ok(over)
+    }
+
+    /// The messages that have not been read to their end, oldest first.
+    fn since_done(&self) -> std::result::Result<Vec<Entry>, Failure> {
+        let mut found: Vec<Entry> = Vec::new();
+        let (mut size, mut cursor) = (PAGE, None::<String>);
+        loop {
+            let page = match &cursor {
+                Some(cursor) => Page::Before(size, cursor),
+                None if size == usize::MAX => Page::All,
+                None => Page::Newest(size),
+            };
+            let (mut older, mut seen, mut reached) = (Vec::new(), 0, false);
+            let take = &mut |entry: Entry| {
+                seen += 1;
+                reached |= entry.id <= self.done;
+                if entry.id > self.done {
+                    older.push(entry);
+                }
+                ControlFlow::Continue(())
+            };
+            let (raw, tools) = (self.options.raw, self.options.tools);
+            let next = each_entry(self.server, self.place, page, self.limit(), raw, tools, take)?;
+            older.append(&mut found);
+            found = older;
+            if reached || seen < size {
+                return Ok(found);
+            }
+            match next {
+                Some(next) if cursor.as_ref() != Some(&next) => cursor = Some(next),
+                Some(_) => return Ok(found),
+                // The end, or a server without cursors, which gives everything at once.
+                None if cursor.is_some() => return Ok(found),
+                None => {
+                    size = usize::MAX;
+                    found.clear();
+                }
+            }
+        }
+    }
+
+    /// Whether a prompt is so new that its turn may not have begun.
+    fn about_to_start(&self, entries: &[Entry]) -> std::result::Result<bool, Failure> {
+        let young = |created: Option<jiff::Timestamp>| {
+            let age = created.map(|at| jiff::Timestamp::now().duration_since(at).as_secs_f64());
+            age.is_some_and(|age| age < START_WINDOW.as_secs_f64())
+        };
+        match entries.last() {
+            Some(newest) => Ok(newest.role == "user" && young(newest.created_at)),
+            None if self.done.is_empty() => {
+                let found =
+                    self.server.client.conversation(&self.place.id, &self.place.directory)?;
+                Ok(young(super::transcript::moment(found.time.created)))
+            }
+            // The newest of all is complete: a prompt without an answer is still about to start.
+            None => {
+                let newest = self.server.client.message::<Head>(
+                    &self.place.id,
+                    &self.place.directory,
+                    &self.done,
+                )?;
+                let time = super::transcript::moment(newest.info.time.created);
+                Ok(newest.info.role == "user" && young(time))
+            }
+        }
+    }
+
+    /// Hands over what is new, in order: of the first message that is not complete what there is of it, and
+    /// nothing behind it.
+    fn flush(&mut self, reader: &mut dyn Reader) {
+        while let Some(mut first) = self.writing.first_entry() {
+            let one = first.get_mut();
+            let Some(head) = &one.head else {
+                // Nobody knows yet whose it is.
+                self.look_wanted = true;
+                return;
+            };
+            let search = self.options.search.as_ref().map(|text| text.to_lowercase());
+            let search = search.as_deref().filter(|_| one.complete);
+            let wanted = self.options.wants(head, search);
+            if wanted && self.live {
+                one.show(reader);
+            } else if wanted && one.complete {
+                reader.entry(head);
+            }
+            if !one.complete {
+                return;
+            }
+            self.done = first.key().clone();
+            first.remove();
+        }
+    }
+
+    /// A failed request is no reason to stop, unless there is nothing to wait for.
+    fn check(&self, failure: Failure) -> Result<()> {
+        if let Some(error) = self.server.ended(self.context) {
+            return Err(error);
+        }
+        match failure.cause {
+            Cause::Unauthorized => Err(Error::from(failure)),
+            Cause::Status(404, _) => Err(conversation::gone(self.server, self.place, failure)),
+            _ => Ok(()),
+        }
+    }
+}
