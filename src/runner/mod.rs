@@ -5,19 +5,27 @@
 
 mod abort;
 mod ask;
+mod attach;
 mod attach_files;
 mod check;
+mod cleanup;
 mod conversation;
 mod environment;
+mod events;
 mod follow;
 mod git;
 mod guard;
 mod hook;
+mod inspect;
 mod limits;
+mod logs;
 mod nearest;
 mod oneshot;
 mod outcome;
+mod permission;
 mod prompt;
+mod question;
+mod reach;
 mod ready;
 mod report;
 mod rules;
@@ -30,26 +38,38 @@ mod start;
 mod state;
 mod stop;
 mod text;
+mod touch;
 mod trial;
 mod turn;
 mod wait;
 
 pub use crate::client::wire::ModelName;
+pub use crate::client::wire_asks::Agent;
 pub use ask::{OnAsk, Policy, PolicyFlags};
+pub use attach::attach;
+pub use cleanup::{Cleaned, CleanedUp, Why, cleanup};
 pub use environment::Environment;
+pub use events::events;
 pub use follow::{Terms, Watcher};
 pub use git::Changes;
 pub use guard::guard;
 pub use hook::Hook;
+pub use inspect::{ModelFacts, agents, configuration, models};
 pub use limits::Limits;
+pub use logs::{LEVELS, LogOptions, logs, names_session, parse as parse_log};
 pub use nearest::nearest;
 pub use oneshot::{RunOptions, run};
 pub use outcome::{Outcome, TurnRecord};
+pub use permission::{
+    PendingPermission, Reply, SessionPermissions, all_permissions, permissions, reply,
+};
 pub use prompt::{Finished, Follow, PromptOptions, Target, follow_turn, send, send_and_follow};
+pub use question::{Answer, PendingQuestion, answer, questions};
 pub use signals::Signals;
 pub use start::{StartOptions, start};
 pub use state::{Look, SessionFacts, State, list, status};
 pub use stop::{all_ids, stop};
+pub use touch::touch;
 pub use trial::{Piece, Trial, Verdict, test_permission};
 pub use wait::{Until, WaitOptions, abort_conversation, wait};
 
