@@ -5,6 +5,7 @@ mod cli;
 mod crash;
 mod harness;
 mod lock;
+mod real;
 mod recordings;
 mod stand_in;
 mod support;
