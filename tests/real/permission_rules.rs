@@ -74,7 +74,7 @@ fn test_permission_tells_what_the_real_server_does() {
     let session = Session::start(&sandbox, &["--allow-occtl-commands"]);
 
     let conversations: Vec<String> =
-        COMMANDS.iter().map(|command| session.prompt(&format!("[[bash {command}]]"))).collect();
+        COMMANDS.iter().map(|command| session.prompt(&format!("[[bash {command} ]]"))).collect();
     let mut wrong = Vec::new();
     for (command, conversation) in COMMANDS.iter().zip(&conversations) {
         let real = poll(SOON, || {
