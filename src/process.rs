@@ -280,6 +280,18 @@ pub fn feed(command: &mut Command, text: &str) -> io::Result<()> {
     command.stdin(input).stdout(Stdio::null()).stderr(Stdio::null()).spawn().map(drop)
 }
 
+/// Becomes another program: same process, same terminal, its own signals and status. Only a failure
+/// returns. `environment` is all that it gets.
+pub fn replace(
+    program: &Path,
+    arguments: &[OsString],
+    environment: &[(OsString, OsString)],
+) -> io::Error {
+    let mut command = Command::new(program);
+    command.args(arguments).env_clear();
+    command.envs(environment.iter().map(|(name, value)| (name, value))).exec()
+}
+
 /// A program whose output is collected while we do something else.
 #[derive(Debug)]
 pub struct Capture {

@@ -142,6 +142,12 @@ impl Cell {
         Cell { text: one_line(text.as_ref()), colour: Colour::Plain }
     }
 
+    /// A field of several lines, none of which can disturb the table.
+    pub fn lines<T: AsRef<str>>(texts: impl Iterator<Item = T>) -> Cell {
+        let lines: Vec<String> = texts.map(|text| one_line(text.as_ref())).collect();
+        Cell { text: lines.join("\n"), colour: Colour::Plain }
+    }
+
     /// The same in a colour.
     pub fn colour(mut self, colour: Colour) -> Cell {
         self.colour = colour;

@@ -1,4 +1,3 @@
-#![allow(dead_code)]
 //! The routes of asks, agents and configuration.
 
 use std::time::Duration;

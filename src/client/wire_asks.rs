@@ -1,4 +1,3 @@
-#![allow(dead_code)]
 //! Agents, asks and configuration as the server sends them.
 
 use serde::de::DeserializeOwned;

@@ -12,7 +12,8 @@ use crate::store::{Record, Status};
 
 /// The mark that every process below a server inherits.
 pub const MARK: &str = "OPENCODE_SESSION_ID";
-const PASSWORD: &str = "OPENCODE_SERVER_PASSWORD";
+/// The variable with the password, for servers and for what attaches to them.
+pub const PASSWORD: &str = "OPENCODE_SERVER_PASSWORD";
 /// OpenCode's own default for Basic auth. An inherited other one is not passed on.
 pub const USERNAME: &str = "opencode";
 

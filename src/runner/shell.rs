@@ -16,7 +16,7 @@ const CLOSERS: [&str; 5] = ["fi", "done", "esac", "}", ")"];
 /// The simple commands of a line, in order, those in substitutions behind the one they are part of.
 /// Empty if nothing in it is asked about.
 pub fn commands(line: &str) -> Vec<String> {
-    let mut reader = Reader { text: line.as_bytes(), at: 0, found: Vec::new() };
+    let mut reader = Reader { text: line.as_bytes(), at: 0, joined: false, found: Vec::new() };
     reader.list(None);
     let mut commands: Vec<String> = Vec::new();
     for range in reader.found {
@@ -40,6 +40,9 @@ fn asked(command: &str) -> bool {
 struct Reader<'a> {
     text: &'a [u8],
     at: usize,
+    /// Whether the next command follows `&&`, `||`, `|` or `!`. To the grammar its redirections then
+    /// belong to the whole and not to it.
+    joined: bool,
     found: Vec<std::ops::Range<usize>>,
 }
 
@@ -51,9 +54,7 @@ impl Reader<'_> {
     /// Reads commands up to an unquoted `end`, or to the end of the text.
     fn list(&mut self, end: Option<u8>) {
         while self.at < self.text.len() {
-            while matches!(self.peek(0), b' ' | b'\t' | b'\n' | b'\r' | b';' | b'&' | b'|') {
-                self.at += 1;
-            }
+            self.separators();
             if self.at >= self.text.len() {
                 return;
             }
@@ -63,13 +64,27 @@ impl Reader<'_> {
             }
             match self.peek(0) {
                 b'#' => self.skip_line(),
-                b'(' => {
-                    self.at += 1;
-                    self.list(Some(b')'));
-                }
+                b'(' => self.inner(1, b')'),
                 b'{' if self.peek(1).is_ascii_whitespace() => self.at += 1,
                 _ => self.compound_or_simple(end),
             }
+        }
+    }
+
+    fn separators(&mut self) {
+        loop {
+            match self.peek(0) {
+                b' ' | b'\t' | b'\r' => {}
+                b'\n' | b';' => self.joined = false,
+                b'&' if self.peek(1) == b'&' => {
+                    self.joined = true;
+                    self.at += 1;
+                }
+                b'&' => self.joined = false,
+                b'|' => self.joined = true,
+                _ => return,
+            }
+            self.at += 1;
         }
     }
 
@@ -79,6 +94,7 @@ impl Reader<'_> {
         let length = rest.iter().position(stops).unwrap_or(rest.len());
         let word = std::str::from_utf8(&rest[..length]).unwrap_or("");
         if OPENERS.contains(&word) {
+            self.joined = word == "!";
             self.at += length;
         } else if CLOSERS.contains(&word) || matches!(word, "for" | "select" | "case" | "function")
         {
@@ -96,11 +112,15 @@ impl Reader<'_> {
     /// One simple command with its redirections, and behind it those inside of it.
     fn simple(&mut self, end: Option<u8>) {
         let (start, place) = (self.at, self.found.len());
+        let (joined, mut redirected) = (std::mem::take(&mut self.joined), None);
         let mut here: Option<Vec<u8>> = None;
         while self.at < self.text.len() {
             let byte = self.peek(0);
             if Some(byte) == end && byte != b'`' || end == Some(b'`') && byte == b'`' {
                 break;
+            }
+            if redirected.is_none() && self.redirects() {
+                redirected = Some(self.at);
             }
             match byte {
                 b'\\' => self.at += 2,
@@ -122,7 +142,8 @@ impl Reader<'_> {
             }
         }
         self.at = self.at.min(self.text.len());
-        self.found.insert(place, start..self.at);
+        let end_of_text = redirected.filter(|_| joined).unwrap_or(self.at).min(self.at);
+        self.found.insert(place, start..end_of_text);
         if self.peek(0) == b')' && end != Some(b')') {
             // An unmatched bracket: nothing to make of it, but the reader must move on.
             self.at += 1;
@@ -130,8 +151,22 @@ impl Reader<'_> {
     }
 
     fn inner(&mut self, skip: usize, end: u8) {
+        let joined = std::mem::take(&mut self.joined);
         self.at += skip;
         self.list(Some(end));
+        self.joined = joined;
+    }
+
+    /// Whether a redirection begins here: `>`, `<`, `2>`, `&>`, but not `<(`.
+    fn redirects(&self) -> bool {
+        let rest = &self.text[self.at..];
+        let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
+        let begins = self.at == 0 || self.text[self.at - 1].is_ascii_whitespace();
+        match rest[if begins { digits } else { 0 }..] {
+            [b'&', b'>', ..] => true,
+            [b'<' | b'>', next, ..] => next != b'(',
+            _ => false,
+        }
     }
 
     fn quote(&mut self) {
@@ -217,6 +252,14 @@ mod tests {
             ("true &", &["true"]),
             ("true > out.txt", &["true > out.txt"]),
             ("echo a > out && echo b", &["echo a > out", "echo b"]),
+            ("ls && ls > o.txt", &["ls"]),
+            ("ls | cat > o; ls > o2", &["ls", "cat", "ls > o2"]),
+            ("ls && cat <<X\nhey\nX", &["ls", "cat"]),
+            ("ls | cat 2>&1 | cat > x", &["ls", "cat"]),
+            ("ls && (ls > o)", &["ls", "ls > o"]),
+            ("if ls > o; then ls && ls > p; fi", &["ls > o", "ls"]),
+            ("! ls > o", &["ls"]),
+            ("echo 'a > b' && ls > o extra", &["echo 'a > b'", "ls"]),
             ("FOO=1 true", &["FOO=1 true"]),
             ("(echo a)", &["echo a"]),
             ("{ true; }", &["true"]),

@@ -10,3 +10,4 @@ pub mod opencode;
 pub mod ports;
 pub mod processes;
 pub mod sandbox;
+pub mod session;

@@ -1,0 +1,55 @@
+use serde_json::{Value, json};
+
+use crate::cli::output::{Cell, one_line};
+use crate::cli::spec::{Action, Command, Exit, Flag, QUIET, SESSION};
+use crate::cli::words::Words;
+use crate::error::Result;
+use crate::runner::{self, Agent};
+
+pub const COMMAND: Command = Command {
+    name: "agents",
+    summary: "Show the agents of a session's server",
+    about: &["Sub-agents can be called by other agents only."],
+    operands: &[SESSION],
+    flags: &[Flag::switch("all", None, "Also those for the server's own use"), QUIET],
+    examples: &[("occtl agents -q $S", "names for send --agent")],
+    parse,
+};
+
+fn parse(words: &Words) -> Result<Action> {
+    let (session, all, quiet) = (words.required(0)?, words.set("all"), words.set("quiet"));
+    Ok(Box::new(move |app| {
+        let mut agents = runner::agents(&app.context()?, &session)?;
+        agents.retain(|agent| all || agent.hidden != Some(true));
+        if app.json {
+            app.out.json(&json!({"agents": agents.iter().map(row).collect::<Vec<Value>>()}))?;
+        } else if quiet {
+            agents.iter().try_for_each(|agent| app.out.line(&one_line(&agent.name)))?;
+        } else {
+            let rows: Vec<_> = agents.iter().map(cells).collect();
+            app.out.table(&["Agent", "Mode", "Model", "Description"], &rows)?;
+        }
+        Ok(Exit::OK)
+    }))
+}
+
+fn model(agent: &Agent) -> Option<String> {
+    agent.model.as_ref().map(|model| format!("{}/{}", model.provider, model.model))
+}
+
+fn row(agent: &Agent) -> Value {
+    json!({
+        "name": agent.name, "mode": agent.mode, "description": agent.description,
+        "native": agent.native, "hidden": agent.hidden.unwrap_or(false), "model": model(agent),
+        "rules": agent.permission,
+    })
+}
+
+fn cells(agent: &Agent) -> Vec<Cell> {
+    vec![
+        Cell::new(&agent.name),
+        Cell::new(agent.mode.as_deref().unwrap_or("-")),
+        Cell::new(model(agent).as_deref().unwrap_or("-")),
+        Cell::new(agent.description.as_deref().unwrap_or("")),
+    ]
+}

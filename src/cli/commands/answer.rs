@@ -1,0 +1,56 @@
+use serde_json::json;
+
+use crate::cli::output::one_line;
+use crate::cli::spec::{Action, Command, Exit, Flag, Operand, QUIET, SESSION};
+use crate::cli::words::Words;
+use crate::error::{Error, Result};
+use crate::runner::{self, Answer};
+
+pub const COMMAND: Command = Command {
+    name: "answer",
+    summary: "Answer a question of a model",
+    about: &[
+        "Where several things are asked at once, one LABEL each is needed, in their order; several labels for one of them are joined by commas.",
+    ],
+    operands: &[
+        SESSION,
+        Operand::required("QUESTION", "Id, or unique beginning of one, with or without que_"),
+        Operand::optional("LABEL", "The chosen answers").many(),
+    ],
+    flags: &[
+        Flag::switch("custom", None, "Words that are no label are an answer of your own"),
+        Flag::switch("reject", None, "Refuse to answer"),
+        QUIET,
+    ],
+    examples: &[("occtl answer $S que_204f Blue", "choose one")],
+    parse,
+};
+
+fn parse(words: &Words) -> Result<Action> {
+    let (session, question) = (words.required(0)?, words.required(1)?);
+    let (labels, custom) = (words.rest(2)?, words.set("custom"));
+    let (reject, quiet) = (words.set("reject"), words.set("quiet"));
+    let answer = match (reject, labels.is_empty()) {
+        (true, false) => return Err(Error::usage("--reject and a LABEL exclude each other")),
+        (false, true) => {
+            return Err(Error::usage("occtl answer needs a LABEL").hint("or --reject"));
+        }
+        (true, true) => Answer::Reject,
+        (false, false) => Answer::Labels { labels, custom },
+    };
+    Ok(Box::new(move |app| {
+        let done = runner::answer(&app.context()?, &session, &question, &answer)?;
+        let (reply, said) = match answer {
+            Answer::Reject => ("reject", "Rejected"),
+            Answer::Labels { .. } => ("answer", "Answered"),
+        };
+        if app.json {
+            app.out.json(&json!({"session": done.session, "id": done.id,
+                                 "conversation": done.conversation, "reply": reply}))?;
+        } else {
+            let id = one_line(&done.id);
+            app.out.line(&if quiet { id } else { format!("{said}: {id}") })?;
+        }
+        Ok(Exit::OK)
+    }))
+}

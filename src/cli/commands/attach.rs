@@ -1,0 +1,33 @@
+use serde_json::json;
+
+use crate::cli::App;
+use crate::cli::spec::{Action, Command, Exit, Flag, SESSION};
+use crate::cli::words::Words;
+use crate::error::Result;
+use crate::runner;
+
+pub const COMMAND: Command = Command {
+    name: "attach",
+    summary: "Open OpenCode's own screen on a session",
+    about: &[
+        "occtl becomes `opencode attach URL`: signals, terminal and status are that program's own. The password goes with it in the environment.",
+    ],
+    operands: &[SESSION],
+    flags: &[Flag::value("session", Some('s'), "CONVERSATION", "Open this conversation")],
+    examples: &[("occtl attach $S", "look over the model's shoulder")],
+    parse,
+};
+
+fn parse(words: &Words) -> Result<Action> {
+    let (session, conversation) = (words.required(0)?, words.value("session")?);
+    Ok(Box::new(move |app| run(app, &session, conversation.as_deref())))
+}
+
+fn run(app: &mut App, session: &str, conversation: Option<&str>) -> Result<Exit> {
+    let attachment = runner::attach(&app.context()?, session, conversation)?;
+    match app.json {
+        true => app.out.json(&json!({"url": attachment.url}))?,
+        false => app.out.line(&format!("Attaching to {}...", attachment.url))?,
+    }
+    Err(attachment.run())
+}

@@ -1,0 +1,95 @@
+use std::time::Duration;
+
+use serde_json::json;
+
+use crate::cli::App;
+use crate::cli::output::{print_error, say};
+use crate::cli::spec::{Action, Command, Exit, Flag, QUIET};
+use crate::cli::words::Words;
+use crate::error::{Error, Result};
+use crate::runner::{self, Cleaned, CleanedUp, Why};
+use crate::units::milliseconds;
+
+pub const COMMAND: Command = Command {
+    name: "cleanup",
+    summary: "Stop sessions that nobody uses, and remove what dead ones left",
+    about: &[
+        "A session is stopped when its last activity is longer ago than --max-idle and its server, which is asked first and once more right before, has no turn and no pending ask. One that does not answer is left alone; stderr says so.",
+        "Last activity is moved forward by send, approve, reject, answer, touch, fork and attach.",
+        "Sessions whose server is dead are removed with their log and with whatever processes they left; stderr says why they died, if the log tells.",
+    ],
+    operands: &[],
+    flags: &[
+        Flag::value("max-idle", Some('m'), "SECONDS", "How long a session may be idle")
+            .default("60"),
+        Flag::switch("dry-run", None, "Say what would be done, and do nothing"),
+        QUIET,
+    ],
+    examples: &[
+        ("occtl cleanup --dry-run", "what it would do"),
+        ("occtl cleanup -m 3600", "for cron"),
+    ],
+    parse,
+};
+
+fn parse(words: &Words) -> Result<Action> {
+    let max_idle = match words.value("max-idle")?.as_deref() {
+        // Unlike a limit, no time at all makes sense here: whatever is idle now.
+        Some(text) if text.parse::<f64>() == Ok(0.0) => Duration::ZERO,
+        _ => words.seconds("max-idle", 60.0)?,
+    };
+    let (dry, quiet) = (words.set("dry-run"), words.set("quiet"));
+    Ok(Box::new(move |app| run(app, max_idle, dry, quiet)))
+}
+
+fn run(app: &mut App, max_idle: Duration, dry: bool, quiet: bool) -> Result<Exit> {
+    let mut done = runner::cleanup(&app.context()?, max_idle, dry)?;
+    let last = done.trouble.pop();
+    for error in &done.trouble {
+        print_error(error, app.json);
+    }
+    if app.json {
+        app.out.json(&document(&done, dry))?;
+    } else {
+        print(app, &done, dry, quiet, last.is_some())?;
+    }
+    last.map_or(Ok(Exit::OK), Err::<Exit, Error>)
+}
+
+fn print(app: &mut App, done: &CleanedUp, dry: bool, quiet: bool, failed: bool) -> Result<()> {
+    for (id, why) in &done.spared {
+        say(&format!("{id} is left alone: {why}"));
+    }
+    for one in &done.cleaned {
+        if let Why::Dead(_) = one.why {
+            say(&format!("{} {}", one.id, one.why.text()));
+        }
+        if quiet {
+            app.out.line(&one.id)?;
+        }
+    }
+    if quiet {
+        return Ok(());
+    }
+    if done.cleaned.is_empty() {
+        return if failed { Ok(()) } else { app.out.line("No idle sessions to clean") };
+    }
+    let verb = if dry { "Would clean up" } else { "Cleaned up" };
+    app.out.line(&format!("{verb} {} session(s):", done.cleaned.len()))?;
+    done.cleaned.iter().try_for_each(|one| app.out.line(&format!("  - {}", one.id)))
+}
+
+fn document(done: &CleanedUp, dry: bool) -> serde_json::Value {
+    let row = |one: &Cleaned| {
+        let (reason, idle, log) = match &one.why {
+            Why::Idle(idle) => ("idle", Some(milliseconds(*idle)), None),
+            Why::Dead(log) => ("dead", None, log.clone()),
+        };
+        json!({"id": one.id, "reason": reason, "idle_ms": idle, "death": log,
+               "processes": one.processes})
+    };
+    let cleaned: Vec<_> = done.cleaned.iter().map(row).collect();
+    let spared: Vec<_> =
+        done.spared.iter().map(|(id, why)| json!({"id": id, "why": why})).collect();
+    json!({"dry_run": dry, "cleaned": cleaned, "spared": spared})
+}

@@ -1,0 +1,104 @@
+use serde_json::{Map, Value};
+
+use crate::cli::App;
+use crate::cli::output::{Cell, Colour};
+use crate::cli::spec::{Action, Command, Exit, Flag, Operand, SESSION};
+use crate::cli::words::Words;
+use crate::error::{Error, Result};
+use crate::runner;
+
+const SECTIONS: [&str; 4] = ["permission", "agent", "tools", "all"];
+
+pub const COMMAND: Command = Command {
+    name: "config",
+    summary: "Show the resolved configuration of a session's server",
+    about: &["Keys, tokens, passwords, headers and environments are masked unless --show-secrets."],
+    operands: &[
+        SESSION,
+        Operand::optional("SECTION", "permission, agent, tools or all; default all"),
+    ],
+    flags: &[
+        // The global flag has no letter; 0.4.0 has one here.
+        Flag::switch("json", Some('j'), "Print JSON instead of tables"),
+        Flag::switch("show-secrets", None, "Do not mask anything"),
+    ],
+    examples: &[("occtl config $S permission -j", "the rules as they are written")],
+    parse,
+};
+
+fn parse(words: &Words) -> Result<Action> {
+    let session = words.required(0)?;
+    let (json, secrets) = (words.set("json"), words.set("show-secrets"));
+    let section = words.operand(1)?.unwrap_or("all".into());
+    if !SECTIONS.contains(&section.as_str()) {
+        return Err(Error::usage(format!("SECTION cannot be {section}"))
+            .hint(format!("one of {}", SECTIONS.join(", "))));
+    }
+    Ok(Box::new(move |app| {
+        app.json |= json;
+        let mut all = runner::configuration(&app.context()?, &session, secrets)?;
+        let found = match section.as_str() {
+            "all" => all,
+            name => all.get_mut(name).map_or(Value::Object(Map::new()), Value::take),
+        };
+        match app.json {
+            true => app.out.json(&found)?,
+            false => print(app, &section, &found)?,
+        }
+        Ok(Exit::OK)
+    }))
+}
+
+/// Every value on a line of its own, under the path of keys that leads to it.
+fn print(app: &mut App, section: &str, found: &Value) -> Result<()> {
+    let Value::Object(fields) = found else {
+        return table(app, section, vec![(String::new(), shown(found))]);
+    };
+    if section != "all" {
+        return table(app, section, rows(found));
+    }
+    for (name, value) in fields {
+        if !matches!(value, Value::Object(inner) if inner.is_empty()) {
+            table(app, name, rows(value))?;
+        }
+    }
+    Ok(())
+}
+
+fn table(app: &mut App, title: &str, rows: Vec<(String, String)>) -> Result<()> {
+    let title = crate::cli::output::one_line(title);
+    app.out.line(&app.out.paint(&title, Colour::Bold))?;
+    if rows.is_empty() {
+        return app.out.line("  -");
+    }
+    let cells =
+        |(key, value): &(String, String)| vec![Cell::new(format!("  {key}")), Cell::new(value)];
+    let rows: Vec<_> = rows.iter().map(cells).collect();
+    app.out.table(&["  Key", "Value"], &rows)
+}
+
+fn rows(value: &Value) -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    walk(value, "", &mut found);
+    found
+}
+
+fn walk(value: &Value, path: &str, found: &mut Vec<(String, String)>) {
+    match value {
+        Value::Object(fields) if !fields.is_empty() => {
+            for (key, value) in fields {
+                let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
+                walk(value, &path, found);
+            }
+        }
+        Value::Object(_) if path.is_empty() => {}
+        other => found.push((path.into(), shown(other))),
+    }
+}
+
+fn shown(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
+}

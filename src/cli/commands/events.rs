@@ -1,0 +1,43 @@
+use std::time::Duration;
+
+use crate::cli::App;
+use crate::cli::spec::{Action, Command, Exit, Flag, SESSION};
+use crate::cli::words::Words;
+use crate::error::Result;
+use crate::runner;
+
+pub const COMMAND: Command = Command {
+    name: "events",
+    summary: "Print the server's events as they come, one JSON document a line",
+    about: &[
+        "The documents are the server's own: {id, type, properties}. It repeats nothing, so what came before, or while a broken stream is opened again, is lost.",
+        "Ends with status 4 when the server does, and with 124 at --timeout.",
+    ],
+    operands: &[SESSION],
+    flags: &[Flag::value("timeout", Some('t'), "SECONDS", "Stop after that").default("never")],
+    examples: &[(
+        "occtl events $S | jq -r 'select(.type == \"permission.asked\") | .properties.id'",
+        "permissions as they are asked for",
+    )],
+    parse,
+};
+
+fn parse(words: &Words) -> Result<Action> {
+    let session = words.required(0)?;
+    let given = words.value("timeout")?;
+    let limit = given.map(|_| words.seconds("timeout", 1.0)).transpose()?;
+    Ok(Box::new(move |app| run(app, &session, limit)))
+}
+
+fn run(app: &mut App, session: &str, limit: Option<Duration>) -> Result<Exit> {
+    let (context, signals) = (app.context()?, app.signals()?);
+    let mut failed = None;
+    let out = &mut app.out;
+    runner::events(&context, &signals, session, limit, &mut |line| {
+        if !line.is_empty() {
+            failed = out.line(line).err();
+        }
+        failed.is_none() && !out.closed()
+    })?;
+    failed.map_or(Ok(Exit::OK), Err)
+}

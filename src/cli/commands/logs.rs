@@ -1,0 +1,77 @@
+use serde_json::json;
+
+use crate::cli::App;
+use crate::cli::output::escape;
+use crate::cli::spec::{Action, Command, Exit, Flag, Operand};
+use crate::cli::words::Words;
+use crate::error::{Code, Error, Result};
+use crate::runner::{self, LEVELS, LogOptions};
+
+pub const COMMAND: Command = Command {
+    name: "logs",
+    summary: "Show the last lines of OpenCode's log, or of what a session's server printed",
+    about: &[
+        "OpenCode's log is below $XDG_DATA_HOME, or else ~/.local/share. 1.18 writes one file, older versions one a start.",
+        "A PATTERN that begins with oc- and is the id, or the beginning of the id, of one session means what its server printed, as --session does.",
+        "Nothing found is status 1.",
+    ],
+    operands: &[Operand::optional("PATTERN", "Only lines that hold this, in whatever case")],
+    flags: &[
+        Flag::switch("follow", Some('f'), "Go on as the log grows"),
+        Flag::value("lines", Some('n'), "N", "How many lines at most").default("50"),
+        Flag::value("level", Some('l'), "LEVEL", "Only this level: DEBUG, INFO, WARN or ERROR"),
+        Flag::switch("all", Some('a'), "All files, not only the newest"),
+        Flag::value("session", None, "SESSION", "What this session's server printed"),
+    ],
+    examples: &[
+        ("occtl logs -l ERROR -n 5", "the last errors"),
+        ("occtl logs $S", "what its server printed"),
+        ("occtl logs -f permission", "as it happens"),
+    ],
+    parse,
+};
+
+fn parse(words: &Words) -> Result<Action> {
+    let lines = words.value("lines")?.unwrap_or("50".into());
+    let lines = lines.parse::<usize>().map_err(|_| {
+        Error::usage(format!("--lines cannot be {lines}")).hint("a whole number, 0 or more")
+    })?;
+    let level = words.value("level")?.map(|level| level.to_uppercase());
+    if let Some(level) = level.as_deref().filter(|level| !LEVELS.contains(level)) {
+        return Err(Error::usage(format!("--level cannot be {level}"))
+            .hint(format!("one of {}", LEVELS.join(", "))));
+    }
+    let options = LogOptions {
+        pattern: words.operand(0)?,
+        session: words.value("session")?,
+        follow: words.set("follow"),
+        lines,
+        level,
+        all: words.set("all"),
+    };
+    Ok(Box::new(move |app| run(app, options)))
+}
+
+fn run(app: &mut App, mut options: LogOptions) -> Result<Exit> {
+    let context = app.context()?;
+    if let (None, Some(word)) = (&options.session, &options.pattern)
+        && runner::names_session(&context, word)?
+    {
+        options.session = options.pattern.take();
+    }
+    let signals = app.signals()?;
+    let (out, json) = (&mut app.out, app.json);
+    let shown = runner::logs(&context, &signals, &options, &mut |line| {
+        match line {
+            Some(line) if json => {
+                let line = runner::parse_log(line);
+                out.json(&json!({"time": line.time, "level": line.level, "service": line.service,
+                                 "message": line.message, "line": line.line}))?;
+            }
+            Some(line) => out.line(&escape(line))?,
+            None => {}
+        }
+        Ok(!out.closed())
+    })?;
+    Ok(Exit(if shown > 0 || out.closed() { 0 } else { Code::Failed.exit() }))
+}

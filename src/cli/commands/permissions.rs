@@ -1,0 +1,98 @@
+use serde_json::{Value, json};
+
+use crate::cli::App;
+use crate::cli::output::{Cell, print_error};
+use crate::cli::spec::{Action, Command, Exit, Operand, QUIET};
+use crate::cli::words::Words;
+use crate::error::Result;
+use crate::runner::{self, PendingPermission, SessionPermissions};
+
+pub const COMMAND: Command = Command {
+    name: "permissions",
+    summary: "Show the permissions that turns are waiting for",
+    about: &[
+        "Sub-agents' requests and those of conversations in other directories are among them. A request of an aborted turn stays until somebody replies.",
+    ],
+    operands: &[Operand::optional(
+        "SESSION",
+        "Id, unique beginning of an id, or name; default all",
+    )],
+    flags: &[QUIET],
+    examples: &[
+        ("occtl permissions $S", "one session"),
+        ("occtl permissions -q $S", "ids for a loop"),
+    ],
+    parse,
+};
+
+fn parse(words: &Words) -> Result<Action> {
+    let (session, quiet) = (words.operand(0)?, words.set("quiet"));
+    Ok(Box::new(move |app| run(app, session.as_deref(), quiet)))
+}
+
+fn run(app: &mut App, session: Option<&str>, quiet: bool) -> Result<Exit> {
+    let context = app.context()?;
+    let all = match session {
+        Some(session) => vec![runner::permissions(&context, session)?],
+        None => runner::all_permissions(&context)?,
+    };
+    let mut trouble = None;
+    let mut found: Vec<(String, Vec<PendingPermission>)> = Vec::new();
+    for SessionPermissions { session, permissions } in all {
+        match permissions {
+            Ok(permissions) => found.push((session, permissions)),
+            // One server that does not answer must not hide the asks of the others.
+            Err(mut error) => {
+                error.message = format!("{session}: {}", error.message);
+                if let Some(earlier) = trouble.replace(error) {
+                    print_error(&earlier, app.json);
+                }
+            }
+        }
+    }
+    if app.json {
+        let row = |session: &str, one: &PendingPermission| -> Value {
+            json!({"id": one.id, "session": session, "conversation": one.conversation,
+                   "directory": one.directory, "permission": one.permission, "patterns": one.patterns})
+        };
+        let rows: Vec<Value> = found
+            .iter()
+            .flat_map(|(session, asks)| asks.iter().map(|one| row(session, one)))
+            .collect();
+        app.out.json(&json!({"permissions": rows}))?;
+    } else if quiet {
+        for one in found.iter().flat_map(|(_, asks)| asks) {
+            app.out.line(&crate::cli::output::one_line(&one.id))?;
+        }
+    } else {
+        print(app, session.is_some(), &found, trouble.is_some())?;
+    }
+    trouble.map_or(Ok(Exit::OK), Err)
+}
+
+fn print(
+    app: &mut App,
+    one_session: bool,
+    found: &[(String, Vec<PendingPermission>)],
+    failed: bool,
+) -> Result<()> {
+    if found.iter().all(|(_, asks)| asks.is_empty()) {
+        return match (one_session, failed) {
+            (true, _) => app.out.line("No pending permissions"),
+            (false, false) => app.out.line("No pending permissions in any session"),
+            (false, true) => Ok(()),
+        };
+    }
+    for (session, asks) in found.iter().filter(|(_, asks)| !asks.is_empty()) {
+        if !one_session {
+            app.out.line(&format!("Session {session}:"))?;
+        }
+        let row = |one: &PendingPermission| {
+            let patterns = Cell::lines(one.patterns.iter());
+            vec![Cell::new(&one.id), Cell::new(&one.permission), patterns]
+        };
+        let rows: Vec<_> = asks.iter().map(row).collect();
+        app.out.table(&["ID", "Type", "Commands"], &rows)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,55 @@
+use serde_json::json;
+
+use crate::cli::App;
+use crate::cli::output::one_line;
+use crate::cli::spec::{Action, Command, Exit, QUIET, SESSION};
+use crate::cli::words::Words;
+use crate::error::Result;
+use crate::runner::{self, PendingQuestion};
+
+pub const COMMAND: Command = Command {
+    name: "questions",
+    summary: "Show the questions that models of a session ask",
+    about: &[
+        "Models ask only where the server runs with OPENCODE_ENABLE_QUESTION_TOOL=1.",
+        "`occtl answer` answers them.",
+    ],
+    operands: &[SESSION],
+    flags: &[QUIET],
+    examples: &[("occtl questions $S", "what they want to know")],
+    parse,
+};
+
+fn parse(words: &Words) -> Result<Action> {
+    let (session, quiet) = (words.required(0)?, words.set("quiet"));
+    Ok(Box::new(move |app| run(app, &session, quiet)))
+}
+
+fn run(app: &mut App, session: &str, quiet: bool) -> Result<Exit> {
+    let questions = runner::questions(&app.context()?, session)?;
+    if app.json {
+        let row = |one: &PendingQuestion| {
+            json!({"id": one.id, "session": one.session, "conversation": one.conversation,
+                   "directory": one.directory, "questions": one.questions})
+        };
+        let rows: Vec<_> = questions.iter().map(row).collect();
+        app.out.json(&json!({"questions": rows}))?;
+    } else if questions.is_empty() && !quiet {
+        app.out.line("No pending questions")?;
+    }
+    for one in questions.iter().filter(|_| !app.json) {
+        app.out.line(&one_line(&one.id))?;
+        for text in one.questions.iter().filter(|_| !quiet) {
+            let many = if text.multiple == Some(true) { " (several may be chosen)" } else { "" };
+            app.out.line(&format!("  {}{many}", one_line(&text.question)))?;
+            for option in &text.options {
+                let line = match option.description.is_empty() {
+                    true => option.label.clone(),
+                    false => format!("{}: {}", option.label, option.description),
+                };
+                app.out.line(&format!("    - {}", one_line(&line)))?;
+            }
+        }
+    }
+    Ok(Exit::OK)
+}

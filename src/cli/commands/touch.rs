@@ -1,0 +1,32 @@
+use serde_json::json;
+
+use crate::cli::spec::{Action, Command, Exit, QUIET, SESSION};
+use crate::cli::words::Words;
+use crate::error::Result;
+use crate::runner;
+
+pub const COMMAND: Command = Command {
+    name: "touch",
+    summary: "Move a session's last activity to now, so that cleanup leaves it alone",
+    about: &["The server is not asked; send, approve, reject, answer and fork do the same."],
+    operands: &[SESSION],
+    flags: &[QUIET],
+    examples: &[("occtl touch $S", "another minute for it")],
+    parse,
+};
+
+fn parse(words: &Words) -> Result<Action> {
+    let (session, quiet) = (words.required(0)?, words.set("quiet"));
+    Ok(Box::new(move |app| {
+        let (id, moment) = runner::touch(&app.context()?, &session)?;
+        if app.json {
+            let moment = moment.map(|moment| moment.to_string());
+            app.out.json(&json!({"id": id, "last_activity": moment}))?;
+        } else if quiet {
+            app.out.line(&id)?;
+        } else {
+            app.out.line(&format!("Updated activity: {id}"))?;
+        }
+        Ok(Exit::OK)
+    }))
+}

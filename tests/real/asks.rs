@@ -1,0 +1,139 @@
+//! Permissions and questions: found wherever they are, and answered for good.
+
+use serde_json::{Value, json};
+
+use crate::support::opencode::config;
+use crate::support::processes::poll;
+use crate::support::sandbox::Sandbox;
+use crate::support::session::{SOON, Session};
+
+fn ids(asks: &Value) -> Vec<String> {
+    let rows = asks["permissions"].as_array().unwrap().iter();
+    rows.map(|row| row["id"].as_str().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn permissions_are_found_everywhere_and_settled() {
+    let (sandbox, model) = Sandbox::real("asks");
+    let mut asking = config(&model);
+    asking["permission"] = json!({"bash": "ask"});
+    let other = sandbox.root().join("other");
+    sandbox.configure(&sandbox.work(), &asking);
+    sandbox.configure(&other, &asking);
+    let other = other.display().to_string();
+    let session = Session::start(&sandbox, &[]);
+    let all = |words: &[&str]| sandbox.occtl(&[&["permissions"], words].concat()).run().ok();
+    assert_eq!(all(&[]).stdout, "No pending permissions in any session\n");
+    assert_eq!(session.run("permissions", &[]).ok().stdout, "No pending permissions\n");
+    assert_eq!(session.run("approve", &["--all"]).ok().stdout, "No pending permissions\n");
+
+    // One in the session's directory, one of a sub-agent, one in another directory.
+    let own = session.prompt("[[bash echo one && echo two]]");
+    session.wait_for_asks("/permission", session.directory(), 1);
+    let parent = session.prompt("[[task {{bash echo child}}]]");
+    session.wait_for_asks("/permission", session.directory(), 2);
+    let far = session.prompt_in(&other, "[[bash echo far]]");
+    session.wait_for_asks("/permission", &other, 1);
+    let found = session.run("permissions", &["--json"]).ok().json();
+    let rows = found["permissions"].as_array().unwrap();
+    let of = |conversation: &str| rows.iter().find(|row| row["conversation"] == conversation);
+    assert_eq!(rows.len(), 3, "{found}");
+    assert_eq!(of(&own).unwrap()["patterns"], json!(["echo one", "echo two"]));
+    assert_eq!(of(&far).unwrap()["directory"], other);
+    assert!(of(&parent).is_none(), "the ask carries the sub-agent's id");
+    let table = all(&[]).stdout;
+    assert!(table.starts_with(&format!("Session {}:\nID ", session.id)), "{table}");
+    assert!(table.contains("bash  echo one\n") && table.contains("      echo two\n"), "{table}");
+    assert_eq!(all(&["-q"]).stdout.lines().count(), 3);
+
+    // Unknown ids are status 3 and keep nothing else from being done.
+    let far_id = of(&far).unwrap()["id"].as_str().unwrap();
+    let before = session.run("status", &["--json"]).ok().json()["last_activity"].clone();
+    let mixed = session.run("approve", &["per_nonsense", far_id]).fails(3);
+    assert_eq!(mixed.stdout, format!("Approved (once): {far_id}\n"));
+    assert!(mixed.stderr.contains("per_nonsense"), "{}", mixed.stderr);
+    let after = session.run("status", &["--json"]).ok().json()["last_activity"].clone();
+    assert!(after.as_str() > before.as_str(), "{before} {after}");
+    session.run("approve", &[far_id]).fails(3);
+    for word in ["per_", "", "zzz", "per_../x"] {
+        session.run("reject", &[word]).fails(3);
+    }
+    session.run("approve", &["per"]).fails(3);
+    session.run("approve", &[]).fails(2);
+    session.run("approve", &["--all", "x"]).fails(2);
+    sandbox.occtl(&["approve", "oc-00000000", "--all"]).run().fails(3);
+    let ambiguous = session.run("approve", &["2"]);
+    assert_eq!(ambiguous.status, 3, "both ids begin with the time");
+
+    // A unique beginning without `per_`: one character more than what the two have in common.
+    let left = ids(&session.run("permissions", &["--json"]).ok().json());
+    let same = left[0].bytes().zip(left[1].bytes()).take_while(|(a, b)| a == b).count();
+    let short = &left[0][4..=same];
+    let approved = session.run("approve", &[short, "--always"]).ok().stdout;
+    assert_eq!(approved, format!("Approved (always): {}\n", left[0]));
+    let rejected = session.run("reject", &["--all", "-m", "not now", "-q"]).ok().stdout;
+    assert_eq!(rejected, format!("{}\n", left[1]));
+    session.wait_until_idle();
+
+    // One after the other is settled.
+    let one = session.prompt("[[bash uname]]");
+    let two = session.prompt("[[bash uname -a]]");
+    session.wait_for_asks("/permission", session.directory(), 2);
+    let replied = session.run("reject", &["--all", "--json"]).ok().json();
+    assert_eq!(replied["replied"].as_array().unwrap().len(), 2);
+    assert!(replied["replied"].as_array().unwrap().iter().all(|row| row["reply"] == "reject"));
+    session.wait_until_idle();
+    for conversation in [one, two] {
+        assert_eq!(session.tools(&conversation)[0].1, "error");
+    }
+
+    // The ask of an aborted turn is there until somebody replies.
+    let aborted = session.prompt("[[bash uptime]]");
+    session.wait_for_asks("/permission", session.directory(), 1);
+    session.ask("POST", &format!("/session/{aborted}/abort"), session.directory(), &json!({}));
+    session.wait_until_idle();
+    assert_eq!(session.run("permissions", &["-q"]).ok().stdout.lines().count(), 1);
+    session.run("reject", &["--all"]).ok();
+    assert_eq!(session.run("permissions", &[]).ok().stdout, "No pending permissions\n");
+}
+
+#[test]
+fn questions_are_shown_and_answered() {
+    let (mut sandbox, _model) = Sandbox::real("questions");
+    sandbox.set_env("OPENCODE_ENABLE_QUESTION_TOOL", "1");
+    let session = Session::start(&sandbox, &[]);
+    assert_eq!(session.run("questions", &[]).ok().stdout, "No pending questions\n");
+    let ask = |prompt: &str| {
+        let conversation = session.prompt(prompt);
+        let asks = session.wait_for_asks("/question", session.directory(), 1);
+        (conversation, asks[0]["id"].as_str().unwrap().to_owned())
+    };
+    let (conversation, id) = ask("[[question Which colour?|Red|Blue]]");
+    let shown = session.run("questions", &[]).ok().stdout;
+    assert!(shown.starts_with(&format!("{id}\n  Which colour?\n    - Red: ")), "{shown}");
+    let json = session.run("questions", &["--json"]).ok().json();
+    assert_eq!(json["questions"][0]["questions"][0]["options"][1]["label"], "Blue");
+    assert_eq!(json["questions"][0]["conversation"], conversation);
+    let unknown = session.run("answer", &[&id, "Green"]).fails(2);
+    assert!(unknown.stderr.contains("Red, Blue"), "{}", unknown.stderr);
+    session.run("answer", &["que_nonsense", "Red"]).fails(3);
+    session.run("answer", &[&id]).fails(2);
+    let answered = session.run("answer", &[&id[4..], "blue"]).ok().stdout;
+    assert_eq!(answered, format!("Answered: {id}\n"));
+    let said = poll(SOON, || {
+        let tools = session.tools(&conversation);
+        (tools[0].1 == "completed").then(|| tools[0].2.clone())
+    });
+    assert!(said.unwrap().contains("\"Which colour?\"=\"Blue\""));
+    session.run("answer", &[&id, "Red"]).fails(3);
+
+    let (conversation, id) = ask("[[question Which?|Red]]");
+    session.run("answer", &[&id, "--custom", "a mix of both"]).ok();
+    session.wait_until_idle();
+    assert!(session.tools(&conversation)[0].2.contains("a mix of both"));
+
+    let (conversation, id) = ask("[[question Which?|Red]]");
+    assert_eq!(session.run("answer", &[&id, "--reject", "-q"]).ok().stdout, format!("{id}\n"));
+    session.wait_until_idle();
+    assert_eq!(session.tools(&conversation)[0].1, "error");
+}

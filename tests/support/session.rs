@@ -1,0 +1,131 @@
+//! A session of occtl's in a sandbox, and its server's own answers: what is really so, past occtl.
+
+use std::time::Duration;
+
+use base64::Engine;
+use serde_json::{Value, json};
+
+use super::command::Outcome;
+use super::http_client::{Answer, request};
+use super::processes::poll;
+use super::sandbox::Sandbox;
+
+/// How long something that a turn of the real server does may take on a busy machine.
+pub const SOON: Duration = Duration::from_secs(60);
+
+/// A running session.
+pub struct Session<'a> {
+    pub sandbox: &'a Sandbox,
+    pub id: String,
+    url: String,
+    authorization: String,
+    directory: String,
+}
+
+impl<'a> Session<'a> {
+    /// `occtl start -q` with more words.
+    #[track_caller]
+    pub fn start(sandbox: &'a Sandbox, words: &[&str]) -> Self {
+        let words = [&["start", "-q", "-t", "60"], words].concat();
+        let id = sandbox.occtl(&words).run().ok().stdout.trim().to_owned();
+        Self::of(sandbox, id)
+    }
+
+    /// The session of that id.
+    pub fn of(sandbox: &'a Sandbox, id: String) -> Self {
+        let text = std::fs::read_to_string(sandbox.data().join("store.json")).expect("a store");
+        let store: Value = serde_json::from_str(&text).expect("a store that parses");
+        let record = &store["sessions"][&id];
+        let password = record["password"].as_str().expect("a password");
+        let pair = base64::engine::general_purpose::STANDARD.encode(format!("opencode:{password}"));
+        Self {
+            sandbox,
+            url: format!("http://127.0.0.1:{}", record["port"]),
+            authorization: format!("Basic {pair}"),
+            directory: record["workdir"].as_str().expect("a workdir").to_owned(),
+            id,
+        }
+    }
+
+    /// occtl with a command and this session's id, and what follows.
+    #[track_caller]
+    pub fn run(&self, command: &str, words: &[&str]) -> Outcome {
+        let words = [&[command, self.id.as_str()], words].concat();
+        self.sandbox.occtl(&words).run()
+    }
+
+    /// A request to the server in some directory.
+    #[track_caller]
+    pub fn ask(&self, method: &str, path: &str, directory: &str, body: &Value) -> Answer {
+        let mark = if path.contains('?') { '&' } else { '?' };
+        let url = format!("{}{path}{mark}directory={}", self.url, directory.replace('/', "%2F"));
+        let headers =
+            [("authorization", &*self.authorization), ("content-type", "application/json")];
+        let body = if body.is_null() { String::new() } else { body.to_string() };
+        request(method, &url, &headers, body.as_bytes()).expect("an answer")
+    }
+
+    /// What the server answers to `GET` in the session's own directory.
+    #[track_caller]
+    pub fn get(&self, path: &str) -> Value {
+        self.ask("GET", path, &self.directory, &Value::Null).json()
+    }
+
+    /// Opens a conversation in a directory, past occtl, and sends a prompt into it.
+    #[track_caller]
+    pub fn prompt_in(&self, directory: &str, prompt: &str) -> String {
+        let created = self.ask("POST", "/session", directory, &json!({"title": "t"})).json();
+        let id = created["id"].as_str().expect("a conversation").to_owned();
+        let body = json!({"parts": [{"type": "text", "text": prompt}]});
+        let sent = self.ask("POST", &format!("/session/{id}/prompt_async"), directory, &body);
+        assert_eq!(sent.status, 204, "{}", sent.text());
+        id
+    }
+
+    /// The same in the session's own directory.
+    #[track_caller]
+    pub fn prompt(&self, prompt: &str) -> String {
+        self.prompt_in(&self.directory.clone(), prompt)
+    }
+
+    /// Waits until the server lists this many asks (`permission` or `question`) in a directory.
+    #[track_caller]
+    pub fn wait_for_asks(&self, route: &str, directory: &str, count: usize) -> Vec<Value> {
+        let found = poll(SOON, || {
+            let asks = self.ask("GET", route, directory, &Value::Null).json();
+            asks.as_array().filter(|asks| asks.len() == count).cloned()
+        });
+        found.unwrap_or_else(|| panic!("no {count} at {route}"))
+    }
+
+    /// The session's own directory.
+    pub fn directory(&self) -> &str {
+        &self.directory
+    }
+
+    /// Waits until nothing is busy in the session's directory.
+    #[track_caller]
+    pub fn wait_until_idle(&self) {
+        let idle = poll(SOON, || {
+            let status = self.get("/session/status");
+            status.as_object().is_some_and(|busy| busy.is_empty()).then_some(())
+        });
+        idle.expect("an idle server");
+    }
+
+    /// The tools of a conversation: name, status and what came of it.
+    pub fn tools(&self, conversation: &str) -> Vec<(String, String, String)> {
+        let messages = self.get(&format!("/session/{conversation}/message"));
+        let parts = messages.as_array().into_iter().flatten();
+        let parts = parts.flat_map(|message| message["parts"].as_array().into_iter().flatten());
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        parts
+            .filter(|part| part["type"] == "tool")
+            .map(|part| {
+                let state = &part["state"];
+                let said = format!("{}{}", text(&state["error"]), text(&state["output"]));
+                (text(&part["tool"]), text(&state["status"]), said)
+            })
+            .collect()
+    }
+}
