@@ -1,5 +1,6 @@
 //! Parses words and formats results. No HTTP and no store logic.
 
+mod columns;
 mod commands;
 mod conversation;
 mod file;

@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 use super::conversation::{self, Place, changed, no_occtl};
 use super::outcome::Tokens;
 use super::server::Server;
-use super::state::State;
+use super::state::{Labels, State, list};
 use super::transcript::moment;
 use super::{Context, Signals};
 use crate::client::wire::{Activities, Conversation, Head, OwnRules};
@@ -91,6 +91,20 @@ pub fn sessions(context: &Context, word: &str) -> Result<(String, Vec<Listed>)> 
     let mut order: Vec<(f64, Listed)> = newest.into_iter().zip(found).collect();
     order.sort_by(|a, b| b.0.total_cmp(&a.0));
     Ok((server.record.id, order.into_iter().map(|(_, one)| one).collect()))
+}
+
+/// The conversations of all sessions that carry these labels, each with its session's id. Servers
+/// that do not answer are passed over: `list` shows them.
+pub fn all_conversations(context: &Context, labels: &Labels) -> Result<Vec<(String, Listed)>> {
+    let mut all = Vec::new();
+    for look in list(context, labels)? {
+        if matches!(look.state, State::Error | State::Dead | State::Starting) {
+            continue;
+        }
+        let (id, found) = sessions(context, &look.facts.id)?;
+        all.extend(found.into_iter().map(|one| (id.clone(), one)));
+    }
+    Ok(all)
 }
 
 /// What the conversations of a directory are doing.

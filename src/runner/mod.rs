@@ -60,7 +60,9 @@ pub use ask::{OnAsk, Policy, PolicyFlags};
 pub use attach::attach;
 pub use changes::{Change as FileChange, changes, todos};
 pub use cleanup::{Cleaned, CleanedUp, Why, cleanup};
-pub use conversations::{Listed, Relation, chain, delete, export, fork, sessions};
+pub use conversations::{
+    Listed, Relation, all_conversations, chain, delete, export, fork, sessions,
+};
 pub use doctor::{Finding, Health, doctor};
 pub use environment::Environment;
 pub use events::events;
@@ -80,8 +82,8 @@ pub use permission::{
 pub use prompt::{Finished, Follow, PromptOptions, Target, follow_turn, send, send_and_follow};
 pub use question::{Answer, PendingQuestion, answer, questions};
 pub use signals::Signals;
-pub use start::{StartOptions, start};
-pub use state::{Look, SessionFacts, State, list, status};
+pub use start::{StartOptions, labels, start};
+pub use state::{Labels, Look, SessionFacts, State, list, status};
 pub use stop::{StopOptions, Stopped, all_ids, stop};
 pub use touch::touch;
 pub use transcript::{Entry, TailOptions, ToolCall, tail};

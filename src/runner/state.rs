@@ -17,6 +17,14 @@ use crate::units::{Deadline, GIT_LIMIT, LIST_LIMIT, PROBE_LIMIT};
 /// The least that one server of many is given: enough for one that is well.
 const SMALLEST_SHARE: Duration = Duration::from_millis(20);
 
+/// Labels by key.
+pub type Labels = BTreeMap<String, String>;
+
+/// Whether a session carries all the labels that are asked for.
+pub fn carries(own: &Labels, wanted: &Labels) -> bool {
+    wanted.iter().all(|(key, value)| own.get(key) == Some(value))
+}
+
 /// What a session is doing. The names are those of opencode-ctl 0.4.0, and two new ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
@@ -73,7 +81,7 @@ pub struct SessionFacts {
     /// Whether it has a database and a state of its own.
     pub isolated: bool,
     /// What to find it by.
-    pub labels: BTreeMap<String, String>,
+    pub labels: Labels,
     /// Its git branch, if a worktree was made for it.
     pub branch: Option<String>,
     /// Seconds without use after which `cleanup` stops it.
@@ -130,9 +138,10 @@ pub struct Look {
 
 /// All sessions, in the order of the store. Never takes longer than five seconds: each server is
 /// given its share of what is left, so that those that answer are not hurt by those that do not.
-pub fn list(context: &Context) -> Result<Vec<Look>> {
+pub fn list(context: &Context, labels: &Labels) -> Result<Vec<Look>> {
     let deadline = Deadline::after(LIST_LIMIT);
-    let records = context.store.read()?.records()?;
+    let mut records = context.store.read()?.records()?;
+    records.retain(|record| carries(&record.labels, labels));
     let lives: Vec<Life> = records.iter().map(life).collect();
     let directories: Vec<Option<String>> =
         records.iter().zip(&lives).map(|(record, life)| directory_of(record, life)).collect();

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::select::select;
 use super::server::{Life, MARK, life, port_free};
+use super::state::{Labels, carries};
 use super::{Context, isolate, worktree};
 use crate::error::{Code, Error, Result};
 use crate::process::{self, Handle, Identity, wait_all};
@@ -141,9 +142,19 @@ pub fn sweep(context: &Context, record: &Record) {
     }
 }
 
-/// The ids of all sessions.
-pub fn all_ids(context: &Context) -> Result<Vec<String>> {
-    Ok(context.store.read()?.ids().map(String::from).collect())
+/// The ids of all sessions that carry these labels.
+pub fn all_ids(context: &Context, labels: &Labels) -> Result<Vec<String>> {
+    #[derive(serde::Deserialize)]
+    struct Labelled {
+        #[serde(default)]
+        labels: Labels,
+    }
+    let document = context.store.read()?;
+    if labels.is_empty() {
+        return Ok(document.ids().map(String::from).collect());
+    }
+    let all = document.each(|id, one: Labelled| carries(&one.labels, labels).then(|| id.into()))?;
+    Ok(all.into_iter().flatten().collect())
 }
 
 /// How processes were ended.

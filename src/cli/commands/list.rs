@@ -1,12 +1,17 @@
-use serde_json::json;
+use std::io::IsTerminal;
+use std::time::Duration;
+
+use serde_json::{Value, json};
 
 use crate::cli::App;
-use crate::cli::output::{Cell, Colour};
+use crate::cli::columns::{self, Column};
+use crate::cli::conversation;
+use crate::cli::output::Cell;
 use crate::cli::session;
-use crate::cli::spec::{Action, Command, Exit, QUIET};
+use crate::cli::spec::{Action, Command, Exit, Flag, QUIET};
 use crate::cli::words::Words;
-use crate::error::Result;
-use crate::runner::{self, Look};
+use crate::error::{Error, Result};
+use crate::runner::{self, Context, Labels, Look};
 
 pub const COMMAND: Command = Command {
     name: "list",
@@ -14,57 +19,123 @@ pub const COMMAND: Command = Command {
     about: &[
         "Every server is asked, with a short limit each; one that does not answer is in state `error`, one whose process is gone is `dead`.",
         "Dirty is ✓ for uncommitted changes, ✗ for none, and - where git cannot tell.",
+        "The columns of --format are id, name, port, url, pid, state, agent, dirty, active, created, workdir, branch, parent, version, labels and error.",
     ],
     operands: &[],
-    flags: &[QUIET],
-    examples: &[(
-        "occtl list --json | jq -r '.sessions[] | select(.state == \"idle\") | .id'",
-        "the idle ones",
-    )],
+    flags: &[
+        Flag::value("format", Some('o'), "COLUMNS", "The columns, separated by commas")
+            .default(columns::DEFAULT),
+        Flag::value("label", None, "KEY=VALUE", "Only sessions with this label").repeated(),
+        Flag::switch("all-conversations", None, "List the conversations of all sessions instead"),
+        Flag::switch("watch", None, "List again and again until interrupted"),
+        Flag::value("interval", None, "SECONDS", "How often with --watch").default("2"),
+        QUIET,
+    ],
+    examples: &[
+        (
+            "occtl list --json | jq -r '.sessions[] | select(.state == \"idle\") | .id'",
+            "the idle ones",
+        ),
+        ("occtl list -o id,port,state --label job=nightly", "some of them"),
+    ],
     parse,
 };
 
-fn parse(words: &Words) -> Result<Action> {
-    let quiet = words.set("quiet");
-    Ok(Box::new(move |app| run(app, quiet)))
+struct Args {
+    columns: Vec<&'static Column>,
+    labels: Labels,
+    conversations: bool,
+    quiet: bool,
 }
 
-fn run(app: &mut App, quiet: bool) -> Result<Exit> {
-    let context = app.context()?;
-    if quiet && !app.json {
-        for id in runner::all_ids(&context)? {
-            app.out.line(&id)?;
-        }
-        return Ok(Exit::OK);
+fn parse(words: &Words) -> Result<Action> {
+    let format = words.value("format")?;
+    let args = Args {
+        columns: columns::columns(format.as_deref().unwrap_or(columns::DEFAULT))?,
+        labels: runner::labels(&words.values("label")?)?,
+        conversations: words.set("all-conversations"),
+        quiet: words.set("quiet"),
+    };
+    if args.conversations && format.is_some() {
+        return Err(Error::usage("--format and --all-conversations exclude each other"));
     }
-    let looks = runner::list(&context)?;
-    if app.json {
-        let sessions: Vec<_> = looks.iter().map(session::look).collect();
-        app.out.json(&json!({"sessions": sessions}))?;
-    } else if looks.is_empty() {
-        app.out.line("No active sessions")?;
-    } else {
-        let rows: Vec<_> = looks.iter().map(row).collect();
-        let headings = ["ID", "Port", "PID", "Status", "Agent", "Dirty", "Last Activity"];
-        app.out.table(&headings, &rows)?;
+    let interval = words.optional_seconds("interval")?;
+    match (words.set("watch"), interval) {
+        (false, Some(_)) => Err(Error::usage("--interval is for --watch")),
+        (false, None) => Ok(Box::new(move |app| run(app, &args))),
+        (true, interval) => {
+            Ok(Box::new(move |app| watch(app, &args, interval.unwrap_or(Duration::from_secs(2)))))
+        }
+    }
+}
+
+fn run(app: &mut App, args: &Args) -> Result<Exit> {
+    let context = app.context()?;
+    show(app, &context, args)?;
+    Ok(Exit::OK)
+}
+
+/// On a terminal each list takes the place of the one before.
+fn watch(app: &mut App, args: &Args, interval: Duration) -> Result<Exit> {
+    let context = app.context()?;
+    let clear = std::io::stdout().is_terminal() && !app.json;
+    while !app.out.closed() {
+        if clear {
+            app.out.write("\u{1b}[H\u{1b}[2J")?;
+        }
+        show(app, &context, args)?;
+        std::thread::sleep(interval);
     }
     Ok(Exit::OK)
 }
 
-fn row(look: &Look) -> Vec<Cell> {
-    let facts = &look.facts;
-    let (dirty, colour) = match look.changes.dirty() {
-        Some(true) => ("✓", Colour::Yellow),
-        Some(false) => ("✗", Colour::Plain),
-        None => ("-", Colour::Plain),
+fn show(app: &mut App, context: &Context, args: &Args) -> Result<()> {
+    if args.conversations {
+        return conversations(app, context, args);
+    }
+    if args.quiet && !app.json {
+        let ids = runner::all_ids(context, &args.labels)?;
+        return ids.iter().try_for_each(|id| app.out.line(id));
+    }
+    let looks = runner::list(context, &args.labels)?;
+    if app.json {
+        let sessions: Vec<_> = looks.iter().map(session::look).collect();
+        app.out.json(&json!({"sessions": sessions}))
+    } else if looks.is_empty() {
+        app.out.line("No active sessions")
+    } else {
+        let headings: Vec<&str> = args.columns.iter().map(|column| column.heading).collect();
+        let row = |look: &Look| args.columns.iter().map(|column| (column.cell)(look)).collect();
+        app.out.table(&headings, &looks.iter().map(row).collect::<Vec<_>>())
+    }
+}
+
+fn conversations(app: &mut App, context: &Context, args: &Args) -> Result<()> {
+    let found = runner::all_conversations(context, &args.labels)?;
+    if app.json {
+        let document = |(session, one): &(String, runner::Listed)| {
+            let mut value = conversation::listed(one);
+            value["session"] = session.as_str().into();
+            value
+        };
+        let rows: Vec<Value> = found.iter().map(document).collect();
+        return app.out.json(&json!({"conversations": rows}));
+    }
+    if args.quiet {
+        return found.iter().try_for_each(|(_, one)| app.out.line(&one.id));
+    }
+    if found.is_empty() {
+        return app.out.line("No conversations");
+    }
+    let row = |(session, one): &(String, runner::Listed)| {
+        vec![
+            Cell::new(session),
+            Cell::new(&one.id),
+            Cell::new(one.state.map_or("-", |state| state.name())),
+            conversation::title(one.title.as_deref()),
+            conversation::time(one.updated),
+        ]
     };
-    vec![
-        Cell::new(&facts.id),
-        Cell::new(facts.port.to_string()),
-        Cell::new(facts.pid.map_or("-".into(), |pid| pid.to_string())),
-        Cell::new(look.state.name()).colour(session::colour(look.state)),
-        Cell::new(facts.agent.as_deref().unwrap_or("-")),
-        Cell::new(dirty).colour(colour),
-        Cell::new(session::time(facts.last_active)),
-    ]
+    let rows: Vec<_> = found.iter().map(row).collect();
+    app.out.table(&["ID", "Session ID", "Status", "Title", "Updated"], &rows)
 }

@@ -57,7 +57,11 @@ fn parse(words: &Words) -> Result<Action> {
 fn run(app: &mut App, sessions: &[String], options: &StopOptions, quiet: bool) -> Result<Exit> {
     let context = app.context()?;
     let everything = sessions.is_empty();
-    let sessions = if everything { runner::all_ids(&context)? } else { sessions.to_vec() };
+    let sessions = if everything {
+        runner::all_ids(&context, &Default::default())?
+    } else {
+        sessions.to_vec()
+    };
     let mut stopped = Vec::new();
     let mut trouble: Option<Error> = None;
     for session in &sessions {

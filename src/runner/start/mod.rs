@@ -7,7 +7,6 @@
 mod attempt;
 mod reserve;
 
-use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -15,7 +14,7 @@ use std::time::Duration;
 
 use super::environment::RESERVED;
 use super::server::life;
-use super::state::SessionFacts;
+use super::state::{Labels, SessionFacts};
 use super::{Context, Signals, guard, worktree};
 use crate::error::{Error, Result};
 use crate::process::Guardian;
@@ -109,7 +108,7 @@ struct Plan<'a> {
     workdir: &'a Path,
     program: &'a Path,
     worktree: &'a Option<Worktree>,
-    labels: BTreeMap<String, String>,
+    labels: Labels,
 }
 
 /// The server's additional variables, `OPENCODE_CONFIG_CONTENT` among them.
@@ -144,7 +143,8 @@ fn variables(options: &StartOptions) -> Result<Vec<(String, OsString)>> {
     }
 }
 
-fn labels(pairs: &[String]) -> Result<BTreeMap<String, String>> {
+/// Labels as they are typed: `KEY=VALUE`.
+pub fn labels(pairs: &[String]) -> Result<Labels> {
     let split = |pair: &String| match pair.split_once('=') {
         Some((key, value)) if !key.is_empty() => Ok((key.to_string(), value.to_string())),
         _ => Err(Error::usage(format!("--label cannot be {pair}")).hint("KEY=VALUE")),
