@@ -25,23 +25,12 @@ fn send(sandbox: &Sandbox, id: &str, arguments: &[&str]) -> Run {
     sandbox.occtl(&["send", id, "--title", "t"]).args(arguments)
 }
 
-/// Whether somebody has a connection to the model, which has one for each answer.
-fn model_is_called(model: &Model) -> bool {
-    let table = std::fs::read_to_string("/proc/net/tcp").expect("the table of sockets");
-    let local = format!(":{:04X}", model.port());
-    // The second column is the local address, the fourth the state; 01 is an open connection.
-    table.lines().any(|line| {
-        let fields: Vec<&str> = line.split_whitespace().collect();
-        fields[1].ends_with(&local) && fields[3] == "01"
-    })
-}
-
 /// The server is idle again, and has hung up on the model.
 #[track_caller]
 fn assert_aborted(sandbox: &Sandbox, model: &Model, id: &str) {
     let status = sandbox.occtl(&["status", id, "--json"]).run().ok().json();
     assert_eq!(status["state"], "idle");
-    poll(SOON, || (!model_is_called(model)).then_some(())).expect("the end of the model's call");
+    poll(SOON, || (model.open_answers() == 0).then_some(())).expect("the end of the model's call");
 }
 
 /// The error object on stderr and the record on stdout, which must agree.

@@ -46,6 +46,8 @@ struct State {
     /// Failures delivered so far, by message text and step.
     failures: HashMap<(String, usize), u64>,
     calls: u64,
+    /// Answers that are being given.
+    open: usize,
     stopping: bool,
 }
 
@@ -95,6 +97,11 @@ impl Model {
         self.wait(timeout, &format!("{count} model requests"), |state| {
             state.requests.len() >= count
         });
+    }
+
+    /// How many answers are being given: one whose client hangs up is over.
+    pub fn open_answers(&self) -> usize {
+        self.shared.lock().open
     }
 
     /// Waits until a request has reached `[[wait NAME]]`; panics after `timeout`.
@@ -168,7 +175,12 @@ impl Context for Shared {
 
 fn handle(shared: &Shared, request: &Request, connection: &mut Connection) -> io::Result<()> {
     match (request.method.as_str(), request.path.as_str()) {
-        ("POST", "/v1/chat/completions") => chat(shared, &request.json(), connection),
+        ("POST", "/v1/chat/completions") => {
+            shared.lock().open += 1;
+            let answered = chat(shared, &request.json(), connection);
+            shared.lock().open -= 1;
+            answered
+        }
         ("GET", "/v1/models") => connection.json(
             200,
             &json!({"object": "list", "data": [
