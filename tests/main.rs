@@ -3,6 +3,7 @@
 
 mod cli;
 mod crash;
+mod docs;
 mod harness;
 mod lock;
 mod real;
