@@ -7,10 +7,10 @@ use jiff::Timestamp;
 use serde_json::value::RawValue;
 
 use super::conversation::{self, Place, changed, no_occtl};
+use super::entry::moment;
 use super::outcome::Tokens;
 use super::server::Server;
 use super::state::{Labels, State, list};
-use super::transcript::moment;
 use super::{Context, Signals};
 use crate::client::wire::{Activities, Conversation, Head, OwnRules};
 use crate::client::{LONG_READ, Page};

@@ -14,6 +14,7 @@ mod cleanup;
 mod conversation;
 mod conversations;
 mod doctor;
+mod entry;
 mod environment;
 mod events;
 mod follow;
@@ -64,6 +65,7 @@ pub use conversations::{
     Listed, Relation, all_conversations, chain, delete, export, fork, sessions,
 };
 pub use doctor::{Finding, Health, doctor};
+pub use entry::{Entry, ToolCall};
 pub use environment::Environment;
 pub use events::events;
 pub use follow::{Terms, Watcher};
@@ -86,7 +88,7 @@ pub use start::{StartOptions, labels, start};
 pub use state::{Labels, Look, SessionFacts, State, list, status};
 pub use stop::{StopOptions, Stopped, all_ids, stop};
 pub use touch::touch;
-pub use transcript::{Entry, TailOptions, ToolCall, tail};
+pub use transcript::{TailOptions, Taker, tail};
 pub use trial::{Piece, Trial, Verdict, test_permission};
 pub use usage::{Usage, usage};
 pub use wait::{Until, WaitOptions, abort_conversation, wait};

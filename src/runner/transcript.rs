@@ -3,19 +3,13 @@
 
 use std::collections::VecDeque;
 use std::ops::ControlFlow;
-use std::time::Duration;
-
-use jiff::Timestamp;
-use serde::Serialize;
-use serde_json::Value;
-use serde_json::value::RawValue;
 
 use super::Context;
 use super::conversation::{self, Place};
-use super::outcome::{Failed, Model, Tokens};
+use super::entry::{Entry, each_entry};
 use super::server::Server;
-use crate::client::wire::{FullMessage, Head, Info, Message, Part, ToolDetails};
-use crate::client::{Failure, LONG_READ, Page};
+use crate::client::wire::{Head, Info};
+use crate::client::{LONG_READ, Page};
 use crate::error::{Error, Result};
 use crate::units::REQUEST_LIMIT;
 
@@ -23,6 +17,11 @@ use crate::units::REQUEST_LIMIT;
 const SEARCH_PAGE: usize = 20;
 /// The most that are asked for at once: a server holds a page in memory before it sends it.
 const LARGEST_PAGE: usize = 200;
+
+/// The most that are held before they are handed over.
+const HELD: usize = 1000;
+/// More than any conversation has, so that nobody needs to count them first.
+const ALL: usize = 1_000_000;
 
 /// Which messages are wanted, and how much of them.
 #[derive(Clone, Debug, Default)]
@@ -47,80 +46,90 @@ pub struct TailOptions {
     pub whole: bool,
 }
 
-/// What was found.
-#[derive(Debug)]
-pub struct Tail {
-    /// `oc-…`.
-    pub session: String,
-    /// `ses_…`.
-    pub conversation: String,
-    /// Oldest first.
-    pub entries: VecDeque<Entry>,
+/// Somebody who takes messages.
+pub trait Taker {
+    /// First: the session and the conversation.
+    fn begin(&mut self, session: &str, conversation: &str) -> Result<()>;
+    /// Each message, oldest first; whether there is still somebody who wants more.
+    fn entry(&mut self, entry: &Entry) -> Result<bool>;
 }
 
-/// One message. Serialised as it stands for `--json`; see `docs/json.md`.
-#[derive(Clone, Debug, Serialize)]
-pub struct Entry {
-    /// `msg_…`.
-    pub id: String,
-    /// `ses_…`.
-    pub conversation: String,
-    /// `user` or `assistant`.
-    pub role: String,
-    /// The prompt that it answers; of a prompt its own id.
-    pub turn: Option<String>,
-    /// What it says; several parts begin on lines of their own.
-    pub text: String,
-    /// The tools that it called.
-    pub tools: Vec<ToolCall>,
-    /// Why it failed.
-    pub error: Option<Failed>,
-    /// `stop`, `tool-calls`, …
-    pub finish: Option<String>,
-    /// Of an answer.
-    pub model: Option<Model>,
-    /// Whose it is.
-    pub agent: Option<String>,
-    /// Of an answer.
-    pub tokens: Option<Tokens>,
-    /// US dollars.
-    pub cost_usd: Option<f64>,
-    /// When it was begun.
-    #[serde(serialize_with = "as_text")]
-    pub created_at: Option<Timestamp>,
-    /// When it was finished; never for a prompt.
-    #[serde(serialize_with = "as_text")]
-    pub completed_at: Option<Timestamp>,
-    /// All of it as the server has it, where that was asked for.
-    #[serde(skip)]
-    pub raw: Option<Box<RawValue>>,
-}
-
-/// One call of a tool.
-#[derive(Clone, Debug, Serialize)]
-pub struct ToolCall {
-    /// For example `bash`.
-    pub name: String,
-    /// `pending`, `running`, `completed` or `error`.
-    pub status: String,
-    /// What the tool says it does.
-    pub title: Option<String>,
-    /// How long it ran.
-    pub duration_ms: Option<u64>,
-    /// Its arguments, where they were asked for.
-    pub input: Option<Value>,
-    /// Its result, where it was asked for.
-    pub output: Option<String>,
-    /// Why it failed, where that was asked for.
-    pub error: Option<String>,
-}
-
-/// The newest messages of a session that pass the filters.
-pub fn tail(context: &Context, word: &str, options: &TailOptions) -> Result<Tail> {
+/// Hands over the newest messages of a session that pass the filters.
+pub fn tail(
+    context: &Context,
+    word: &str,
+    options: &TailOptions,
+    taker: &mut dyn Taker,
+) -> Result<()> {
     let server = Server::open(context, word)?;
     let place = conversation::given_or_latest(&server, options.conversation.as_deref())?;
+    let many = options.count.is_none_or(|count| count > HELD) && options.turn.is_none();
+    if many {
+        taker.begin(&server.record.id, &place.id)?;
+        return pass_on(&server, &place, options, taker);
+    }
     let entries = collect(&server, &place, options)?;
-    Ok(Tail { session: server.record.id, conversation: place.id, entries })
+    taker.begin(&server.record.id, &place.id)?;
+    for entry in &entries {
+        if !taker.entry(entry)? {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// So many messages that they cannot be held: they are counted first and then passed on as they come.
+fn pass_on(
+    server: &Server,
+    place: &Place,
+    options: &TailOptions,
+    taker: &mut dyn Taker,
+) -> Result<()> {
+    let mut places = vec![place.clone()];
+    if options.chain {
+        let above = conversation::ancestors(server, place)?;
+        places.extend(above.into_iter().rev().map(|one| Place::of(one, server)));
+    }
+    let search = options.search.as_ref().map(|text| text.to_lowercase());
+    let wants = |entry: &Entry| options.wants(entry, search.as_deref());
+    let mut room = options.count.filter(|count| *count < ALL).unwrap_or(usize::MAX);
+    // Which conversations are reached, and how many of their first messages are passed over.
+    let mut reached: Vec<(&Place, usize)> = Vec::new();
+    for place in &places {
+        if room == 0 {
+            break;
+        }
+        let mut count = 0;
+        if room != usize::MAX {
+            let each = &mut |entry: Entry| {
+                count += usize::from(wants(&entry));
+                ControlFlow::Continue(())
+            };
+            let read = each_entry(server, place, Page::All, LONG_READ, false, false, each);
+            read.map_err(|failure| conversation::gone(server, place, failure))?;
+        }
+        reached.push((place, count.saturating_sub(room)));
+        room = if room == usize::MAX { room } else { room.saturating_sub(count) };
+    }
+    for (place, skip) in reached.into_iter().rev() {
+        let (mut index, mut end) = (0, Ok(true));
+        let each = &mut |entry: Entry| {
+            if wants(&entry) {
+                index += 1;
+                if index > skip {
+                    end = taker.entry(&entry);
+                }
+            }
+            if matches!(end, Ok(true)) { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        };
+        let (raw, tools) = (options.raw, options.tools);
+        let read = each_entry(server, place, Page::All, LONG_READ, raw, tools, each);
+        read.map_err(|failure| conversation::gone(server, place, failure))?;
+        if !end? {
+            break;
+        }
+    }
+    Ok(())
 }
 
 /// The same for a conversation that has been found.
@@ -254,137 +263,4 @@ impl TailOptions {
         let turn = self.turn.is_none() || self.turn == entry.turn;
         role && turn && search.is_none_or(|text| entry.text.to_lowercase().contains(text))
     }
-}
-
-/// Hands over the messages of a page, oldest first, with as much of each as is wanted.
-pub fn each_entry(
-    server: &Server,
-    place: &Place,
-    page: Page,
-    limit: Duration,
-    raw: bool,
-    tools: bool,
-    take: &mut dyn FnMut(Entry) -> ControlFlow<()>,
-) -> std::result::Result<Option<String>, Failure> {
-    let (client, id, directory) = (&server.client, &place.id, &place.directory);
-    if raw {
-        client.each_message(id, directory, page, limit, &mut |raw: Box<RawValue>| {
-            // What is no message to us is passed over as it is everywhere.
-            match serde_json::from_str::<Message>(raw.get()) {
-                Ok(message) => take(Entry { raw: Some(raw), ..Entry::of(place, message) }),
-                Err(_) => ControlFlow::Continue(()),
-            }
-        })
-    } else if tools {
-        client.each_message(id, directory, page, limit, &mut |message: FullMessage| {
-            take(Entry::of_full(place, message))
-        })
-    } else {
-        client.each_message(id, directory, page, limit, &mut |message: Message| {
-            take(Entry::of(place, message))
-        })
-    }
-}
-
-impl Entry {
-    fn of(place: &Place, message: Message) -> Entry {
-        let parts = message.parts.into_iter().map(|part| (part, ToolDetails::default()));
-        Entry::new(place, message.info, parts)
-    }
-
-    /// A message of which only the head is known.
-    pub fn of_head(place: &Place, head: Head) -> Entry {
-        Entry::new(place, head.info, std::iter::empty())
-    }
-
-    fn of_full(place: &Place, message: FullMessage) -> Entry {
-        Entry::new(place, message.info, message.parts.into_iter().map(|part| part.split()))
-    }
-
-    /// Whether nothing more will be added. A prompt is whole once it has parts.
-    pub fn complete(&self) -> bool {
-        match self.role.as_str() {
-            "user" => !self.text.is_empty(),
-            _ => self.completed_at.is_some() || self.error.is_some(),
-        }
-    }
-
-    fn new(place: &Place, info: Info, parts: impl Iterator<Item = (Part, ToolDetails)>) -> Entry {
-        let mut text = String::new();
-        let mut tools = Vec::new();
-        for (part, details) in parts {
-            match part.kind.as_str() {
-                "text" if !part.synthetic && !part.ignored && !part.text.is_empty() => {
-                    if !text.is_empty() && !text.ends_with('\n') {
-                        text.push('\n');
-                    }
-                    text.push_str(&part.text);
-                }
-                "tool" => tools.push(ToolCall::new(part, details)),
-                _ => {}
-            }
-        }
-        let turn = info.parent.or_else(|| (info.role == "user").then(|| info.id.clone()));
-        let failed = |error: &crate::client::wire::TurnError| Failed {
-            name: error.name.clone(),
-            message: error.text().into(),
-        };
-        Entry {
-            id: info.id,
-            conversation: place.id.clone(),
-            role: info.role,
-            turn,
-            text,
-            tools,
-            error: info.error.as_ref().map(failed),
-            finish: info.finish,
-            model: info.provider.zip(info.model).map(|(provider, id)| Model {
-                provider,
-                id,
-                variant: info.variant,
-            }),
-            agent: info.agent,
-            tokens: info.tokens.map(|step| {
-                let mut tokens = Tokens::default();
-                tokens.add(&step);
-                tokens
-            }),
-            cost_usd: info.cost,
-            created_at: moment(info.time.created),
-            completed_at: moment(info.time.completed),
-            raw: None,
-        }
-    }
-}
-
-impl ToolCall {
-    fn new(part: Part, details: ToolDetails) -> ToolCall {
-        let time = part.state.time;
-        ToolCall {
-            name: part.tool.unwrap_or_default(),
-            status: part.state.status,
-            title: part.state.title.filter(|title| !title.is_empty()),
-            duration_ms: time.start.zip(time.end).map(|(start, end)| (end - start).max(0.0) as u64),
-            input: details.input,
-            output: details.output,
-            error: details.error,
-        }
-    }
-
-    /// Whether it has ended.
-    pub fn ended(&self) -> bool {
-        matches!(self.status.as_str(), "completed" | "error")
-    }
-}
-
-/// A moment of the wire, which is in milliseconds; nonsense is unknown.
-pub fn moment(milliseconds: Option<f64>) -> Option<Timestamp> {
-    Timestamp::from_millisecond(milliseconds? as i64).ok()
-}
-
-fn as_text<S: serde::Serializer>(
-    time: &Option<Timestamp>,
-    out: S,
-) -> std::result::Result<S::Ok, S::Error> {
-    time.map(|time| time.to_string()).serialize(out)
 }

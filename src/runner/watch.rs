@@ -6,8 +6,9 @@ use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
 use super::conversation::{self, Place};
+use super::entry::{Entry, each_entry, moment};
 use super::server::{Server, capped};
-use super::transcript::{Entry, TailOptions, collect, each_entry};
+use super::transcript::{TailOptions, collect};
 use super::writing::{Reader, Writing};
 use super::{Context, Signals};
 use crate::client::event::Kind;
@@ -320,7 +321,7 @@ impl Watch<'_> {
             None if self.done.is_empty() => {
                 let found =
                     self.server.client.conversation(&self.place.id, &self.place.directory)?;
-                Ok(young(super::transcript::moment(found.time.created)))
+                Ok(young(moment(found.time.created)))
             }
             // The newest of all is complete: a prompt without an answer is still about to start.
             None => {
@@ -329,7 +330,7 @@ impl Watch<'_> {
                     &self.place.directory,
                     &self.done,
                 )?;
-                let time = super::transcript::moment(newest.info.time.created);
+                let time = moment(newest.info.time.created);
                 Ok(newest.info.role == "user" && young(time))
             }
         }

@@ -1,7 +1,7 @@
 //! One message while it is being written: what is known of it, and what of that a reader has.
 
+use super::entry::{Entry, ToolCall};
 use super::text::Text;
-use super::transcript::{Entry, ToolCall};
 
 /// Somebody who reads.
 pub trait Reader {

@@ -2,7 +2,24 @@
 
 mod asks;
 mod concurrent;
+mod conversations;
 mod main_path;
 mod permission_rules;
 mod processes;
+mod tail;
 mod turn_ends;
+
+use crate::support::sandbox::Sandbox;
+
+/// Starts a session and gives its id.
+#[track_caller]
+fn start(sandbox: &Sandbox) -> String {
+    sandbox.occtl(&["start", "-q"]).run().ok().stdout.trim().to_owned()
+}
+
+/// Sends a prompt, waits for its answer and gives the conversation.
+#[track_caller]
+fn send(sandbox: &Sandbox, session: &str, words: &[&str]) -> String {
+    let arguments = ["send", session, "--wait", "-q"];
+    sandbox.occtl(&arguments).args(words).run().ok().stdout.trim().to_owned()
+}

@@ -1,4 +1,4 @@
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::cli::App;
 use crate::cli::conversation;
@@ -31,8 +31,13 @@ fn parse(words: &Words) -> Result<Action> {
 fn run(app: &mut App, session: &str, quiet: bool) -> Result<Exit> {
     let (session, found) = runner::sessions(&app.context()?, session)?;
     if app.json {
-        let rows: Vec<Value> = found.iter().map(conversation::listed).collect();
-        app.out.json(&json!({"session": session, "conversations": rows}))?;
+        // One at a time: there may be thousands.
+        app.out.write(&format!("{{\"session\":{},\"conversations\":[", json!(session)))?;
+        for (index, one) in found.iter().enumerate() {
+            let comma = if index == 0 { "" } else { "," };
+            app.out.write(&format!("{comma}{}", conversation::listed(one)))?;
+        }
+        app.out.line("]}")?;
     } else if quiet {
         found.iter().try_for_each(|one| app.out.line(&one.id))?;
     } else if found.is_empty() {

@@ -10,7 +10,7 @@ use crate::cli::spec::{Action, CONVERSATION, Command, Exit, Flag, SESSION};
 use crate::cli::transcript::Style;
 use crate::cli::words::Words;
 use crate::error::{Code, Error, Result};
-use crate::runner::{self, Entry, Reader, TailOptions, ToolCall, WatchEnd};
+use crate::runner::{self, Entry, Reader, TailOptions, Taker, ToolCall, WatchEnd};
 use crate::units;
 
 /// How many messages are shown where nobody says, as in opencode-ctl 0.4.0.
@@ -108,39 +108,19 @@ fn run(app: &mut App, mut args: Args) -> Result<Exit> {
     if let Some(limit) = args.follow {
         return follow(app, &args, limit);
     }
-    let tail = runner::tail(&app.context()?, &args.session, &args.options)?;
-    let mut file = args.output.as_deref().map(NewFile::create).transpose()?;
+    let context = app.context()?;
+    let json = app.json && !args.options.raw;
+    let file = args.output.as_deref().map(NewFile::create).transpose()?;
     let out = &mut app.out;
-    let mut write = |text: &str| match &mut file {
-        Some(file) => file.write(text),
-        None => out.write(text),
-    };
-    if args.options.raw || !app.json {
-        let mut above = "";
-        for entry in &tail.entries {
-            let Some(raw) = &entry.raw else {
-                if args.options.chain && above != entry.conversation {
-                    above = &entry.conversation;
-                    write(&format!("═══ {} ═══\n\n", one_line(above)))?;
-                }
-                write(&args.style.entry(entry))?;
-                continue;
-            };
-            write(&format!("{}\n", raw.get()))?;
-        }
-    } else {
-        // One message at a time: all of them in one text would need the memory twice.
-        let (session, conversation) = (json!(tail.session), json!(tail.conversation));
-        write(&format!("{{\"session\":{session},\"conversation\":{conversation},\"messages\":["))?;
-        for (index, entry) in tail.entries.iter().enumerate() {
-            let comma = if index == 0 { "" } else { "," };
-            write(&format!("{comma}{}", document(entry)))?;
-        }
-        write("]}\n")?;
+    let mut writer = Writer { args: &args, out, file, json, count: 0, above: String::new() };
+    runner::tail(&context, &args.session, &args.options, &mut writer)?;
+    if json {
+        writer.write("]}\n")?;
     }
+    let (file, count) = (writer.file, writer.count);
     if let (Some(file), Some(path)) = (file, &args.output) {
         file.finish()?;
-        let (count, path) = (tail.entries.len(), path.display().to_string());
+        let path = path.display().to_string();
         if app.json {
             app.out.json(&json!({"exported": count, "file": path}))?;
         } else {
@@ -148,6 +128,55 @@ fn run(app: &mut App, mut args: Args) -> Result<Exit> {
         }
     }
     Ok(Exit::OK)
+}
+
+/// Writes messages to stdout or a file, one at a time: all of them would be too much to hold.
+struct Writer<'a> {
+    args: &'a Args,
+    out: &'a mut Output,
+    file: Option<NewFile>,
+    json: bool,
+    count: usize,
+    /// The conversation of the last message.
+    above: String,
+}
+
+impl Writer<'_> {
+    fn write(&mut self, text: &str) -> Result<()> {
+        match &mut self.file {
+            Some(file) => file.write(text),
+            None => self.out.write(text),
+        }
+    }
+}
+
+impl Taker for Writer<'_> {
+    fn begin(&mut self, session: &str, conversation: &str) -> Result<()> {
+        if !self.json {
+            return Ok(());
+        }
+        let (session, conversation) = (json!(session), json!(conversation));
+        self.write(&format!(
+            "{{\"session\":{session},\"conversation\":{conversation},\"messages\":["
+        ))
+    }
+
+    fn entry(&mut self, entry: &Entry) -> Result<bool> {
+        if self.json {
+            let comma = if self.count == 0 { "" } else { "," };
+            self.write(&format!("{comma}{}", document(entry)))?;
+        } else if let Some(raw) = &entry.raw {
+            self.write(&format!("{}\n", raw.get()))?;
+        } else {
+            if self.args.options.chain && self.above != entry.conversation {
+                self.above.clone_from(&entry.conversation);
+                self.write(&format!("═══ {} ═══\n\n", one_line(&entry.conversation)))?;
+            }
+            self.write(&self.args.style.entry(entry))?;
+        }
+        self.count += 1;
+        Ok(self.file.is_some() || !self.out.closed())
+    }
 }
 
 /// A message as JSON. Its fields have string keys and cannot fail.
