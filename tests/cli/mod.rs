@@ -1,10 +1,13 @@
 //! Commands against the stand-in: faults that a real server does not produce on demand.
 
+mod attach;
 mod bad_input;
 mod bad_opencode;
 mod bad_server;
 mod bad_store;
+mod cleanup;
 mod git;
+mod logs;
 
 use serde_json::{Value, json};
 

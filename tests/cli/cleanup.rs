@@ -1,0 +1,130 @@
+//! Cleanup removes what nobody uses, and nothing else.
+
+use std::time::Duration;
+
+use rustix::process::Signal;
+use serde_json::{Value, json};
+
+use super::{assert_no_trace, edit_record, sandbox, start, store};
+use crate::support::processes::{is_running, poll, signal};
+use crate::support::sandbox::Sandbox;
+
+const SOON: Duration = Duration::from_secs(20);
+
+fn pid(sandbox: &Sandbox, id: &str) -> u32 {
+    store(sandbox)["sessions"][id]["pid"].as_u64().unwrap().try_into().unwrap()
+}
+
+/// Makes a session look unused for that many seconds.
+fn age(sandbox: &Sandbox, id: &str, seconds: i64) {
+    let then = jiff::Timestamp::now() - jiff::SignedDuration::from_secs(seconds);
+    edit_record(sandbox, id, |record| {
+        // Naive and in local time, which is UTC in a sandbox: what 0.4.0 writes.
+        record["last_activity"] = then.strftime("%Y-%m-%dT%H:%M:%S.%6f").to_string().into();
+        record.as_object_mut().unwrap().remove("last_activity_utc");
+    });
+}
+
+fn kill(sandbox: &Sandbox, id: &str) {
+    let pid = pid(sandbox, id);
+    signal(pid, Signal::KILL);
+    poll(SOON, || (!is_running(pid)).then_some(())).expect("its end");
+}
+
+#[test]
+fn only_sessions_past_the_limit_are_stopped_and_a_dry_run_stops_none() {
+    let sandbox = sandbox("cleanup", json!({}));
+    assert_eq!(sandbox.occtl(&["cleanup"]).run().ok().stdout, "No idle sessions to clean\n");
+    let (old, new) = (start(&sandbox), start(&sandbox));
+    assert_eq!(sandbox.occtl(&["cleanup"]).run().ok().stdout, "No idle sessions to clean\n");
+    age(&sandbox, &old, 61);
+    age(&sandbox, &new, 40);
+    let dry = sandbox.occtl(&["cleanup", "--dry-run"]).run().ok();
+    assert_eq!(dry.stdout, format!("Would clean up 1 session(s):\n  - {old}\n"));
+    let json = sandbox.occtl(&["cleanup", "--dry-run", "--json"]).run().ok().json();
+    assert_eq!((&json["dry_run"], &json["cleaned"][0]["reason"]), (&json!(true), &json!("idle")));
+    assert!(json["cleaned"][0]["idle_ms"].as_u64().unwrap() >= 61_000, "{json}");
+    assert!(is_running(pid(&sandbox, &old)));
+    let touched = sandbox.occtl(&["touch", &old]).run().ok().stdout;
+    assert_eq!(touched, format!("Updated activity: {old}\n"));
+    assert_eq!(sandbox.occtl(&["cleanup"]).run().ok().stdout, "No idle sessions to clean\n");
+    age(&sandbox, &old, 61);
+    let done = sandbox.occtl(&["cleanup"]).run().ok();
+    assert_eq!(done.stdout, format!("Cleaned up 1 session(s):\n  - {old}\n"));
+    assert_eq!(sandbox.occtl(&["cleanup", "-m", "30", "-q"]).run().ok().stdout, format!("{new}\n"));
+    assert_no_trace(&sandbox);
+    for bad in ["-1", "x", "", "nan"] {
+        sandbox.occtl(&["cleanup", "-m", bad]).run().fails(2);
+    }
+    let last = start(&sandbox);
+    sandbox.occtl(&["cleanup", "-m", "0"]).run().ok();
+    assert!(store(&sandbox)["sessions"][&last].is_null());
+}
+
+#[test]
+fn a_dead_session_is_removed_with_the_reason_and_what_it_left() {
+    let sandbox = sandbox("cleanup-dead", json!({}));
+    let (locked, silent) = (start(&sandbox), start(&sandbox));
+    let log = sandbox.data().join("logs").join(format!("{locked}.log"));
+    std::fs::write(&log, "listening\nSQLiteError: database is locked\nbye\n").unwrap();
+    // What a tool leaves: a process of its own session with the session's mark.
+    let script = "setsid sleep 1000 >/dev/null 2>&1 & exit 0";
+    sandbox.command("sh", &["-c", script]).env("OPENCODE_SESSION_ID", &silent).run().ok();
+    kill(&sandbox, &locked);
+    kill(&sandbox, &silent);
+    let done = sandbox.occtl(&["cleanup"]).run().ok();
+    assert!(done.stdout.starts_with("Cleaned up 2 session(s):\n"), "{}", done.stdout);
+    let said = format!("{locked} was dead: SQLiteError: database is locked");
+    assert!(done.stderr.contains(&said), "{}", done.stderr);
+    assert!(done.stderr.contains(&format!("{silent} was dead; its log")), "{}", done.stderr);
+    assert_no_trace(&sandbox);
+}
+
+#[test]
+fn a_server_that_does_not_answer_or_whose_pid_is_taken_is_not_stopped() {
+    let sandbox = sandbox("cleanup-frozen", json!({}));
+    let frozen = start(&sandbox);
+    age(&sandbox, &frozen, 1000);
+    let pid = pid(&sandbox, &frozen);
+    signal(pid, Signal::STOP);
+    let done = sandbox.occtl(&["cleanup", "--json"]).run().ok();
+    assert_eq!(done.json()["spared"][0]["id"], frozen, "{}", done.stdout);
+    let said = sandbox.occtl(&["cleanup"]).run().ok();
+    assert_eq!(said.stdout, "No idle sessions to clean\n");
+    assert!(said.stderr.contains("does not answer"), "{}", said.stderr);
+    signal(pid, Signal::CONT);
+    sandbox.occtl(&["cleanup"]).run().ok();
+    assert_no_trace(&sandbox);
+
+    // Defect 6: somebody else has the pid by now. The record goes, the process stays.
+    let dead = start(&sandbox);
+    kill(&sandbox, &dead);
+    let mut other = std::process::Command::new("sleep").arg("1000").spawn().unwrap();
+    edit_record(&sandbox, &dead, |record| record["pid"] = other.id().into());
+    sandbox.occtl(&["cleanup"]).run().ok();
+    assert_eq!(store(&sandbox)["sessions"], json!({}));
+    assert_eq!(other.try_wait().unwrap(), None, "the unrelated process still runs");
+    other.kill().unwrap();
+    other.wait().unwrap();
+}
+
+#[test]
+fn a_session_that_is_touched_while_its_server_is_asked_is_not_stopped() {
+    // The server takes its time, in which somebody uses the session.
+    let sandbox = sandbox("cleanup-race", json!({}));
+    let id = start(&sandbox);
+    age(&sandbox, &id, 1000);
+    sandbox.set_faults(&json!({"delay_ms": {"GET /question": 1500}}));
+    let running = sandbox.occtl(&["cleanup"]).spawn();
+    poll(SOON, || {
+        let asked = sandbox.stand_in_requests();
+        asked.iter().any(|request| request["path"] == "/permission").then_some(())
+    })
+    .expect("a question to the server");
+    sandbox.occtl(&["touch", &id]).run().ok();
+    let done = running.wait(SOON).ok();
+    assert_eq!(done.stdout, "No idle sessions to clean\n");
+    assert!(done.stderr.contains("in between"), "{}", done.stderr);
+    let listed: Value = sandbox.occtl(&["list", "--json"]).run().ok().json();
+    assert_eq!(listed["sessions"][0]["state"], "idle");
+}

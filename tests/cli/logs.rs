@@ -1,0 +1,143 @@
+//! Logs of any size and form, and as they grow.
+
+use std::io::{Seek, Write};
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+
+use super::start;
+use crate::support::sandbox::Sandbox;
+
+const SOON: Duration = Duration::from_secs(20);
+
+fn directory(sandbox: &Sandbox) -> PathBuf {
+    let directory = sandbox.home().join(".local/share/opencode/log");
+    std::fs::create_dir_all(&directory).unwrap();
+    directory
+}
+
+fn new_line(level: &str, message: &str) -> String {
+    format!("timestamp=2026-11-22T20:36:53.084Z level={level} run=e1 message=\"{message}\"\n")
+}
+
+#[test]
+fn the_last_matching_lines_are_shown() {
+    let sandbox = Sandbox::new("logs");
+    let none = sandbox.occtl(&["logs"]).run().fails(1);
+    assert!(none.stderr.contains("there is no log in"), "{}", none.stderr);
+    let directory = directory(&sandbox);
+    sandbox.occtl(&["logs"]).run().fails(1);
+    let mut text = String::new();
+    for number in 0..100 {
+        text.push_str(&new_line("INFO", &format!("line {number}")));
+    }
+    text.push_str(&new_line("ERROR", "Database \u{1b}[31m LOCKED\u{7}"));
+    std::fs::write(directory.join("opencode.log"), &text).unwrap();
+    let lines = |words: &[&str]| {
+        let run = sandbox.occtl(&[&["logs"], words].concat()).run().ok();
+        run.stdout.lines().map(String::from).collect::<Vec<_>>()
+    };
+    assert_eq!(lines(&[]).len(), 50);
+    assert!(lines(&["-n", "1"])[0].contains("Database \\x1b[31m LOCKED\\x07"));
+    assert_eq!(lines(&["database"]).len(), 1);
+    assert_eq!(lines(&["-n", "10000000"]).len(), 101);
+    assert_eq!(lines(&["-l", "error"]).len(), 1);
+    assert_eq!(lines(&["LINE 9", "-n", "3", "-l", "INFO"]).len(), 3);
+    let json = sandbox.occtl(&["logs", "--json", "-l", "ERROR"]).run().ok().json();
+    assert_eq!(json["level"], "ERROR");
+    assert_eq!(json["time"], "2026-11-22T20:36:53.084Z");
+    assert_eq!(json["message"], "Database \u{1b}[31m LOCKED\u{7}");
+    for nothing in [&["absent"][..], &["-n", "0"], &["-l", "WARN"]] {
+        let run = sandbox.occtl(&["logs"]).args(nothing).run().fails(1);
+        assert_eq!((run.stdout.as_str(), run.stderr.as_str()), ("", ""));
+    }
+    for bad in [&["-n", "-1"][..], &["-n", "x"], &["-l", "LOUD"]] {
+        sandbox.occtl(&["logs"]).args(bad).run().fails(2);
+    }
+    use std::os::unix::ffi::OsStrExt;
+    let odd = std::ffi::OsStr::from_bytes(b"\xff");
+    sandbox.occtl(&["logs"]).args(&[odd]).run().fails(2);
+
+    // Versions before 1.18 write one file a start; the newest counts.
+    std::thread::sleep(Duration::from_millis(20));
+    let old = "INFO  2026-11-22T20:38:20 +2ms service=server path=/x started\n";
+    std::fs::write(directory.join("2026-11-22T203820.log"), old).unwrap();
+    let json = sandbox.occtl(&["logs", "--json"]).run().ok().json();
+    assert_eq!((&json["service"], &json["message"]), (&json!("server"), &json!("started")));
+    assert_eq!(lines(&["-a", "-n", "1000"]).len(), 102);
+    assert_eq!(lines(&["-a", "-n", "2"])[1], old.trim());
+
+    let elsewhere = sandbox.root().join("data-home");
+    std::fs::create_dir_all(elsewhere.join("opencode/log")).unwrap();
+    std::fs::write(elsewhere.join("opencode/log/opencode.log"), "elsewhere\n").unwrap();
+    let run = sandbox.occtl(&["logs"]).env("XDG_DATA_HOME", &elsewhere).run().ok();
+    assert_eq!(run.stdout, "elsewhere\n");
+}
+
+#[test]
+fn a_huge_log_costs_a_look_at_its_end() {
+    let sandbox = Sandbox::new("logs-huge");
+    let path = directory(&sandbox).join("opencode.log");
+    let mut file = std::fs::File::create(path).unwrap();
+    // A hole: no disk is needed, but reading it all would take its time.
+    file.seek(std::io::SeekFrom::Start(20 << 30)).unwrap();
+    for number in 0..1000 {
+        file.write_all(format!("\nline {number} of the log").as_bytes()).unwrap();
+    }
+    let began = Instant::now();
+    let run = sandbox.occtl(&["logs", "-n", "50"]).run().ok();
+    assert_eq!(run.stdout.lines().count(), 50);
+    assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
+}
+
+#[test]
+fn following_goes_on_through_growth_cuts_rotation_and_new_files() {
+    let sandbox = Sandbox::new("logs-follow");
+    let directory = directory(&sandbox);
+    let path = directory.join("opencode.log");
+    std::fs::write(&path, new_line("INFO", "old want") + &new_line("WARN", "want")).unwrap();
+    let words = ["logs", "WANT", "-f", "-l", "WARN", "-n", "5"];
+    let mut running = sandbox.occtl(&words).spawn();
+    running.wait_for_line("message=\"want\"", SOON);
+    let append = |text: &str| {
+        let file = std::fs::OpenOptions::new().append(true).create(true).open(&path);
+        file.unwrap().write_all(text.as_bytes()).unwrap();
+    };
+    let line = new_line("WARN", "want grown");
+    append(&line[..20]);
+    append(&new_line("ERROR", "want other level")[..0]);
+    append(&line[20..]);
+    append(&new_line("ERROR", "want another level"));
+    running.wait_for_line("want grown", SOON);
+    std::fs::write(&path, new_line("WARN", "want cut")).unwrap();
+    running.wait_for_line("want cut", SOON);
+    std::fs::rename(&path, directory.join("opencode.log.1")).unwrap();
+    append(&new_line("WARN", "want rotated"));
+    running.wait_for_line("want rotated", SOON);
+    let new = directory.join("2026-12-01T000000.log");
+    std::fs::write(new, "WARN  2026-12-01T00:00:00 +0ms service=x want next\n").unwrap();
+    running.wait_for_line("want next", SOON);
+    running.signal(rustix::process::Signal::INT);
+    let end = running.wait(SOON).fails(130);
+    assert_eq!(end.stdout.lines().count(), 5, "{}", end.stdout);
+}
+
+#[test]
+fn a_session_has_a_log_of_its_own() {
+    let mut sandbox = Sandbox::new("logs-session");
+    sandbox.use_stand_in(json!({}));
+    let id = start(&sandbox);
+    std::fs::write(directory(&sandbox).join("opencode.log"), "oc-zz in OpenCode's log\n").unwrap();
+    let log = |words: &[&str]| sandbox.occtl(&[&["logs"], words].concat()).run();
+    for words in [&[id.as_str()][..], &[&id[..7]], &["--session", &id], &["--session", &id[3..]]] {
+        assert!(log(words).ok().stdout.contains("listening on"), "{words:?}");
+    }
+    assert_eq!(log(&["--session", &id, "LISTENING"]).ok().stdout.lines().count(), 1);
+    assert_eq!(log(&["oc-zz"]).ok().stdout, "oc-zz in OpenCode's log\n");
+    log(&["oc-00000000"]).fails(3);
+    log(&["--session", "nobody"]).fails(3);
+    std::fs::remove_file(sandbox.data().join("logs").join(format!("{id}.log"))).unwrap();
+    log(&[&id]).fails(3);
+    sandbox.occtl(&["stop", &id]).run().ok();
+}
