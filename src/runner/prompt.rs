@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::check::check;
 use super::conversation::{self, Place};
-use super::follow::{Follower, Terms, Watcher};
+use super::follow::{Follower, Terms, Watcher, tell_end};
 use super::outcome::{Failed, Outcome, TurnRecord};
 use super::server::Server;
 use super::{Context, Signals, attach_files, schema};
@@ -119,6 +119,7 @@ pub fn send_and_follow(
     if let Some(schema) = &prepared.schema {
         hold_against(schema, &mut record);
     }
+    tell_end(context, &follow.terms, &record);
     if record.total_ms >= TOUCH_AGAIN_MS {
         server.touch(context)?;
     }
@@ -207,7 +208,9 @@ pub fn follow_turn(
         Err(failure) => return Err(failure.into()),
     }
     let follower = Follower::prepare(context, signals, &server, &place, turn, &follow.terms);
+    let follower = follower.joined();
     let Some(record) = follower.follow(follow.watcher)? else { return Ok(None) };
+    tell_end(context, &follow.terms, &record);
     Ok(Some(Finished { record, raw: None, session_remains: true }))
 }
 
