@@ -5,6 +5,7 @@ mod bad_opencode;
 mod bad_server;
 mod bad_store;
 mod git;
+mod turn_faults;
 
 use serde_json::{Value, json};
 

@@ -150,9 +150,7 @@ impl Follower<'_> {
                     messages.retain(ours);
                     return (messages, deadline);
                 }
-                Err(failure)
-                    if !deadline.expired() && failure.passing() && self.server.process.alive() =>
-                {
+                Err(failure) if !deadline.expired() && failure.passing() && self.server.lives() => {
                     process::pause(deadline.remaining(pauses.next()));
                 }
                 Err(_) => break,

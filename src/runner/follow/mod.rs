@@ -136,7 +136,8 @@ impl<'a> Follower<'a> {
                 // Somebody could have answered, so that is the reason and the limit is not.
                 let waits = self.turn.asks.pending().next().is_some();
                 let code = if waits { Code::Blocked } else { Code::Timeout };
-                (Outcome::Not(code), Some(self.give_up(why, self.watch.aborts())))
+                let aborts = self.watch.aborts();
+                (Outcome::Not(code), Some(self.give_up(why, aborts)))
             }
             Ended::Blocked(why) => (Outcome::Not(Code::Blocked), Some(self.give_up(why, true))),
             Ended::Signal(code) => {
@@ -241,12 +242,15 @@ impl<'a> Follower<'a> {
     }
 
     /// Ends the turn for a reason, and says what came of it.
-    fn give_up(&self, why: Failed, aborts: bool) -> Failed {
+    fn give_up(&mut self, why: Failed, aborts: bool) -> Failed {
         let below: Vec<String> = self.turn.descendants().map(String::from).collect();
         let done = match aborts {
             false => "it goes on",
             true if abort(self.server, self.place, &below) => "it was aborted",
-            true => "it was aborted, and the server does not confirm that it ended",
+            true => {
+                self.trouble.get_or_insert_with(|| "the server does not answer".into());
+                "it was aborted, and the server does not confirm that it ended"
+            }
         };
         let trouble = match &self.trouble {
             Some(trouble) => format!("; {trouble}"),
