@@ -73,9 +73,15 @@ impl Client {
     }
 
     /// One message exactly as the server has it.
-    pub fn raw_message(&self, conversation: &str, directory: &str, id: &str) -> Answer<Value> {
+    pub fn raw_message(
+        &self,
+        conversation: &str,
+        directory: &str,
+        id: &str,
+        limit: Duration,
+    ) -> Answer<Value> {
         let route = format!("/session/{}/message/{}", escape(conversation), escape(id));
-        self.get(&route, &[("directory", directory)], REQUEST_LIMIT)
+        self.get(&route, &[("directory", directory)], limit)
     }
 
     /// The sub-agents' conversations directly below one.

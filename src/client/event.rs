@@ -216,10 +216,15 @@ pub struct EventStream {
 }
 
 impl EventStream {
-    /// Opens `GET /event` for one directory. The head must come within `tick`, and no look at the
-    /// stream takes longer.
-    pub fn open(client: &Client, directory: &str, tick: Duration) -> Answer<EventStream> {
-        let response = client.open("/event", &[("directory", directory)], tick)?;
+    /// Opens `GET /event` for one directory. The head must come within `head`, and no look at the
+    /// stream takes longer than `tick`.
+    pub fn open(
+        client: &Client,
+        directory: &str,
+        head: Duration,
+        tick: Duration,
+    ) -> Answer<EventStream> {
+        let response = client.open("/event", &[("directory", directory)], head, tick)?;
         let reader = response.into_body().into_with_config().limit(u64::MAX).reader();
         let buffer = vec![0; 64 * 1024].into();
         Ok(EventStream { reader, decoder: Decoder::default(), buffer, heard: Instant::now() })

@@ -120,15 +120,16 @@ impl Client {
         }
     }
 
-    /// Opens an answer that never ends by itself. Its head must arrive within one `tick`, and each
-    /// read gives up after one, so that whoever follows the stream can look around.
+    /// Opens an answer that never ends by itself. Its head must arrive within `head`, and each read
+    /// gives up after one `tick`, so that whoever follows the stream can look around.
     pub(super) fn open(
         &self,
         route: &str,
         query: &[(&str, &str)],
+        head: Duration,
         tick: Duration,
     ) -> Answer<Response<Body>> {
-        let exchange = self.send("GET", route, query, None, Limit::Tick(tick))?;
+        let exchange = self.send("GET", route, query, None, Limit::Stream { head, tick })?;
         match exchange.mime() {
             Some(mime) if mime.contains("event-stream") => Ok(exchange.response),
             other => {
@@ -194,9 +195,9 @@ impl Client {
                 .timeout_connect(Some(limit))
                 .timeout_recv_response(Some(limit))
                 .timeout_per_read(Some(limit)),
-            Limit::Tick(tick) => configure
-                .timeout_connect(Some(tick))
-                .timeout_recv_response(Some(tick))
+            Limit::Stream { head, tick } => configure
+                .timeout_connect(Some(head))
+                .timeout_recv_response(Some(head))
                 .timeout_per_read(Some(tick)),
         }
         .build();
@@ -225,7 +226,7 @@ impl Client {
 pub(super) enum Limit {
     Whole(Duration),
     Read(Duration),
-    Tick(Duration),
+    Stream { head: Duration, tick: Duration },
 }
 
 /// A request whose answer's head has arrived.

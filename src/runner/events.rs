@@ -28,7 +28,7 @@ pub fn events(
     let deadline = limit.map_or(Deadline::after(Duration::MAX), Deadline::after);
     let mut pauses = Backoff::new(TICK, Duration::from_secs(2));
     loop {
-        let opened = EventStream::open(&server.client, &server.directory, OPEN_TICK);
+        let opened = EventStream::open(&server.client, &server.directory, OPEN_TICK, OPEN_TICK);
         match opened {
             Ok(mut stream) => {
                 pauses = Backoff::new(TICK, Duration::from_secs(2));

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::check::check;
 use super::conversation::{self, Place};
-use super::follow::{Follower, Terms, Watcher};
+use super::follow::{Follower, LOOK_FIRST, LOOK_LIMIT, Terms, Watcher, messages_since, tell_end};
 use super::outcome::{Failed, Outcome, TurnRecord};
 use super::server::Server;
 use super::{Context, Signals, attach_files, schema};
@@ -119,6 +119,7 @@ pub fn send_and_follow(
     if let Some(schema) = &prepared.schema {
         hold_against(schema, &mut record);
     }
+    tell_end(context, &follow.terms, &record);
     if record.total_ms >= TOUCH_AGAIN_MS {
         server.touch(context)?;
     }
@@ -198,7 +199,7 @@ pub fn follow_turn(
 ) -> Result<Option<Finished>> {
     let server = Server::open(context, word)?;
     let place = target_place(&server, target)?;
-    match server.client.raw_message(&place.id, &place.directory, turn) {
+    match server.client.raw_message(&place.id, &place.directory, turn, LOOK_LIMIT) {
         Ok(_) => {}
         Err(failure) if matches!(failure.status(), Some(400 | 404)) => {
             return Err(Error::not_found(format!("conversation {} has no turn {turn}", place.id))
@@ -207,7 +208,9 @@ pub fn follow_turn(
         Err(failure) => return Err(failure.into()),
     }
     let follower = Follower::prepare(context, signals, &server, &place, turn, &follow.terms);
+    let follower = follower.joined();
     let Some(record) = follower.follow(follow.watcher)? else { return Ok(None) };
+    tell_end(context, &follow.terms, &record);
     Ok(Some(Finished { record, raw: None, session_remains: true }))
 }
 
@@ -239,7 +242,9 @@ fn stored(context: &Context, server: &Server, place: &Place, turn: &str) -> Resu
     let deadline = Deadline::after(STORED_WITHIN);
     let mut pauses = Backoff::new(POLL_FIRST, Duration::from_millis(100));
     loop {
-        let failure = match server.client.raw_message(&place.id, &place.directory, turn) {
+        let limit = deadline.remaining(LOOK_LIMIT);
+        let asked = server.client.raw_message(&place.id, &place.directory, turn, limit);
+        let failure = match asked {
             Ok(_) => return Ok(()),
             Err(failure) => failure,
         };
@@ -257,10 +262,12 @@ fn stored(context: &Context, server: &Server, place: &Place, turn: &str) -> Resu
 
 /// `{info, parts}` of the turn's last message, as `POST …/message` would have answered.
 fn last_message(server: &Server, place: &Place, turn: &str) -> Option<Value> {
-    let limit = super::follow::LOOK_LIMIT;
-    let messages = super::follow::messages_since(server, place, turn, false, limit).ok()?;
+    // What is missing here is in the record as well, so a silent server is not waited for.
+    let limit = LOOK_FIRST;
+    let messages = messages_since(server, place, turn, false, limit).ok()?;
     let ours = messages.iter().rev().find(|one| one.info.parent.as_deref() == Some(turn))?;
-    let found = server.client.raw_message(&place.id, &place.directory, &ours.info.id).ok()?;
+    let found =
+        server.client.raw_message(&place.id, &place.directory, &ours.info.id, limit).ok()?;
     Some(json!({"info": found.get("info")?, "parts": found.get("parts")?}))
 }
 

@@ -9,7 +9,7 @@ use super::server::Server;
 use super::turn::Turn;
 use crate::client::wire::Message;
 use crate::error::Code;
-use crate::units::milliseconds;
+use crate::units::{Deadline, milliseconds};
 
 /// What only the follower knows.
 pub struct Facts {
@@ -23,6 +23,8 @@ pub struct Facts {
     pub began: Instant,
     /// From then to the end.
     pub total: Duration,
+    /// How long the server may be asked for more.
+    pub asking: Deadline,
 }
 
 /// The record. `messages` are the turn's own, oldest first.
@@ -36,12 +38,14 @@ pub fn record(
 ) -> TurnRecord {
     let mut sum = Sum::default();
     sum.add(&place.id, messages);
-    let children = descendants(server, place, turn, messages);
+    let children = descendants(server, place, turn, messages, facts.asking);
     for child in &children {
         let place = Place { id: child.clone(), directory: place.directory.clone() };
         // Every message of a sub-agent belongs to the turn that started it.
-        let of_child = messages_since(server, &place, "", true, LOOK_LIMIT).unwrap_or_default();
-        sum.add(child, &of_child);
+        if let Some(limit) = left(facts.asking) {
+            let of_child = messages_since(server, &place, "", true, limit).unwrap_or_default();
+            sum.add(child, &of_child);
+        }
     }
     let answer = turn.text().answer();
     let rejected = turn.asks.all().any(|ask| ask.decision == "reject");
@@ -69,7 +73,7 @@ pub fn record(
         }),
         agent: last.and_then(|info| info.agent.clone()),
         steps: sum.steps,
-        files: files(server, place, id, &sum.tools),
+        files: files(server, place, id, &sum.tools, facts.asking),
         tools: sum.tools,
         asks: turn.asks.all().cloned().collect(),
         tokens: sum.tokens,
@@ -84,12 +88,23 @@ pub fn record(
     }
 }
 
+/// How long one request may take; `None` if there is no use in asking.
+fn left(asking: Deadline) -> Option<Duration> {
+    (!asking.expired()).then(|| asking.remaining(LOOK_LIMIT))
+}
+
 fn has_structured(messages: &[Message]) -> bool {
     messages.iter().any(|message| message.info.structured.is_some())
 }
 
 /// The sub-agents' conversations, from events and from what the `task` tools say.
-fn descendants(server: &Server, place: &Place, turn: &Turn, messages: &[Message]) -> Vec<String> {
+fn descendants(
+    server: &Server,
+    place: &Place,
+    turn: &Turn,
+    messages: &[Message],
+    asking: Deadline,
+) -> Vec<String> {
     let mut found: Vec<String> = turn.descendants().map(String::from).collect();
     let parts = messages.iter().flat_map(|message| &message.parts);
     let mut used_task = false;
@@ -97,10 +112,13 @@ fn descendants(server: &Server, place: &Place, turn: &Turn, messages: &[Message]
         used_task = true;
         found.extend(part.state.metadata.conversation.clone());
     }
-    if used_task && found.is_empty() {
+    if used_task
+        && found.is_empty()
+        && let Some(limit) = left(asking)
+    {
         // An old server does not say which; those that began within this turn are its own.
         let began = messages.first().and_then(|first| first.info.time.created).unwrap_or(0.0);
-        let children = server.client.children(&place.id, &place.directory, LOOK_LIMIT);
+        let children = server.client.children(&place.id, &place.directory, limit);
         let during = |created: Option<f64>| created.is_some_and(|created| created >= began);
         let children = children.unwrap_or_default().into_iter();
         found.extend(children.filter(|one| during(one.time.created)).map(|one| one.id));
@@ -111,11 +129,18 @@ fn descendants(server: &Server, place: &Place, turn: &Turn, messages: &[Message]
 }
 
 /// What the server says that the turn changed. Nothing is asked where no tool was used.
-fn files(server: &Server, place: &Place, id: &str, tools: &[Tool]) -> Option<Vec<FileChange>> {
+fn files(
+    server: &Server,
+    place: &Place,
+    id: &str,
+    tools: &[Tool],
+    asking: Deadline,
+) -> Option<Vec<FileChange>> {
+    let limit = left(asking)?;
     if tools.is_empty() {
         return Some(Vec::new());
     }
-    let changes = server.client.diff(&place.id, &place.directory, id, LOOK_LIMIT).ok()?;
+    let changes = server.client.diff(&place.id, &place.directory, id, limit).ok()?;
     let count = |value: Option<f64>| value.map(|value| value as u64);
     let change = |one: crate::client::wire::FileDiff| FileChange {
         path: one.file,

@@ -32,6 +32,8 @@ pub struct Text {
     order: VecDeque<String>,
     ends_line: bool,
     any_shown: bool,
+    /// Whether events may have been missed at some time.
+    had_gap: bool,
     /// Up to here everything is complete and shown, so that a delta costs the same in a long turn.
     done: Option<(String, String)>,
 }
@@ -60,7 +62,12 @@ impl Text {
 
     /// Takes a part as the server has it now.
     pub fn part(&mut self, part: &Part, show: &mut dyn FnMut(&str)) {
-        let key = (part.message.clone(), part.id.clone());
+        self.take(&part.message, part, part.time.end.is_some(), show);
+    }
+
+    /// `ended` means that nothing more is added to it.
+    fn take(&mut self, message: &str, part: &Part, ended: bool, show: &mut dyn FnMut(&str)) {
+        let key = (message.to_string(), part.id.clone());
         // The server writes one part after the other, so what came before this one is complete.
         for (_, earlier) in self.pieces.range_mut(..key.clone()).rev().take(2) {
             earlier.complete |= !earlier.gap;
@@ -68,7 +75,6 @@ impl Text {
         self.done.take_if(|done| *done >= key);
         let piece = self.pieces.entry(key).or_default();
         piece.is_text = Some(part.kind == "text" && !part.synthetic && !part.ignored);
-        let ended = part.time.end.is_some();
         // An open part may be older than what the deltas have told since; REST has it empty.
         if ended || part.text.len() >= piece.text.len() {
             piece.replace(&part.text);
@@ -82,15 +88,18 @@ impl Text {
     pub fn delta(&mut self, message: &str, part: &str, text: &str, show: &mut dyn FnMut(&str)) {
         let key = (message.into(), part.into());
         self.done.take_if(|done| *done > key);
-        let piece = self.pieces.entry(key).or_default();
+        let unknown = Piece { gap: self.had_gap, ..Piece::default() };
+        let piece = self.pieces.entry(key).or_insert(unknown);
         if !piece.gap && !piece.complete {
             piece.text.push_str(text);
             self.show(show);
         }
     }
 
-    /// Events may have been missed: parts that are being written can no longer be trusted to deltas.
+    /// Events may have been missed: parts that are being written can no longer be trusted to deltas,
+    /// nor can those of which the first thing that is heard is a delta.
     pub fn gap(&mut self) {
+        self.had_gap = true;
         for piece in self.pieces.values_mut().filter(|piece| !piece.complete) {
             piece.gap = true;
         }
@@ -109,10 +118,7 @@ impl Text {
                 let whole =
                     last || part.time.end.is_some() || message.info.time.completed.is_some();
                 if whole {
-                    let mut part = part.clone();
-                    part.message = message.info.id.clone();
-                    part.time.end = part.time.end.or(Some(0.0));
-                    self.part(&part, show);
+                    self.take(&message.info.id, part, true, show);
                 }
             }
         }
@@ -184,6 +190,9 @@ impl Piece {
     /// Takes the whole text. What has been shown of another one cannot be taken back, so then the
     /// whole is shown again behind it. The server cuts white space off the end, which is no other.
     fn replace(&mut self, text: &str) {
+        if self.text == text {
+            return;
+        }
         let shown = &self.text[..self.shown];
         if shown.starts_with(text) {
             self.shown = text.len();

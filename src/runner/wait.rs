@@ -129,20 +129,50 @@ fn places(server: &Server, given: &[String]) -> Result<Vec<Place>> {
     }
 }
 
+/// One conversation that has reached nothing yet.
+struct Open {
+    place: Place,
+    /// Its newest turn.
+    turn: Option<Turn>,
+    search: Search,
+}
+
 /// Conversations that are waited for.
 struct Waiting<'a> {
     server: &'a Server,
     options: &'a WaitOptions,
-    open: Vec<(Place, Option<Turn>)>,
+    open: Vec<Open>,
     streams: BTreeMap<String, Stream>,
     reached: Vec<Reached>,
 }
 
-/// Text is only looked at.
-struct Nobody;
+/// Looks for texts in a text while it grows; of that only as much is kept as a match may need.
+#[derive(Clone, Debug, Default)]
+struct Search {
+    wanted: Vec<String>,
+    tail: String,
+    found: bool,
+}
 
-impl Watcher for Nobody {
-    fn text(&mut self, _: &str) {}
+impl Search {
+    fn new(until: &[Until]) -> Search {
+        let text = |until: &Until| match until {
+            Until::Text(wanted) => Some(wanted.clone()),
+            _ => None,
+        };
+        Search { wanted: until.iter().filter_map(text).collect(), ..Search::default() }
+    }
+}
+
+impl Watcher for Search {
+    fn text(&mut self, text: &str) {
+        let Some(longest) = self.wanted.iter().map(String::len).max() else { return };
+        self.tail.push_str(text);
+        self.found |= self.wanted.iter().any(|wanted| self.tail.contains(wanted.as_str()));
+        let keep = self.tail.len().saturating_sub(longest);
+        let keep = (keep..=self.tail.len()).find(|at| self.tail.is_char_boundary(*at));
+        self.tail.drain(..keep.unwrap_or(0));
+    }
 }
 
 impl<'a> Waiting<'a> {
@@ -152,7 +182,9 @@ impl<'a> Waiting<'a> {
             let open = || Stream::open(&server.client, &place.directory);
             streams.entry(place.directory.clone()).or_insert_with(open);
         }
-        let open = places.into_iter().map(|place| (place, None)).collect();
+        let search = Search::new(&options.until);
+        let open = |place| Open { place, turn: None, search: search.clone() };
+        let open = places.into_iter().map(open).collect();
         Waiting { server, options, open, streams, reached: Vec::new() }
     }
 
@@ -162,7 +194,7 @@ impl<'a> Waiting<'a> {
     }
 
     fn places(&self) -> impl Iterator<Item = &str> {
-        self.open.iter().map(|(place, _)| place.id.as_str())
+        self.open.iter().map(|one| one.place.id.as_str())
     }
 
     fn listen(&mut self, until: Instant, deadline: Deadline) {
@@ -175,14 +207,12 @@ impl<'a> Waiting<'a> {
             for (directory, stream) in &mut self.streams {
                 let open = &mut self.open;
                 stream.listen(&self.server.client, until, deadline, &mut |heard| {
-                    for (_, turn) in
-                        open.iter_mut().filter(|(place, _)| place.directory == *directory)
-                    {
-                        if let Some(turn) = turn {
+                    for one in open.iter_mut().filter(|one| one.place.directory == *directory) {
+                        if let Some(turn) = &mut one.turn {
                             let before = turn.asks.pending().count();
-                            heard.tell(turn, &mut Nobody);
+                            heard.tell(turn, &mut one.search);
                             wanted |= turn.look_wanted() || turn.asks.pending().count() > before;
-                            wanted |= self.options.until.iter().any(|until| says(turn, until));
+                            wanted |= one.search.found;
                         }
                     }
                 });
@@ -196,23 +226,21 @@ impl<'a> Waiting<'a> {
     /// Asks REST about every conversation that has reached nothing yet.
     fn look(&mut self, deadline: Deadline) -> std::result::Result<(), Failure> {
         let mut known: BTreeMap<String, Activities> = BTreeMap::new();
-        for (place, turn) in &mut self.open {
+        for one in &mut self.open {
+            let place = &one.place;
             let limit = capped(deadline.remaining(LOOK_LIMIT), LOOK_LIMIT);
             if !known.contains_key(&place.directory) {
                 let activities = self.server.client.activities(&place.directory, limit)?;
                 known.insert(place.directory.clone(), activities);
             }
             let activities = &known[&place.directory];
-            if let Some(reached) =
-                look_at(self.server, self.options, place, turn, activities, limit)?
-            {
-                self.reached.push(reached);
-            }
+            let reached = look_at(self.server, self.options, one, activities, limit)?;
+            self.reached.extend(reached);
         }
         let reached = &self.reached;
         let is =
             |place: &Place| reached.iter().any(|one| one.conversation.as_ref() == Some(&place.id));
-        self.open.retain(|(place, _)| !is(place));
+        self.open.retain(|one| !is(&one.place));
         Ok(())
     }
 }
@@ -221,24 +249,27 @@ impl<'a> Waiting<'a> {
 fn look_at(
     server: &Server,
     options: &WaitOptions,
-    place: &Place,
-    turn: &mut Option<Turn>,
+    one: &mut Open,
     activities: &Activities,
     limit: Duration,
 ) -> std::result::Result<Option<Reached>, Failure> {
+    let Open { place, turn, search } = one;
     let reached = |what, ask| Some(Reached { conversation: Some(place.id.clone()), what, ask });
     let Some(newest) = newest_prompt(server, place, limit)? else {
         // Nothing was ever said in it.
         let idle = options.until.contains(&Until::Idle);
         return Ok(if idle { reached("idle", None) } else { None });
     };
-    if turn.as_ref().is_none_or(|turn| turn.id() != newest) {
-        *turn = Some(Turn::new(&place.id, &newest, Instant::now()));
+    if turn.as_ref().is_none_or(|turn| turn.id() != newest.0) {
+        // A prompt that was never answered is not waited for once more.
+        let accepted = Instant::now().checked_sub(newest.1).unwrap_or_else(Instant::now);
+        *turn = Some(Turn::new(&place.id, &newest.0, accepted));
+        *search = Search::new(&options.until);
     }
     let Some(turn) = turn else { return Ok(None) };
-    let messages = messages_since(server, place, &newest, true, limit)?;
-    let look = Look { messages: &messages, activities, at: Instant::now() };
-    let end = turn.look(&look, &mut |_| {});
+    let messages = messages_since(server, place, &newest.0, true, limit)?;
+    let look = Look { messages: &messages, activities: Some(activities), at: Instant::now() };
+    let end = turn.look(&look, &mut |text| search.text(text));
     let below = conversation::descendants_within(server, place, limit)?;
     let ask = pending_ask(server, place, &below, limit)?;
     let tree_busy = below.iter().any(|id| activities.get(id).is_some_and(|one| one.busy()));
@@ -257,18 +288,24 @@ fn says(turn: &Turn, until: &Until) -> bool {
     matches!(until, Until::Text(wanted) if turn.text().all().contains(wanted.as_str()))
 }
 
+/// The id of the newest prompt, and how old it is.
 fn newest_prompt(
     server: &Server,
     place: &Place,
     limit: Duration,
-) -> std::result::Result<Option<String>, Failure> {
+) -> std::result::Result<Option<(String, Duration)>, Failure> {
     let mut page = 8;
     loop {
         let (messages, _) =
             server.client.messages(&place.id, &place.directory, page, None, limit)?;
         let user = messages.iter().rev().find(|message| message.info.role == "user");
         if user.is_some() || messages.len() < page {
-            return Ok(user.map(|message| message.info.id.clone()));
+            let now = jiff::Timestamp::now().as_millisecond() as f64;
+            let age = |created: f64| Duration::from_millis((now - created).max(0.0) as u64);
+            return Ok(user.map(|message| {
+                let age = message.info.time.created.map(age).unwrap_or_default();
+                (message.info.id.clone(), age)
+            }));
         }
         page *= 8;
     }

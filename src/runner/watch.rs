@@ -153,7 +153,7 @@ impl Watch<'_> {
     fn connect(&mut self) {
         // There is no replay: what is being written has a hole from here on.
         self.writing.values_mut().for_each(|one| one.text.gap());
-        match EventStream::open(&self.server.client, &self.place.directory, TICK) {
+        match EventStream::open(&self.server.client, &self.place.directory, TICK, TICK) {
             Ok(stream) => self.stream = Some(stream),
             Err(_) => self.reconnect = Instant::now() + self.pauses.next(),
         }

@@ -5,14 +5,23 @@ use std::hash::{Hash, Hasher};
 use std::time::{Duration, Instant};
 
 use super::{Follower, Watcher};
-use crate::client::Failure;
 use crate::client::wire::{Activities, Message};
+use crate::client::{Cause, Failure};
+use crate::process;
 use crate::runner::conversation::Place;
 use crate::runner::server::{Server, capped};
 use crate::runner::turn::{End, Look};
+use crate::units::{Backoff, Deadline, POLL_FIRST, TICK};
 
-/// One request while a turn is followed: short, so that a limit or a signal is never far away.
+/// The longest that one request may take while a turn is followed.
 pub const LOOK_LIMIT: Duration = Duration::from_secs(10);
+/// What it may take at first: short, because text, limits and signals wait meanwhile. A server that
+/// turns out to need more gets more.
+pub const LOOK_FIRST: Duration = Duration::from_secs(2);
+/// All that is asked after the end of a turn, for its record.
+const AFTERCARE: Duration = Duration::from_secs(10);
+/// The same where the server did not answer before either.
+const SHORT_AFTERCARE: Duration = Duration::from_secs(1);
 /// How many messages a look starts with; a turn's last steps are among them.
 const PAGE: usize = 8;
 /// How many are asked for at once when all of a turn is wanted.
@@ -21,13 +30,18 @@ const WHOLE_PAGE: usize = 50;
 impl Follower<'_> {
     /// Asks REST; `Some` if the turn is over.
     pub(super) fn look(&mut self, watcher: &mut dyn Watcher) -> Result<Option<End>, Failure> {
-        let client = &self.server.client;
         // First what is going on and then the messages: a turn that ends in between looks busy
         // with an end, which is right, and not idle without one.
-        let activities = client.activities(&self.place.directory, self.left())?;
-        let messages = messages_since(self.server, self.place, self.turn_id, false, self.left())?;
-        let look = Look { messages: &messages, activities: &activities, at: Instant::now() };
+        let told = self.server.client.activities(&self.place.directory, self.left());
+        let told = told.map_err(|failure| self.trouble(failure));
+        let found = messages_since(self.server, self.place, self.turn_id, false, self.left());
+        let messages = found.map_err(|failure| self.trouble(failure))?;
+        let look = Look { messages: &messages, activities: told.as_ref().ok(), at: Instant::now() };
         let end = self.turn.look(&look, &mut |text| watcher.text(text));
+        let (activities, failure) = match told {
+            Ok(activities) => (activities, None),
+            Err(failure) => (Activities::new(), Some(failure)),
+        };
         let fingerprint = fingerprint(&messages, &activities);
         if fingerprint != self.fingerprint {
             self.fingerprint = fingerprint;
@@ -35,16 +49,33 @@ impl Follower<'_> {
         }
         let busy = |id: &str| activities.get(id).is_some_and(|one| one.busy());
         let tree_busy = self.turn.descendants().any(busy);
-        if end.is_none() && (tree_busy || busy(&self.place.id)) {
-            self.find_asks()?;
-            self.count_the_tree()?;
+        let end = self.settled(end, tree_busy);
+        if end.is_some() {
+            return Ok(end);
         }
-        Ok(self.settled(end, tree_busy))
+        if let Some(failure) = failure {
+            return Err(failure);
+        }
+        if tree_busy || busy(&self.place.id) {
+            let found = self.find_asks().and_then(|()| self.count_the_tree());
+            found.map_err(|failure| self.trouble(failure))?;
+        }
+        self.trouble = None;
+        Ok(None)
     }
 
     /// How long one request may take now.
     fn left(&self) -> Duration {
-        capped(self.watch.deadline.remaining(LOOK_LIMIT), LOOK_LIMIT)
+        capped(self.watch.deadline.remaining(self.patience), LOOK_LIMIT)
+    }
+
+    /// Remembers why REST cannot be asked, for the message of a limit that is reached meanwhile.
+    fn trouble(&mut self, failure: Failure) -> Failure {
+        if matches!(failure.cause, Cause::Silent) {
+            self.patience = (self.patience * 2).min(LOOK_LIMIT);
+        }
+        self.trouble = Some(failure.to_string());
+        failure
     }
 
     /// Takes the pending asks of the tree: an event that told of one may have been missed.
@@ -105,12 +136,29 @@ impl Follower<'_> {
         Ok(())
     }
 
-    /// All messages of the turn, as far as the server still tells.
-    pub(super) fn whole_turn(&self) -> Vec<Message> {
-        let found = messages_since(self.server, self.place, self.turn_id, true, LOOK_LIMIT);
-        let mut messages = found.unwrap_or_default();
-        messages.retain(|message| message.info.parent.as_deref() == Some(self.turn_id));
-        messages
+    /// All messages of the turn, and how long may still be asked for more. A server that no longer
+    /// tells leaves what the turn knows of its steps, and nothing to ask for.
+    pub(super) fn whole_turn(&self) -> (Vec<Message>, Deadline) {
+        let limit = if self.trouble.is_some() { SHORT_AFTERCARE } else { AFTERCARE };
+        let deadline = Deadline::after(limit);
+        let mut pauses = Backoff::new(POLL_FIRST, TICK);
+        loop {
+            let limit = deadline.remaining(LOOK_LIMIT);
+            match messages_since(self.server, self.place, self.turn_id, true, limit) {
+                Ok(mut messages) => {
+                    let ours = |one: &Message| one.info.parent.as_deref() == Some(self.turn_id);
+                    messages.retain(ours);
+                    return (messages, deadline);
+                }
+                Err(failure) if !deadline.expired() && failure.passing() && self.server.lives() => {
+                    process::pause(deadline.remaining(pauses.next()));
+                }
+                Err(_) => break,
+            }
+        }
+        let steps = self.turn.steps().cloned();
+        let messages = steps.map(|info| Message { info, parts: Vec::new() }).collect();
+        (messages, Deadline::after(Duration::ZERO))
     }
 }
 

@@ -4,12 +4,12 @@ mod answer;
 mod look;
 pub mod stream;
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-pub use look::{LOOK_LIMIT, messages_since};
+pub use look::{LOOK_FIRST, LOOK_LIMIT, messages_since};
 
 use super::abort::abort;
 use super::ask::Policy;
@@ -75,6 +75,10 @@ pub struct Follower<'a> {
     /// Grows when REST shows something new.
     rest_progress: u64,
     fingerprint: u64,
+    /// How long one request may take.
+    patience: Duration,
+    /// Why REST could not be asked the last time.
+    trouble: Option<String>,
     ended: Option<(End, Instant)>,
     started: jiff::Timestamp,
     began: Instant,
@@ -105,13 +109,21 @@ impl<'a> Follower<'a> {
             strangers: HashSet::new(),
             rest_progress: 0,
             fingerprint: 0,
+            patience: LOOK_FIRST,
+            trouble: None,
             ended: None,
             started: jiff::Timestamp::now(),
             began,
         }
     }
 
-    /// Follows to the end; `None` if the watcher has gone.
+    /// The turn began before we came: what events told until now is not known.
+    pub fn joined(mut self) -> Follower<'a> {
+        self.turn.gap();
+        self
+    }
+
+    /// Follows to the end; `None` if the watcher has gone. The hook is not told of the end yet.
     pub fn follow(mut self, watcher: &mut dyn Watcher) -> Result<Option<TurnRecord>> {
         let (outcome, error) = match self.wait_for_end(watcher) {
             Ended::Gone => return Ok(None),
@@ -124,7 +136,8 @@ impl<'a> Follower<'a> {
                 // Somebody could have answered, so that is the reason and the limit is not.
                 let waits = self.turn.asks.pending().next().is_some();
                 let code = if waits { Code::Blocked } else { Code::Timeout };
-                (Outcome::Not(code), Some(self.give_up(why, self.watch.aborts())))
+                let aborts = self.watch.aborts();
+                (Outcome::Not(code), Some(self.give_up(why, aborts)))
             }
             Ended::Blocked(why) => (Outcome::Not(Code::Blocked), Some(self.give_up(why, true))),
             Ended::Signal(code) => {
@@ -132,14 +145,17 @@ impl<'a> Follower<'a> {
                 (Outcome::Not(code), Some(self.give_up(why, true)))
             }
         };
+        if outcome == Outcome::Ok {
+            // What it asked for was answered, even if nothing told us so.
+            self.turn.asks.only_pending(&BTreeSet::new());
+        }
         let total = self.began.elapsed();
-        let messages = self.whole_turn();
+        let (messages, asking) = self.whole_turn();
         self.turn.settle(&messages, Instant::now(), &mut |text| watcher.text(text));
-        let facts =
-            report::Facts { outcome, error, started: self.started, total, began: self.began };
+        let (started, began) = (self.started, self.began);
+        let facts = report::Facts { outcome, error, started, total, began, asking };
         let record =
             report::record(self.server, self.place, self.turn_id, &self.turn, &messages, facts);
-        self.tell(&json!({"event": "turn", "turn": record}));
         Ok(Some(record))
     }
 
@@ -181,7 +197,8 @@ impl<'a> Follower<'a> {
             }
             let moved = self.turn.progress() != progress;
             progress = self.turn.progress();
-            let pause = if self.turn.look_wanted() || self.ended.is_some() {
+            let near_end = self.turn.look_wanted() || self.turn.ending() || self.ended.is_some();
+            let pause = if near_end {
                 near.next()
             } else if moved && self.stream.is_open() {
                 near = Backoff::new(NEAR_FIRST, ALERT_FIRST);
@@ -213,7 +230,10 @@ impl<'a> Follower<'a> {
         }
         match failure.cause {
             Cause::Unauthorized => Some(Ended::Server(named("Unauthorized", &failure.to_string()))),
-            Cause::Status(404, _) => {
+            // Other routes may be missing in some version.
+            Cause::Status(404, _)
+                if failure.request == format!("GET /session/{}/message", self.place.id) =>
+            {
                 let message = format!("conversation {} is gone", self.place.id);
                 Some(Ended::Turn(End::Failed(named("ConversationGone", &message))))
             }
@@ -222,25 +242,41 @@ impl<'a> Follower<'a> {
     }
 
     /// Ends the turn for a reason, and says what came of it.
-    fn give_up(&self, why: Failed, aborts: bool) -> Failed {
+    fn give_up(&mut self, why: Failed, aborts: bool) -> Failed {
         let below: Vec<String> = self.turn.descendants().map(String::from).collect();
         let done = match aborts {
             false => "it goes on",
             true if abort(self.server, self.place, &below) => "it was aborted",
-            true => "it was aborted, and the server does not confirm that it ended",
+            true => {
+                self.trouble.get_or_insert_with(|| "the server does not answer".into());
+                "it was aborted, and the server does not confirm that it ended"
+            }
+        };
+        let trouble = match &self.trouble {
+            Some(trouble) => format!("; {trouble}"),
+            None => String::new(),
         };
         let asks: Vec<String> = self.turn.asks.pending().map(answer::shown).collect();
         let waits = match asks.is_empty() {
             true => String::new(),
             false => format!("; it waits for {}", asks.join(", ")),
         };
-        Failed { name: why.name, message: format!("{}{waits}; {done}", why.message) }
+        Failed { name: why.name, message: format!("{}{trouble}{waits}; {done}", why.message) }
     }
 
     fn tell(&self, document: &serde_json::Value) {
-        if let Err(message) = self.terms.hook.run(document) {
-            (self.context.say)(&message);
-        }
+        tell(self.context, self.terms, document);
+    }
+}
+
+/// Tells the hook how a turn ended.
+pub fn tell_end(context: &Context, terms: &Terms, record: &TurnRecord) {
+    tell(context, terms, &json!({"event": "turn", "turn": record}));
+}
+
+fn tell(context: &Context, terms: &Terms, document: &serde_json::Value) {
+    if let Err(message) = terms.hook.run(document) {
+        (context.say)(&message);
     }
 }
 

@@ -11,6 +11,8 @@ use crate::units::{Backoff, Deadline, HEARTBEAT_SILENCE, TICK};
 /// The pauses between tries to open an event stream.
 const RECONNECT_FIRST: Duration = Duration::from_millis(50);
 const RECONNECT_LONGEST: Duration = Duration::from_secs(5);
+/// The longest that the head of a stream is waited for: a busy machine needs more than one tick.
+const HEAD_LONGEST: Duration = Duration::from_secs(1);
 
 /// An event stream that is opened again when it breaks.
 pub struct Stream {
@@ -18,6 +20,7 @@ pub struct Stream {
     stream: Option<EventStream>,
     reconnect: Instant,
     pauses: Backoff,
+    patience: Backoff,
 }
 
 /// What a stream brought.
@@ -51,6 +54,7 @@ impl Stream {
             stream: None,
             reconnect: Instant::now(),
             pauses: Backoff::new(RECONNECT_FIRST, RECONNECT_LONGEST),
+            patience: Backoff::new(TICK, HEAD_LONGEST),
         };
         stream.connect(client);
         stream
@@ -93,7 +97,7 @@ impl Stream {
     }
 
     fn connect(&mut self, client: &Client) {
-        match EventStream::open(client, &self.directory, TICK) {
+        match EventStream::open(client, &self.directory, self.patience.next(), TICK) {
             Ok(stream) => self.stream = Some(stream),
             Err(_) => self.reconnect = Instant::now() + self.pauses.next(),
         }

@@ -7,6 +7,10 @@ use crate::runner::outcome::Ask;
 
 /// Still nobody has answered.
 pub const PENDING: &str = "pending";
+/// Somebody has, and we do not know how.
+pub const ANSWERED: &str = "answered";
+/// Whoever it is, it is not us.
+pub const SOMEBODY: &str = "somebody";
 
 /// The asks of one turn, by id.
 #[derive(Debug, Default)]
@@ -39,11 +43,13 @@ impl Asks {
         });
     }
 
-    /// An event says that somebody answered. What we decided ourselves is known better.
+    /// An event says that somebody answered. What we decided ourselves is known better; what REST
+    /// says, which is only that the ask is gone, is not.
     pub fn answered(&mut self, id: &str, reply: Option<&str>) {
-        if let Some(ask) = self.0.get_mut(id).filter(|ask| ask.decision == PENDING) {
-            ask.decision = reply.unwrap_or("answered").into();
-            ask.by = Some("somebody".into());
+        let open = |ask: &&mut Ask| ask.decision == PENDING || ask.decision == ANSWERED;
+        if let Some(ask) = self.0.get_mut(id).filter(open) {
+            ask.decision = reply.unwrap_or(ANSWERED).into();
+            ask.by = Some(SOMEBODY.into());
         }
     }
 
@@ -51,8 +57,8 @@ impl Asks {
     pub fn only_pending(&mut self, listed: &BTreeSet<&str>) {
         for ask in self.0.values_mut().filter(|ask| ask.decision == PENDING) {
             if !listed.contains(ask.id.as_str()) {
-                ask.decision = "answered".into();
-                ask.by = Some("somebody".into());
+                ask.decision = ANSWERED.into();
+                ask.by = Some(SOMEBODY.into());
             }
         }
     }

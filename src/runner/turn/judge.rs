@@ -11,6 +11,12 @@ const START_WINDOW: Duration = Duration::from_secs(15);
 /// For how long an unfinished turn must read idle before we believe that it is over: the server is
 /// idle for a moment between two steps, and says idle before it stores an error.
 const IDLE_PROOF: Duration = Duration::from_millis(700);
+/// The same where nothing but the idleness speaks for an end: an answer that is not finished, or a
+/// prompt without one in a conversation that was busy with the turn before it.
+const LONG_IDLE_PROOF: Duration = Duration::from_secs(3);
+
+/// What the server calls an abort.
+const ABORTED: &str = "MessageAbortedError";
 
 /// How a turn ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,28 +39,39 @@ impl Turn {
         look: &Look,
         idle: Option<Duration>,
     ) -> Option<End> {
-        let proven_idle = idle.is_some_and(|idle| idle >= IDLE_PROOF);
         let Some(last) = ours.last().map(|message| &message.info) else {
-            return self.not_answered(look, idle.is_some(), proven_idle);
+            return self.not_answered(look, idle);
         };
         if let Some(error) = &last.error {
             return Some(match error.name.as_str() {
-                "MessageAbortedError" => End::Aborted,
+                ABORTED => End::Aborted,
                 name => failed(name, error.text()),
             });
         }
         let completed = last.time.completed.is_some();
         match last.finish.as_deref() {
             Some("tool-calls" | "unknown") | None => {}
+            // The server calls these a good end, but the answer is not whole.
+            Some("length") if completed => {
+                return Some(failed("OutputLength", "the answer was cut off at the model's limit"));
+            }
+            Some("content-filter") if completed => {
+                return Some(failed("ContentFilter", "the provider filtered the answer"));
+            }
+            Some("error") if completed => {
+                return Some(failed(
+                    "ProviderError",
+                    "the provider ended the answer with an error",
+                ));
+            }
             Some(_) if completed => return Some(End::Finished),
             Some(_) => {}
         }
         if let Some(newer) = self.taken_over(look) {
             return Some(superseded(newer));
         }
-        if !proven_idle {
-            return None;
-        }
+        let proof = if completed { IDLE_PROOF } else { LONG_IDLE_PROOF };
+        idle.filter(|idle| *idle >= proof)?;
         Some(match last.finish.as_deref() {
             Some("tool-calls") if completed => End::Denied,
             // An abort while the provider is being retried leaves neither error nor finish.
@@ -65,18 +82,20 @@ impl Turn {
     }
 
     /// The turn has no assistant message.
-    fn not_answered(&self, look: &Look, idle: bool, proven_idle: bool) -> Option<End> {
+    fn not_answered(&self, look: &Look, idle: Option<Duration>) -> Option<End> {
         if let Some(newer) = self.taken_over(look) {
             return Some(superseded(newer));
         }
-        if !idle {
-            return None;
-        }
-        if let (Some(error), true) = (&self.early, proven_idle) {
-            return Some(failed(&error.name, error.text()));
+        let idle = idle.filter(|idle| *idle >= IDLE_PROOF)?;
+        match &self.early {
+            // An abort drops the queue.
+            Some(error) if error.name == ABORTED => return Some(End::Aborted),
+            Some(error) => return Some(failed(&error.name, error.text())),
+            None => {}
         }
         let waited = look.at.saturating_duration_since(self.accepted);
-        if waited < START_WINDOW && !(self.was_busy && proven_idle) {
+        let given_up = if self.was_busy { idle >= LONG_IDLE_PROOF } else { waited >= START_WINDOW };
+        if !given_up {
             return None;
         }
         Some(failed("NotStarted", "the server took the prompt and never began with it"))

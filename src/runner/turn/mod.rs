@@ -6,7 +6,10 @@
 
 mod asks;
 mod judge;
+#[cfg(test)]
+mod tests;
 
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
@@ -22,8 +25,8 @@ use crate::client::wire::{Activities, Activity, Conversation, Info, Message, Tur
 pub struct Look<'a> {
     /// The messages from the prompt on, oldest first; without the prompt if the server lacks it.
     pub messages: &'a [Message],
-    /// What the conversations of the directory are doing.
-    pub activities: &'a Activities,
+    /// What the conversations of the directory are doing; `None` if the server does not tell.
+    pub activities: Option<&'a Activities>,
     /// When it was asked.
     pub at: Instant,
 }
@@ -46,8 +49,12 @@ pub struct Turn {
     was_busy: bool,
     idle_since: Option<Instant>,
     look_wanted: bool,
+    /// Events say that the end is near.
+    ending: bool,
     progress: u64,
     retries: u64,
+    /// The last retry of each conversation: the server counts anew for every step.
+    attempts: BTreeMap<String, u64>,
     retrying: Option<(Instant, String)>,
     retry_wait: Duration,
 }
@@ -69,8 +76,10 @@ impl Turn {
             was_busy: false,
             idle_since: None,
             look_wanted: false,
+            ending: false,
             progress: 0,
             retries: 0,
+            attempts: BTreeMap::new(),
             retrying: None,
             retry_wait: Duration::ZERO,
         }
@@ -93,7 +102,12 @@ impl Turn {
             return;
         }
         let Some(conversation) = event.conversation.as_deref() else { return };
-        if !self.concerns(conversation) || self.text.repeated(event.id.as_deref()) {
+        if !self.concerns(conversation) {
+            // It may be a sub-agent's of which no event has told; REST knows.
+            self.look_wanted |= matches!(event.kind, Kind::Permission(_) | Kind::Question(_));
+            return;
+        }
+        if self.text.repeated(event.id.as_deref()) {
             return;
         }
         self.progress += 1;
@@ -103,7 +117,7 @@ impl Turn {
             Kind::Answered { id, reply } => self.asks.answered(id, reply.as_deref()),
             _ if conversation == self.conversation => self.own_event(&event.kind, now, show),
             Kind::Message(info) => self.step_below(info),
-            Kind::Activity(activity) => self.retry(activity, now),
+            Kind::Activity(activity) => self.retry(conversation, activity, now),
             _ => {}
         }
     }
@@ -115,11 +129,13 @@ impl Turn {
                 if let Some(child) = &part.state.metadata.conversation {
                     self.descendants.insert(child.clone());
                 }
+                self.ending = false;
                 self.text.part(part, &mut Timed { first: &mut self.first_text, now, show }.show());
             }
             Kind::Delta { message, part, field, text }
                 if field == "text" && self.steps.contains_key(message) =>
             {
+                self.ending = false;
                 let mut timed = Timed { first: &mut self.first_text, now, show };
                 self.text.delta(message, part, text, &mut timed.show());
             }
@@ -133,23 +149,39 @@ impl Turn {
     }
 
     fn message(&mut self, info: &Info) {
-        if info.parent.as_deref() == Some(&self.id) {
-            self.look_wanted |= info.time.completed.is_some();
-            self.steps.insert(info.id.clone(), info.clone());
+        if info.parent.as_deref() != Some(&self.id) {
+            return;
+        }
+        // After `tool-calls` the turn goes on as a rule; if it does not, the server says idle.
+        let over = info.time.completed.is_some() && info.finish.as_deref() != Some("tool-calls");
+        self.ending = over;
+        self.look_wanted |= over;
+        if self.steps.insert(info.id.clone(), info.clone()).is_none() {
+            self.attempts.remove(&self.conversation);
         }
     }
 
     fn activity(&mut self, activity: &Activity, now: Instant) {
-        self.retry(activity, now);
-        self.look_wanted |= activity.kind == "idle";
-        self.was_busy |= activity.kind == "busy";
+        let conversation = self.conversation.clone();
+        self.retry(&conversation, activity, now);
+        let idle = activity.kind == "idle";
+        self.look_wanted |= idle;
+        self.ending |= idle;
+        self.was_busy |= activity.busy();
     }
 
     /// Counts how often and how long a provider is waited for, the sub-agents' included.
-    fn retry(&mut self, activity: &Activity, now: Instant) {
+    fn retry(&mut self, conversation: &str, activity: &Activity, now: Instant) {
         if activity.kind == "retry" {
-            let attempt = activity.attempt.unwrap_or(0.0) as u64;
-            self.retries = self.retries.max(attempt);
+            let attempt = activity.attempt.unwrap_or(0.0).max(1.0) as u64;
+            let waits = self.retrying.is_some();
+            let last = self.attempts.insert(conversation.into(), attempt).unwrap_or(0);
+            self.retries += match attempt.cmp(&last) {
+                Ordering::Greater => attempt - last,
+                // The same one, told again by an event or by REST.
+                Ordering::Equal if waits => 0,
+                _ => attempt,
+            };
             let why = activity.message.clone().unwrap_or_default();
             let since = self.retrying.take().map_or(now, |(since, _)| since);
             self.retrying = Some((since, why));
@@ -194,25 +226,20 @@ impl Turn {
         }
         let mut timed = Timed { first: &mut self.first_text, now: look.at, show };
         self.text.settle(ours.iter().copied(), false, &mut timed.show());
-        let activity = look.activities.get(&self.conversation).filter(|one| one.busy());
-        if let Some(activity) = activity {
-            self.was_busy = true;
-            self.idle_since = None;
-            if activity.kind == "retry" {
+        let activity =
+            look.activities.map(|all| all.get(&self.conversation).filter(|one| one.busy()));
+        match activity {
+            Some(Some(activity)) => {
+                self.idle_since = None;
                 self.activity(activity, look.at);
             }
+            Some(None) => drop(self.idle_since.get_or_insert(look.at)),
+            // Neither busy nor idle: only what the messages themselves say counts.
+            None => self.idle_since = None,
         }
-        let idle = activity.is_none();
-        let idle_for = match (idle, self.idle_since) {
-            (false, _) => Duration::ZERO,
-            (true, None) => {
-                self.idle_since = Some(look.at);
-                Duration::ZERO
-            }
-            (true, Some(since)) => look.at.saturating_duration_since(since),
-        };
-        let end = self.judge(&ours, look, idle.then_some(idle_for));
-        self.look_wanted |= end.is_none() && idle;
+        let idle_for = self.idle_since.map(|since| look.at.saturating_duration_since(since));
+        let end = self.judge(&ours, look, idle_for);
+        self.look_wanted |= end.is_none() && idle_for.is_some();
         end
     }
 
@@ -231,6 +258,11 @@ impl Turn {
     /// Whether something happened after which REST may say that the turn is over.
     pub fn look_wanted(&self) -> bool {
         self.look_wanted
+    }
+
+    /// Whether events say that the end is near, although REST may not say so yet.
+    pub fn ending(&self) -> bool {
+        self.ending
     }
 
     /// Grows with every event of this turn.

@@ -1,0 +1,305 @@
+//! Servers that lie, stall or break while a turn is followed: the text is complete, the outcome true,
+//! and the command ends in time.
+
+use std::time::{Duration, Instant};
+
+use rustix::process::Signal;
+use serde_json::{Value, json};
+
+use super::{sandbox, start, store};
+use crate::support::command::{Outcome, Running};
+use crate::support::processes::{poll, signal};
+use crate::support::sandbox::Sandbox;
+
+const TEXT: &str = "one two three four five";
+/// A turn without obstacles takes some milliseconds; the machine may be busy.
+const SOON: Duration = Duration::from_secs(15);
+
+/// Sends [`TEXT`] with `faults` in force and gives the outcome, without faults again.
+fn send(sandbox: &Sandbox, session: &str, faults: &Value, flags: &[&str]) -> Outcome {
+    sandbox.set_faults(faults);
+    let sent = sandbox.occtl(&["send", session, "--title", "t", TEXT]).args(flags).run();
+    sandbox.set_faults(&json!({}));
+    sent
+}
+
+/// The record that `--json` prints; its outcome must be this one, and its text [`TEXT`].
+#[track_caller]
+fn whole(sent: Outcome, faults: &Value, limit: Duration) -> Value {
+    assert!(sent.elapsed < limit, "{faults}: {:?}", sent.elapsed);
+    let record = sent.ok().json();
+    let told = [&record["outcome"], &record["text"], &record["answer"]];
+    assert_eq!(told, [&json!("ok"), &json!(TEXT), &json!(TEXT)], "{faults}");
+    assert_eq!(record["steps"], 1, "{faults}");
+    record
+}
+
+fn server_pid(sandbox: &Sandbox, session: &str) -> u32 {
+    store(sandbox)["sessions"][session]["pid"].as_u64().unwrap().try_into().unwrap()
+}
+
+/// A turn of five words, `pace` milliseconds each, whose first word has been streamed.
+fn slow_turn(sandbox: &Sandbox, session: &str, pace: u64, flags: &[&str]) -> Running {
+    sandbox.set_faults(&json!({"turn": {"delta_ms": pace, "text": "one\n two three four five"}}));
+    let mut running =
+        sandbox.occtl(&["send", session, "--title", "t", "--stream", "x"]).args(flags).spawn();
+    running.wait_for_line("one", SOON);
+    running
+}
+
+#[test]
+fn whatever_the_events_do_the_text_is_complete() {
+    let sandbox = sandbox("faulty-events", json!({}));
+    let session = start(&sandbox);
+    for events in [
+        json!({}),
+        json!({"silent": true}),
+        json!({"heartbeats_only": true, "heartbeat_ms": 50}),
+        json!({"close_after": 1}),
+        json!({"close_after": 4}),
+        json!({"close_after": 6, "duplicate": true}),
+        json!({"deaf_ms": 60_000}),
+        json!({"garbage": true}),
+        json!({"duplicate": true}),
+        json!({"no_deltas": true}),
+        json!({"late": 300}),
+        json!({"old_form": true}),
+        json!({"old_form": true, "duplicate": true}),
+        json!({"deltas_before_part": true}),
+        json!({"deltas_before_part": true, "close_after": 5}),
+        json!({"flood": 20_000}),
+    ] {
+        let faults = json!({"events": events});
+        whole(send(&sandbox, &session, &faults, &["--wait", "--json"]), &faults, SOON);
+        let streamed = send(&sandbox, &session, &faults, &["--stream"]).ok();
+        assert_eq!(streamed.stdout, format!("{TEXT}\n"), "{faults}");
+        assert_eq!(streamed.stderr, "", "{faults}");
+    }
+    // Late events are not waited for: REST has the whole text.
+    let faults = json!({"events": {"late": 4000}});
+    let sent = send(&sandbox, &session, &faults, &["--wait", "--json"]);
+    whole(sent, &faults, Duration::from_millis(3900));
+}
+
+#[test]
+fn a_route_that_fails_does_not_hide_the_end() {
+    let sandbox = sandbox("faulty-routes", json!({}));
+    let session = start(&sandbox);
+    for faults in [
+        json!({"silence": ["/event"]}),
+        json!({"html": ["/event"]}),
+        json!({"status": {"/event": 500}}),
+        json!({"silence": ["/session/status"]}),
+        json!({"status": {"/session/status": 500}}),
+        json!({"html": ["/session/status"]}),
+        json!({"body": {"/session/status": {"ses_x": 5}}}),
+        json!({"cut_body": ["/session/status"]}),
+        json!({"silence": ["/permission", "/question"]}),
+        json!({"status": {"/permission": 404, "/question": 404}, "turn": {"delta_ms": 100}}),
+        json!({"html": ["/session/*/diff", "/session/*/children"]}),
+        json!({"delay_ms": {"/session/*/message": 700, "/session/status": 700}}),
+    ] {
+        whole(send(&sandbox, &session, &faults, &["--wait", "--json"]), &faults, SOON);
+    }
+}
+
+#[test]
+fn trouble_in_the_middle_of_a_turn_is_sat_out() {
+    let sandbox = sandbox("trouble", json!({}));
+    let session = start(&sandbox);
+    for trouble in [
+        json!({"status": {"/session/*/message": 500, "/session/status": 503}}),
+        json!({"html": ["/session/*/message"]}),
+        json!({"cut_body": ["/session/*/message"]}),
+        json!({"silence": ["/session/*/message"]}),
+        json!({"body": {"/session/*/message": {"not": "a list"}}}),
+    ] {
+        let running = slow_turn(&sandbox, &session, 150, &["-t", "30"]);
+        sandbox.set_faults(&trouble);
+        // The turn is over by then, and the server is itself again only later.
+        std::thread::sleep(Duration::from_millis(1200));
+        sandbox.set_faults(&json!({}));
+        let ended = running.wait(SOON).ok();
+        assert_eq!(ended.stdout, "one\n two three four five\n", "{trouble}");
+    }
+}
+
+#[test]
+fn a_server_that_refuses_or_dies_or_freezes_ends_the_command() {
+    let sandbox = sandbox("dying", json!({}));
+    let session = start(&sandbox);
+    let running = slow_turn(&sandbox, &session, 400, &["-t", "60"]);
+    sandbox.set_faults(&json!({"unauthorized": true}));
+    let refused = running.wait(SOON).fails(4);
+    assert!(refused.stderr.contains("401"), "{}", refused.stderr);
+
+    let running = slow_turn(&sandbox, &session, 400, &["-t", "2"]);
+    let frozen = Instant::now();
+    signal(server_pid(&sandbox, &session), Signal::STOP);
+    let ended = running.wait(SOON).fails(124);
+    assert!(frozen.elapsed() < Duration::from_secs(8), "{:?}", frozen.elapsed());
+    assert!(ended.stderr.contains("does not confirm"), "{}", ended.stderr);
+    assert!(ended.stdout.starts_with("one\n"), "{}", ended.stdout);
+    signal(server_pid(&sandbox, &session), Signal::CONT);
+}
+
+#[test]
+fn a_server_that_is_killed_is_noticed_at_once() {
+    let sandbox = sandbox("killed", json!({}));
+    let session = start(&sandbox);
+    let running = slow_turn(&sandbox, &session, 1000, &["-t", "60"]);
+    let killed = Instant::now();
+    signal(server_pid(&sandbox, &session), Signal::KILL);
+    let ended = running.wait(SOON).fails(4);
+    assert!(killed.elapsed() < Duration::from_secs(3), "{:?}", killed.elapsed());
+    assert!(ended.stderr.contains("ended"), "{}", ended.stderr);
+    assert!(ended.stdout.starts_with("one\n"), "{}", ended.stdout);
+}
+
+#[test]
+fn every_outcome_has_its_status() {
+    let sandbox = sandbox("outcomes", json!({}));
+    let session = start(&sandbox);
+    let provider = json!({"name": "APIError", "data": {"message": "no money left"}});
+    let unknown =
+        json!({"name": "ProviderModelNotFoundError", "data": {"message": "unknown model x/y"}});
+    for (turn, status, outcome, name, text) in [
+        (json!({"never_idle": true}), 0, "ok", None, TEXT),
+        (json!({"idle_early": true, "delta_ms": 300}), 0, "ok", None, TEXT),
+        (json!({"start_gap_ms": 2500}), 0, "ok", None, TEXT),
+        (json!({"empty": true}), 7, "empty", None, ""),
+        (json!({"text": " \n"}), 7, "empty", None, " \n"),
+        (json!({"error": provider}), 5, "turn_failed", Some("APIError"), ""),
+        (
+            json!({"never_starts": unknown}),
+            5,
+            "turn_failed",
+            Some("ProviderModelNotFoundError"),
+            "",
+        ),
+    ] {
+        let faults = json!({"turn": turn});
+        let sent = send(&sandbox, &session, &faults, &["--wait", "--json"]);
+        assert!(sent.elapsed < SOON, "{faults}: {:?}", sent.elapsed);
+        let record = sent.fails(status).json();
+        assert_eq!(
+            (&record["outcome"], &record["text"]),
+            (&json!(outcome), &json!(text)),
+            "{faults}"
+        );
+        assert_eq!(record["error"]["name"], json!(name), "{faults}");
+    }
+}
+
+#[test]
+fn a_prompt_that_nobody_takes_up_fails_after_fifteen_seconds() {
+    let sandbox = sandbox("never-starts", json!({}));
+    let session = start(&sandbox);
+    let faults = json!({"turn": {"never_starts": true}});
+    let sent = send(&sandbox, &session, &faults, &["--wait", "--json"]).fails(5);
+    assert!((14..25).contains(&sent.elapsed.as_secs()), "{:?}", sent.elapsed);
+    assert_eq!(sent.json()["error"]["name"], "NotStarted");
+    // The next look at it knows how old it is.
+    let waited = sandbox.occtl(&["wait", &session, "-t", "20"]).run().ok();
+    assert!(waited.elapsed < Duration::from_secs(5), "{:?}", waited.elapsed);
+}
+
+/// What the server says that goes on.
+fn goes_on(sandbox: &Sandbox, session: &str) -> bool {
+    let listed = sandbox.occtl(&["list", "--json"]).run().ok().json();
+    let rows = listed["sessions"].as_array().unwrap().iter();
+    let row = rows.clone().find(|row| row["id"] == session).unwrap();
+    row["state"] != "idle"
+}
+
+#[test]
+fn a_limit_ends_the_turn_and_says_which_it_was() {
+    let sandbox = sandbox("limits", json!({}));
+    let session = start(&sandbox);
+    let tool = json!({"tool": {"name": "bash", "input": {"command": "ls"}, "output": "x"},
+        "never_ends": true});
+    for (turn, flags, name, said) in [
+        (
+            json!({"never_ends": true}),
+            &["-t", "1.5"][..],
+            "Timeout",
+            "not over after 1.5 s (--timeout)",
+        ),
+        (
+            json!({"never_ends": true}),
+            &["--stall-timeout", "1"],
+            "StallTimeout",
+            "nothing happened for 1 s",
+        ),
+        (json!({"retry_forever": 100}), &["--max-retries", "3"], "MaxRetries", "tried again: busy"),
+        (json!({"retry_forever": 100}), &["-t", "1"], "Timeout", "tried again: busy"),
+        (tool.clone(), &["--max-steps", "1"], "MaxSteps", "this is step 2"),
+        (tool, &["--max-cost", "0.00001"], "MaxCost", "US dollars"),
+    ] {
+        let faults = json!({"turn": turn});
+        let sent = send(&sandbox, &session, &faults, &[&["--wait", "--json"], flags].concat());
+        assert!(sent.elapsed < SOON, "{faults}: {:?}", sent.elapsed);
+        let sent = sent.fails(124);
+        let record = sent.json();
+        assert_eq!(
+            (&record["outcome"], &record["error"]["name"]),
+            (&json!("timeout"), &json!(name)),
+            "{faults}"
+        );
+        let message = record["error"]["message"].as_str().unwrap();
+        assert!(
+            message.contains(said) && message.ends_with("it was aborted"),
+            "{faults}: {message}"
+        );
+        assert!(sent.json_error()["message"].as_str().unwrap().contains(said), "{}", sent.stderr);
+        assert!(!goes_on(&sandbox, &session), "{faults}: it was not aborted");
+    }
+}
+
+#[test]
+fn a_turn_is_left_alone_where_that_is_wanted_and_aborted_afterwards() {
+    let sandbox = sandbox("no-abort", json!({}));
+    let session = start(&sandbox);
+    let faults = json!({"turn": {"never_ends": true}});
+    let left = send(&sandbox, &session, &faults, &["--wait", "-t", "1", "--no-abort", "--json"]);
+    let record = left.fails(124).json();
+    assert!(record["error"]["message"].as_str().unwrap().ends_with("it goes on"), "{record}");
+    assert_eq!(record["text"], TEXT, "what was said until then");
+    assert!(goes_on(&sandbox, &session));
+    let conversation = record["conversation"].as_str().unwrap();
+    // Somebody follows it, and it is aborted under their eyes.
+    let turn = record["turn"].as_str().unwrap();
+    let following = sandbox.occtl(&["wait", &session, "--turn", turn, "--json"]).spawn();
+    let waiting = sandbox.occtl(&["wait", &session, "-s", conversation]).spawn();
+    let busy = sandbox.occtl(&["wait", &session, "-t", "1"]).run().fails(124);
+    assert!(busy.stderr.contains(conversation), "{}", busy.stderr);
+    let aborted = sandbox.occtl(&["abort", &session]).run().ok();
+    assert_eq!(aborted.stdout, format!("Aborted: {conversation}\n"));
+    let record = following.wait(SOON).fails(8).json();
+    assert_eq!((&record["outcome"], &record["text"]), (&json!("aborted"), &json!(TEXT)));
+    assert_eq!(waiting.wait(SOON).ok().stdout, format!("{conversation} idle\n"));
+    assert!(!goes_on(&sandbox, &session));
+}
+
+#[test]
+fn signals_abort_the_turn_and_a_closed_pipe_does_not() {
+    let sandbox = sandbox("signals", json!({}));
+    let session = start(&sandbox);
+    for (sent, status) in [(Signal::INT, 130), (Signal::TERM, 143)] {
+        let running = slow_turn(&sandbox, &session, 2000, &[]);
+        running.signal(sent);
+        let ended = running.wait(SOON).fails(status);
+        assert!(ended.signal.is_none() && ended.stdout.starts_with("one\n"), "{ended:?}");
+        assert!(ended.stderr.contains("it was aborted"), "{}", ended.stderr);
+        assert!(!goes_on(&sandbox, &session));
+    }
+    sandbox.set_faults(&json!({"turn": {"delta_ms": 300, "text": "one\n two three four five"}}));
+    let program = env!("CARGO_BIN_EXE_occtl");
+    let script =
+        format!("{program} send {session} --title t --stream x | head -1; exit ${{PIPESTATUS[0]}}");
+    let piped = sandbox.command("/bin/bash", &["-c", &script]).run().ok();
+    assert_eq!((piped.stdout.as_str(), piped.stderr.as_str()), ("one\n", ""));
+    assert!(goes_on(&sandbox, &session), "the turn goes on without us");
+    let idle = poll(SOON, || (!goes_on(&sandbox, &session)).then_some(()));
+    assert!(idle.is_some());
+}
