@@ -64,7 +64,11 @@ pub fn await_ready(
                 // The answer may have come from somebody else who took the port.
                 Ok(ready) if !process.wait(Duration::ZERO) => return Ok(ready),
                 Ok(_) => return Err(NotReady::Exited),
-                Err(failure) if announced && !failure.passing() => {
+                // Versions before 1.1 answer unknown routes, and this one, with a page of HTML.
+                Err(failure)
+                    if announced
+                        && (!failure.passing() || matches!(failure.cause, Cause::Alien(_))) =>
+                {
                     return Err(NotReady::Alien(failure));
                 }
                 Err(failure) => last = Some(failure),

@@ -5,7 +5,7 @@ use crate::cli::session;
 use crate::cli::spec::{Action, Command, Exit, Flag, QUIET};
 use crate::cli::words::Words;
 use crate::error::{Error, Result};
-use crate::runner::{self, StartOptions};
+use crate::runner::{self, SessionFacts, StartOptions};
 
 pub const COMMAND: Command = Command {
     name: "start",
@@ -85,8 +85,15 @@ fn run(app: &mut App, options: &StartOptions, quiet: bool) -> Result<Exit> {
     let context = app.context()?;
     let signals = app.signals()?;
     let started = runner::start(&context, &signals, options)?;
+    // Whoever cannot read the id must still get to know it.
+    print(app, &started, quiet)
+        .map_err(|error| error.hint(format!("session {} is running", started.id)))?;
+    Ok(Exit::OK)
+}
+
+fn print(app: &mut App, started: &SessionFacts, quiet: bool) -> Result<()> {
     if app.json {
-        app.out.json(&session::facts(&started))?;
+        app.out.json(&session::facts(started))?;
     } else if quiet {
         app.out.line(&started.id)?;
     } else {
@@ -97,5 +104,5 @@ fn run(app: &mut App, options: &StartOptions, quiet: bool) -> Result<Exit> {
             app.out.line(&format!("  Agent: {}", crate::cli::output::one_line(agent)))?;
         }
     }
-    Ok(Exit::OK)
+    Ok(())
 }

@@ -14,7 +14,7 @@ use super::reserve::free_port;
 use crate::error::{Code, Error, Result};
 use crate::process::{self, Handle, Identity};
 use crate::runner::environment::{INSTALL_HINT, NewServer};
-use crate::runner::ready::{NotReady, Ready, await_ready};
+use crate::runner::ready::{NotReady, OLDEST, Ready, await_ready};
 use crate::runner::server::{last_lines, port_free};
 use crate::runner::{Context, Signals, isolate, stop};
 use crate::store::Record;
@@ -176,7 +176,10 @@ impl Attempt<'_> {
                 self.with_log(Code::Timeout, message)
             }
             NotReady::Alien(failure) => {
-                let message = format!("{program} is not an OpenCode that occtl can use: {failure}");
+                let (major, minor) = OLDEST;
+                let message = format!(
+                    "{program} is not an OpenCode that occtl can use ({major}.{minor} is the oldest): {failure}"
+                );
                 self.with_log(Code::Unreachable, message)
             }
             NotReady::Interrupted(code) => Error::new(code, "interrupted; the server was stopped"),
