@@ -1,9 +1,11 @@
 //! `sessions`, `chain`, `fork`, `delete`, `export`, `diff`, `todo`, `usage`.
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use super::{send, start};
-use crate::support::http_client::post;
+use crate::support::http_client::request;
 use crate::support::sandbox::Sandbox;
 
 #[test]
@@ -168,14 +170,13 @@ fn all_conversations_of_this_directory_are_seen_and_no_others() {
         let elsewhere = elsewhere.stdout.trim().to_owned();
         let url = |id: &str| {
             let status = sandbox.occtl(&["status", id, "--json"]).run().ok().json();
-            (status["url"].as_str().unwrap().to_owned(), password(&sandbox, id))
+            (status["url"].as_str().unwrap().to_owned(), credentials(&sandbox, id))
         };
-        let open = |(url, password): &(String, Option<String>)| {
-            let url = match password {
-                Some(password) => url.replace("http://", &format!("http://opencode:{password}@")),
-                None => url.clone(),
-            };
-            let created = post(&format!("{url}/session"), &json!({"title": "t"})).unwrap();
+        let open = |(url, credentials): &(String, String)| {
+            let headers =
+                [("authorization", credentials.as_str()), ("content-type", "application/json")];
+            let body = br#"{"title":"t"}"#;
+            let created = request("POST", &format!("{url}/session"), &headers, body).unwrap();
             created.json()["id"].as_str().unwrap().to_owned()
         };
         let (here, there) = (url(&id), url(&elsewhere));
@@ -194,9 +195,10 @@ fn all_conversations_of_this_directory_are_seen_and_no_others() {
     }
 }
 
-/// The password that occtl gave to a server.
-fn password(sandbox: &Sandbox, id: &str) -> Option<String> {
+/// What a server wants to see before it answers.
+fn credentials(sandbox: &Sandbox, id: &str) -> String {
     let store = std::fs::read_to_string(sandbox.data().join("store.json")).unwrap();
     let store: Value = serde_json::from_str(&store).unwrap();
-    store["sessions"][id]["password"].as_str().map(String::from)
+    let password = store["sessions"][id]["password"].as_str().unwrap();
+    format!("Basic {}", STANDARD.encode(format!("opencode:{password}")))
 }

@@ -7,6 +7,7 @@ use serde_json::json;
 
 use super::{send, start};
 use crate::support::opencode::config;
+use crate::support::processes::poll;
 use crate::support::sandbox::Sandbox;
 
 const SOON: Duration = Duration::from_secs(30);
@@ -16,7 +17,7 @@ fn every_flag_does_what_it_says() {
     let (sandbox, _model) = Sandbox::real("tail-flags");
     let id = start(&sandbox);
     let long = "x".repeat(600);
-    let first = send(&sandbox, &id, &["[[echo one [bold] [/usr/bin]]]"]);
+    let first = send(&sandbox, &id, &["[[echo one [bold] [/usr/bin] it]]"]);
     send(
         &sandbox,
         &id,
@@ -33,7 +34,7 @@ fn every_flag_does_what_it_says() {
     assert_eq!(shown.matches("━━━ ").count(), 5, "{shown}");
     assert!(shown.contains(&long), "nothing is cut in a pipe");
     let all = tail(&["-n", "10000000"]);
-    assert!(all.starts_with("━━━ user ━━━\n[[echo one [bold] [/usr/bin]]]\n\n━━━ assistant ━━━\none [bold] [/usr/bin]\n"), "{all}");
+    assert!(all.starts_with("━━━ user ━━━\n[[echo one [bold] [/usr/bin] it]]\n\n━━━ assistant ━━━\none [bold] [/usr/bin] it\n"), "{all}");
     assert!(
         all.contains("  ⚡ bash (completed)\n") && all.contains("  ⚡ read (error)\n"),
         "{all}"
@@ -42,7 +43,10 @@ fn every_flag_does_what_it_says() {
     assert_eq!(tail(&["-l"]), format!("━━━ assistant ━━━\n{long}\n\n"));
     assert_eq!(tail(&["-n", "1", "--role", "user"]).lines().next(), Some("━━━ user ━━━"));
     // The filters come before the cut, and the text is searched in any case.
-    assert_eq!(tail(&["-n", "1", "-g", "ONE ["]), "━━━ assistant ━━━\none [bold] [/usr/bin]\n\n");
+    assert_eq!(
+        tail(&["-n", "1", "-g", "ONE ["]),
+        "━━━ assistant ━━━\none [bold] [/usr/bin] it\n\n"
+    );
     assert_eq!(tail(&["-g", "nobody said this"]), "");
     let tools = tail(&["-n", "100", "--tools"]);
     assert!(tools.contains("    → a\n      b\\x1b[31mred\n"), "{tools}");
@@ -60,7 +64,7 @@ fn every_flag_does_what_it_says() {
     let (prompt, answer) = (&messages[0], &messages[1]);
     assert_eq!((&prompt["role"], &prompt["turn"]), (&json!("user"), &prompt["id"]));
     assert_eq!((&answer["role"], &answer["turn"]), (&json!("assistant"), &prompt["id"]));
-    assert_eq!(answer["text"], "one [bold] [/usr/bin]");
+    assert_eq!(answer["text"], "one [bold] [/usr/bin] it");
     assert_eq!(answer["model"], json!({"provider": "scripted", "id": "echo", "variant": null}));
     assert!(answer["completed_at"].as_str().unwrap().ends_with('Z'));
     let calls: Vec<_> = messages.iter().flat_map(|one| one["tools"].as_array().unwrap()).collect();
@@ -137,15 +141,20 @@ fn following_shows_text_as_it_is_written_and_ends_when_the_conversation_is_idle(
     let prompt = |text: &str| {
         sandbox.occtl(&["send", &id, "-s", &conversation, text]).run().ok();
     };
-    prompt("[[text first line\n]][[wait gate]][[text second]][[bash echo out]] [[echo end]]");
-    let mut follow = sandbox.occtl(&["tail", &id, "-f", "-n", "1"]).spawn();
+    prompt(
+        "[[wait start]][[text alpha ]][[wait gate]][[text omega]][[bash echo out]] [[echo end]]",
+    );
+    model.wait_for_gate("start", SOON);
+    let mut follow = sandbox.occtl(&["tail", &id, "-f", "-n", "2"]).spawn();
+    follow.wait_for_line("━━━ user ━━━", SOON);
+    model.release("start");
     model.wait_for_gate("gate", SOON);
-    follow.wait_for_line("━━━ assistant ━━━", SOON);
-    assert!(!follow.stdout().contains("second"));
+    let written = || follow.stdout().contains("━━━ assistant ━━━\nalpha").then_some(());
+    poll(SOON, written).expect("text while it is being written");
     model.release("gate");
     let done = follow.wait(SOON).ok().stdout;
-    assert!(done.contains("second\n  ⚡ bash (completed)\n\n━━━ assistant ━━━\nend\n\n"), "{done}");
-    assert_eq!(done.matches("second").count(), 2, "once in the prompt, once in the answer: {done}");
+    let (_, answer) = done.split_once("━━━ assistant ━━━\n").unwrap();
+    assert_eq!(answer, "alphaomega\n  ⚡ bash (completed)\n\n━━━ assistant ━━━\nend\n\n");
 
     // An idle conversation has nothing more to say.
     let idle = sandbox.occtl(&["tail", &id, "-f", "-l"]).run().ok();
