@@ -8,6 +8,7 @@ mod bad_store;
 mod cleanup;
 mod git;
 mod logs;
+mod tail;
 mod turn_faults;
 
 use serde_json::{Value, json};

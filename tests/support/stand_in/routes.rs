@@ -52,7 +52,7 @@ pub fn handle(
     }
     let reply = route(shared, request, &faults);
     match reply {
-        Reply::Json(value) if faults.lists("/cut_body", request) => {
+        Reply::Json(value) | Reply::Page(value, _) if faults.lists("/cut_body", request) => {
             connection.cut_json(&value)?;
             Err(io::ErrorKind::ConnectionAborted.into())
         }

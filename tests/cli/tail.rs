@@ -1,0 +1,124 @@
+//! Reading conversations from servers that are large, slow or broken.
+
+use std::os::unix::ffi::OsStrExt;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::{sandbox, start};
+use crate::support::sandbox::Sandbox;
+
+/// What a command may take of memory for its data. A debug build's own pages are not among it.
+const MEMORY_KIB: u64 = 8 * 1024;
+
+/// The queries of all requests for messages so far.
+fn pages(sandbox: &Sandbox) -> Vec<Value> {
+    let requests = sandbox.stand_in_requests().into_iter();
+    let messages = requests.filter(|one| one["path"].as_str().unwrap().ends_with("/message"));
+    messages.map(|one| one["query"].clone()).collect()
+}
+
+#[test]
+fn five_messages_of_a_long_history_cost_five_messages() {
+    let sandbox = sandbox("long", json!({"messages": 20_000}));
+    let id = start(&sandbox);
+    let shown = sandbox.occtl(&["tail", &id]).run().ok().stdout;
+    assert!(shown.ends_with("message 19998\n\n━━━ assistant ━━━\nmessage 19999\n\n"), "{shown}");
+    let asked = pages(&sandbox);
+    assert_eq!(asked.len(), 1, "{asked:?}");
+    assert_eq!(asked[0]["limit"], "5");
+    // Filters read on, but only as far as they must.
+    let found = sandbox.occtl(&["tail", &id, "-n", "2", "--role", "user"]).run().ok().stdout;
+    assert_eq!(found, "━━━ user ━━━\nmessage 19996\n\n━━━ user ━━━\nmessage 19998\n\n");
+    let last = pages(&sandbox).pop().unwrap();
+    assert_eq!((&last["limit"], &last["before"]), (&json!("20"), &Value::Null));
+}
+
+#[test]
+fn a_history_of_any_length_takes_little_memory() {
+    let sandbox = sandbox("memory", json!({"messages": 20_000}));
+    let id = start(&sandbox);
+    let occtl = env!("CARGO_BIN_EXE_occtl");
+    for words in ["-n 5", "-g 'message 7'", "-n 10000000 --json", "-n 5000", "-n 1000000 -r"] {
+        let line = format!("ulimit -d {MEMORY_KIB} && exec '{occtl}' tail {id} {words}");
+        sandbox.command("bash", &["-c", &line]).run().ok();
+    }
+    for command in ["export", "usage", "diff"] {
+        let line = format!("ulimit -d {MEMORY_KIB} && exec '{occtl}' {command} {id}");
+        sandbox.command("bash", &["-c", &line]).run().ok();
+    }
+    let all = sandbox.occtl(&["tail", &id, "-n", "5000", "--json"]).run().ok().json();
+    let all = all["messages"].as_array().unwrap();
+    assert_eq!((all.len(), &all[0]["text"]), (5000, &json!("message 15000")));
+}
+
+#[test]
+fn bad_words_are_refused_before_anything_is_asked() {
+    let sandbox = sandbox("words", json!({"messages": 2}));
+    let id = start(&sandbox);
+    let asked = sandbox.stand_in_requests().len();
+    let not_text = std::ffi::OsStr::from_bytes(b"a\xff");
+    let refused = sandbox.occtl(&["tail", &id, "-g"]).args(&[not_text]).run().fails(2);
+    assert!(refused.stderr.contains("--search is not UTF-8"), "{}", refused.stderr);
+    for words in [
+        &["-n", "-1"][..],
+        &["-n", "many"],
+        &["-n", "99999999999999999999999"],
+        &["--role", "system"],
+        &["-l", "-n", "3"],
+        &["-f", "-o", "x"],
+        &["-t", "0"],
+    ] {
+        sandbox.occtl(&["tail", &id]).args(words).run().fails(2);
+    }
+    assert_eq!(sandbox.stand_in_requests().len(), asked);
+}
+
+#[test]
+fn broken_servers_are_told_from_missing_conversations() {
+    let sandbox = sandbox("broken", json!({"messages": 50}));
+    let id = start(&sandbox);
+    let tail =
+        |status: i32| sandbox.occtl(&["tail", &id, "--json"]).run().fails(status).json_error();
+    let messages = "/session/*/message";
+    sandbox.set_faults(&json!({"status": {messages: 404}}));
+    let gone = tail(3);
+    assert!(gone["message"].as_str().unwrap().contains("was deleted meanwhile"), "{gone}");
+    sandbox.set_faults(&json!({"cut_body": [messages]}));
+    assert_eq!(tail(4)["code"], "unreachable");
+    sandbox.set_faults(&json!({"html": [messages]}));
+    assert_eq!(tail(4)["code"], "unreachable");
+    sandbox.set_faults(&json!({"status": {messages: 500}}));
+    assert_eq!(tail(1)["code"], "failed");
+    // A file is never half of what it should be.
+    let path = sandbox.work().join("kept");
+    std::fs::write(&path, "old").unwrap();
+    sandbox.set_faults(&json!({"cut_body": [messages]}));
+    for command in ["tail", "export"] {
+        sandbox.occtl(&[command, &id, "-o", "kept"]).run().fails(4);
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "old");
+    }
+    // Odd rows are read as far as they can be.
+    let odd = json!([{"info": {"id": "msg_1", "role": 7, "time": "now", "error": [1]},
+        "parts": [{"id": "prt_1", "type": "text", "text": {"a": 1}, "state": "x"}]}]);
+    sandbox.set_faults(&json!({"body": {messages: odd}}));
+    let shown = sandbox.occtl(&["tail", &id, "--tools"]).run().ok().stdout;
+    assert_eq!(shown, "━━━ unknown ━━━\n\n");
+    // Following keeps its limit although the server says nothing.
+    sandbox.set_faults(&json!({"silence": ["/session/status", "/event"]}));
+    let followed = sandbox.occtl(&["tail", &id, "-f", "-t", "1"]).run().fails(124);
+    assert!(followed.elapsed < Duration::from_secs(5), "{:?}", followed.elapsed);
+    // Without events it is slower and as complete.
+    sandbox.set_faults(&json!({"status": {"/event": 500}}));
+    sandbox.occtl(&["send", &id, "-c", "hello there"]).run().ok();
+    let followed = sandbox.occtl(&["tail", &id, "-f", "-n", "0"]).run().ok().stdout;
+    let followed = followed + &sandbox.occtl(&["tail", &id]).run().ok().stdout;
+    assert!(followed.contains("━━━ assistant ━━━\nhello there\n"), "{followed}");
+    // A circle of parents has an end.
+    let circle = json!({"id": "ses_a", "parentID": "ses_a", "directory": "/"});
+    sandbox.set_faults(
+        &json!({"body": {"/session/ses_a": circle, "/session/ses_a/children": [circle]}}),
+    );
+    let chain = sandbox.occtl(&["chain", &id, "-s", "ses_a"]).run().ok().stdout;
+    assert_eq!(chain.lines().count(), 3, "{chain}");
+}
