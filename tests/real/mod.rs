@@ -4,6 +4,7 @@ mod asks;
 mod concurrent;
 mod conversations;
 mod main_path;
+mod manage;
 mod permission_rules;
 mod processes;
 mod tail;
