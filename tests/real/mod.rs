@@ -24,3 +24,4 @@ fn send(sandbox: &Sandbox, session: &str, words: &[&str]) -> String {
     let arguments = ["send", session, "--wait", "-q"];
     sandbox.occtl(&arguments).args(words).run().ok().stdout.trim().to_owned()
 }
+mod walk;
