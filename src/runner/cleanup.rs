@@ -8,7 +8,7 @@ use super::Context;
 use super::conversation::changed;
 use super::reach::directories;
 use super::server::{Life, Server, last_lines, life};
-use super::stop::{StopOptions, stop};
+use super::stop::{StopOptions, nested, stop};
 use crate::client::wire::Conversation;
 use crate::error::{Error, Result};
 use crate::store::Record;
@@ -17,6 +17,9 @@ use crate::units::{PROBE_LIMIT, seconds};
 /// How long after a use of the session a prompt may have been taken without anything being busy
 /// yet: a cold server needs up to two seconds, a loaded machine more.
 const START_GAP: Duration = Duration::from_secs(30);
+/// One question to a server that has shown that it answers. A cold directory takes it seconds, and
+/// nobody waits for a cleanup.
+const ASK_LIMIT: Duration = Duration::from_secs(15);
 /// How many lines of a dead server's log are searched for the reason.
 const REASON_LINES: usize = 200;
 
@@ -58,8 +61,9 @@ pub struct CleanedUp {
 /// removes every dead one. With `dry_run` it only says which.
 pub fn cleanup(context: &Context, max_idle: Duration, dry_run: bool) -> Result<CleanedUp> {
     let mut result = CleanedUp::default();
-    for record in context.store.read()?.records()? {
-        match verdict(context, &record, max_idle) {
+    // Those that were started from within others come later in the store, and have to go first.
+    for record in context.store.read()?.records()?.into_iter().rev() {
+        match verdict(context, &record, max_idle, &result.cleaned)? {
             Verdict::Keep => {}
             Verdict::Spare(why) => result.spared.push((record.id, why)),
             Verdict::Remove(why) if dry_run => {
@@ -68,6 +72,8 @@ pub fn cleanup(context: &Context, max_idle: Duration, dry_run: bool) -> Result<C
             Verdict::Remove(why) => remove(context, &record.id, why, max_idle, &mut result)?,
         }
     }
+    result.cleaned.reverse();
+    result.spared.reverse();
     Ok(result)
 }
 
@@ -77,21 +83,35 @@ enum Verdict {
     Remove(Why),
 }
 
-fn verdict(context: &Context, record: &Record, max_idle: Duration) -> Verdict {
-    match life(record) {
+fn verdict(
+    context: &Context,
+    record: &Record,
+    max_idle: Duration,
+    cleaned: &[Cleaned],
+) -> Result<Verdict> {
+    let idle = match life(record) {
+        Life::Dead => None,
         // Somebody else's server is not ours to stop for being idle.
-        Life::Starting | Life::Adopted => Verdict::Keep,
-        Life::Alive(_) if record.adopted_url.is_some() => Verdict::Keep,
-        Life::Dead => Verdict::Remove(Why::Dead(reason(context, record))),
+        Life::Starting | Life::Adopted => return Ok(Verdict::Keep),
+        Life::Alive(_) if record.adopted_url.is_some() => return Ok(Verdict::Keep),
         Life::Alive(_) => match idle(record) {
-            None => Verdict::Spare("its last activity is unknown".into()),
-            Some(idle) if idle < limit(record, max_idle) => Verdict::Keep,
-            Some(idle) => match busy(context, record, idle) {
-                None => Verdict::Remove(Why::Idle(idle)),
-                Some(why) => Verdict::Spare(why),
-            },
+            None => return Ok(Verdict::Spare("its last activity is unknown".into())),
+            Some(idle) if idle < limit(record, max_idle) => return Ok(Verdict::Keep),
+            Some(idle) => Some(idle),
         },
+    };
+    let gone = |id: &str| cleaned.iter().any(|one| one.id == id);
+    let nested = nested(&context.store.read()?, record)?;
+    if let Some(one) = nested.iter().find(|one| !gone(&one.id)) {
+        return Ok(Verdict::Spare(format!("{} was started from within it and lives", one.id)));
     }
+    Ok(match idle {
+        None => Verdict::Remove(Why::Dead(reason(context, record))),
+        Some(idle) => match busy(context, record, idle) {
+            None => Verdict::Remove(Why::Idle(idle)),
+            Some(why) => Verdict::Spare(why),
+        },
+    })
 }
 
 /// How long this session may be idle: its own `--idle-timeout` goes before the command's.
@@ -137,21 +157,21 @@ fn working(
     idle: Duration,
 ) -> std::result::Result<Option<String>, crate::client::Failure> {
     let client = &server.client;
-    let activities = client.activities(place, PROBE_LIMIT)?;
+    let activities = client.activities(place, ASK_LIMIT)?;
     if let Some((conversation, _)) = activities.iter().find(|(_, activity)| activity.busy()) {
         return Ok(Some(format!("a turn is going on in {conversation}")));
     }
-    if let Some(ask) = client.permissions(place, PROBE_LIMIT)?.first() {
+    if let Some(ask) = client.permissions(place, ASK_LIMIT)?.first() {
         return Ok(Some(format!("permission {} is pending in {}", ask.id, ask.conversation)));
     }
-    if let Some(ask) = client.questions(place, PROBE_LIMIT)?.first() {
+    if let Some(ask) = client.questions(place, ASK_LIMIT)?.first() {
         return Ok(Some(format!("question {} is pending in {}", ask.id, ask.conversation)));
     }
     if idle < START_GAP
         && let Some(newest) = newest_in(server, place)?
     {
         // A prompt that was taken a moment ago shows as a message before anything is busy.
-        let (messages, _) = client.messages(&newest.id, place, 1, None, PROBE_LIMIT)?;
+        let (messages, _) = client.messages(&newest.id, place, 1, None, ASK_LIMIT)?;
         if messages.last().is_some_and(|message| message.info.role == "user") {
             return Ok(Some(format!("a turn may be about to start in {}", newest.id)));
         }

@@ -181,7 +181,7 @@ const OCCTL: [&str; 21] = [
 ];
 
 /// The rules that keep a model from running occtl. The server appends them to all configured ones,
-/// and to those of sub-agents. What no rule can catch is in `docs/security.md`.
+/// and to those of sub-agents. What no rule can catch is in `docs/migrating.md`.
 pub fn no_occtl() -> Vec<Rule> {
     let deny = |pattern: &&str| Rule {
         permission: "bash".into(),

@@ -85,7 +85,7 @@ pub fn stop(context: &Context, word: &str, options: &StopOptions) -> Result<Vec<
 }
 
 /// The live sessions that were started from within one.
-fn nested(document: &Document, record: &Record) -> Result<Vec<Record>> {
+pub fn nested(document: &Document, record: &Record) -> Result<Vec<Record>> {
     #[derive(serde::Deserialize)]
     struct Parent {
         #[serde(default)]

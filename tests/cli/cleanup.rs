@@ -128,3 +128,19 @@ fn a_session_that_is_touched_while_its_server_is_asked_is_not_stopped() {
     let listed: Value = sandbox.occtl(&["list", "--json"]).run().ok().json();
     assert_eq!(listed["sessions"][0]["state"], "idle");
 }
+
+#[test]
+fn a_session_with_a_nested_one_in_use_is_left_alone() {
+    let sandbox = sandbox("cleanup-nested", json!({}));
+    let outer = start(&sandbox);
+    let inner = sandbox.occtl(&["start", "-q"]).env("OPENCODE_SESSION_ID", &outer).run().ok();
+    let inner = inner.stdout.trim().to_owned();
+    age(&sandbox, &outer, 1000);
+    let spared = sandbox.occtl(&["cleanup"]).run().ok();
+    assert_eq!(spared.stdout, "No idle sessions to clean\n");
+    assert!(spared.stderr.contains(&inner), "{}", spared.stderr);
+    age(&sandbox, &inner, 1000);
+    let both = format!("Cleaned up 2 session(s):\n  - {outer}\n  - {inner}\n");
+    assert_eq!(sandbox.occtl(&["cleanup"]).run().ok().stdout, both);
+    assert_no_trace(&sandbox);
+}

@@ -4,6 +4,7 @@ mod asks;
 mod concurrent;
 mod conversations;
 mod main_path;
+mod manage;
 mod permission_rules;
 mod processes;
 mod tail;
@@ -23,3 +24,4 @@ fn send(sandbox: &Sandbox, session: &str, words: &[&str]) -> String {
     let arguments = ["send", session, "--wait", "-q"];
     sandbox.occtl(&arguments).args(words).run().ok().stdout.trim().to_owned()
 }
+mod walk;
