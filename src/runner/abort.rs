@@ -32,7 +32,7 @@ pub fn abort(server: &Server, place: &Place, descendants: &[String]) -> bool {
         match server.client.activities(&place.directory, limit) {
             Ok(activities) => {
                 let busy = |id: &&str| activities.get(*id).is_some_and(|one| one.busy());
-                if !members.iter().any(|id| busy(id)) {
+                if !members.iter().any(busy) {
                     return true;
                 }
             }
