@@ -5,4 +5,8 @@ mod concurrent;
 mod main_path;
 mod permission_rules;
 mod processes;
+mod prompt_input;
+mod run;
+mod turn_asks;
 mod turn_ends;
+mod turn_tree;
