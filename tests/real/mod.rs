@@ -24,4 +24,9 @@ fn send(sandbox: &Sandbox, session: &str, words: &[&str]) -> String {
     let arguments = ["send", session, "--wait", "-q"];
     sandbox.occtl(&arguments).args(words).run().ok().stdout.trim().to_owned()
 }
+mod prompt_input;
+mod run;
+mod turn_asks;
+mod turn_ends;
+mod turn_tree;
 mod walk;

@@ -1,0 +1,164 @@
+//! Turns beside, behind and below each other; waiting for them and aborting them.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::support::processes::{poll, signal};
+use crate::support::sandbox::Sandbox;
+use rustix::process::Signal;
+
+const SOON: Duration = Duration::from_secs(40);
+
+fn start(sandbox: &Sandbox) -> String {
+    sandbox.occtl(&["start", "-q", "-t", "55"]).run().ok().stdout.trim().to_owned()
+}
+
+#[test]
+fn prompts_that_a_newer_one_takes_over_are_superseded_and_aborts_are_aborts() {
+    let (sandbox, model) = Sandbox::real("superseded");
+    let id = start(&sandbox);
+    let first = ["send", &id, "--title", "t", "--wait", "--json", "[[wait gate]][[echo first]]"];
+    let first = sandbox.occtl(&first).spawn();
+    model.wait_for_gate("gate", SOON);
+    let send = |message: &str| {
+        let sent = sandbox.occtl(&["send", &id, "-c", "--json", message]).run().ok().json();
+        (
+            sent["conversation"].as_str().unwrap().to_owned(),
+            sent["turn"].as_str().unwrap().to_owned(),
+        )
+    };
+    let (conversation, second) = send("[[echo second]]");
+    let (_, third) = send("[[echo third]]");
+    let follow = |turn: &str| {
+        sandbox.occtl(&["wait", &id, "-s", &conversation, "--turn", turn, "--json"]).spawn()
+    };
+    let (second, last) = (follow(&second), follow(&third));
+    model.release("gate");
+    assert_eq!(first.wait(SOON).ok().json()["answer"], "first");
+    assert_eq!(last.wait(SOON).ok().json()["answer"], "third");
+    let record = second.wait(SOON).fails(5).json();
+    assert_eq!(record["error"]["name"], "Superseded");
+    assert!(record["error"]["message"].as_str().unwrap().contains(&third), "{record}");
+
+    // A turn that is over already is told at once, and one that never was is not there.
+    assert_eq!(follow(&third).wait(SOON).ok().json()["answer"], "third");
+    follow("msg_000000000000aaaaaaaaaaaaaa").wait(SOON).fails(3);
+
+    // The server has the message when `send` returns.
+    let (conversation, turn) = send("[[text so far]][[wait abort]]");
+    let export = sandbox.occtl(&["tail", &id, "-s", &conversation, "--json"]).run().ok().stdout;
+    assert!(export.contains(&turn), "{export}");
+    model.wait_for_gate("abort", SOON);
+    let following = follow(&turn);
+    let (_, queued) = send("[[echo never]]");
+    let dropped = follow(&queued);
+    let aborted = sandbox.occtl(&["abort", &id, "-s", &conversation, "--json"]).run().ok().json();
+    assert_eq!(aborted["conversation"], conversation);
+    let record = following.wait(SOON).fails(8).json();
+    assert_eq!((&record["outcome"], &record["text"]), (&json!("aborted"), &json!("so far")));
+    let dropped = dropped.wait(SOON);
+    assert!([5, 8].contains(&dropped.status), "an abort drops the queue: {dropped:?}");
+    sandbox.occtl(&["abort", &id]).run().ok();
+    sandbox.occtl(&["abort", &id, "-s", "ses_none"]).run().fails(3);
+    sandbox.occtl(&["stop", &id]).run().ok();
+    sandbox.assert_nothing_left();
+}
+
+#[test]
+fn sub_agents_belong_to_the_turn() {
+    let (sandbox, _model) = Sandbox::real("sub-agents");
+    let id = start(&sandbox);
+    let prompt = "[[task {{bash true}} {{echo child}}]][[echo parent]]";
+    let sent = sandbox.occtl(&["send", &id, "--title", "t", "--wait", "--json", prompt]).run().ok();
+    let record = sent.json();
+    assert_eq!((&record["answer"], &record["steps"]), (&json!("parent"), &json!(4)), "{record}");
+    let children = record["children"].as_array().unwrap();
+    assert_eq!(children.len(), 1, "{record}");
+    let mut tools: Vec<(&str, &Value)> = record["tools"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|tool| (tool["name"].as_str().unwrap(), &tool["conversation"]))
+        .collect();
+    tools.sort_by_key(|tool| tool.0);
+    assert_eq!(tools, [("bash", &children[0]), ("task", &record["conversation"])]);
+    // Four steps of a hundred tokens each, and one token for each tool call and each word.
+    assert_eq!(record["tokens"]["input"], 400, "{record}");
+    assert_eq!(record["tokens"]["output"], 4, "{record}");
+    let cost = record["cost_usd"].as_f64().unwrap();
+    assert!((cost - 408e-6).abs() < 1e-9, "{cost}");
+    let limited = ["send", &id, "--title", "t", "--wait", "--json", "--max-steps", "2", prompt];
+    let limited = sandbox.occtl(&limited).run();
+    if limited.status != 0 {
+        assert_eq!(limited.fails(124).json()["error"]["name"], "MaxSteps");
+    }
+    let slow = "[[task {{bash true}} {{bash sleep 600}}]][[echo parent]]";
+    let slow = ["send", &id, "--title", "t", "--wait", "--json", "--max-steps", "2", slow];
+    let record = sandbox.occtl(&slow).run().fails(124).json();
+    assert_eq!(record["error"]["name"], "MaxSteps", "{record}");
+    let gone = poll(SOON, || {
+        let left = sandbox.marked_processes();
+        (!left.iter().any(|(_, line)| line.contains("sleep 600"))).then_some(())
+    });
+    assert!(gone.is_some(), "the sub-agent's tool is ended, too");
+    sandbox.occtl(&["stop", &id]).run().ok();
+    sandbox.assert_nothing_left();
+}
+
+#[test]
+fn wait_tells_which_conversation_reached_what() {
+    let (sandbox, model) = Sandbox::real("wait");
+    let mut settings = crate::support::opencode::config(&model);
+    settings["permission"] = json!({"bash": "ask"});
+    sandbox.configure(&sandbox.work(), &settings);
+    let id = start(&sandbox);
+    let send = |message: &str| {
+        sandbox.occtl(&["send", &id, "--title", "t", message]).run().ok().stdout.trim().to_owned()
+    };
+    let wait = |flags: &[&str]| sandbox.occtl(&["wait", &id]).args(flags).spawn();
+    sandbox.occtl(&["wait", &id]).run().fails(3);
+    let done = send("[[echo done it]]");
+    assert_eq!(wait(&[]).wait(SOON).ok().stdout, format!("{done} idle\n"));
+    assert_eq!(wait(&["--until", "text:done"]).wait(SOON).ok().stdout, format!("{done} text\n"));
+
+    let gated = send("[[text looking]][[wait one]][[text nearly]][[wait two]][[echo there]]");
+    model.wait_for_gate("one", SOON);
+    let text = wait(&["--until", "text:nearlythere", "-t", "60"]);
+    // What the user said does not count.
+    sandbox.occtl(&["wait", &id, "--until", "text:wait one", "-t", "1"]).run().fails(124);
+    let some = ["-s", gated.as_str(), "-s", done.as_str()];
+    let any = wait(&[&some[..], &["--any"]].concat()).wait(SOON).ok();
+    assert_eq!(any.stdout, format!("{done} idle\n"));
+    let all = wait(&[&some[..], &["--all", "--json"]].concat());
+    let short = sandbox.occtl(&["wait", &id, "-t", "1"]).run().fails(124);
+    assert!(short.stderr.contains(&gated), "{}", short.stderr);
+    model.release("one");
+    model.wait_for_gate("two", SOON);
+    assert_eq!(all.stdout(), "");
+    model.release("two");
+    assert_eq!(text.wait(SOON).ok().stdout, format!("{gated} text\n"));
+    let all = all.wait(SOON).ok().json();
+    let reached = |index: usize| all["reached"][index]["conversation"].as_str().unwrap();
+    assert_eq!((reached(0), reached(1)), (done.as_str(), gated.as_str()), "{all}");
+
+    let asking = send("[[task {{bash true}}]][[echo x]]");
+    let asked = wait(&["--until", "ask"]).wait(SOON).ok().stdout;
+    assert!(asked.starts_with(&format!("{asking} ask per_")), "{asked}");
+    sandbox.occtl(&["abort", &id]).run().ok();
+    assert_eq!(wait(&[]).wait(SOON).ok().stdout, format!("{asking} idle\n"));
+
+    let dead = wait(&["--until", "dead", "-t", "60"]);
+    let idle = wait(&["-s", &asking, "--until", "text:never", "-t", "60"]);
+    let listed = sandbox.occtl(&["list", "--json"]).run().ok().json();
+    let pid = listed["sessions"][0]["pid"].as_u64().unwrap();
+    // Both must have begun to wait, or they would find it dead: also right, but not what is tested.
+    poll(Duration::from_millis(500), || None::<()>);
+    signal(u32::try_from(pid).unwrap(), Signal::KILL);
+    assert_eq!(dead.wait(SOON).ok().stdout, format!("{id} dead\n"));
+    idle.wait(SOON).fails(4);
+    assert_eq!(wait(&["--until", "dead"]).wait(SOON).ok().stdout, format!("{id} dead\n"));
+    wait(&[]).wait(SOON).fails(4);
+    sandbox.occtl(&["stop", &id]).run().ok();
+    sandbox.assert_nothing_left();
+}
