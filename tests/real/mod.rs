@@ -7,8 +7,13 @@ mod main_path;
 mod manage;
 mod permission_rules;
 mod processes;
+mod prompt_input;
+mod run;
 mod tail;
+mod turn_asks;
 mod turn_ends;
+mod turn_tree;
+mod walk;
 
 use crate::support::sandbox::Sandbox;
 
@@ -24,9 +29,3 @@ fn send(sandbox: &Sandbox, session: &str, words: &[&str]) -> String {
     let arguments = ["send", session, "--wait", "-q"];
     sandbox.occtl(&arguments).args(words).run().ok().stdout.trim().to_owned()
 }
-mod prompt_input;
-mod run;
-mod turn_asks;
-mod turn_ends;
-mod turn_tree;
-mod walk;
