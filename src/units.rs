@@ -45,6 +45,11 @@ impl Deadline {
         Deadline(Instant::now().checked_add(limit))
     }
 
+    /// No deadline.
+    pub fn never() -> Deadline {
+        Deadline(None)
+    }
+
     /// Whether it has passed.
     pub fn expired(self) -> bool {
         self.0.is_some_and(|at| Instant::now() >= at)

@@ -1,5 +1,6 @@
 //! One request, one answer, always with a limit.
 
+use std::cell::Cell;
 use std::io::{self, BufReader, Read};
 use std::marker::PhantomData;
 use std::time::Duration;
@@ -12,6 +13,7 @@ use ureq::{Agent, Body};
 
 pub(super) use super::failure::Answer;
 use super::failure::{Cause, Failure, cause, error_message};
+use crate::units::Deadline;
 
 /// Room for one answer. A whole conversation can be a few hundred megabytes; more is a fault.
 const LARGEST_ANSWER: u64 = 1 << 30;
@@ -35,9 +37,15 @@ pub struct Client {
     agent: Agent,
     endpoint: Endpoint,
     authorization: Option<String>,
+    deadline: Cell<Deadline>,
 }
 
 impl Client {
+    /// From now on no request runs past the deadline, whatever its own limit is.
+    pub fn limit_to(&self, deadline: Deadline) {
+        self.deadline.set(deadline);
+    }
+
     /// A client for that server. Nothing is sent yet.
     pub fn new(endpoint: Endpoint) -> Client {
         // `timeout_global`, `timeout_per_call` and `timeout_resolve` would start threads.
@@ -49,6 +57,8 @@ impl Client {
             .user_agent(concat!("occtl/", env!("CARGO_PKG_VERSION")))
             .input_buffer_size(64 * 1024)
             .output_buffer_size(16 * 1024)
+            // The server closes quiet connections, and a request on a closed one fails.
+            .max_idle_age(Duration::from_secs(2))
             .timeout_per_write(Some(Duration::from_secs(10)))
             .timeout_send_request(Some(Duration::from_secs(10)))
             .build()
@@ -57,7 +67,7 @@ impl Client {
             let pair = format!("{}:{password}", endpoint.username);
             format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(pair))
         });
-        Client { agent, endpoint, authorization }
+        Client { agent, endpoint, authorization, deadline: Cell::new(Deadline::never()) }
     }
 
     /// Asks for JSON.
@@ -184,7 +194,8 @@ impl Client {
         let configured = match limit {
             Limit::Whole(limit) => {
                 // A zero limit would be none at all.
-                let limit = Some(limit.max(Duration::from_millis(1)));
+                let limit = self.deadline.get().remaining(limit).max(Duration::from_millis(1));
+                let limit = Some(limit);
                 configure
                     .timeout_connect(limit)
                     .timeout_send_body(limit)

@@ -33,9 +33,8 @@ pub struct Watch {
 }
 
 impl Watch {
-    /// Starts now.
-    pub fn new(limits: Limits) -> Watch {
-        let deadline = Deadline::after(limits.timeout);
+    /// Starts now; the deadline may have begun before.
+    pub fn new(limits: Limits, deadline: Deadline) -> Watch {
         Watch { limits, deadline, progress: (0, 0), moved: Instant::now() }
     }
 

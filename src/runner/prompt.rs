@@ -15,7 +15,7 @@ use super::{Context, Signals, attach_files, schema};
 use crate::client::wire::{Format, InputPart, ModelName, Prompt};
 use crate::error::{Code, Error, Result};
 use crate::process;
-use crate::units::{Backoff, Deadline, POLL_FIRST};
+use crate::units::{Backoff, Deadline, POLL_FIRST, seconds};
 
 /// How long a server may take from its 204 until the prompt can be read back. A cold directory
 /// needs 1.5 s.
@@ -23,6 +23,9 @@ const STORED_WITHIN: Duration = Duration::from_secs(15);
 
 /// A turn that took longer moves the session's last use forward once more at its end.
 const TOUCH_AGAIN_MS: u64 = 5_000;
+
+/// How long after its connections a killed server's process may still be seen.
+const GONE_WITHIN: Duration = Duration::from_millis(100);
 
 /// Where a prompt goes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -110,10 +113,20 @@ pub fn send_and_follow(
 ) -> Result<Option<Finished>> {
     let prepared = Prepared::read(options)?;
     let server = Server::open(context, word)?;
-    let place = prepared.place(&server)?;
+    let limit = follow.terms.limits.timeout;
+    let deadline = Deadline::after(limit);
     let turn = new_message_id();
-    let follower = Follower::prepare(context, signals, &server, &place, &turn, &follow.terms);
-    prepared.hand_over(&server, &place, &turn)?;
+    server.client.limit_to(deadline);
+    let late = |error| not_begun(context, &server, error, deadline, limit);
+    // Until there is a prompt there is nothing to abort.
+    signals.leave_at_once(true);
+    let place = prepared.place(&server).map_err(late)?;
+    let follower =
+        Follower::prepare(context, signals, &server, &place, &turn, &follow.terms, deadline);
+    signals.leave_at_once(false);
+    prepared.hand_over(&server, &place, &turn).map_err(late)?;
+    // What follows has limits of its own, and some of it comes after this one.
+    server.client.limit_to(Deadline::never());
     server.touch(context)?;
     let Some(mut record) = follower.follow(follow.watcher)? else { return Ok(None) };
     if let Some(schema) = &prepared.schema {
@@ -125,6 +138,26 @@ pub fn send_and_follow(
     }
     let raw = if follow.raw { last_message(&server, &place, &turn) } else { None };
     Ok(Some(Finished { record, raw, session_remains: true }))
+}
+
+/// A server that is silent until the turn's time is up is a turn that ran out of time.
+fn not_begun(
+    context: &Context,
+    server: &Server,
+    error: Error,
+    deadline: Deadline,
+    limit: Duration,
+) -> Error {
+    if error.code != Code::Unreachable {
+        return error;
+    }
+    if deadline.expired() {
+        let message = format!("no turn could begin within {}: {}", seconds(limit), error.message);
+        return Error::new(Code::Timeout, message);
+    }
+    // A connection breaks a moment before its process is gone.
+    process::pause(GONE_WITHIN);
+    server.ended(context).unwrap_or(error)
 }
 
 /// Everything of a prompt that can be wrong before a server is asked.
@@ -197,6 +230,7 @@ pub fn follow_turn(
     turn: &str,
     follow: Follow,
 ) -> Result<Option<Finished>> {
+    let deadline = Deadline::after(follow.terms.limits.timeout);
     let server = Server::open(context, word)?;
     let place = target_place(&server, target)?;
     match server.client.raw_message(&place.id, &place.directory, turn, LOOK_LIMIT) {
@@ -207,7 +241,8 @@ pub fn follow_turn(
         }
         Err(failure) => return Err(failure.into()),
     }
-    let follower = Follower::prepare(context, signals, &server, &place, turn, &follow.terms);
+    let follower =
+        Follower::prepare(context, signals, &server, &place, turn, &follow.terms, deadline);
     let follower = follower.joined();
     let Some(record) = follower.follow(follow.watcher)? else { return Ok(None) };
     tell_end(context, &follow.terms, &record);

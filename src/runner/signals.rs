@@ -12,6 +12,7 @@ use crate::error::{Code, Error, Result};
 #[derive(Clone, Debug)]
 pub struct Signals {
     received: Arc<AtomicUsize>,
+    at_once: Arc<AtomicBool>,
 }
 
 impl Signals {
@@ -19,15 +20,23 @@ impl Signals {
     pub fn catch() -> Result<Signals> {
         let received = Arc::new(AtomicUsize::new(0));
         let failed = |error| Error::failed(format!("cannot catch signals: {error}"));
-        let again = Arc::new(AtomicBool::new(false));
+        let at_once = Arc::new(AtomicBool::new(false));
         for signal in [SIGINT, SIGTERM] {
             // Handlers run in this order, so only a second signal finds the flag set.
-            flag::register_conditional_shutdown(signal, 128 + signal, again.clone())
+            flag::register_conditional_shutdown(signal, 128 + signal, at_once.clone())
                 .map_err(failed)?;
-            flag::register(signal, again.clone()).map_err(failed)?;
+            flag::register(signal, at_once.clone()).map_err(failed)?;
             flag::register_usize(signal, received.clone(), signal as usize).map_err(failed)?;
         }
-        Ok(Signals { received })
+        Ok(Signals { received, at_once })
+    }
+
+    /// Whether a signal ends the process at once, because there is nothing to bring to an end. A
+    /// request to a silent server would otherwise hold a first signal up for as long as it takes.
+    pub fn leave_at_once(&self, leave: bool) {
+        if self.received().is_none() {
+            self.at_once.store(leave, Ordering::Relaxed);
+        }
     }
 
     /// The code of the signal that has arrived, if one has.

@@ -108,7 +108,6 @@ fn servers_that_answer_wrongly_are_rows_in_state_error() {
 }
 
 #[test]
-#[ignore = "runner::prompt and runner::conversation give the first requests 30 s each, whatever --timeout says"]
 fn a_server_that_is_stopped_costs_a_turn_no_more_than_its_time() {
     let sandbox = sandbox("stopped", json!({}));
     let id = start(&sandbox);
@@ -137,7 +136,6 @@ fn connects(pid: u32) -> bool {
 }
 
 #[test]
-#[ignore = "runner::follow asks a server that was silent for 10 s more after its time is up"]
 fn the_time_of_a_turn_is_kept_to_by_a_server_that_stops_in_the_middle() {
     let sandbox = sandbox("middle", json!({"turn": {"delta_ms": 200}}));
     let id = start(&sandbox);
@@ -159,7 +157,6 @@ fn the_time_of_a_turn_is_kept_to_by_a_server_that_stops_in_the_middle() {
 }
 
 #[test]
-#[ignore = "runner::turn counts the time before a turn has begun as a proof that it has ended"]
 fn a_server_that_is_slow_to_begin_is_not_taken_for_one_that_has_stopped() {
     // As a cold one on a busy machine: nothing is there at first, and every question takes a second.
     let faults = json!({

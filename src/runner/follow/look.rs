@@ -32,11 +32,12 @@ impl Follower<'_> {
     pub(super) fn look(&mut self, watcher: &mut dyn Watcher) -> Result<Option<End>, Failure> {
         // First what is going on and then the messages: a turn that ends in between looks busy
         // with an end, which is right, and not idle without one.
+        let at = Instant::now();
         let told = self.server.client.activities(&self.place.directory, self.left());
         let told = told.map_err(|failure| self.trouble(failure));
         let found = messages_since(self.server, self.place, self.turn_id, false, self.left());
         let messages = found.map_err(|failure| self.trouble(failure))?;
-        let look = Look { messages: &messages, activities: told.as_ref().ok(), at: Instant::now() };
+        let look = Look { messages: &messages, activities: told.as_ref().ok(), at };
         let end = self.turn.look(&look, &mut |text| watcher.text(text));
         let (activities, failure) = match told {
             Ok(activities) => (activities, None),

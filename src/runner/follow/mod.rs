@@ -23,7 +23,7 @@ use super::turn::{End, Turn};
 use super::{Context, Signals};
 use crate::client::{Cause, Failure};
 use crate::error::{Code, Result};
-use crate::units::Backoff;
+use crate::units::{Backoff, Deadline};
 use stream::Stream;
 
 /// How often REST is asked while events tell that the turn goes on.
@@ -93,6 +93,7 @@ impl<'a> Follower<'a> {
         place: &'a Place,
         turn_id: &'a str,
         terms: &'a Terms,
+        deadline: Deadline,
     ) -> Follower<'a> {
         let began = Instant::now();
         Follower {
@@ -103,7 +104,7 @@ impl<'a> Follower<'a> {
             turn_id,
             turn: Turn::new(&place.id, turn_id, began),
             stream: Stream::open(&server.client, &place.directory),
-            watch: Watch::new(terms.limits.clone()),
+            watch: Watch::new(terms.limits.clone(), deadline),
             terms,
             told: HashSet::new(),
             strangers: HashSet::new(),

@@ -10,7 +10,9 @@ mod judge;
 mod tests;
 
 use std::cmp::Ordering;
+use std::collections::hash_map::DefaultHasher;
 use std::collections::{BTreeMap, BTreeSet};
+use std::hash::{Hash, Hasher};
 use std::time::{Duration, Instant};
 
 pub use asks::Asks;
@@ -48,6 +50,8 @@ pub struct Turn {
     below: BTreeMap<String, Option<f64>>,
     was_busy: bool,
     idle_since: Option<Instant>,
+    /// What REST had of the turn's own messages at the last look.
+    state: Option<u64>,
     look_wanted: bool,
     /// Events say that the end is near.
     ending: bool,
@@ -75,6 +79,7 @@ impl Turn {
             below: BTreeMap::new(),
             was_busy: false,
             idle_since: None,
+            state: None,
             look_wanted: false,
             ending: false,
             progress: 0,
@@ -226,6 +231,12 @@ impl Turn {
         }
         let mut timed = Timed { first: &mut self.first_text, now: look.at, show };
         self.text.settle(ours.iter().copied(), false, &mut timed.show());
+        // Messages that have just changed were not written by an idle server, whatever it said a
+        // moment before them.
+        let state = state(&ours);
+        if self.state.replace(state) != Some(state) {
+            self.idle_since = None;
+        }
         let activity =
             look.activities.map(|all| all.get(&self.conversation).filter(|one| one.busy()));
         match activity {
@@ -307,6 +318,19 @@ impl Turn {
     pub fn steps(&self) -> impl DoubleEndedIterator<Item = &Info> {
         self.steps.values()
     }
+}
+
+/// A number that changes whenever the turn's own messages do.
+fn state(ours: &[&Message]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    for message in ours {
+        let info = &message.info;
+        (&info.id, &info.finish, info.time.completed.is_some()).hash(&mut hasher);
+        for part in &message.parts {
+            (&part.id, &part.state.status, part.text.len()).hash(&mut hasher);
+        }
+    }
+    hasher.finish()
 }
 
 /// Notes when the first text was shown.
