@@ -61,8 +61,11 @@ pub struct CleanedUp {
 /// removes every dead one. With `dry_run` it only says which.
 pub fn cleanup(context: &Context, max_idle: Duration, dry_run: bool) -> Result<CleanedUp> {
     let mut result = CleanedUp::default();
-    // Those that were started from within others come later in the store, and have to go first.
-    for record in context.store.read()?.records()?.into_iter().rev() {
+    let mut records = context.store.read()?.records()?;
+    let order: Vec<String> = records.iter().map(|record| record.id.clone()).collect();
+    // Those that were started from within others, and so later than them, have to go first.
+    records.sort_by_key(|record| std::cmp::Reverse(record.created()));
+    for record in records {
         match verdict(context, &record, max_idle, &result.cleaned)? {
             Verdict::Keep => {}
             Verdict::Spare(why) => result.spared.push((record.id, why)),
@@ -72,8 +75,9 @@ pub fn cleanup(context: &Context, max_idle: Duration, dry_run: bool) -> Result<C
             Verdict::Remove(why) => remove(context, &record.id, why, max_idle, &mut result)?,
         }
     }
-    result.cleaned.reverse();
-    result.spared.reverse();
+    let place = |id: &str| order.iter().position(|other| other == id);
+    result.cleaned.sort_by_key(|one| place(&one.id));
+    result.spared.sort_by_key(|(id, _)| place(id));
     Ok(result)
 }
 
