@@ -1,26 +1,36 @@
 //! `docs/json.md` is what the commands print, field by field, in both directions.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
+use rustix::process::Signal;
 use serde_json::{Value, json};
 
+use crate::support::processes::{is_running, poll, signal};
 use crate::support::sandbox::Sandbox;
 
-/// The fields below a heading, such as `sessions[].state`; the words `All fields of X` bring in those of X,
+const SOON: Duration = Duration::from_secs(30);
+
+/// The fields below a heading, such as `sessions[].state`, and their types; the words `All fields of X` bring in those of X,
 /// `with P` before them.
-fn documented(heading: &str) -> BTreeSet<String> {
+fn documented(heading: &str) -> BTreeMap<String, String> {
     let text = include_str!("../docs/json.md");
     let start = format!("## {heading}\n");
     let (_, section) =
         text.split_once(&start).unwrap_or_else(|| panic!("docs/json.md has no {start}"));
     let section = section.split("\n## ").next().unwrap_or_default();
-    let row = |line: &str| Some(line.strip_prefix("| `")?.split_once('`')?.0.to_owned());
-    let mut fields: BTreeSet<String> = section.lines().filter_map(row).collect();
+    let row = |line: &str| {
+        let (field, rest) = line.strip_prefix("| `")?.split_once("` | ")?;
+        Some((field.to_owned(), rest.split(" |").next()?.to_owned()))
+    };
+    let mut fields: BTreeMap<String, String> = section.lines().filter_map(row).collect();
     if let Some((_, rest)) = section.split_once("All fields of `") {
         let (other, rest) = rest.split_once('`').unwrap_or_default();
         let prefix = rest.strip_prefix(" with `").and_then(|rest| rest.split('`').next());
         let prefix = prefix.unwrap_or_default();
-        fields.extend(documented(other).into_iter().map(|field| format!("{prefix}{field}")));
+        fields.extend(
+            documented(other).into_iter().map(|(field, kind)| (format!("{prefix}{field}"), kind)),
+        );
     }
     assert!(!fields.is_empty(), "docs/json.md has no table below {start}");
     fields
@@ -51,14 +61,21 @@ fn compare(heading: &str, documents: &[Value]) {
     let mut found = BTreeSet::new();
     documents.iter().for_each(|document| fields(document, "", &mut found));
     let holds = |name: &String| {
-        wanted.iter().any(|other| {
+        wanted.keys().any(|other| {
             let rest = other.strip_prefix(name.as_str());
             rest.is_some_and(|rest| rest.starts_with('.') || rest.starts_with("[]"))
         })
     };
-    let extra: Vec<_> =
-        found.iter().filter(|name| !wanted.contains(*name) && !holds(name)).collect();
-    let missing: Vec<_> = wanted.iter().filter(|name| !found.contains(*name)).collect();
+    // What the model or the user made up is described as a whole.
+    let inside = |name: &String| {
+        wanted.iter().any(|(field, kind)| {
+            let below = name.strip_prefix(field.as_str()).is_some_and(|rest| rest.starts_with('.'));
+            below && (kind.starts_with("any") || kind == "map")
+        })
+    };
+    let known = |name: &String| wanted.contains_key(name) || holds(name) || inside(name);
+    let extra: Vec<_> = found.iter().filter(|name| !known(name)).collect();
+    let missing: Vec<_> = wanted.keys().filter(|name| !found.contains(*name)).collect();
     assert!(extra.is_empty(), "{heading}: not in docs/json.md: {extra:?}");
     assert!(missing.is_empty(), "{heading}: in docs/json.md, but not printed: {missing:?}");
 }
@@ -101,10 +118,61 @@ fn every_field_of_json_is_documented_and_every_documented_one_is_there() {
     compare("occtl send --wait", &records);
     sandbox.set_faults(&json!({}));
 
-    compare("occtl wait", &[json(&["wait", &id, "-s", &conversation, "--json"])]);
-    compare("occtl abort", &[json(&["abort", &id, "-s", &conversation, "--json"])]);
+    let in_conversation = |command: &str| json(&[command, &id, "-s", &conversation, "--json"]);
+    compare("occtl wait", &[in_conversation("wait")]);
+    compare("occtl abort", &[in_conversation("abort")]);
+    let todo = json!([{"content": "c", "status": "pending", "priority": "high"}]);
+    sandbox.set_faults(&json!({"body": {"/session/*/todo": todo}}));
+    for command in ["chain", "todo", "usage", "fork"] {
+        compare(&format!("occtl {command}"), &[in_conversation(command)]);
+    }
+    let whole: Vec<Value> = records
+        .iter()
+        .map(|record| {
+            let place = record["conversation"].as_str().unwrap();
+            json(&["tail", &id, "-s", place, "--json", "--tools"])
+        })
+        .collect();
+    compare("occtl tail", &whole);
+    compare("occtl sessions", &[json(&["sessions", &id, "--json"])]);
+    for command in ["models", "agents", "touch"] {
+        compare(&format!("occtl {command}"), &[json(&[command, &id, "--json"])]);
+    }
+    compare("occtl doctor", &[json(&["doctor", "--json"])]);
     let tried = json(&["test-permission", &id, "git status", "--json"]);
     compare("occtl test-permission", &[tried]);
+
+    // Asks that wait until somebody replies.
+    let asks = json!({"permission": "bash", "patterns": ["ls"]});
+    sandbox.set_faults(&json!({"turn": {"ask": asks}}));
+    sandbox.occtl(&["send", &id, "go"]).run().ok();
+    let pending = |command: &str, field: &str| {
+        let some = || {
+            let found = json(&[command, &id, "--json"]);
+            (found[field] != json!([])).then_some(found)
+        };
+        poll(SOON, some).expect("an ask")
+    };
+    compare("occtl permissions", &[pending("permissions", "permissions")]);
+    compare("occtl approve", &[json(&["approve", &id, "--all", "--json"])]);
+    let question = json!({"question": "Which?", "options": ["one", "two"]});
+    sandbox.set_faults(&json!({"turn": {"question": question}}));
+    sandbox.occtl(&["send", &id, "go"]).run().ok();
+    let question = pending("questions", "questions");
+    let asked = question["questions"][0]["id"].as_str().unwrap().to_owned();
+    compare("occtl questions", &[question]);
+    compare("occtl answer", &[json(&["answer", &id, &asked, "one", "--json"])]);
+    sandbox.set_faults(&json!({}));
+
+    compare("occtl delete", &[json(&["delete", &id, &conversation, "--json"])]);
+    // A dead one and one that is idle for long enough.
+    let dead = json(&["start", "--json"]);
+    let pid = u32::try_from(dead["pid"].as_u64().unwrap()).unwrap();
+    signal(pid, Signal::KILL);
+    poll(SOON, || (!is_running(pid)).then_some(())).expect("a dead server");
+    sandbox.set_faults(&json!({"turn": {"never_ends": true}}));
+    sandbox.occtl(&["send", &id, "go"]).run().ok();
+    compare("occtl cleanup", &[json(&["cleanup", "-m", "0", "--json"])]);
     compare("occtl stop", &[json(&["stop", &id, "--json"])]);
     let error = sandbox.occtl(&["status", "oc-nope", "--json"]).run().fails(3).json_error();
     compare("Errors", &[json!({"error": error})]);
