@@ -212,9 +212,12 @@ fn round(random: &mut Random, sandbox: &Sandbox, others: &Others, full: bool) {
             one.signal(Signal::KILL);
         }
         running.push((one, killed));
-        if let Some(id) = random.pick(&ids).filter(|_| random.one_in(3)) {
+        // Not of one that was adopted: its server would have to have the mark, and it has none.
+        let own = records(sandbox).into_iter().filter(|one| one["adopted_url"].is_null());
+        let own: Vec<_> = own.map(|one| one["id"].as_str().unwrap().to_owned()).collect();
+        if let Some(id) = random.pick(&own).filter(|_| random.one_in(3)) {
             // What a tool leaves: a process that carries the mark, in a session of its own.
-            let tool = sandbox.command("setsid", &["-f", "sleep", "7100"]);
+            let tool = sandbox.command("sh", &["-c", "setsid sleep 7100 >/dev/null 2>&1 &"]);
             tool.env("OPENCODE_SESSION_ID", id).run();
         }
         if random.one_in(6) {

@@ -5,12 +5,35 @@ use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
+use std::time::Duration;
 
 use super::{Identity, own_uid};
 
+/// How often a process in the middle of exec is looked at, with a pause of a millisecond.
+const EXEC_LOOKS: usize = 50;
+
+/// What `/proc/PID/environ` holds.
+///
+/// While a process is becoming another program, it has neither environment nor words for a moment,
+/// but it has a program. Whoever passed over it then would miss what is about to carry the mark.
+fn block(pid: u32) -> Option<Vec<u8>> {
+    for _ in 0..EXEC_LOOKS {
+        let block = fs::read(format!("/proc/{pid}/environ")).ok()?;
+        let between = || {
+            fs::read(format!("/proc/{pid}/cmdline")).is_ok_and(|words| words.is_empty())
+                && fs::read_link(format!("/proc/{pid}/exe")).is_ok()
+        };
+        if !block.is_empty() || !between() {
+            return Some(block);
+        }
+        super::pause(Duration::from_millis(1));
+    }
+    None
+}
+
 /// The environment that a process was started with; `None` if it is not ours to read or gone.
 pub fn environment(pid: u32) -> Option<BTreeMap<OsString, OsString>> {
-    let block = fs::read(format!("/proc/{pid}/environ")).ok()?;
+    let block = block(pid)?;
     let mut variables = BTreeMap::new();
     for entry in block.split(|byte| *byte == 0) {
         if let Some(at) = entry.iter().position(|byte| *byte == b'=') {
@@ -28,8 +51,8 @@ pub fn marked(name: &str, value: &str) -> Vec<Identity> {
     processes()
         .filter(|pid| *pid != std::process::id())
         .filter(|pid| {
-            fs::read(format!("/proc/{pid}/environ"))
-                .is_ok_and(|block| block.split(|byte| *byte == 0).any(|entry| entry == mark))
+            let block = block(*pid).unwrap_or_default();
+            block.split(|byte| *byte == 0).any(|entry| entry == mark)
         })
         .filter_map(Identity::of)
         .collect()

@@ -12,6 +12,9 @@ use crate::process::{self, Handle, Identity, wait_all};
 use crate::store::{Document, Record, Status};
 use crate::units::{Backoff, Deadline, KILL_WAIT, POLL_FIRST, STOP_GRACE};
 
+/// How often the process table is looked at again once there seems to be nothing left.
+const LAST_LOOKS: usize = 2;
+
 /// How a session is stopped.
 #[derive(Clone, Debug)]
 pub struct StopOptions {
@@ -182,6 +185,7 @@ pub struct Ended {
 pub fn end_processes(record: &Record, server: Option<&Identity>, grace: Duration) -> Result<Ended> {
     let mut asked: HashSet<u32> = HashSet::new();
     let mut killed = false;
+    let mut empty_looks = 0;
     let grace = Deadline::after(grace);
     let limit = grace_and(KILL_WAIT, grace);
     let mut pauses = Backoff::new(POLL_FIRST, Duration::from_millis(100));
@@ -189,8 +193,15 @@ pub fn end_processes(record: &Record, server: Option<&Identity>, grace: Duration
         let mut left = process::marked(MARK, &record.id);
         left.extend(server.filter(|server| !left.contains(server) && server.alive()).cloned());
         if left.is_empty() {
-            return Ok(Ended { count: asked.len(), killed });
+            // While we looked, one that we had passed already may have left another one behind.
+            empty_looks += 1;
+            if asked.is_empty() || empty_looks > LAST_LOOKS {
+                return Ok(Ended { count: asked.len(), killed });
+            }
+            process::pause(POLL_FIRST);
+            continue;
         }
+        empty_looks = 0;
         if limit.expired() {
             let pids: Vec<String> = left.iter().map(|one| one.pid.to_string()).collect();
             let message = format!("session {} has processes that do not end", record.id);

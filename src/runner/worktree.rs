@@ -112,7 +112,8 @@ pub fn check_removable(worktree: &Worktree) -> Result<()> {
     if !has_branch(repository, &branch) {
         return Ok(());
     }
-    let exclude = format!("--exclude={branch}");
+    // Git wants it without refs/heads here, and excludes nothing otherwise.
+    let exclude = format!("--exclude={}", worktree.branch);
     let words =
         ["rev-list", "--count", &branch, "--not", &exclude, "--branches", "--remotes", "--tags"];
     match run(repository, &words, GIT_LIMIT).as_deref().map(str::trim) {

@@ -1,10 +1,15 @@
 //! Commands against the stand-in: faults that a real server does not produce on demand.
 
+mod adopting;
 mod bad_input;
 mod bad_opencode;
 mod bad_server;
 mod bad_store;
+mod doctor;
 mod git;
+mod scarce;
+mod stopping;
+mod worktrees;
 
 use serde_json::{Value, json};
 
