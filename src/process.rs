@@ -4,12 +4,13 @@
 //! process is the one we mean only if its start time and the machine's boot agree as well, and a
 //! signal goes through a pidfd that was checked after it was opened.
 
-use std::collections::BTreeMap;
+mod sockets;
+mod table;
+
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
 use std::io::{self, Read, Seek, Write};
 use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -17,6 +18,9 @@ use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::process::{Pid, PidfdFlags, Signal};
+
+pub use sockets::listens;
+pub use table::{ancestors, command_line, environment, marked, with_variable};
 
 use crate::units::{Backoff, Deadline, POLL_FIRST, POLL_LONGEST};
 
@@ -75,64 +79,6 @@ fn parse_start_time(stat: &str) -> Option<u64> {
         return None;
     }
     fields.nth(18)?.parse().ok()
-}
-
-/// The environment that a process was started with; `None` if it is not ours to read or gone.
-pub fn environment(pid: u32) -> Option<BTreeMap<OsString, OsString>> {
-    let block = fs::read(format!("/proc/{pid}/environ")).ok()?;
-    let mut variables = BTreeMap::new();
-    for entry in block.split(|byte| *byte == 0) {
-        if let Some(at) = entry.iter().position(|byte| *byte == b'=') {
-            let (name, value) = (&entry[..at], &entry[at + 1..]);
-            variables.insert(OsStr::from_bytes(name).into(), OsStr::from_bytes(value).into());
-        }
-    }
-    Some(variables)
-}
-
-/// Every running process of this user whose starting environment has `name` set to `value`, other
-/// than this one. Environments are inherited, so this finds what a server started, reparented or not.
-pub fn marked(name: &str, value: &str) -> Vec<Identity> {
-    let mark = format!("{name}={value}").into_bytes();
-    processes()
-        .filter(|pid| *pid != std::process::id())
-        .filter(|pid| {
-            fs::read(format!("/proc/{pid}/environ"))
-                .is_ok_and(|block| block.split(|byte| *byte == 0).any(|entry| entry == mark))
-        })
-        .filter_map(Identity::of)
-        .collect()
-}
-
-/// Every running process of this user that was started with the variable `name`, other than this
-/// one, with all of its variables.
-pub fn with_variable(name: &str) -> Vec<(Identity, BTreeMap<OsString, OsString>)> {
-    processes()
-        .filter(|pid| *pid != std::process::id())
-        .filter_map(|pid| {
-            let variables = environment(pid)?;
-            variables.contains_key(OsStr::new(name)).then_some(())?;
-            Some((Identity::of(pid)?, variables))
-        })
-        .collect()
-}
-
-/// The words that a process was started with; empty if it is gone.
-pub fn command_line(pid: u32) -> Vec<OsString> {
-    let words = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-    let words = words.split(|byte| *byte == 0).filter(|word| !word.is_empty());
-    words.map(|word| OsStr::from_bytes(word).into()).collect()
-}
-
-/// All pids of this user's processes, in no order.
-pub fn processes() -> impl Iterator<Item = u32> {
-    let own = own_uid();
-    fs::read_dir("/proc").into_iter().flatten().filter_map(move |entry| {
-        let entry = entry.ok()?;
-        let pid = entry.file_name().to_str()?.parse().ok()?;
-        use std::os::unix::fs::MetadataExt;
-        (entry.metadata().ok()?.uid() == own).then_some(pid)
-    })
 }
 
 /// A running process that can be signalled and waited for without any race over its pid.

@@ -297,6 +297,28 @@ fn text(word: &OsStr) -> Result<String> {
 mod tests {
     use super::*;
 
+    #[test]
+    fn whatever_the_words_are_they_are_read_or_refused() {
+        let lines = [
+            "send oc-1 -w --timeout 5 --title t -s ses_1 -- -x hello",
+            "start -q -w /x --env A=B --label k=v --isolate --name n --base=HEAD -t1e3",
+            "tail oc-1 -fn 5 --role user -g x -o f -C",
+            "--json --color never list -o id,port,state",
+            "stop --all --grace 0 -f",
+        ];
+        crate::units::mutations(&lines, Duration::from_millis(500), |bytes| {
+            use std::os::unix::ffi::OsStringExt;
+            let words = bytes.split(|byte| *byte == b' ').filter(|word| !word.contains(&0));
+            let words = words.map(|word| OsString::from_vec(word.to_vec())).collect();
+            match read(words, &mut Global::default()) {
+                // Reading the flags of a command does nothing but read.
+                Ok(Found::Command(words)) => drop((words.command().parse)(&words)),
+                Ok(_) => {}
+                Err(error) => assert_eq!(error.code.exit(), 2, "{error}"),
+            }
+        });
+    }
+
     fn parse(line: &str) -> Result<Found> {
         let arguments = line.split_whitespace().map(OsString::from).collect();
         read(arguments, &mut Global::default())

@@ -1,5 +1,6 @@
 //! Records a server that somebody else started.
 
+use std::io::Read;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -9,8 +10,8 @@ use super::server::{USERNAME, endpoint, life, url};
 use super::start::new_id;
 use super::state::SessionFacts;
 use crate::client::Client;
-use crate::error::{Error, Result};
-use crate::process::Identity;
+use crate::error::{Code, Error, Result};
+use crate::process::{self, Identity};
 use crate::store::Record;
 
 /// One question to a server that is being adopted.
@@ -37,7 +38,7 @@ pub struct AdoptOptions {
 /// Checks that an OpenCode answers there with these credentials, and records it.
 pub fn adopt(context: &Context, options: &AdoptOptions) -> Result<SessionFacts> {
     let (base, port) = base(&options.url)?;
-    let process = options.pid.map(identity).transpose()?;
+    let process = options.pid.map(|pid| identity(pid, port)).transpose()?;
     let username = context.environment.get("OPENCODE_SERVER_USERNAME");
     let mut record = Record {
         id: new_id(),
@@ -68,7 +69,8 @@ pub fn adopt(context: &Context, options: &AdoptOptions) -> Result<SessionFacts> 
             check_name(document, name)?;
         }
         for other in document.records()? {
-            if url(&other) == url(&record) && life(&other) != super::server::Life::Dead {
+            if same_place(&url(&other), &url(&record)) && life(&other) != super::server::Life::Dead
+            {
                 let message = format!("{} is session {} already", url(&record), other.id);
                 return Err(Error::failed(message));
             }
@@ -105,8 +107,28 @@ fn base(text: &str) -> Result<(String, u16)> {
     Ok((format!("http://{host}:{port}"), port))
 }
 
-fn identity(pid: u32) -> Result<Identity> {
-    Identity::of(pid).ok_or_else(|| Error::not_found(format!("there is no process {pid}")))
+/// Whether two addresses lead to one server, as far as their names tell.
+fn same_place(one: &str, other: &str) -> bool {
+    let plain = |url: &str| {
+        let url = url.to_ascii_lowercase();
+        url.replace("//localhost:", "//127.0.0.1:").replace("//[::1]:", "//127.0.0.1:")
+    };
+    plain(one) == plain(other)
+}
+
+/// The process, if it really is the one that listens there: `stop --kill` is going to end it.
+fn identity(pid: u32, port: u16) -> Result<Identity> {
+    let identity =
+        Identity::of(pid).ok_or_else(|| Error::not_found(format!("there is no process {pid}")))?;
+    match process::listens(pid, port) {
+        true => Ok(identity),
+        false => {
+            Err(Error::failed(format!("process {pid} of yours does not listen on port {port}"))
+                .hint(format!(
+                    "ss -ltnp 'sport = :{port}' names the one that does; or leave --pid out"
+                )))
+        }
+    }
 }
 
 fn password(context: &Context, options: &AdoptOptions) -> Result<Option<String>> {
@@ -115,8 +137,16 @@ fn password(context: &Context, options: &AdoptOptions) -> Result<Option<String>>
         return Ok(inherited.and_then(|text| text.to_str()).map(String::from));
     };
     let shown = path.display();
-    let text = std::fs::read_to_string(path).map_err(|error| {
-        Error::not_found(format!("cannot read the password in {shown}: {error}"))
+    let mut text = String::new();
+    let read = std::fs::File::open(path)
+        // A pipe or a device may have no end.
+        .and_then(|file| file.take(LONGEST_PASSWORD as u64 + 3).read_to_string(&mut text));
+    read.map_err(|error| {
+        let code = match error.kind() {
+            std::io::ErrorKind::NotFound => Code::NotFound,
+            _ => Code::Failed,
+        };
+        Error::new(code, format!("cannot read the password in {shown}: {error}"))
     })?;
     let password = text.trim_end_matches(['\n', '\r']);
     match password.is_empty() || password.len() > LONGEST_PASSWORD || password.contains('\n') {
@@ -128,6 +158,12 @@ fn password(context: &Context, options: &AdoptOptions) -> Result<Option<String>>
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn one_server_under_two_names_is_one() {
+        assert!(same_place("http://LOCALHOST:1", "http://127.0.0.1:1"));
+        assert!(!same_place("http://127.0.0.1:12", "http://127.0.0.1:1"));
+    }
 
     #[test]
     fn only_plain_http_addresses_are_adopted() {

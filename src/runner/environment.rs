@@ -46,12 +46,16 @@ pub struct NewServer<'a> {
 }
 
 /// Variables that a server gets from us alone.
-pub const RESERVED: [&str; 4] = [
+pub const RESERVED: [&str; 6] = [
     "OPENCODE_SESSION_ID",
     "OPENCODE_PARENT_SESSION_ID",
     "OPENCODE_SERVER_PASSWORD",
+    "OPENCODE_SERVER_USERNAME",
+    "OPENCODE_DISABLE_AUTOUPDATE",
     "OCCTL_DATA_DIR",
 ];
+/// The same for those that are isolated.
+pub const ISOLATED: [&str; 3] = ["XDG_DATA_HOME", "XDG_STATE_HOME", "OPENCODE_DB"];
 
 /// Variables and working directory of this process.
 #[derive(Clone, Debug)]
@@ -181,12 +185,14 @@ impl Environment {
         }
         if !new.allow_occtl {
             // Plugins read it; what really keeps occtl away is a rule in every conversation.
-            let mut list = self.get("OPENCODE_BLACKLIST").unwrap_or_default().to_os_string();
+            let given = variables.iter().find(|(name, _)| name == "OPENCODE_BLACKLIST");
+            let mut list = given.map(|(_, list)| list.clone()).unwrap_or_default();
             if !list.is_empty() {
                 list.push(",");
             }
             list.push("bash:occtl");
-            set("OPENCODE_BLACKLIST", list);
+            variables.retain(|(name, _)| name != "OPENCODE_BLACKLIST");
+            variables.push(("OPENCODE_BLACKLIST".into(), list));
         }
         variables
     }

@@ -51,6 +51,22 @@ pub fn data_home(environment: &Environment) -> Option<PathBuf> {
     named.or_else(home).map(|path| environment.absolute(&path))
 }
 
+/// Moves it to where nobody takes it for a left-over, and returns that place.
+pub fn keep(place: &Path, kept: &Path) -> Result<PathBuf> {
+    let make = || -> io::Result<()> {
+        if let Some(parent) = kept.parent() {
+            fs::DirBuilder::new().recursive(true).mode(0o700).create(parent)?;
+        }
+        match fs::rename(place, kept) {
+            // A stop that was killed has moved it already.
+            Err(error) if error.kind() == io::ErrorKind::NotFound && kept.exists() => Ok(()),
+            other => other,
+        }
+    };
+    make().map_err(|error| Error::failed(format!("cannot keep {}: {error}", place.display())))?;
+    Ok(kept.into())
+}
+
 /// Removes what an isolated session had for itself. Links are removed, not followed.
 pub fn remove(place: &Path) -> Result<()> {
     match fs::remove_dir_all(place) {

@@ -111,6 +111,7 @@ pub struct Context {
 impl Context {
     /// The surroundings, with the store where they say it is.
     pub fn new(environment: Environment, say: Box<dyn Fn(&str)>) -> Result<Context> {
+        Signals::survive_full_files()?;
         let store = Store::new(environment.data_directory()?);
         Ok(Context { environment, store, say })
     }

@@ -1,5 +1,6 @@
 //! A session's server: whether its process lives, and how to talk to it.
 
+use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 use std::time::Duration;
 
@@ -16,6 +17,9 @@ pub const MARK: &str = "OPENCODE_SESSION_ID";
 pub const PASSWORD: &str = "OPENCODE_SERVER_PASSWORD";
 /// OpenCode's own default for Basic auth. An inherited other one is not passed on.
 pub const USERNAME: &str = "opencode";
+
+/// How much of a log's end is read for its last lines.
+const LOG_TAIL_BYTES: u64 = 64 * 1024;
 
 /// What the process table says of a record.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -167,10 +171,18 @@ pub fn port_free(port: u16) -> bool {
     std::net::TcpListener::bind(("127.0.0.1", port)).is_ok()
 }
 
-/// The last lines of a file, control characters escaped; empty if it cannot be read.
+/// The last lines of a file; empty if it cannot be read.
 pub fn last_lines(path: &Path, count: usize) -> Vec<String> {
-    let bytes = std::fs::read(path).unwrap_or_default();
-    let text = String::from_utf8_lossy(&bytes[bytes.len().saturating_sub(64 * 1024)..]);
+    let mut bytes = Vec::new();
+    // A log may be larger than memory.
+    let mut read = || -> std::io::Result<usize> {
+        let mut file = std::fs::File::open(path)?;
+        let size = file.metadata()?.len();
+        file.seek(SeekFrom::Start(size.saturating_sub(LOG_TAIL_BYTES)))?;
+        file.take(LOG_TAIL_BYTES).read_to_end(&mut bytes)
+    };
+    let _ = read();
+    let text = String::from_utf8_lossy(&bytes);
     let lines: Vec<&str> = text.lines().collect();
     lines[lines.len().saturating_sub(count)..].iter().map(|line| line.to_string()).collect()
 }

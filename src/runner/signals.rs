@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGINT, SIGTERM, SIGXFSZ};
 use signal_hook::flag;
 
 use crate::error::{Code, Error, Result};
@@ -37,6 +37,14 @@ impl Signals {
         if self.received().is_none() {
             self.at_once.store(leave, Ordering::Relaxed);
         }
+    }
+
+    /// From now on a file that may grow no further (`ulimit -f`) is an error like a full disk, and no
+    /// longer the end of the process in the middle of something. Programs that we start have the
+    /// signal as it was.
+    pub fn survive_full_files() -> Result<()> {
+        let failed = |error| Error::failed(format!("cannot catch signals: {error}"));
+        flag::register(SIGXFSZ, Arc::default()).map(drop).map_err(failed)
     }
 
     /// The code of the signal that has arrived, if one has.

@@ -1,6 +1,6 @@
 //! Ends a session: the server, everything it started, and then the record.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::fs;
 use std::time::Duration;
 
@@ -10,8 +10,11 @@ use super::state::{Labels, carries};
 use super::{Context, isolate, worktree};
 use crate::error::{Code, Error, Result};
 use crate::process::{self, Handle, Identity, wait_all};
-use crate::store::{Document, Record};
+use crate::store::{Document, Record, Status};
 use crate::units::{Backoff, Deadline, KILL_WAIT, POLL_FIRST, STOP_GRACE};
+
+/// How often the process table is looked at again once there seems to be nothing left.
+const LAST_LOOKS: usize = 2;
 
 /// How a session is stopped.
 #[derive(Clone, Debug)]
@@ -58,11 +61,24 @@ pub struct Stopped {
 /// Stops one session and confirms that nothing of it is left. With `recursive` those that were
 /// started from within it are stopped first, and come first in what is returned.
 pub fn stop(context: &Context, word: &str, options: &StopOptions) -> Result<Vec<Stopped>> {
-    let document = context.store.read()?;
-    let record = select(&document, word)?;
+    let record = select(&context.store.read()?, word)?;
+    stop_tree(context, &record, options, &mut BTreeSet::new())
+}
+
+/// `above` are the sessions that are being stopped already: a damaged store may say that two of them
+/// were started from within each other.
+fn stop_tree(
+    context: &Context,
+    record: &Record,
+    options: &StopOptions,
+    above: &mut BTreeSet<String>,
+) -> Result<Vec<Stopped>> {
+    above.insert(record.id.clone());
+    let mut nested = nested(&context.store.read()?, record)?;
+    nested.retain(|one| !above.contains(&one.id));
     let mut stopped = Vec::new();
-    let nested = nested(&document, &record)?;
-    if !nested.is_empty() && !options.recursive {
+    // From within a dead one nothing is going on any more, and what it started stands for itself.
+    if !nested.is_empty() && !options.recursive && life(record) != Life::Dead {
         let ids: Vec<&str> = nested.iter().map(|one| one.id.as_str()).collect();
         let message =
             format!("sessions were started from within {}: {}", record.id, ids.join(", "));
@@ -73,14 +89,19 @@ pub fn stop(context: &Context, word: &str, options: &StopOptions) -> Result<Vec<
     {
         worktree::check_removable(worktree)?;
     }
-    for one in nested {
-        match stop(context, &one.id, options) {
+    if !options.recursive {
+        nested.clear();
+    }
+    // What belongs to a nested one alone is kept: nobody asked for its loss.
+    let others = StopOptions { remove_worktree: false, kill: false, ..options.clone() };
+    for one in &nested {
+        match stop_tree(context, one, &others, above) {
             Ok(more) => stopped.extend(more),
             Err(error) if error.code == Code::NotFound => {}
             Err(error) => return Err(error),
         }
     }
-    stopped.push(stop_one(context, &record, options)?);
+    stopped.push(stop_one(context, record, options)?);
     Ok(stopped)
 }
 
@@ -116,19 +137,19 @@ fn stop_one(context: &Context, record: &Record, options: &StopOptions) -> Result
         return Err(Error::failed(format!("port {port} of {id} is still taken"))
             .hint(format!("somebody else listens there: ss -ltnp 'sport = :{port}'")));
     }
-    context.update(|document| Ok(document.remove(id)))?;
-    if options.keep_data && record.isolated.is_some() {
-        let _ = fs::remove_file(context.store.log_path(id));
-        (context.say)(&format!("{} is kept", context.store.isolated_path(id).display()));
-    } else {
-        sweep(context, record);
-    }
+    // Before the record goes, so that whoever is stopped here can try again.
     if options.remove_worktree
         && let Some(worktree) = &record.worktree
     {
         // Its last processes may have written something since the first look.
         worktree::check_removable(worktree).and_then(|()| worktree::remove(worktree))?;
     }
+    if options.keep_data && record.isolated.is_some() {
+        let kept = isolate::keep(&context.store.isolated_path(id), &context.store.kept_path(id))?;
+        (context.say)(&format!("{} is kept", kept.display()));
+    }
+    context.update(|document| Ok(document.remove(id)))?;
+    sweep(context, record);
     let was_dead = now == Life::Dead && ended.count == 0;
     let (processes, killed) = (ended.count, ended.killed);
     Ok(Stopped { id: id.clone(), was_dead, forgotten, processes, killed })
@@ -137,6 +158,13 @@ fn stop_one(context: &Context, record: &Record, options: &StopOptions) -> Result
 /// Removes the files that a session had for itself. What cannot be removed is for `doctor`.
 pub fn sweep(context: &Context, record: &Record) {
     let _ = fs::remove_file(context.store.log_path(&record.id));
+    // The worktree of a session that never ran is as new as the session, and holds nobody's work.
+    if record.status() == Status::Starting
+        && let Some(worktree) = &record.worktree
+        && worktree::check_removable(worktree).is_ok()
+    {
+        let _ = worktree::remove(worktree);
+    }
     if record.isolated.is_some() {
         let _ = isolate::remove(&context.store.isolated_path(&record.id));
     }
@@ -168,6 +196,7 @@ pub struct Ended {
 pub fn end_processes(record: &Record, server: Option<&Identity>, grace: Duration) -> Result<Ended> {
     let mut asked: HashSet<u32> = HashSet::new();
     let mut killed = false;
+    let mut empty_looks = 0;
     let grace = Deadline::after(grace);
     let limit = grace_and(KILL_WAIT, grace);
     let mut pauses = Backoff::new(POLL_FIRST, Duration::from_millis(100));
@@ -175,8 +204,15 @@ pub fn end_processes(record: &Record, server: Option<&Identity>, grace: Duration
         let mut left = process::marked(MARK, &record.id);
         left.extend(server.filter(|server| !left.contains(server) && server.alive()).cloned());
         if left.is_empty() {
-            return Ok(Ended { count: asked.len(), killed });
+            // While we looked, one that we had passed already may have left another one behind.
+            empty_looks += 1;
+            if asked.is_empty() || empty_looks > LAST_LOOKS {
+                return Ok(Ended { count: asked.len(), killed });
+            }
+            process::pause(POLL_FIRST);
+            continue;
         }
+        empty_looks = 0;
         if limit.expired() {
             let pids: Vec<String> = left.iter().map(|one| one.pid.to_string()).collect();
             let message = format!("session {} has processes that do not end", record.id);

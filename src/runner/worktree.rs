@@ -15,10 +15,12 @@ use crate::units::{Deadline, GIT_LIMIT};
 /// Making a worktree copies every file of the repository.
 const CHECKOUT_LIMIT: std::time::Duration = std::time::Duration::from_secs(120);
 
-/// Makes `.occtl/worktrees/NAME` on the new branch `occtl/NAME`.
-pub fn create(directory: &Path, name: &str, base: Option<&str>) -> Result<Worktree> {
+/// What `--worktree NAME` comes to: `.occtl/worktrees/NAME` on the new branch `occtl/NAME`. Nothing is
+/// made yet, so that the session's record can say first what is going to be.
+pub fn plan(directory: &Path, name: &str, base: Option<&str>) -> Result<Worktree> {
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
-    if name.is_empty() || !name.chars().all(plain) || name.starts_with(['-', '.']) {
+    let of_git = name.ends_with(['.']) || name.ends_with(".lock") || name.contains("..");
+    if name.is_empty() || !name.chars().all(plain) || name.starts_with(['-', '.']) || of_git {
         return Err(Error::usage(format!("{name:?} cannot be the name of a worktree"))
             .hint("letters, digits, '-', '_' and '.'"));
     }
@@ -32,30 +34,43 @@ pub fn create(directory: &Path, name: &str, base: Option<&str>) -> Result<Worktr
     let repository = PathBuf::from(top.trim_end_matches('\n'));
     let path = repository.join(".occtl/worktrees").join(name);
     let branch = format!("occtl/{name}");
-    let taken = |what: &str| {
-        Error::failed(format!("{what} is there already"))
-            .hint("occtl stop SESSION --remove-worktree removes both; or take another name")
-    };
     if path.exists() {
         return Err(taken(&format!("worktree {}", path.display())));
     }
     let reference = format!("refs/heads/{branch}");
-    if run(&repository, &["rev-parse", "--verify", "--quiet", &reference], GIT_LIMIT).is_some() {
+    if has_branch(&repository, &reference) {
         return Err(taken(&format!("branch {branch}")));
     }
-    exclude(&repository);
-    let text = path.to_string_lossy().into_owned();
-    let mut words = vec!["worktree", "add", "--quiet", "-b", &branch, &text];
+    let shown = base.unwrap_or("HEAD");
+    let commit = format!("{shown}^{{commit}}");
+    if run(&repository, &["rev-parse", "--verify", "--quiet", &commit], GIT_LIMIT).is_none() {
+        return Err(Error::failed(format!("{shown} is no commit of {}", repository.display()))
+            .hint("--base names a branch, a tag or a commit; an empty repository has none yet"));
+    }
+    let text = |path: &Path| path.to_string_lossy().into_owned();
+    Ok(Worktree { repository: text(&repository), path: text(&path), branch })
+}
+
+/// The error for a name that somebody else has.
+pub fn taken(what: &str) -> Error {
+    Error::failed(format!("{what} is there already"))
+        .hint("occtl stop SESSION --remove-worktree removes both; or take another name")
+}
+
+/// Makes what was planned.
+pub fn create(worktree: &Worktree, base: Option<&str>) -> Result<()> {
+    let Worktree { repository, path, branch } = worktree;
+    exclude(Path::new(repository));
+    let mut words = vec!["worktree", "add", "--quiet", "-b", branch, path];
     words.extend(base);
-    if run(&repository, &words, CHECKOUT_LIMIT).is_none() {
+    if run(Path::new(repository), &words, CHECKOUT_LIMIT).is_none() {
         let shown = base.unwrap_or("HEAD");
-        return Err(Error::failed(format!("git cannot make a worktree of {shown} at {text}"))
+        return Err(Error::failed(format!("git cannot make a worktree of {shown} at {path}"))
             .hint(format!(
-                "git -C {} worktree add -b {branch} {text} {shown} says why",
-                repository.display()
+                "git -C {repository} worktree add -b {branch} {path} {shown} says why"
             )));
     }
-    Ok(Worktree { repository: repository.to_string_lossy().into_owned(), path: text, branch })
+    Ok(())
 }
 
 /// Keeps the worktrees out of the repository's own list of untracked files.
@@ -76,10 +91,9 @@ fn exclude(repository: &Path) {
 /// An error unless the worktree can be removed without losing work.
 pub fn check_removable(worktree: &Worktree) -> Result<()> {
     let path = Path::new(&worktree.path);
-    if !path.exists() {
-        return Ok(());
-    }
-    match git::ask(path).answer(Deadline::after(GIT_LIMIT)) {
+    // One that somebody has removed holds nothing; its branch may.
+    let changes = path.exists().then(|| git::ask(path).answer(Deadline::after(GIT_LIMIT)));
+    match changes.unwrap_or(Changes::Known(Vec::new())) {
         Changes::Known(files) if files.is_empty() => {}
         Changes::Known(files) => {
             let count = files.len();
@@ -94,10 +108,15 @@ pub fn check_removable(worktree: &Worktree) -> Result<()> {
         }
     }
     let branch = format!("refs/heads/{}", worktree.branch);
-    let exclude = format!("--exclude={branch}");
+    let repository = Path::new(&worktree.repository);
+    if !has_branch(repository, &branch) {
+        return Ok(());
+    }
+    // Git wants it without refs/heads here, and excludes nothing otherwise.
+    let exclude = format!("--exclude={}", worktree.branch);
     let words =
         ["rev-list", "--count", &branch, "--not", &exclude, "--branches", "--remotes", "--tags"];
-    match run(Path::new(&worktree.repository), &words, GIT_LIMIT).as_deref().map(str::trim) {
+    match run(repository, &words, GIT_LIMIT).as_deref().map(str::trim) {
         Some("0") => Ok(()),
         Some(count) => {
             let branch = &worktree.branch;
@@ -117,12 +136,21 @@ pub fn remove(worktree: &Worktree) -> Result<()> {
     let gone = !Path::new(&worktree.path).exists()
         || run(repository, &["worktree", "remove", &worktree.path], CHECKOUT_LIMIT).is_some();
     run(repository, &["worktree", "prune"], GIT_LIMIT);
+    // Only if they are empty.
+    let parents = Path::new(&worktree.path).ancestors().skip(1).take(2);
+    parents.for_each(|parent| drop(fs::remove_dir(parent)));
+    let branch = &worktree.branch;
     match gone
-        && run(repository, &["branch", "--quiet", "-D", &worktree.branch], GIT_LIMIT).is_some()
+        && (!has_branch(repository, &format!("refs/heads/{branch}"))
+            || run(repository, &["branch", "--quiet", "-D", branch], GIT_LIMIT).is_some())
     {
         true => Ok(()),
         false => Err(Error::failed(format!("git cannot remove the worktree {}", worktree.path))),
     }
+}
+
+fn has_branch(repository: &Path, reference: &str) -> bool {
+    run(repository, &["rev-parse", "--verify", "--quiet", reference], GIT_LIMIT).is_some()
 }
 
 /// What git prints, if it succeeds.

@@ -4,7 +4,9 @@
 //! byte for byte. So a store of ten thousand records costs little, and keys that we do not know
 //! survive at every level.
 
+use std::collections::HashMap;
 use std::fmt;
+use std::io::{self, Write};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
@@ -19,6 +21,8 @@ use crate::error::{Error, Result};
 /// The layout that this program writes. A store without the key is of opencode-ctl 0.4.0, or was
 /// rewritten by it.
 pub const SCHEMA: u64 = 1;
+/// Ours have eleven characters. With `.log` it must be the name of a file.
+const LONGEST_ID: usize = 200;
 
 /// A value of the file: as it was, or as it is to be.
 #[derive(Clone, Debug)]
@@ -69,8 +73,17 @@ impl Document {
                 .map(|(id, body)| (id, shift(body, range.start)))
                 .collect();
         }
+        if let Some(id) = document.ids().find(|id| !plain(id)) {
+            return Err(damaged(path, &format!("{id:?} cannot be the id of a session")));
+        }
         document.text = text;
         Ok(document)
+    }
+
+    /// The records that cannot be read, while the others can.
+    pub fn broken(&self) -> Vec<String> {
+        let broken = |(id, body): &&(String, Body)| self.record_of(id, body).is_err();
+        self.sessions.iter().filter(broken).map(|(id, _)| id.clone()).collect()
     }
 
     /// The ids of all records, in the order of the file.
@@ -80,12 +93,22 @@ impl Document {
 
     /// One record.
     pub fn record(&self, id: &str) -> Result<Option<Record>> {
-        self.decode(id)
+        let found = self.sessions.iter().find(|(other, _)| other == id);
+        found.map(|(id, body)| self.record_of(id, body)).transpose()
     }
 
     /// All records.
     pub fn records(&self) -> Result<Vec<Record>> {
-        self.each(|_, record: Record| record)
+        self.sessions.iter().map(|(id, body)| self.record_of(id, body)).collect()
+    }
+
+    /// A record whose id is the key that it was found under, whatever it says itself.
+    fn record_of(&self, id: &str, body: &Body) -> Result<Record> {
+        let mut record: Record = self.decode_body(id, body)?;
+        if record.id != id {
+            record.id = id.to_string();
+        }
+        Ok(record)
     }
 
     /// A few fields of every record, without the cost of all of them.
@@ -132,43 +155,51 @@ impl Document {
         self.changed
     }
 
-    /// The whole store as text, brought forward if it was of an older layout.
-    pub fn into_json(mut self) -> Result<String> {
+    /// Makes it ready to be written: brought forward, if it was of an older layout.
+    pub fn finish(&mut self) -> Result<()> {
         match self.schema()? {
-            None => self.bring_forward()?,
-            Some(SCHEMA) => {}
+            None => self.bring_forward(),
+            Some(SCHEMA) => Ok(()),
             Some(newer) => {
                 let path = self.path.display();
                 let message = format!("{path} has layout {newer}, this occtl knows {SCHEMA}");
-                return Err(Error::store(message).hint("a newer occtl wrote it: use that one"));
+                Err(Error::store(message).hint("a newer occtl wrote it: use that one"))
             }
         }
-        let mut json = String::with_capacity(self.text.len() + 4096);
-        json.push_str("{\n  \"sessions\": {");
-        self.append(&mut json, &self.sessions, "\n    ");
-        json.push_str(if self.sessions.is_empty() { "}" } else { "\n  }" });
-        if !self.top.is_empty() {
-            json.push(',');
-        }
-        self.append(&mut json, &self.top, "\n  ");
-        json.push_str("\n}\n");
-        Ok(json)
     }
 
-    fn append(&self, json: &mut String, entries: &[(String, Body)], indent: &str) {
+    /// Writes the whole store, piece by piece: a large one need not be in memory twice.
+    pub fn write(&self, out: &mut impl Write) -> io::Result<()> {
+        out.write_all(b"{\n  \"sessions\": {")?;
+        self.write_entries(out, &self.sessions, "\n    ")?;
+        out.write_all(if self.sessions.is_empty() { b"}" } else { b"\n  }" })?;
+        if !self.top.is_empty() {
+            out.write_all(b",")?;
+        }
+        self.write_entries(out, &self.top, "\n  ")?;
+        out.write_all(b"\n}\n")
+    }
+
+    fn write_entries(
+        &self,
+        out: &mut impl Write,
+        entries: &[(String, Body)],
+        indent: &str,
+    ) -> io::Result<()> {
         for (index, (key, body)) in entries.iter().enumerate() {
             if index > 0 {
-                json.push(',');
+                out.write_all(b",")?;
             }
-            json.push_str(indent);
-            json.push_str(&serde_json::Value::from(key.as_str()).to_string());
-            json.push_str(": ");
+            out.write_all(indent.as_bytes())?;
+            serde_json::to_writer(&mut *out, key)?;
+            out.write_all(b": ")?;
             match body {
-                Body::Kept(_) => json.push_str(self.slice(body)),
+                Body::Kept(_) => out.write_all(self.slice(body).as_bytes())?,
                 // JSON text has no raw newlines within strings, so this touches layout alone.
-                Body::New(text) => json.push_str(&text.replace('\n', indent)),
+                Body::New(text) => out.write_all(text.replace('\n', indent).as_bytes())?,
             }
         }
+        Ok(())
     }
 
     fn schema(&self) -> Result<Option<u64>> {
@@ -194,11 +225,6 @@ impl Document {
         self.changed = true;
     }
 
-    fn decode<T: DeserializeOwned>(&self, id: &str) -> Result<Option<T>> {
-        let found = self.sessions.iter().find(|(other, _)| other == id);
-        found.map(|(id, body)| self.decode_body(id, body)).transpose()
-    }
-
     fn decode_body<T: DeserializeOwned>(&self, id: &str, body: &Body) -> Result<T> {
         serde_json::from_str(self.slice(body))
             .map_err(|error| damaged(&self.path, &format!("in session {id}: {error}")))
@@ -210,6 +236,13 @@ impl Document {
             Body::New(text) => text,
         }
     }
+}
+
+/// Whether an id can be the name of a log and of a directory, and nothing but that: what a session
+/// leaves is removed by it.
+fn plain(id: &str) -> bool {
+    let letter = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    !id.is_empty() && id.len() <= LONGEST_ID && !id.starts_with('.') && id.chars().all(letter)
 }
 
 fn damaged(path: &Path, what: &str) -> Error {
@@ -230,17 +263,16 @@ fn entries(text: &str) -> serde_json::Result<Vec<(String, Body)>> {
     let mut input = serde_json::Deserializer::from_str(text);
     let found = Entries::deserialize(&mut input)?;
     input.end()?;
-    let mut entries: Vec<(String, Body)> = Vec::with_capacity(found.0.len());
-    for (key, raw) in found.0 {
+    let last: HashMap<&str, usize> =
+        found.0.iter().enumerate().map(|(at, (key, _))| (key.as_str(), at)).collect();
+    let keep: Vec<bool> =
+        found.0.iter().enumerate().map(|(at, (key, _))| last[key.as_str()] == at).collect();
+    let entries = found.0.into_iter().zip(keep).filter(|(_, keep)| *keep).map(|((key, raw), _)| {
         // `raw` borrows from `text`, so its address tells its place.
         let start = raw.get().as_ptr() as usize - text.as_ptr() as usize;
-        entries.push((key, Body::Kept(start..start + raw.get().len())));
-    }
-    let mut seen = std::collections::HashSet::new();
-    let mut unique: Vec<_> =
-        entries.into_iter().rev().filter(|(key, _)| seen.insert(key.clone())).collect();
-    unique.reverse();
-    Ok(unique)
+        (key, Body::Kept(start..start + raw.get().len()))
+    });
+    Ok(entries.collect())
 }
 
 struct Entries<'a>(Vec<(String, &'a RawValue)>);
@@ -273,11 +305,19 @@ impl<'de> Deserialize<'de> for Entries<'de> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::time::Duration;
 
     const OLD: &str = include_str!("../../tests/data/store-0.4.0.json");
 
     fn parse(text: &str) -> Result<Document> {
         Document::parse(Path::new("/x/store.json"), text.as_bytes().to_vec())
+    }
+
+    fn json(mut document: Document) -> Result<String> {
+        document.finish()?;
+        let mut text = Vec::new();
+        document.write(&mut text).unwrap();
+        Ok(String::from_utf8(text).unwrap())
     }
 
     #[test]
@@ -287,7 +327,7 @@ mod tests {
         let agent = document.record("oc-7be01c44").unwrap().unwrap().agent;
         assert_eq!(agent.as_deref(), Some("docs-retriever"));
         document.set_next_port(9102);
-        let again = parse(&document.into_json().unwrap()).unwrap();
+        let again = parse(&json(document).unwrap()).unwrap();
         assert_eq!(again.schema().unwrap(), Some(SCHEMA));
         let record = again.record("oc-195c5185").unwrap().unwrap();
         assert_eq!(record.workdir.as_deref(), Some("/srv/project"));
@@ -301,7 +341,7 @@ mod tests {
             "oc-2": {"id":"oc-2","port":9101,"z":[null]}}}"#;
         let mut document = parse(text).unwrap();
         document.change("oc-2", |record| record.agent = Some("build".into())).unwrap();
-        let json = document.into_json().unwrap();
+        let json = json(document).unwrap();
         assert!(json.contains(r#"{"id":"oc-1","port":9100,  "x":{"y":1}}"#), "{json}");
         let value: serde_json::Value = serde_json::from_str(&json).unwrap();
         assert_eq!(value["new"]["a"][1], 2);
@@ -326,7 +366,7 @@ mod tests {
     fn a_store_of_a_newer_program_is_not_overwritten() {
         let mut document = parse(r#"{"schema":99,"sessions":{}}"#).unwrap();
         document.set_next_port(1);
-        assert!(document.into_json().unwrap_err().message.contains("layout 99"));
+        assert!(json(document).unwrap_err().message.contains("layout 99"));
     }
 
     #[test]
@@ -335,5 +375,45 @@ mod tests {
         let document = parse(text).unwrap();
         assert_eq!(document.ids().count(), 1);
         assert_eq!(document.record("a").unwrap().unwrap().port, 2);
+    }
+
+    #[test]
+    fn an_id_that_names_another_place_is_damage() {
+        for id in ["../../home", "a/b", "", ".", "a\u{0}b", "ü"] {
+            let text = serde_json::json!({"sessions": {id: {"id": "oc-1", "port": 1}}});
+            assert_eq!(parse(&text.to_string()).unwrap_err().code.exit(), 9, "{id}");
+        }
+        let document = parse(r#"{"sessions":{"oc-1":{"id":"../x","port":1}}}"#).unwrap();
+        assert_eq!(document.records().unwrap()[0].id, "oc-1");
+    }
+
+    #[test]
+    fn one_broken_record_does_not_take_the_others_with_it() {
+        let text = r#"{"sessions":{"a":{"id":"a","port":-1},"b":{"id":"b","port":2}}}"#;
+        let mut document = parse(text).unwrap();
+        assert!(document.records().is_err());
+        assert_eq!(document.broken(), ["a"]);
+        document.remove("a");
+        assert_eq!(document.records().unwrap().len(), 1);
+    }
+
+    #[test]
+    fn whatever_is_in_the_file_is_read_or_refused_and_written_back_readable() {
+        let whole = r#"{"schema":1,"x":[1,{"y":"z"}],"next_port":9102,"sessions":{"oc-1":{"id":"oc-1",
+            "port":9100,"pid":7,"created_at":"2026-01-01T00:00:00.5","labels":{"a":"\u00e9"},"n":null},
+            "oc-2":{"id":"oc-2","port":9101,"password":"p","worktree":{"repository":"r","path":"p","branch":"b"}}}}"#;
+        crate::units::mutations(&[whole, OLD], Duration::from_millis(700), |bytes| {
+            let Ok(mut document) = Document::parse(Path::new("/x"), bytes.to_vec()) else { return };
+            let broken = document.broken();
+            broken.iter().for_each(|id| assert!(document.remove(id)));
+            let records = document.records().unwrap();
+            for record in &records {
+                let _ = (record.created(), record.last_active(), record.status());
+            }
+            let _ = document.change("oc-1", |record| record.set_active(jiff::Timestamp::now()));
+            let Ok(text) = json(document) else { return };
+            let again = parse(&text).expect("what was written can be read");
+            assert_eq!(again.records().unwrap().len(), records.len(), "{text}");
+        });
     }
 }

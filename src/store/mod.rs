@@ -9,7 +9,7 @@ mod record;
 mod safety;
 
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
-use std::io::{self, Write};
+use std::io::{self, BufWriter, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -63,7 +63,8 @@ impl Store {
         let mut document = self.read()?;
         let result = change(&mut document)?;
         if document.changed() {
-            self.save(&document.into_json()?)?;
+            document.finish()?;
+            self.save(&document)?;
         }
         Ok(result)
     }
@@ -109,15 +110,58 @@ impl Store {
         Ok(fs2::FileExt::try_lock_exclusive(&file).is_ok())
     }
 
-    /// Gives a store that cannot be read another name, so that a new one can take its place.
-    pub fn set_aside(&self, waiting: &mut dyn FnMut(&str)) -> Result<PathBuf> {
+    /// Gives a store that cannot be read another name, so that a new one can take its place. If only
+    /// some records cannot be read, the others stay. `None` if somebody else has mended it already.
+    pub fn set_aside(&self, waiting: &mut dyn FnMut(&str)) -> Result<Option<PathBuf>> {
         let _lock = self.lock(waiting)?;
-        let now = jiff::Timestamp::now().strftime("%Y%m%dT%H%M%SZ");
+        let read = self.read();
+        let broken = match &read {
+            Ok(document) => Some(document.broken()),
+            Err(_) => None,
+        };
+        if broken.as_ref().is_some_and(Vec::is_empty) {
+            return Ok(None);
+        }
+        let now = jiff::Timestamp::now().strftime("%Y%m%dT%H%M%S%3fZ");
         let aside = self.directory.join(format!("store.json.damaged-{now}"));
-        fs::rename(self.path(), &aside).map_err(|error| {
-            Error::store(format!("cannot rename {}: {error}", self.path().display()))
-        })?;
-        Ok(aside)
+        // Copied, where the new one replaces the old one in one step: at no moment is there none.
+        let failed =
+            |error| Error::store(format!("cannot set {} aside: {error}", self.path().display()));
+        match (read, broken) {
+            (Ok(mut document), Some(broken)) => {
+                let bytes = fs::read(self.path()).map_err(failed)?;
+                let mut copy = private_file(&aside, true).map_err(failed)?;
+                copy.write_all(&bytes).and_then(|()| copy.sync_all()).map_err(failed)?;
+                for id in &broken {
+                    document.remove(id);
+                }
+                document.finish()?;
+                self.save(&document)?;
+            }
+            _ => fs::rename(self.path(), &aside).map_err(failed)?,
+        }
+        Ok(Some(aside))
+    }
+
+    /// What a writer that was killed has left, if there is such a thing. It is in nobody's way.
+    pub fn unfinished(&self) -> Option<PathBuf> {
+        Some(self.real_and_new().1).filter(|path| path.exists())
+    }
+
+    /// Removes it, unless somebody is writing it right now.
+    pub fn remove_unfinished(&self, waiting: &mut dyn FnMut(&str)) -> Result<()> {
+        let _lock = self.lock(waiting)?;
+        match fs::remove_file(self.real_and_new().1) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                Err(Error::store(format!("cannot remove it: {error}")))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Where what was kept of a stopped session's own data is.
+    pub fn kept_path(&self, session: &str) -> PathBuf {
+        self.directory.join("kept").join(session)
     }
 
     fn create_directory(&self) -> Result<()> {
@@ -155,16 +199,23 @@ impl Store {
         }
     }
 
-    fn save(&self, text: &str) -> Result<()> {
-        // A store.json that is a link stays one; what it points to is replaced.
+    /// Where the store really is, and what is written before it takes its place. A store.json that
+    /// is a link stays one; what it points to is replaced.
+    fn real_and_new(&self) -> (PathBuf, PathBuf) {
         let path = fs::canonicalize(self.path()).unwrap_or_else(|_| self.path());
-        let directory = path.parent().unwrap_or(&self.directory);
         // One name is enough, as the lock is held; a left-over of a killed process is overwritten.
-        let temporary = directory.join(".store.json.new");
+        let new = path.with_file_name(".store.json.new");
+        (path, new)
+    }
+
+    fn save(&self, document: &Document) -> Result<()> {
+        let (path, temporary) = self.real_and_new();
+        let directory = path.parent().unwrap_or(&self.directory);
         let write = || -> io::Result<()> {
-            let mut file = private_file(&temporary, true)?;
-            file.write_all(text.as_bytes())?;
-            file.sync_all()?;
+            let mut file = BufWriter::with_capacity(64 * 1024, private_file(&temporary, true)?);
+            document.write(&mut file)?;
+            file.flush()?;
+            file.get_ref().sync_all()?;
             fs::rename(&temporary, &path)?;
             File::open(directory)?.sync_all()
         };

@@ -1,15 +1,20 @@
 //! Commands against the stand-in: faults that a real server does not produce on demand.
 
+mod adopting;
 mod attach;
 mod bad_input;
 mod bad_opencode;
 mod bad_server;
 mod bad_store;
 mod cleanup;
+mod doctor;
 mod git;
 mod logs;
+mod scarce;
+mod stopping;
 mod tail;
 mod turn_faults;
+mod worktrees;
 
 use serde_json::{Value, json};
 

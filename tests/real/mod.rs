@@ -1,8 +1,10 @@
 //! Commands against the real OpenCode with the scripted model.
 
+mod adopt;
 mod asks;
 mod concurrent;
 mod conversations;
+mod leaving;
 mod main_path;
 mod manage;
 mod permission_rules;

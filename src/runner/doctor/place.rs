@@ -26,7 +26,17 @@ pub fn check(context: &Context, fix: bool) -> Vec<Finding> {
     findings.push(room(directory));
     findings.push(lock(context));
     findings.push(store(context, fix));
+    findings.extend(unfinished(context, fix));
     findings
+}
+
+/// What a writer left that was killed before its file could take the store's place.
+fn unfinished(context: &Context, fix: bool) -> Option<Finding> {
+    let path = context.store.unfinished()?;
+    let detail = format!("{} was never finished", path.display());
+    let finding = Finding::warning("file", detail, "the next change of the store overwrites it");
+    let remove = || context.store.remove_unfinished(&mut |text| (context.say)(text));
+    Some(if fix { finding.after(remove().map(|()| "removed")) } else { finding })
 }
 
 fn permissions(path: &Path, fix: bool) -> Option<Finding> {
@@ -96,7 +106,8 @@ fn store(context: &Context, fix: bool) -> Finding {
                 return finding;
             }
             match context.store.set_aside(&mut |text| (context.say)(text)) {
-                Ok(aside) => finding.after(Ok(&format!("set aside as {}", aside.display()))),
+                Ok(Some(aside)) => finding.after(Ok(&format!("set aside as {}", aside.display()))),
+                Ok(None) => finding.after(Ok("somebody else has mended it")),
                 Err(error) => finding.after(Err(error)),
             }
         }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::{Context, Finding};
@@ -19,15 +19,24 @@ pub fn check(context: &Context, fix: bool) -> Vec<Finding> {
     // Processes and files first: a session that is started meanwhile has its record before either.
     let processes = of_our_store(context);
     let files = files(context);
-    let Ok(records) = context.store.read().and_then(|document| document.records()) else {
+    let read = || context.store.read().and_then(|document| document.records());
+    let Ok(records) = read() else {
         return Vec::new();
     };
     let mut known: BTreeSet<String> = records.iter().map(|record| record.id.clone()).collect();
     let mut findings: Vec<Finding> =
         records.iter().map(|record| session(context, record, fix)).collect();
-    findings.extend(shared_ports(&records));
-    for (id, members) in processes.iter().filter(|(id, _)| !known.contains(*id)) {
-        findings.push(orphans(context, id, members, fix));
+    findings.extend(shared_ports(&read().unwrap_or(records)));
+    let above = process::ancestors();
+    for (id, mut members) in processes.into_iter().filter(|(id, _)| !known.contains(id)) {
+        // What somebody was ending when we looked has ended by now; its record went after it.
+        members.retain(|(one, _)| one.alive());
+        if members.iter().any(|(one, _)| above.contains(&one.pid)) {
+            let detail = "this command runs within it, and it has no record";
+            findings.push(Finding::warning("process", detail, "run doctor from outside").of(&id));
+        } else if !members.is_empty() {
+            findings.push(orphans(context, &id, &members, fix));
+        }
     }
     if let Ok(document) = context.store.read() {
         known.extend(document.ids().map(String::from));
@@ -67,20 +76,26 @@ fn answering(record: &Record, found: &Life, advice: &str) -> Finding {
     }
 }
 
-fn shared_ports(records: &[Record]) -> Option<Finding> {
+/// Two records on one port cannot both be right. Looked for after the dead ones are gone.
+fn shared_ports(records: &[Record]) -> Vec<Finding> {
     let mut ports: BTreeMap<u16, Vec<&str>> = BTreeMap::new();
     for record in records.iter().filter(|record| record.adopted_url.is_none()) {
         ports.entry(record.port).or_default().push(&record.id);
     }
-    let (port, ids) = ports.into_iter().find(|(_, ids)| ids.len() > 1)?;
-    let ids = ids.join(", ");
-    Some(Finding::bad("port", format!("{port} is held by {ids}"), "occtl stop those that are dead"))
+    let shared = ports.into_iter().filter(|(_, ids)| ids.len() > 1);
+    let bad = |(port, ids): (u16, Vec<&str>)| {
+        let detail = format!("{port} is held by {}", ids.join(", "));
+        Finding::bad("port", detail, "occtl stop the one that does not answer")
+    };
+    shared.map(bad).collect()
 }
 
 /// Processes by the session whose mark they carry, of this store alone: other stores of this user
 /// are none of our business.
 fn of_our_store(context: &Context) -> BTreeMap<String, Vec<(Identity, Variables)>> {
-    let ours = context.store.directory();
+    // One directory may have several names.
+    let real = |path: &Path| fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
+    let ours = real(context.store.directory());
     let mut found: BTreeMap<String, Vec<(Identity, Variables)>> = BTreeMap::new();
     for (identity, variables) in process::with_variable(MARK) {
         let get = |name: &str| variables.get(&OsString::from(name));
@@ -88,7 +103,7 @@ fn of_our_store(context: &Context) -> BTreeMap<String, Vec<(Identity, Variables)
         // Servers of 0.4.0 have no such variable unless it was set by hand.
         let default =
             || get("HOME").map(|home| PathBuf::from(home).join(".local/share/opencode-ctl"));
-        let same = named.or_else(default).is_some_and(|place| place == ours);
+        let same = named.or_else(default).is_some_and(|place| real(&place) == ours);
         let id = get(MARK).and_then(|id| id.to_str()).filter(|id| id.starts_with("oc-"));
         if let (true, Some(id)) = (same, id.map(String::from)) {
             found.entry(id).or_default().push((identity, variables));
@@ -145,6 +160,9 @@ fn rebuilt(context: &Context, id: &str, members: &[(Identity, Variables)]) -> Op
             workdir: Some(workdir.display().to_string()),
             password: get("OPENCODE_SERVER_PASSWORD"),
             parent: get("OPENCODE_PARENT_SESSION_ID"),
+            allow_occtl_commands: Some(
+                !get("OPENCODE_BLACKLIST").is_some_and(|list| list.ends_with("bash:occtl")),
+            ),
             isolated: isolated.exists().then(|| isolated.display().to_string()),
             ..Record::default()
         };

@@ -16,7 +16,7 @@ use crate::process::{self, Handle, Identity};
 use crate::runner::environment::{INSTALL_HINT, NewServer};
 use crate::runner::ready::{NotReady, OLDEST, Ready, await_ready};
 use crate::runner::server::{last_lines, port_free};
-use crate::runner::{Context, Signals, isolate, stop};
+use crate::runner::{Context, Signals, isolate, stop, worktree};
 use crate::store::Record;
 use crate::units::{Deadline, LOG_TAIL_LINES, seconds};
 
@@ -42,6 +42,9 @@ impl Attempt<'_> {
         if let Some(place) = &self.record.isolated {
             let own = isolate::prepare(&self.context.environment, place.as_ref())?;
             self.extra.extend(own);
+        }
+        if let Some(worktree) = &self.record.worktree {
+            worktree::create(worktree, self.options.base.as_deref())?;
         }
         let mut busy = Vec::new();
         let mut database_tries = 0;

@@ -9,14 +9,15 @@ mod reserve;
 
 use std::ffi::OsString;
 use std::fs;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::environment::RESERVED;
+use super::environment::{ISOLATED, RESERVED};
 use super::server::life;
 use super::state::{Labels, SessionFacts};
 use super::{Context, Signals, guard, worktree};
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 use crate::process::Guardian;
 use crate::store::{Record, Worktree};
 use crate::units::Deadline;
@@ -78,7 +79,7 @@ pub fn launch(
     let labels = labels(&options.labels)?;
     let mut workdir = workdir(context, options.workdir.as_deref())?;
     let worktree = match &options.worktree {
-        Some(name) => Some(worktree::create(&workdir, name, options.base.as_deref())?),
+        Some(name) => Some(worktree::plan(&workdir, name, options.base.as_deref())?),
         None => None,
     };
     if let Some(worktree) = &worktree {
@@ -93,11 +94,8 @@ pub fn launch(
         let started = guard.transpose().and_then(|guard| Ok((attempt.run()?, guard)));
         started.inspect_err(|_| attempt.clean_up())
     });
-    match (&started, &worktree) {
-        // It is as new as the session that it was made for.
-        (Err(_), Some(worktree)) => drop(worktree::remove(worktree)),
-        (Ok((record, _)), _) => warn_of_mixed_versions(context, record),
-        _ => {}
+    if let Ok((record, _)) = &started {
+        warn_of_mixed_versions(context, record);
     }
     started.map(|(record, guard)| (SessionFacts::of(context, &record, &life(&record)), guard))
 }
@@ -121,24 +119,31 @@ fn variables(options: &StartOptions) -> Result<Vec<(String, OsString)>> {
             return Err(Error::usage(format!("--env cannot be {}", pair.display()))
                 .hint("NAME=VALUE, in UTF-8"));
         };
-        if RESERVED.contains(&name) {
+        if RESERVED.contains(&name) || options.isolate && ISOLATED.contains(&name) {
             return Err(Error::usage(format!("--env cannot set {name}: occtl does")));
         }
         variables.push((name.to_string(), OsString::from(value)));
     }
     if let Some(path) = &options.config {
         let shown = path.display();
-        let content = fs::read_to_string(path).map_err(|error| {
-            Error::not_found(format!("cannot read the config {shown}: {error}"))
+        // A pipe or a device may have no end.
+        let mut content = String::new();
+        let read = fs::File::open(path)
+            .and_then(|file| file.take(LONGEST_VARIABLE as u64 + 1).read_to_string(&mut content));
+        read.map_err(|error| {
+            let code = match error.kind() {
+                std::io::ErrorKind::NotFound => Code::NotFound,
+                _ => Code::Failed,
+            };
+            Error::new(code, format!("cannot read the config {shown}: {error}"))
         })?;
         variables.push(("OPENCODE_CONFIG_CONTENT".into(), content.into()));
     }
     match variables.iter().find(|(_, value)| value.len() > LONGEST_VARIABLE) {
-        Some((name, value)) => {
-            let size = value.len();
-            Err(Error::usage(format!("{name} has {size} bytes, more than Linux hands over"))
-                .hint("OPENCODE_CONFIG=FILE in the environment names a large configuration"))
-        }
+        Some((name, _)) => Err(Error::usage(format!(
+            "{name} has more than the {LONGEST_VARIABLE} bytes that Linux hands over"
+        ))
+        .hint("OPENCODE_CONFIG=FILE in the environment names a large configuration")),
         None => Ok(variables),
     }
 }

@@ -6,7 +6,7 @@ use crate::process;
 use crate::runner::Context;
 use crate::runner::select::check_name;
 use crate::runner::server::{Life, life, port_free};
-use crate::runner::stop;
+use crate::runner::{stop, worktree};
 use crate::store::{Document, Record, Status};
 
 /// Takes an id and a port. What is written is a record whose pid is ours.
@@ -41,6 +41,14 @@ pub fn reserve(context: &Context, plan: &Plan) -> Result<Record> {
         }
         if let Some(name) = &options.name {
             check_name(document, name)?;
+        }
+        if let Some(worktree) = plan.worktree {
+            let same = |other: &Record| {
+                other.worktree.as_ref().is_some_and(|other| other.path == worktree.path)
+            };
+            if document.records()?.iter().any(same) {
+                return Err(worktree::taken(&format!("worktree {}", worktree.path)));
+            }
         }
         while document.ids().any(|id| id == record.id) {
             record.id = new_id();

@@ -1,0 +1,45 @@
+//! Who listens where, as `/proc` tells it.
+
+use std::collections::HashSet;
+use std::fs;
+
+/// Whether a process of this user listens on a TCP port; false also where `/proc` does not tell.
+pub fn listens(pid: u32, port: u16) -> bool {
+    let mut sockets = HashSet::new();
+    // Those of the process's own network namespace.
+    for table in ["tcp", "tcp6"] {
+        let text = fs::read_to_string(format!("/proc/{pid}/net/{table}")).unwrap_or_default();
+        sockets.extend(text.lines().filter_map(|line| listening(line, port)));
+    }
+    let descriptors = fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten();
+    descriptors.filter_map(|entry| fs::read_link(entry.path()).ok()).any(|target| {
+        let name = target.to_string_lossy();
+        let inode = name.strip_prefix("socket:[").and_then(|rest| rest.strip_suffix(']'));
+        inode.is_some_and(|inode| sockets.contains(inode))
+    })
+}
+
+/// The inode of a line of `/proc/net/tcp`, if it is of a socket that listens on that port.
+fn listening(line: &str, port: u16) -> Option<String> {
+    let fields: Vec<&str> = line.split_ascii_whitespace().collect();
+    let (local, state, inode) = (fields.get(1)?, fields.get(3)?, fields.get(9)?);
+    let own = u16::from_str_radix(local.rsplit_once(':')?.1, 16).ok()?;
+    // 0A is TCP_LISTEN.
+    (own == port && *state == "0A").then(|| inode.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_listener_is_known_by_its_port() {
+        let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let own = std::process::id();
+        assert!(listens(own, port));
+        assert!(!listens(1, port) || own == 1);
+        drop(listener);
+        assert!(!listens(own, port));
+    }
+}

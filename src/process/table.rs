@@ -1,0 +1,109 @@
+//! This user's processes, as `/proc` shows them.
+
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
+use std::fs;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
+use std::time::Duration;
+
+use super::{Identity, own_uid};
+
+/// How often a process in the middle of exec is looked at, with a pause of a millisecond.
+const EXEC_LOOKS: usize = 50;
+
+/// What `/proc/PID/environ` holds.
+///
+/// While a process is becoming another program, it has neither environment nor words for a moment,
+/// but it has a program. Whoever passed over it then would miss what is about to carry the mark.
+fn block(pid: u32) -> Option<Vec<u8>> {
+    for _ in 0..EXEC_LOOKS {
+        let block = fs::read(format!("/proc/{pid}/environ")).ok()?;
+        let between = || {
+            fs::read(format!("/proc/{pid}/cmdline")).is_ok_and(|words| words.is_empty())
+                && fs::read_link(format!("/proc/{pid}/exe")).is_ok()
+        };
+        if !block.is_empty() || !between() {
+            return Some(block);
+        }
+        super::pause(Duration::from_millis(1));
+    }
+    None
+}
+
+/// The environment that a process was started with; `None` if it is not ours to read or gone.
+pub fn environment(pid: u32) -> Option<BTreeMap<OsString, OsString>> {
+    let block = block(pid)?;
+    let mut variables = BTreeMap::new();
+    for entry in block.split(|byte| *byte == 0) {
+        if let Some(at) = entry.iter().position(|byte| *byte == b'=') {
+            let (name, value) = (&entry[..at], &entry[at + 1..]);
+            variables.insert(OsStr::from_bytes(name).into(), OsStr::from_bytes(value).into());
+        }
+    }
+    Some(variables)
+}
+
+/// Every running process of this user whose starting environment has `name` set to `value`, other
+/// than this one. Environments are inherited, so this finds what a server started, reparented or not.
+pub fn marked(name: &str, value: &str) -> Vec<Identity> {
+    let mark = format!("{name}={value}").into_bytes();
+    processes()
+        .filter(|pid| *pid != std::process::id())
+        .filter(|pid| {
+            let block = block(*pid).unwrap_or_default();
+            block.split(|byte| *byte == 0).any(|entry| entry == mark)
+        })
+        .filter_map(Identity::of)
+        .collect()
+}
+
+/// Every running process of this user that was started with the variable `name`, other than this
+/// one, with all of its variables.
+pub fn with_variable(name: &str) -> Vec<(Identity, BTreeMap<OsString, OsString>)> {
+    processes()
+        .filter(|pid| *pid != std::process::id())
+        .filter_map(|pid| {
+            let variables = environment(pid)?;
+            variables.contains_key(OsStr::new(name)).then_some(())?;
+            Some((Identity::of(pid)?, variables))
+        })
+        .collect()
+}
+
+/// The words that a process was started with; empty if it is gone.
+pub fn command_line(pid: u32) -> Vec<OsString> {
+    let words = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    let words = words.split(|byte| *byte == 0).filter(|word| !word.is_empty());
+    words.map(|word| OsStr::from_bytes(word).into()).collect()
+}
+
+/// The processes that this one was started from, up to the first.
+pub fn ancestors() -> Vec<u32> {
+    let mut found = Vec::new();
+    let mut next = Some(std::process::id());
+    while let Some(pid) = next.and_then(parent) {
+        // A pid that came again while we looked could lead in circles.
+        if pid == 0 || found.contains(&pid) {
+            break;
+        }
+        found.push(pid);
+        next = Some(pid);
+    }
+    found
+}
+
+fn parent(pid: u32) -> Option<u32> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    stat[stat.rfind(')')? + 1..].split_ascii_whitespace().nth(1)?.parse().ok()
+}
+
+/// All pids of this user's processes, in no order.
+fn processes() -> impl Iterator<Item = u32> {
+    let own = own_uid();
+    fs::read_dir("/proc").into_iter().flatten().filter_map(move |entry| {
+        let entry = entry.ok()?;
+        let pid = entry.file_name().to_str()?.parse().ok()?;
+        (entry.metadata().ok()?.uid() == own).then_some(pid)
+    })
+}

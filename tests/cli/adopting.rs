@@ -1,0 +1,75 @@
+//! `adopt`: what is refused, and that nothing which somebody else started is ended unasked.
+
+use serde_json::{Value, json};
+
+use super::{sandbox, start, store};
+use crate::support::processes::is_running;
+
+#[test]
+fn what_is_no_opencode_or_no_http_or_not_listening_is_refused() {
+    let sandbox = sandbox("refused", json!({"html": ["/global/health"]}));
+    let alien = sandbox.serve();
+    let dead = format!("http://127.0.0.1:{}", sandbox.free_port());
+    for (url, status, words) in [
+        ("https://127.0.0.1:1", 2, "only http"),
+        ("http://user:secret@127.0.0.1:1", 2, "--password-file"),
+        ("http://127.0.0.1:1/path", 2, "a host and a port"),
+        ("127.0.0.1:1", 2, "no http address"),
+        (&*dead, 4, ""),
+        (&*alien.url(), 4, ""),
+    ] {
+        let refused = sandbox.occtl(&["adopt", url]).run().fails(status);
+        assert!(refused.stderr.contains(words), "{url}: {}", refused.stderr);
+        assert!(!refused.stderr.contains("secret"), "{}", refused.stderr);
+        assert_eq!(store(&sandbox)["sessions"], json!({}), "{url}");
+    }
+}
+
+#[test]
+fn a_process_that_does_not_listen_there_is_never_taken_for_the_server() {
+    let sandbox = sandbox("pid", Value::Null);
+    let server = sandbox.serve();
+    let bystander = sandbox.command("sleep", &["7000"]).spawn();
+    let other = sandbox.marked_processes().into_iter().find(|(_, line)| line == "sleep 7000");
+    let (other, _) = other.expect("the bystander");
+    let pid = |line: &str| {
+        let found = sandbox.marked_processes().into_iter().find(|(_, other)| other.contains(line));
+        found.expect("a process").0.to_string()
+    };
+    let adopt = |pid: &str| sandbox.occtl(&["adopt", &server.url(), "--pid", pid, "-q"]).run();
+    assert!(adopt(&other.to_string()).fails(1).stderr.contains("does not listen"));
+    adopt("4190001").fails(3);
+    let server_pid = pid(" serve ");
+    let id = adopt(&server_pid).ok().stdout.trim().to_owned();
+    // Without --kill it is only forgotten, also by force, by cleanup and by doctor.
+    sandbox.occtl(&["cleanup", "-m", "0"]).run().ok();
+    sandbox.occtl(&["doctor", "--fix"]).run().ok();
+    let done = sandbox.occtl(&["stop", "-f", &id]).run().ok();
+    assert!(done.stdout.contains("forgotten"), "{}", done.stdout);
+    assert!(is_running(server_pid.parse().unwrap()));
+    let id = adopt(&server_pid).ok().stdout.trim().to_owned();
+    let twice = adopt(&server_pid).fails(1);
+    assert!(twice.stderr.contains(&id), "{}", twice.stderr);
+    let alias = server.url().replace("127.0.0.1", "LOCALHOST");
+    sandbox.occtl(&["adopt", &alias]).run().fails(1);
+    sandbox.occtl(&["stop", "--kill", &id]).run().ok();
+    assert!(!is_running(server_pid.parse().unwrap()));
+    assert!(is_running(other));
+    drop(bystander);
+}
+
+#[test]
+fn a_server_of_this_store_is_not_adopted_and_a_password_without_end_is_refused() {
+    let sandbox = sandbox("own", Value::Null);
+    let id = start(&sandbox);
+    let record = store(&sandbox)["sessions"][&id].clone();
+    let url = format!("http://127.0.0.1:{}", record["port"]);
+    let password = record["password"].as_str().unwrap();
+    let twice = sandbox.occtl(&["adopt", &url]).env("OPENCODE_SERVER_PASSWORD", password);
+    assert!(twice.run().fails(1).stderr.contains(&id));
+    sandbox.occtl(&["adopt", &url, "--password-file", "/dev/zero"]).run().fails(2);
+    sandbox.occtl(&["adopt", &url, "--password-file", "/dev/null"]).run().fails(2);
+    sandbox.occtl(&["adopt", &url, "--password-file", "missing"]).run().fails(3);
+    sandbox.occtl(&["start", "--config", "/dev/zero"]).run().fails(2);
+    sandbox.occtl(&["stop", "--all"]).run().ok();
+}

@@ -1,0 +1,186 @@
+//! `doctor`: what it finds, what it mends, and what it leaves alone.
+
+use std::os::unix::fs::PermissionsExt;
+use std::time::Duration;
+
+use rustix::process::Signal;
+use serde_json::{Value, json};
+
+use super::{assert_no_trace, edit_record, sandbox, start, store};
+use crate::support::processes::{is_running, poll, signal};
+use crate::support::sandbox::Sandbox;
+
+const SOON: Duration = Duration::from_secs(30);
+
+fn findings(sandbox: &Sandbox, words: &[&str], status: i32) -> Vec<Value> {
+    let report = sandbox.occtl(&[&["doctor", "--json"], words].concat()).run().fails(status);
+    report.json()["findings"].as_array().unwrap().clone()
+}
+
+fn of(findings: &[Value], status: &str) -> Vec<String> {
+    let wanted = findings.iter().filter(|one| one["status"] == status);
+    wanted.map(|one| one["check"].as_str().unwrap().to_owned()).collect()
+}
+
+fn chmod(path: &std::path::Path, mode: u32) {
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+}
+
+#[test]
+fn where_all_is_well_it_says_so_and_the_status_is_zero() {
+    let sandbox = sandbox("healthy", Value::Null);
+    start(&sandbox);
+    let found = findings(&sandbox, &[], 0);
+    assert_eq!(of(&found, "wrong"), [""; 0], "{found:#?}");
+    for check in ["disk", "lock", "store", "session", "opencode", "git", "database"] {
+        assert!(found.iter().any(|one| one["check"] == check), "{check}: {found:#?}");
+    }
+    let said = sandbox.occtl(&["doctor"]).run().ok();
+    assert!(said.stdout.starts_with("Check"), "{}", said.stdout);
+    let password =
+        store(&sandbox)["sessions"].as_object().unwrap().values().next().unwrap()["password"]
+            .clone();
+    assert!(!said.stdout.contains(password.as_str().unwrap()));
+    sandbox.occtl(&["stop", "--all"]).run().ok();
+}
+
+#[test]
+fn a_store_or_directory_that_others_can_write_to_is_refused_and_mended() {
+    let sandbox = sandbox("writable", Value::Null);
+    let id = start(&sandbox);
+    for (place, mode, good) in [("data", 0o777, 0o755), ("data/store.json", 0o620, 0o600)] {
+        let path = sandbox.root().join(place);
+        chmod(&path, mode);
+        for words in [vec!["list"], vec!["stop", &id], vec!["start"], vec!["touch", &id]] {
+            let refused = sandbox.occtl(&words).run().fails(9);
+            assert!(refused.stderr.contains("other users can write to"), "{}", refused.stderr);
+            assert!(refused.stderr.contains("doctor --fix"), "{}", refused.stderr);
+        }
+        assert!(of(&findings(&sandbox, &[], 1), "wrong").contains(&"permissions".to_owned()));
+        assert!(
+            of(&findings(&sandbox, &["--fix"], 0), "mended").contains(&"permissions".to_owned())
+        );
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, good);
+        sandbox.occtl(&["touch", &id]).run().ok();
+    }
+    // Somebody else's: only root can make such a thing here.
+    let other = sandbox.root().join("other");
+    std::fs::create_dir(&other).unwrap();
+    if std::os::unix::fs::chown(&other, Some(4711), None).is_ok() {
+        let list = || sandbox.occtl(&["list"]).env("OCCTL_DATA_DIR", &other).run();
+        let refused = list().fails(9);
+        assert!(refused.stderr.contains("belongs to user 4711"), "{}", refused.stderr);
+    } else {
+        eprintln!("not root: a directory of another owner cannot be made here");
+    }
+    sandbox.occtl(&["stop", "--all"]).run().ok();
+}
+
+#[test]
+fn a_lost_store_is_rebuilt_from_the_running_servers_and_they_are_all_that_is_recorded() {
+    let sandbox = sandbox("lost", Value::Null);
+    let kept = sandbox.occtl(&["start", "--json", "--isolate"]).run().ok().json();
+    let id = kept["id"].as_str().unwrap();
+    let dead = start(&sandbox);
+    let pid = u32::try_from(store(&sandbox)["sessions"][&dead]["pid"].as_u64().unwrap()).unwrap();
+    let tool = sandbox.command("sh", &["-c", "setsid sleep 7300 >/dev/null 2>&1 &"]);
+    tool.env("OPENCODE_SESSION_ID", &dead).run().ok();
+    signal(pid, Signal::KILL);
+    poll(SOON, || (!is_running(pid)).then_some(())).expect("its end");
+    let before = store(&sandbox)["sessions"][id].clone();
+    std::fs::remove_file(sandbox.data().join("store.json")).unwrap();
+    let wrong = of(&findings(&sandbox, &[], 1), "wrong");
+    assert_eq!(wrong.iter().filter(|check| *check == "process").count(), 2, "{wrong:?}");
+    // The directory may be called by another name than when the server was started.
+    let alias = sandbox.root().join("alias");
+    std::os::unix::fs::symlink(sandbox.data(), &alias).unwrap();
+    let fix = sandbox.occtl(&["doctor", "--fix"]).env("OCCTL_DATA_DIR", &alias).run().ok();
+    assert!(fix.stdout.contains("recorded again"), "{}", fix.stdout);
+    let after = store(&sandbox)["sessions"][id].clone();
+    for name in [
+        "port",
+        "pid",
+        "pid_start_time",
+        "boot_id",
+        "password",
+        "workdir",
+        "isolated",
+        "allow_occtl_commands",
+    ] {
+        assert_eq!(
+            before[name],
+            after[name]
+                .as_str()
+                .map_or(after[name].clone(), |text| json!(text.replace("/alias/", "/data/"))),
+            "{name}"
+        );
+    }
+    assert_eq!(store(&sandbox)["sessions"].as_object().unwrap().len(), 1);
+    assert!(!sandbox.marked_processes().iter().any(|(_, line)| line == "sleep 7300"));
+    sandbox.occtl(&["send", id, "--wait", "hello"]).run().ok();
+    assert_eq!(of(&findings(&sandbox, &["--fix"], 0), "mended"), [""; 0], "once is enough");
+    sandbox.occtl(&["stop", "--all"]).run().ok();
+    assert_no_trace(&sandbox);
+}
+
+#[test]
+fn one_broken_record_is_taken_out_and_a_store_that_is_no_json_is_set_aside() {
+    let sandbox = sandbox("broken", Value::Null);
+    let (good, bad) = (start(&sandbox), start(&sandbox));
+    sandbox.occtl(&["touch", &good]).run().ok();
+    edit_record(&sandbox, &bad, |record| record["port"] = json!("many"));
+    edit_record(&sandbox, &good, |record| record["name"] = json!("mine"));
+    sandbox.occtl(&["list"]).run().fails(9);
+    let fixed = findings(&sandbox, &["--fix"], 0);
+    assert!(of(&fixed, "mended").contains(&"store".to_owned()), "{fixed:#?}");
+    let sessions = store(&sandbox)["sessions"].as_object().unwrap().clone();
+    assert_eq!(sessions[&good]["name"], "mine", "the others keep what they had");
+    assert!(sessions[&bad]["port"].is_u64(), "and its server is found again: {sessions:#?}");
+    let aside = || {
+        let entries = std::fs::read_dir(sandbox.data()).unwrap().flatten();
+        let names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
+        names.filter(|name| name.contains("damaged")).collect::<Vec<_>>()
+    };
+    assert_eq!(aside().len(), 1);
+    std::fs::write(sandbox.data().join("store.json"), "{\"sess").unwrap();
+    // Two at once: the second one must not set aside what the first one has mended.
+    let both: Vec<_> = (0..2).map(|_| sandbox.occtl(&["doctor", "--fix"]).spawn()).collect();
+    both.into_iter().for_each(|one| drop(one.wait(SOON)));
+    assert_eq!(store(&sandbox)["sessions"].as_object().unwrap().len(), 2);
+    assert_eq!(aside().len(), 2);
+    for name in aside() {
+        let mode = std::fs::metadata(sandbox.data().join(name)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o077, 0, "it holds passwords");
+    }
+    sandbox.occtl(&["stop", "--all"]).run().ok();
+    assert_no_trace(&sandbox);
+}
+
+#[test]
+fn whoever_runs_it_within_a_lost_session_is_not_ended_by_it() {
+    let sandbox = sandbox("within", Value::Null);
+    let script = format!("{} doctor --fix; echo alive", env!("CARGO_BIN_EXE_occtl"));
+    let shell = sandbox.command("sh", &["-c", &script]).env("OPENCODE_SESSION_ID", "oc-deadbeef");
+    let ended = shell.run().ok();
+    assert!(
+        ended.stdout.contains("from outside") && ended.stdout.ends_with("alive\n"),
+        "{ended:?}"
+    );
+}
+
+#[test]
+fn left_files_and_an_unfinished_store_are_removed() {
+    let sandbox = sandbox("litter", Value::Null);
+    let id = start(&sandbox);
+    std::fs::write(sandbox.data().join("logs/oc-11111111.log"), "x").unwrap();
+    std::fs::create_dir_all(sandbox.data().join("isolated/oc-22222222/data")).unwrap();
+    std::fs::write(sandbox.data().join(".store.json.new"), "{").unwrap();
+    std::fs::write(sandbox.data().join("logs/notes.txt"), "mine").unwrap();
+    assert_eq!(of(&findings(&sandbox, &[], 0), "warning").len(), 3);
+    assert_eq!(of(&findings(&sandbox, &["--fix"], 0), "mended").len(), 3);
+    assert!(sandbox.data().join("logs/notes.txt").exists(), "it is of no session");
+    assert!(sandbox.data().join("logs").join(format!("{id}.log")).exists());
+    std::fs::remove_file(sandbox.data().join("logs/notes.txt")).unwrap();
+    sandbox.occtl(&["stop", "--all"]).run().ok();
+    assert_no_trace(&sandbox);
+}

@@ -1,0 +1,131 @@
+//! When many come at once, and when the machine has no more of something.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::{assert_no_trace, sandbox, start, store};
+
+/// For how long a crowd may keep two busy cores busy.
+const CROWD_TIME: Duration = Duration::from_secs(120);
+
+#[test]
+fn two_hundred_touches_at_once_all_succeed_and_none_waits_much_longer_than_the_others() {
+    let sandbox = sandbox("touches", Value::Null);
+    let ids: Vec<String> = (0..4).map(|_| start(&sandbox)).collect();
+    let before = store(&sandbox);
+    let running: Vec<_> =
+        (0..200).map(|at| sandbox.occtl(&["touch", &ids[at % 4]]).spawn()).collect();
+    let mut took: Vec<Duration> =
+        running.into_iter().map(|one| one.wait(CROWD_TIME).ok().elapsed).collect();
+    took.sort();
+    let (median, slowest) = (took[100], took[199]);
+    // On an idle machine a tenth of a second passes between two looks of the scheduler.
+    let bar = (3 * median).max(Duration::from_millis(300));
+    assert!(slowest <= bar, "median {median:?}, slowest {slowest:?}");
+    let after = store(&sandbox);
+    for id in &ids {
+        let moved =
+            |store: &Value| store["sessions"][id]["last_activity_utc"].as_str().unwrap().to_owned();
+        assert!(moved(&after) > moved(&before), "{id}");
+    }
+    assert_eq!(after["sessions"].as_object().unwrap().len(), 4);
+    sandbox.occtl(&["stop", "--all"]).run().ok();
+    assert_no_trace(&sandbox);
+}
+
+#[test]
+fn sixty_four_starts_at_once_all_succeed_on_as_many_ports() {
+    let mut sandbox = sandbox("starts", Value::Null);
+    // More than a sandbox has; what somebody else uses is stepped over.
+    sandbox.set_env("OCCTL_PORT_RANGE", "9700-9999");
+    let starts: Vec<_> =
+        (0..64).map(|_| sandbox.occtl(&["start", "--json", "-t", "100"]).spawn()).collect();
+    let started: Vec<Value> =
+        starts.into_iter().map(|one| one.wait(CROWD_TIME).ok().json()).collect();
+    let ports: BTreeSet<u64> = started.iter().map(|one| one["port"].as_u64().unwrap()).collect();
+    assert_eq!(ports.len(), 64);
+    assert_eq!(store(&sandbox)["sessions"].as_object().unwrap().len(), 64);
+    let healthy = sandbox.occtl(&["doctor", "--json"]).run().ok().json();
+    let sessions =
+        healthy["findings"].as_array().unwrap().iter().filter(|one| one["check"] == "session");
+    assert_eq!(sessions.filter(|one| one["status"] == "ok").count(), 64, "{healthy:#}");
+    sandbox.occtl(&["stop", "--all"]).timeout(CROWD_TIME).run().ok();
+    assert_no_trace(&sandbox);
+}
+
+#[test]
+fn a_start_that_runs_out_of_descriptors_says_so_and_leaves_nothing() {
+    let sandbox = sandbox("descriptors", Value::Null);
+    let (mut failed, mut worked) = (0, 0);
+    for limit in 3..26 {
+        let limit = format!("--nofile={limit}");
+        let words = [limit.as_str(), env!("CARGO_BIN_EXE_occtl"), "start", "--json", "-t", "20"];
+        let ended = sandbox.command("prlimit", &words).run();
+        if ended.status == 0 {
+            worked += 1;
+            sandbox.occtl(&["stop", "--all"]).run().ok();
+        } else if ended.status == 127 || !ended.stderr.contains("\"error\"") {
+            // The program itself could not be loaded: then it has done nothing.
+            let said = ["Too many open files", "Error 24"];
+            assert!(said.iter().any(|said| ended.stderr.contains(said)), "{limit}: {ended:?}");
+        } else {
+            failed += 1;
+            let error = ended.json_error();
+            assert!([1, 4, 9].contains(&ended.status), "{limit}: {ended:?}");
+            let said = error.to_string();
+            assert!(
+                said.contains("open files") || said.contains("ulimit -n") || ended.status == 4,
+                "{limit}: {said}"
+            );
+        }
+        assert!(!ended.stderr.contains("panicked"), "{ended:?}");
+        assert_no_trace(&sandbox);
+    }
+    assert!(failed > 0 && worked > 0, "{failed} failed, {worked} worked");
+}
+
+#[test]
+fn a_start_that_may_have_no_more_processes_says_so_and_leaves_nothing() {
+    let sandbox = sandbox("processes", Value::Null);
+    let mut words = vec!["--nproc=1", env!("CARGO_BIN_EXE_occtl"), "start", "--json"];
+    let own = sandbox.root().join("own");
+    std::fs::create_dir(&own).unwrap();
+    // The limit does not bind root: then somebody else starts, in a place of his own.
+    let root = rustix::process::geteuid().is_root();
+    if root {
+        words.splice(0..0, ["--reuid=4711", "--clear-groups", "prlimit"]);
+        std::os::unix::fs::chown(&own, Some(4711), None).unwrap();
+    }
+    let run = sandbox.command(if root { "setpriv" } else { "prlimit" }, &words).cwd(&own);
+    let ended = run.env("HOME", &own).env("OCCTL_DATA_DIR", own.join("data")).run().fails(1);
+    let error = ended.json_error();
+    assert!(error["hint"].as_str().unwrap().contains("ulimit -u"), "{error}");
+    let left = std::fs::read_to_string(own.join("data/store.json")).unwrap();
+    assert_eq!(serde_json::from_str::<Value>(&left).unwrap()["sessions"], json!({}));
+    assert_no_trace(&sandbox);
+}
+
+#[test]
+fn a_full_disk_is_an_error_of_the_store_and_what_was_there_stays() {
+    let sandbox = sandbox("full", Value::Null);
+    let id = start(&sandbox);
+    let before = std::fs::read(sandbox.data().join("store.json")).unwrap();
+    let limited = |words: &[&str]| {
+        let script = "ulimit -f 0; exec \"$0\" \"$@\"";
+        let start = ["-c", script, env!("CARGO_BIN_EXE_occtl")];
+        sandbox.command("sh", &[&start, words].concat()).run()
+    };
+    for words in [vec!["start"], vec!["touch", &id]] {
+        let refused = limited(&words).fails(9);
+        assert!(refused.stderr.contains("File too large"), "{}", refused.stderr);
+        assert_eq!(std::fs::read(sandbox.data().join("store.json")).unwrap(), before);
+    }
+    // A stop ends the server, and the next one only has to forget it.
+    limited(&["stop", &id]).fails(9);
+    let listed = sandbox.occtl(&["list", "--json"]).run().ok().json();
+    assert_eq!(listed["sessions"][0]["state"], "dead");
+    sandbox.occtl(&["stop", &id]).run().ok();
+    assert_no_trace(&sandbox);
+}

@@ -1,0 +1,130 @@
+//! `stop`: sessions within sessions, deaf processes, dead servers, and what is kept.
+
+use std::time::Duration;
+
+use rustix::process::Signal;
+use serde_json::{Value, json};
+
+use super::{assert_no_trace, edit_record, sandbox, start, store};
+use crate::support::processes::{is_running, poll, signal};
+use crate::support::sandbox::Sandbox;
+
+const SOON: Duration = Duration::from_secs(30);
+
+/// A session that was started from within another one, as a tool of that would do it.
+fn start_within(sandbox: &Sandbox, outer: &str) -> String {
+    let start = sandbox.occtl(&["start", "-q"]).env("OPENCODE_SESSION_ID", outer);
+    start.run().ok().stdout.trim().to_owned()
+}
+
+#[track_caller]
+fn stopped(sandbox: &Sandbox, words: &[&str]) -> Vec<(String, bool)> {
+    let report = sandbox.occtl(&[&["stop", "--json"], words].concat()).run().ok().json();
+    let rows = report["stopped"].as_array().unwrap().clone();
+    let id = |row: &Value| row["id"].as_str().unwrap().to_owned();
+    rows.iter().map(|row| (id(row), row["was_dead"] == true)).collect()
+}
+
+#[test]
+fn sessions_within_a_session_keep_it_from_being_stopped_unless_it_is_recursive() {
+    let sandbox = sandbox("nested", Value::Null);
+    let outer = start(&sandbox);
+    let inner = start_within(&sandbox, &outer);
+    let innermost = start_within(&sandbox, &inner);
+    let refused = sandbox.occtl(&["stop", &outer]).run().fails(1);
+    assert!(
+        refused.stderr.contains(&inner) && refused.stderr.contains("--recursive"),
+        "{refused:?}"
+    );
+    assert!(!refused.stderr.contains(&innermost), "{refused:?}");
+    assert_eq!(store(&sandbox)["sessions"].as_object().unwrap().len(), 3, "nothing was stopped");
+    let gone = stopped(&sandbox, &["--recursive", &outer]);
+    assert_eq!(gone, [(innermost, false), (inner, false), (outer, false)], "the innermost first");
+    assert_no_trace(&sandbox);
+}
+
+#[test]
+fn sessions_that_claim_to_be_within_each_other_are_stopped_once() {
+    let sandbox = sandbox("circle", Value::Null);
+    let one = start(&sandbox);
+    let other = start_within(&sandbox, &one);
+    edit_record(&sandbox, &one, |record| record["parent"] = json!(other));
+    sandbox.occtl(&["stop", &one]).run().fails(1);
+    assert_eq!(stopped(&sandbox, &["--recursive", &one]).len(), 2);
+    assert_no_trace(&sandbox);
+}
+
+#[test]
+fn a_dead_session_is_forgotten_though_one_that_was_started_within_it_lives() {
+    let sandbox = sandbox("widow", Value::Null);
+    let outer = start(&sandbox);
+    let inner = start_within(&sandbox, &outer);
+    let pid = store(&sandbox)["sessions"][&outer]["pid"].as_u64().unwrap();
+    signal(u32::try_from(pid).unwrap(), Signal::KILL);
+    poll(SOON, || (!is_running(u32::try_from(pid).unwrap())).then_some(())).expect("its end");
+    assert_eq!(stopped(&sandbox, &[&outer]), [(outer, true)]);
+    let listed = sandbox.occtl(&["list", "--json"]).run().ok().json();
+    assert_eq!(listed["sessions"][0]["state"], "idle", "{listed}");
+    assert_eq!(stopped(&sandbox, &[&inner]), [(inner, false)]);
+    assert_no_trace(&sandbox);
+}
+
+#[test]
+fn several_are_stopped_dead_ones_say_so_and_an_unknown_one_keeps_none_of_them_running() {
+    let sandbox = sandbox("several", Value::Null);
+    let ids = [start(&sandbox), start(&sandbox), start(&sandbox)];
+    let pid = store(&sandbox)["sessions"][&ids[1]]["pid"].as_u64().unwrap();
+    signal(u32::try_from(pid).unwrap(), Signal::KILL);
+    poll(SOON, || (!is_running(u32::try_from(pid).unwrap())).then_some(())).expect("its end");
+    let done = sandbox.occtl(&["stop", &ids[0], "oc-none", &ids[1], &ids[2]]).run().fails(3);
+    let expected = format!(
+        "Stopped: {}\nStopped: {} (was already dead)\nStopped: {}\n",
+        ids[0], ids[1], ids[2]
+    );
+    assert_eq!(done.stdout, expected);
+    assert!(done.stderr.contains("oc-none"), "{}", done.stderr);
+    assert_no_trace(&sandbox);
+}
+
+#[test]
+fn grace_is_how_long_a_deaf_server_is_given() {
+    let sandbox = sandbox("grace", json!({"ignore_sigterm": true}));
+    for (grace, least, most) in [("0.2", 200, 4000), ("2", 2000, 7000)] {
+        let id = start(&sandbox);
+        let done = sandbox.occtl(&["stop", "--grace", grace, "--json", &id]).run().ok();
+        let took = done.elapsed.as_millis();
+        assert!((least..most).contains(&took), "--grace {grace}: {took} ms");
+        assert_eq!(done.json()["stopped"][0]["killed"], true);
+        assert_no_trace(&sandbox);
+    }
+}
+
+#[test]
+fn a_tool_that_starts_itself_again_and_again_is_ended_all_the_same() {
+    let sandbox = sandbox("respawn", Value::Null);
+    let id = start(&sandbox);
+    // Each lives for some milliseconds and leaves another one behind, in a session of its own.
+    let again = sandbox.install("again", "#!/bin/sh\ntrap '' TERM\nsetsid \"$0\" &\nsleep 0.02\n");
+    let script = format!("exec {} >/dev/null 2>&1 </dev/null &", again.display());
+    sandbox.command("sh", &["-c", &script]).env("OPENCODE_SESSION_ID", &id).run().ok();
+    let done = sandbox.occtl(&["stop", "--grace", "0.3", &id]).run().ok();
+    assert!(done.elapsed < Duration::from_secs(6), "{:?}", done.elapsed);
+    assert_no_trace(&sandbox);
+}
+
+#[test]
+fn kept_data_stays_whatever_is_cleaned_up_afterwards() {
+    let sandbox = sandbox("kept", Value::Null);
+    let start = sandbox.occtl(&["start", "--json", "--isolate"]).run().ok().json();
+    let id = start["id"].as_str().unwrap();
+    let own = sandbox.data().join("isolated").join(id);
+    std::fs::write(own.join("data/opencode/opencode.db"), "precious").unwrap();
+    let done = sandbox.occtl(&["stop", "--keep-data", id]).run().ok();
+    assert!(done.stderr.contains("is kept"), "{}", done.stderr);
+    sandbox.occtl(&["doctor", "--fix"]).run().ok();
+    sandbox.occtl(&["cleanup", "-m", "0"]).run().ok();
+    let kept = sandbox.data().join("kept").join(id).join("data/opencode/opencode.db");
+    assert_eq!(std::fs::read_to_string(kept).unwrap(), "precious");
+    assert!(!own.exists());
+    assert_no_trace(&sandbox);
+}

@@ -1,0 +1,281 @@
+//! What a real server leaves, keeps apart, and tells nobody: tools that hide, isolation, secrets, the loopback.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::time::Duration;
+
+use rustix::process::Signal;
+use serde_json::{Value, json};
+
+use crate::support::opencode::{config, program};
+use crate::support::processes::{self, is_running, poll};
+use crate::support::sandbox::Sandbox;
+use crate::support::session::Session;
+
+const SOON: Duration = Duration::from_secs(60);
+/// Several real servers on two busy cores.
+const CROWD_TIME: Duration = Duration::from_secs(150);
+
+fn store(sandbox: &Sandbox) -> Value {
+    let text = std::fs::read_to_string(sandbox.data().join("store.json")).expect("a store");
+    serde_json::from_str(&text).expect("a store that parses")
+}
+
+/// Local addresses that a process of this sandbox listens on, in the notation of `/proc/net/tcp`.
+fn listening(port: u64) -> Vec<String> {
+    let mut found = Vec::new();
+    for table in ["/proc/net/tcp", "/proc/net/tcp6"] {
+        let text = std::fs::read_to_string(table).unwrap_or_default();
+        let lines = text.lines().map(|line| line.split_ascii_whitespace().collect::<Vec<_>>());
+        let own = lines.filter(|line| {
+            line.get(3) == Some(&"0A") && line[1].ends_with(&format!(":{port:04X}"))
+        });
+        found.extend(own.map(|line| line[1].to_owned()));
+    }
+    found
+}
+
+#[test]
+fn stop_ends_tools_that_hide_and_doctor_ends_those_of_a_server_and_a_store_that_are_gone() {
+    let (sandbox, _model) = Sandbox::real("hiding");
+    let hidden = |id: &str| {
+        // A double fork, one in a session of its own, one without a terminal: none is a child of the server.
+        let script = "(setsid sh -c 'sleep 7001 & sleep 7002' >/dev/null 2>&1 &) ; \
+            (nohup sleep 7003 >/dev/null 2>&1 &) ; true";
+        sandbox.occtl(&["send", id, "--wait", &format!("[[bash {script}]]")]).run().ok();
+        poll(SOON, || {
+            let lines: BTreeSet<_> =
+                sandbox.marked_processes().into_iter().map(|(_, line)| line).collect();
+            ["sleep 7001", "sleep 7002", "sleep 7003"]
+                .iter()
+                .all(|one| lines.contains(*one))
+                .then_some(())
+        })
+        .expect("the hidden ones");
+    };
+    let bystander = Sandbox::new("bystander");
+    let watched = bystander.command("sleep", &["7000"]).spawn();
+    let session = Session::start(&sandbox, &[]);
+    hidden(&session.id);
+    sandbox.occtl(&["stop", &session.id]).run().ok();
+    sandbox.assert_nothing_left();
+    // kill -9 of the server and of the store: nobody but /proc knows of its tools.
+    let session = Session::start(&sandbox, &[]);
+    hidden(&session.id);
+    let pid =
+        u32::try_from(store(&sandbox)["sessions"][&session.id]["pid"].as_u64().unwrap()).unwrap();
+    processes::signal(pid, Signal::KILL);
+    poll(SOON, || (!is_running(pid)).then_some(())).expect("its end");
+    std::fs::remove_file(sandbox.data().join("store.json")).unwrap();
+    sandbox.occtl(&["doctor"]).run().fails(1);
+    sandbox.occtl(&["doctor", "--fix"]).run().ok();
+    sandbox.assert_nothing_left();
+    // A real server is found again by its command line, too.
+    let session = Session::start(&sandbox, &["--allow-occtl-commands"]);
+    std::fs::remove_file(sandbox.data().join("store.json")).unwrap();
+    sandbox.occtl(&["doctor", "--fix"]).run().ok();
+    sandbox.occtl(&["send", &session.id, "--wait", "hello"]).run().ok();
+    // And a server that its tool starts is one within it.
+    let occtl = env!("CARGO_BIN_EXE_occtl");
+    let tool = format!("[[bash {occtl} start -q -t 60 > inner]]");
+    sandbox.occtl(&["send", &session.id, "--wait", &tool]).run().ok();
+    let inner = std::fs::read_to_string(sandbox.work().join("inner")).unwrap();
+    let inner = inner.trim();
+    assert_eq!(store(&sandbox)["sessions"][inner]["parent"], session.id.as_str());
+    let refused = sandbox.occtl(&["stop", &session.id]).run().fails(1);
+    assert!(refused.stderr.contains(inner), "{}", refused.stderr);
+    let stopped = sandbox.occtl(&["stop", "--recursive", "-q", &session.id]).run().ok();
+    assert_eq!(stopped.stdout, format!("{inner}\n{}\n", session.id));
+    sandbox.assert_nothing_left();
+    assert_eq!(bystander.marked_processes().len(), 1, "somebody else's process is gone");
+    watched.signal(Signal::KILL);
+}
+
+#[test]
+fn isolated_servers_share_credentials_and_nothing_else() {
+    let (sandbox, model) = Sandbox::real("isolated");
+    let shared = sandbox.home().join(".local/share/opencode");
+    let auth = json!({"keyed": {"type": "api", "key": "secret-of-the-user"}});
+    std::fs::write(shared.join("auth.json"), auth.to_string()).unwrap();
+    let mut keyed = config(&model);
+    keyed["provider"]["keyed"] = keyed["provider"]["scripted"].clone();
+    keyed["provider"]["keyed"]["options"].as_object_mut().unwrap().remove("apiKey");
+    sandbox.configure(&sandbox.work(), &keyed);
+    let before = modified(&shared);
+    let start = || {
+        let start = sandbox.occtl(&["start", "--json", "--isolate", "-t", "140"]);
+        start.env("OPENCODE_DB", shared.join("opencode.db")).spawn()
+    };
+    let starting: Vec<_> = (0..12).map(|_| start()).collect();
+    let ids: Vec<String> = starting
+        .into_iter()
+        .map(|one| one.wait(CROWD_TIME).ok().json()["id"].as_str().unwrap().to_owned())
+        .collect();
+    let turns: Vec<_> = ids
+        .iter()
+        .map(|id| {
+            sandbox
+                .occtl(&["send", id, "--wait", "-t", "140", "--title", "t", "[[echo ok]]"])
+                .spawn()
+        })
+        .collect();
+    for turn in turns {
+        let ended = turn.wait(CROWD_TIME).ok();
+        assert!(ended.stdout.contains("ok"), "{ended:?}");
+    }
+    for id in &ids {
+        let own = sandbox.data().join("isolated").join(id);
+        assert!(own.join("data/opencode/opencode.db").exists(), "its own database");
+        for log in
+            files(&own).into_iter().filter(|path| path.extension().is_some_and(|end| end == "log"))
+        {
+            let text = std::fs::read_to_string(&log).unwrap();
+            assert!(
+                !text.contains("database is locked") && !text.contains("SQLITE_BUSY"),
+                "{}",
+                log.display()
+            );
+        }
+        let conversations = sandbox.occtl(&["sessions", id, "--json"]).run().ok().json();
+        assert_eq!(
+            conversations["conversations"].as_array().map_or(1, Vec::len),
+            1,
+            "{conversations}"
+        );
+    }
+    assert_eq!(modified(&shared), before, "the user's own database was not touched");
+    // The key of auth.json reaches the provider.
+    let turn = ["send", &ids[0], "--wait", "-m", "keyed/echo", "hello"];
+    let turn = if sandbox.occtl(&["help", "send"]).run().stdout.contains("--model") {
+        ["send", &ids[0], "--wait", "--model", "keyed/echo", "hello"]
+    } else {
+        turn
+    };
+    sandbox.occtl(&turn).run().ok();
+    let keys: Vec<String> = model.requests().iter().map(|one| format!("{one:?}")).collect();
+    assert!(keys.iter().any(|one| one.contains("secret-of-the-user")), "no request had the key");
+    sandbox.occtl(&["stop", "--keep-data", &ids[0]]).run().ok();
+    assert!(sandbox.data().join("kept").join(&ids[0]).join("data/opencode/opencode.db").exists());
+    sandbox.occtl(&["stop", "--all"]).run().ok();
+    assert_eq!(files(&sandbox.data().join("isolated")), [""; 0].map(std::path::PathBuf::from));
+    assert!(shared.join("auth.json").exists());
+    sandbox.assert_nothing_left();
+}
+
+fn files(place: &Path) -> Vec<std::path::PathBuf> {
+    let entries = std::fs::read_dir(place).into_iter().flatten().flatten();
+    entries
+        .flat_map(|entry| match entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            true => files(&entry.path()),
+            false => vec![entry.path()],
+        })
+        .collect()
+}
+
+/// When each file of the user's own database was changed.
+fn modified(place: &Path) -> Vec<(std::path::PathBuf, std::time::SystemTime)> {
+    let databases = files(place).into_iter().filter(|path| path.to_string_lossy().contains(".db"));
+    let mut found: Vec<_> = databases
+        .map(|path| (path.clone(), std::fs::metadata(&path).unwrap().modified().unwrap()))
+        .collect();
+    found.sort();
+    found
+}
+
+#[test]
+fn nobody_but_the_user_is_told_a_secret_and_nothing_listens_beyond_the_loopback() {
+    let (sandbox, model) = Sandbox::real("secrets");
+    // A configuration that would open the server to the network.
+    let mut open = config(&model);
+    open["server"] = json!({"hostname": "0.0.0.0", "mdns": true, "port": 1});
+    sandbox.configure(&sandbox.work(), &open);
+    let secret = "sesame-4711";
+    let settings = sandbox.root().join("settings.json");
+    std::fs::write(&settings, json!({"username": "from-config"}).to_string()).unwrap();
+    let settings = settings.to_str().unwrap();
+    let words = [
+        "start",
+        "--json",
+        "-t",
+        "60",
+        "--config",
+        settings,
+        "--env",
+        "TOKEN=sesame-4711",
+        "--env",
+        "OTHER=a=b",
+    ];
+    let facts = sandbox.occtl(&words).run().ok();
+    let id = facts.json()["id"].as_str().unwrap().to_owned();
+    let port = facts.json()["port"].as_u64().unwrap();
+    assert_eq!(listening(port), [format!("0100007F:{port:04X}")], "127.0.0.1 alone");
+    let record = store(&sandbox)["sessions"][&id].clone();
+    let password = record["password"].as_str().unwrap();
+    let digits: BTreeSet<char> = password.chars().collect();
+    assert!(password.len() * 4 >= 128 && digits.len() > 8, "128 random bits as hexadecimal digits");
+    let env = ["send", &id, "--wait", "[[bash echo \"$TOKEN $OTHER\" > seen]]"];
+    sandbox.occtl(&env).run().ok();
+    assert_eq!(std::fs::read_to_string(sandbox.work().join("seen")).unwrap(), "sesame-4711 a=b\n");
+    let resolved = sandbox.occtl(&["config", &id, "--json"]).run().ok();
+    assert!(resolved.stdout.contains("from-config"), "{}", resolved.stdout);
+    for words in [
+        vec!["list"],
+        vec!["list", "--json"],
+        vec!["status", &id, "--json"],
+        vec!["doctor"],
+        vec!["doctor", "--json"],
+        vec!["config", &id, "--json"],
+        vec!["export", &id],
+        vec!["logs", "-a"],
+        vec!["models", &id],
+        vec!["agents", &id],
+        vec!["send", "oc-none", "x"],
+        vec!["cleanup", "--dry-run", "--json"],
+    ] {
+        let ended = sandbox.occtl(&words).run();
+        for hidden in [password, secret] {
+            assert!(
+                !ended.stdout.contains(hidden) && !ended.stderr.contains(hidden),
+                "{words:?}: {ended:?}"
+            );
+        }
+    }
+    for (pid, line) in sandbox.marked_processes() {
+        assert!(!line.contains(password) && !line.contains(secret), "{pid}: {line}");
+    }
+    let log = std::fs::read_to_string(record_log(&sandbox, &id)).unwrap();
+    assert!(!log.contains(password) && !log.contains(secret), "{log}");
+    for name in [
+        "OPENCODE_SESSION_ID",
+        "OPENCODE_SERVER_PASSWORD",
+        "OPENCODE_SERVER_USERNAME",
+        "OCCTL_DATA_DIR",
+    ] {
+        let refused = sandbox.occtl(&["start", "--env", &format!("{name}=x")]).run().fails(2);
+        assert!(refused.stderr.contains(name), "{}", refused.stderr);
+    }
+    // A machine without memory for a server: its own words, and nothing left.
+    let occtl = env!("CARGO_BIN_EXE_occtl");
+    let poor =
+        sandbox.command("prlimit", &["--as=400000000", occtl, "start", "--json", "-t", "30"]).run();
+    assert!([1, 4].contains(&poor.status), "{poor:?}");
+    assert_eq!(store(&sandbox)["sessions"].as_object().unwrap().len(), 1);
+    // An older version on the same database is told of, an isolated one is not.
+    if Path::new(&program("1.14.34")).exists() {
+        let start = |more: &[&str]| {
+            let start = sandbox.occtl(&[&["start", "-q", "-t", "60"], more].concat());
+            start.env("OCCTL_OPENCODE", program("1.14.34")).run()
+        };
+        let apart = start(&["--isolate"]).ok();
+        assert!(!apart.stderr.contains("shares its database"), "{}", apart.stderr);
+        // It may stumble over the newer one's database; that is what the warning is about.
+        let mixed = start(&[]);
+        assert!(mixed.status != 0 || mixed.stderr.contains("shares its database"), "{mixed:?}");
+    }
+    sandbox.occtl(&["stop", "--all"]).run().ok();
+    sandbox.assert_nothing_left();
+}
+
+fn record_log(sandbox: &Sandbox, id: &str) -> std::path::PathBuf {
+    sandbox.data().join("logs").join(format!("{id}.log"))
+}
