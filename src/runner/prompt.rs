@@ -12,6 +12,7 @@ use super::follow::{Follower, LOOK_FIRST, LOOK_LIMIT, Terms, Watcher, messages_s
 use super::outcome::{Failed, Outcome, TurnRecord};
 use super::server::Server;
 use super::{Context, Signals, attach_files, schema};
+use crate::client::Failure;
 use crate::client::wire::{Format, InputPart, ModelName, Prompt};
 use crate::error::{Code, Error, Result};
 use crate::process;
@@ -233,13 +234,9 @@ pub fn follow_turn(
     let deadline = Deadline::after(follow.terms.limits.timeout);
     let server = Server::open(context, word)?;
     let place = target_place(&server, target)?;
-    match server.client.raw_message(&place.id, &place.directory, turn, LOOK_LIMIT) {
-        Ok(_) => {}
-        Err(failure) if matches!(failure.status(), Some(400 | 404)) => {
-            return Err(Error::not_found(format!("conversation {} has no turn {turn}", place.id))
-                .hint("occtl send --json tells the turn and its conversation"));
-        }
-        Err(failure) => return Err(failure.into()),
+    if !has(&server, &place, turn, LOOK_LIMIT)? {
+        return Err(Error::not_found(format!("conversation {} has no turn {turn}", place.id))
+            .hint("occtl send --json tells the turn and its conversation"));
     }
     let follower =
         Follower::prepare(context, signals, &server, &place, turn, &follow.terms, deadline);
@@ -251,9 +248,13 @@ pub fn follow_turn(
 
 /// Checks the answer on our side as well: old servers ignore a schema, and models err.
 fn hold_against(schema: &Value, record: &mut TurnRecord) {
-    if !matches!(record.outcome, Outcome::Ok | Outcome::Not(Code::Empty)) {
+    // A model may answer in text what it should have given to the tool that takes the answer.
+    let not_given =
+        record.error.as_ref().is_some_and(|error| error.name == "StructuredOutputError");
+    if !not_given && !matches!(record.outcome, Outcome::Ok | Outcome::Not(Code::Empty)) {
         return;
     }
+    record.error = None;
     let from_text = || serde_json::from_str(&record.answer).ok();
     let why = match record.structured.clone().or_else(from_text) {
         Some(value) => {
@@ -272,22 +273,40 @@ fn hold_against(schema: &Value, record: &mut TurnRecord) {
     }
 }
 
+/// Whether the server has a message. It answers 400 for one that it has and cannot show: a prompt
+/// with a schema, from 1.15.13 to 1.18.33.
+fn has(
+    server: &Server,
+    place: &Place,
+    message: &str,
+    limit: Duration,
+) -> std::result::Result<bool, Failure> {
+    match server.client.raw_message(&place.id, &place.directory, message, limit) {
+        Ok(_) => Ok(true),
+        Err(failure) => match failure.status() {
+            Some(400) => Ok(message.starts_with("msg_")),
+            Some(404) => Ok(false),
+            _ => Err(failure),
+        },
+    }
+}
+
 /// Waits until the prompt can be read back: a 204 alone promises nothing.
 fn stored(context: &Context, server: &Server, place: &Place, turn: &str) -> Result<()> {
     let deadline = Deadline::after(STORED_WITHIN);
     let mut pauses = Backoff::new(POLL_FIRST, Duration::from_millis(100));
     loop {
         let limit = deadline.remaining(LOOK_LIMIT);
-        let asked = server.client.raw_message(&place.id, &place.directory, turn, limit);
-        let failure = match asked {
-            Ok(_) => return Ok(()),
-            Err(failure) => failure,
+        let why = match has(server, place, turn, limit) {
+            Ok(true) => return Ok(()),
+            Ok(false) => "it is not there".into(),
+            Err(failure) => failure.to_string(),
         };
         if let Some(error) = server.ended(context) {
             return Err(error);
         }
         if deadline.expired() {
-            let message = format!("the server accepted the prompt and does not have it: {failure}");
+            let message = format!("the server accepted the prompt and does not have it: {why}");
             return Err(Error::new(Code::TurnFailed, message)
                 .hint("an unknown agent does that: occtl config SESSION agent lists them"));
         }

@@ -192,8 +192,14 @@ pub fn messages_since(
     let mut cursor: Option<String> = None;
     let mut page = if whole { WHOLE_PAGE } else { PAGE };
     loop {
-        let (mut messages, next) =
-            server.client.messages(&place.id, &place.directory, page, cursor.as_deref(), limit)?;
+        let asked =
+            server.client.messages(&place.id, &place.directory, page, cursor.as_deref(), limit);
+        let (mut messages, next) = match asked {
+            Err(failure) if failure.status() == Some(400) => {
+                return around_the_prompt(server, place, turn, limit);
+            }
+            asked => asked?,
+        };
         let full = messages.len() >= page;
         messages.append(&mut found);
         found = messages;
@@ -211,4 +217,36 @@ pub fn messages_since(
         }
         cursor = next;
     }
+}
+
+/// The messages after the prompt, one by one: 1.15.13 to 1.18.33 answer 400 for every page that holds
+/// a prompt with a schema.
+fn around_the_prompt(
+    server: &Server,
+    place: &Place,
+    turn: &str,
+    limit: Duration,
+) -> Result<Vec<Message>, Failure> {
+    let mut found: Vec<Message> = Vec::new();
+    let mut cursor: Option<String> = None;
+    loop {
+        let asked =
+            server.client.messages(&place.id, &place.directory, 1, cursor.as_deref(), limit);
+        let (messages, next) = match asked {
+            // Here it is.
+            Err(failure) if failure.status() == Some(400) => break,
+            asked => asked?,
+        };
+        let Some(message) = messages.into_iter().next_back() else { break };
+        if message.info.id.as_str() < turn {
+            break;
+        }
+        found.push(message);
+        if next.is_none() || next == cursor {
+            break;
+        }
+        cursor = next;
+    }
+    found.reverse();
+    Ok(found)
 }

@@ -49,6 +49,10 @@ impl Turn {
             });
         }
         let completed = last.time.completed.is_some();
+        // The tool that takes the answer to a schema ends the turn; its finish is `tool-calls`.
+        if completed && last.structured.is_some() {
+            return Some(End::Finished);
+        }
         match last.finish.as_deref() {
             Some("tool-calls" | "unknown") | None => {}
             // The server calls these a good end, but the answer is not whole.

@@ -10,9 +10,7 @@ mod judge;
 mod tests;
 
 use std::cmp::Ordering;
-use std::collections::hash_map::DefaultHasher;
 use std::collections::{BTreeMap, BTreeSet};
-use std::hash::{Hash, Hasher};
 use std::time::{Duration, Instant};
 
 pub use asks::Asks;
@@ -50,8 +48,8 @@ pub struct Turn {
     below: BTreeMap<String, Option<f64>>,
     was_busy: bool,
     idle_since: Option<Instant>,
-    /// What REST had of the turn's own messages at the last look.
-    state: Option<u64>,
+    /// How many steps REST had, how many parts the last of them, and whether it was completed.
+    state: (usize, usize, bool),
     look_wanted: bool,
     /// Events say that the end is near.
     ending: bool,
@@ -79,7 +77,7 @@ impl Turn {
             below: BTreeMap::new(),
             was_busy: false,
             idle_since: None,
-            state: None,
+            state: (0, 0, false),
             look_wanted: false,
             ending: false,
             progress: 0,
@@ -134,13 +132,13 @@ impl Turn {
                 if let Some(child) = &part.state.metadata.conversation {
                     self.descendants.insert(child.clone());
                 }
-                self.ending = false;
+                self.alive();
                 self.text.part(part, &mut Timed { first: &mut self.first_text, now, show }.show());
             }
             Kind::Delta { message, part, field, text }
                 if field == "text" && self.steps.contains_key(message) =>
             {
-                self.ending = false;
+                self.alive();
                 let mut timed = Timed { first: &mut self.first_text, now, show };
                 self.text.delta(message, part, text, &mut timed.show());
             }
@@ -151,6 +149,12 @@ impl Turn {
             }
             _ => {}
         }
+    }
+
+    /// Something is being written: neither is the end near, nor is anything idle.
+    fn alive(&mut self) {
+        self.ending = false;
+        self.idle_since = None;
     }
 
     fn message(&mut self, info: &Info) {
@@ -173,6 +177,9 @@ impl Turn {
         self.look_wanted |= idle;
         self.ending |= idle;
         self.was_busy |= activity.busy();
+        if activity.busy() {
+            self.idle_since = None;
+        }
     }
 
     /// Counts how often and how long a provider is waited for, the sub-agents' included.
@@ -231,19 +238,20 @@ impl Turn {
         }
         let mut timed = Timed { first: &mut self.first_text, now: look.at, show };
         self.text.settle(ours.iter().copied(), false, &mut timed.show());
-        // Messages that have just changed were not written by an idle server, whatever it said a
-        // moment before them.
-        let state = state(&ours);
-        if self.state.replace(state) != Some(state) {
-            self.idle_since = None;
-        }
+        let last = ours.last();
+        let state = (
+            ours.len(),
+            last.map_or(0, |last| last.parts.len()),
+            last.is_some_and(|last| last.info.time.completed.is_some()),
+        );
+        let changed = std::mem::replace(&mut self.state, state) != state;
         let activity =
             look.activities.map(|all| all.get(&self.conversation).filter(|one| one.busy()));
         match activity {
-            Some(Some(activity)) => {
-                self.idle_since = None;
-                self.activity(activity, look.at);
-            }
+            Some(Some(activity)) => self.activity(activity, look.at),
+            // The status is older than the messages: what has only just begun reads idle. So only
+            // the time counts in which nothing changes.
+            Some(None) if changed => self.idle_since = Some(look.at),
             Some(None) => drop(self.idle_since.get_or_insert(look.at)),
             // Neither busy nor idle: only what the messages themselves say counts.
             None => self.idle_since = None,
@@ -318,19 +326,6 @@ impl Turn {
     pub fn steps(&self) -> impl DoubleEndedIterator<Item = &Info> {
         self.steps.values()
     }
-}
-
-/// A number that changes whenever the turn's own messages do.
-fn state(ours: &[&Message]) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    for message in ours {
-        let info = &message.info;
-        (&info.id, &info.finish, info.time.completed.is_some()).hash(&mut hasher);
-        for part in &message.parts {
-            (&part.id, &part.state.status, part.text.len()).hash(&mut hasher);
-        }
-    }
-    hasher.finish()
 }
 
 /// Notes when the first text was shown.

@@ -55,6 +55,11 @@ fn an_answer_ends_the_turn_by_its_finish() {
         (done("error"), "ProviderError", "ProviderError"),
         (done("tool-calls"), "none", "denied"),
         (done("unknown"), "none", "ProviderCutOff"),
+        (
+            json!({"finish": "tool-calls", "time": {"completed": 2}, "structured": {"a": 1}}),
+            "finished",
+            "finished",
+        ),
         (json!({"time": {"completed": 2}}), "none", "aborted"),
         (json!({"finish": "stop"}), "none", "Interrupted"),
         (json!({}), "none", "Interrupted"),
@@ -106,6 +111,22 @@ fn idleness_counts_only_when_it_lasts() {
     assert_eq!(bench.look(&all, Some(&idle)), None);
     bench.pass(Duration::from_secs(1));
     assert_eq!(bench.look(&all, Some(&idle)), Some(End::Denied));
+}
+
+#[test]
+fn a_turn_that_begins_between_two_requests_of_a_look_is_not_over() {
+    let (idle, busy) = (Activities::new(), activities(CONVERSATION, json!({"type": "busy"})));
+    let prompt = json!([prompt(PROMPT)]);
+    let begun = json!([prompt[0], answer("msg_6", PROMPT, json!({}))]);
+    let mut bench = bench();
+    assert_eq!(bench.look(&messages(prompt), Some(&idle)), None);
+    bench.pass(Duration::from_secs(6));
+    // The status was asked for before it began, and the messages after that.
+    assert_eq!(bench.look(&messages(begun.clone()), Some(&idle)), None);
+    bench.pass(Duration::from_secs(1));
+    assert_eq!(bench.look(&messages(begun.clone()), Some(&busy)), None);
+    bench.pass(Duration::from_secs(6));
+    assert_eq!(bench.look(&messages(begun), Some(&idle)), None);
 }
 
 #[test]
