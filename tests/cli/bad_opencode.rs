@@ -52,10 +52,6 @@ fn a_limit_holds_whatever_the_program_does() {
         json!({"never_answer": true}),
         json!({"listening_line": "none", "never_answer": true}),
         json!({"silence": ["/path"]}),
-        json!({"html": ["/global/health"]}),
-        json!({"html": ["/path"]}),
-        json!({"body": {"/global/health": {"unhealthy": 1}}}),
-        json!({"body": {"/global/health": "text"}}),
         json!({"status": {"/global/health": 500}}),
         json!({"cut_body": ["/global/health"]}),
         json!({"delay_ms": {"/global/health": 5000}}),
@@ -74,6 +70,10 @@ fn a_server_that_is_another_one_is_refused_at_once() {
     for (faults, expected) in [
         (json!({"unauthorized": true}), "401"),
         (json!({"status": {"/global/health": 404}}), "404"),
+        (json!({"html": ["/global/health"]}), "a page of HTML"),
+        (json!({"html": ["/path"]}), "a page of HTML"),
+        (json!({"body": {"/global/health": {"unhealthy": 1}}}), "missing field"),
+        (json!({"body": {"/global/health": "text"}}), "not an answer of OpenCode"),
         (
             json!({"version": "1.0.223", "health": {"healthy": true, "version": "1.0.223"}}),
             "1.0.223 is too old",

@@ -1,4 +1,3 @@
-use std::io::IsTerminal;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -78,7 +77,7 @@ fn run(app: &mut App, args: &Args) -> Result<Exit> {
 /// On a terminal each list takes the place of the one before.
 fn watch(app: &mut App, args: &Args, interval: Duration) -> Result<Exit> {
     let context = app.context()?;
-    let clear = std::io::stdout().is_terminal() && !app.json;
+    let clear = app.out.terminal() && !app.json;
     while !app.out.closed() {
         if clear {
             app.out.write("\u{1b}[H\u{1b}[2J")?;
