@@ -3,12 +3,16 @@
 use std::cell::Cell;
 use std::io::{self, BufReader, Read};
 use std::marker::PhantomData;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use base64::Engine;
 use serde::Serialize;
 use serde::de::{DeserializeOwned, DeserializeSeed};
-use ureq::http::Response;
+use ureq::config::Config;
+use ureq::http::{Response, Uri};
+use ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver};
+use ureq::unversioned::transport::{DefaultConnector, NextTimeout};
 use ureq::{Agent, Body};
 
 pub(super) use super::failure::Answer;
@@ -20,11 +24,33 @@ const LARGEST_ANSWER: u64 = 1 << 30;
 /// How much of an error's body is looked at for its message.
 const LARGEST_ERROR: u64 = 64 * 1024;
 
+/// Addresses that are known before a request: ureq's own look-up of names has no limit, or a thread.
+#[derive(Debug)]
+struct Known(Option<IpAddr>);
+
+impl Resolver for Known {
+    fn resolve(
+        &self,
+        uri: &Uri,
+        _: &Config,
+        _: NextTimeout,
+    ) -> Result<ResolvedSocketAddrs, ureq::Error> {
+        let host = uri.host().unwrap_or_default();
+        let host = host.trim_start_matches('[').trim_end_matches(']');
+        let address = host.parse().ok().or(self.0).ok_or(ureq::Error::HostNotFound)?;
+        let mut found = self.empty();
+        found.push(SocketAddr::new(address, uri.port_u16().unwrap_or(80)));
+        Ok(found)
+    }
+}
+
 /// Where a server is and what it wants to see.
 #[derive(Clone, Debug)]
 pub struct Endpoint {
     /// `http://127.0.0.1:PORT`, without a slash at its end.
     pub url: String,
+    /// The address of its host, where the URL has a name.
+    pub address: Option<IpAddr>,
     /// The user of Basic auth; OpenCode's own default is `opencode`.
     pub username: String,
     /// The password, if the server has one.
@@ -49,7 +75,7 @@ impl Client {
     /// A client for that server. Nothing is sent yet.
     pub fn new(endpoint: Endpoint) -> Client {
         // `timeout_global`, `timeout_per_call` and `timeout_resolve` would start threads.
-        let agent = Agent::config_builder()
+        let config = Agent::config_builder()
             .http_status_as_error(false)
             .proxy(None)
             .max_redirects(0)
@@ -61,8 +87,8 @@ impl Client {
             .max_idle_age(Duration::from_secs(2))
             .timeout_per_write(Some(Duration::from_secs(10)))
             .timeout_send_request(Some(Duration::from_secs(10)))
-            .build()
-            .new_agent();
+            .build();
+        let agent = Agent::with_parts(config, DefaultConnector::new(), Known(endpoint.address));
         let authorization = endpoint.password.as_ref().map(|password| {
             let pair = format!("{}:{password}", endpoint.username);
             format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(pair))
@@ -328,6 +354,7 @@ mod tests {
     fn a_failure_never_shows_the_password() {
         let endpoint = Endpoint {
             url: "http://127.0.0.1:1".into(),
+            address: None,
             username: "opencode".into(),
             password: Some("s3cret".into()),
         };

@@ -34,6 +34,7 @@ mod question;
 mod reach;
 mod ready;
 mod report;
+mod resolve;
 mod rules;
 mod schema;
 mod select;

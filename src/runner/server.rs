@@ -1,10 +1,12 @@
 //! A session's server: whether its process lives, and how to talk to it.
 
 use std::io::{Read, Seek, SeekFrom};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::time::Duration;
 
 use super::Context;
+use super::resolve;
 use super::select::select;
 use crate::client::{Client, Endpoint};
 use crate::error::{Error, Result};
@@ -95,6 +97,7 @@ pub fn endpoint(record: &Record, server: Option<&Identity>) -> Endpoint {
     };
     Endpoint {
         url: url(record),
+        address: record.adopted_url.as_deref().and_then(resolve::address),
         username: record.username.clone().unwrap_or_else(|| USERNAME.into()),
         password: record.password.clone().or_else(inherited),
     }
@@ -168,7 +171,7 @@ impl Server {
 /// The standard library sets SO_REUSEADDR here, without which a port that was just freed looks taken
 /// for a minute.
 pub fn port_free(port: u16) -> bool {
-    std::net::TcpListener::bind(("127.0.0.1", port)).is_ok()
+    std::net::TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, port))).is_ok()
 }
 
 /// The last lines of a file; empty if it cannot be read.
