@@ -47,9 +47,9 @@ several() {
     fi
 }
 jobs=()
-for _ in {1..9}; do several bare 1; several by_occtl 1; done
+for ((round = 0; round < ${BENCH_ROUNDS:-9}; round++)); do several bare 1; several by_occtl 1; done
 bare=$(median <"$SCRATCH/bare.1") occtl=$(median <"$SCRATCH/by_occtl.1")
 row "start" "opencode serve ($(ms "$bare")) + 50 ms" "$(ms "$occtl")" "$occtl <= $bare + 50000"
-for _ in {1..3}; do several bare 16; several by_occtl 16; done
+for ((round = 0; round < (${BENCH_ROUNDS:-9} + 2) / 3; round++)); do several bare 16; several by_occtl 16; done
 bare=$(median <"$SCRATCH/bare.16") occtl=$(median <"$SCRATCH/by_occtl.16")
 row "16 starts at once" "1.15 x 16 opencode serve ($(ms "$bare"))" "$(ms "$occtl") ($(awk "BEGIN { printf \"%.2f\", $occtl / $bare }") x)" "$occtl <= 1.15 * $bare"
