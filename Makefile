@@ -27,7 +27,7 @@ STATIC := target/$(STATIC_TARGET)/release/occtl
 
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help build static demo test lint docs opencode bench install clean
+.PHONY: help build static demo test compat lint docs opencode bench install clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -50,6 +50,9 @@ demo: ## start a real OpenCode with a scripted model, send prompts, stop it
 test: opencode ## run all tests, the real OpenCode included
 	$(CARGO) build --examples
 	OCCTL_TEST_OPENCODE_VERSION=$(OPENCODE_VERSION) $(CARGO) test
+
+compat: ## run the tests on the real OpenCode of every supported version (long), and print a table
+	@tests/compat.sh $(TESTS)
 
 lint: ## check format and lints
 	$(CARGO) fmt --check

@@ -100,6 +100,7 @@ pub fn terms(
 ) -> Result<impl FnOnce() -> Result<Terms> + use<>> {
     let limits = Limits {
         timeout: words.seconds("timeout", timeout)?,
+        rest_of: None,
         stall: words.optional_seconds("stall-timeout")?,
         retries: words.number("max-retries")?,
         steps: words.number("max-steps")?,

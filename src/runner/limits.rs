@@ -11,6 +11,8 @@ use crate::units::{Deadline, seconds};
 pub struct Limits {
     /// From the prompt to the end.
     pub timeout: Duration,
+    /// Of what limit that is the rest; `None` if it is all of it.
+    pub rest_of: Option<Duration>,
     /// Without any progress: no event of the turn and no change in REST.
     pub stall: Option<Duration>,
     /// How often the provider may be tried again.
@@ -59,7 +61,7 @@ impl Watch {
         let (retries, _) = turn.retries();
         let (steps, cost) = turn.spent();
         if self.deadline.expired() {
-            let limit = seconds(limits.timeout);
+            let limit = seconds(limits.rest_of.unwrap_or(limits.timeout));
             return Some(reached("Timeout", format!("the turn was not over after {limit}"), turn));
         }
         if let Some(limit) = limits.stall.filter(|limit| self.moved.elapsed() >= *limit) {

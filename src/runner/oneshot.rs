@@ -37,6 +37,7 @@ pub fn run(
     };
     let (session, guard) = launch(context, signals, &start)?;
     terms.limits.timeout = limit.saturating_sub(began.elapsed());
+    terms.limits.rest_of = Some(limit);
     let follow = Follow { terms, ..follow };
     let finished = send_and_follow(context, signals, &session.id, &options.prompt, follow);
     if options.keep {

@@ -10,7 +10,9 @@ use crate::support::opencode::config;
 use crate::support::processes::poll;
 use crate::support::sandbox::Sandbox;
 
-const SOON: Duration = Duration::from_secs(55);
+const SOON: Duration = Duration::from_secs(120);
+/// Every `run` starts a server of its own, which a busy machine takes its time for.
+const PATIENCE: Duration = Duration::from_secs(180);
 
 /// No process, no record, no log.
 #[track_caller]
@@ -35,12 +37,16 @@ fn nothing_left(sandbox: &Sandbox, limit: Duration) {
 #[test]
 fn run_answers_and_leaves_nothing() {
     let (sandbox, model) = Sandbox::real("run");
-    let run = |flags: &[&str]| sandbox.occtl(&["run", "-t", "50"]).args(flags).run();
+    let run =
+        |flags: &[&str]| sandbox.occtl(&["run", "-t", "170"]).args(flags).timeout(PATIENCE).run();
     let plain = run(&["[[echo the answer]]"]).ok();
     assert_eq!((plain.stdout.as_str(), plain.stderr.as_str()), ("the answer\n", ""));
     nothing_left(&sandbox, Duration::ZERO);
-    let stdin =
-        sandbox.occtl(&["run", "--json", "-"]).stdin("[[bash echo hi]][[echo after]]").run();
+    let stdin = sandbox
+        .occtl(&["run", "--json", "-"])
+        .stdin("[[bash echo hi]][[echo after]]")
+        .timeout(PATIENCE)
+        .run();
     let record = stdin.ok().json();
     assert_eq!((&record["answer"], &record["steps"]), (&json!("after"), &json!(2)));
     let streamed = run(&["--stream", "[[text one]][[bash true]][[echo two]]"]).ok();
@@ -108,7 +114,7 @@ fn run_leaves_nothing_when_it_is_killed_or_interrupted_at_any_moment() {
             let model = Model::start();
             sandbox.configure(&sandbox.work(), &config(&model));
             let prompt = "[[bash setsid sleep 600]]";
-            let running = sandbox.occtl(&["run", "-t", "50", "--title", "t", prompt]).spawn();
+            let running = sandbox.occtl(&["run", "-t", "170", "--title", "t", prompt]).spawn();
             poll(SOON, || moment(&sandbox, &model).then_some(())).expect(name);
             let began = Instant::now();
             running.signal(sent);

@@ -1,0 +1,35 @@
+#!/usr/bin/env bash
+# Runs the tests on the real OpenCode once for each version that occtl supports, and prints a table.
+#
+#     tests/compat.sh [FILTER]     default: all of them; COMPAT_VERSIONS='1.1.11 1.18.33' for some versions only
+set -uo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+read -ra versions <<<"${COMPAT_VERSIONS:-1.1.11 1.1.65 1.2.27 1.3.2 1.14.34 1.15.13 1.18.33}"
+filter=${1:-real::}
+out=target/compat
+mkdir -p "$out"
+cargo build --quiet --examples && cargo test --quiet --test main --no-run || exit 1
+
+failed=0
+for version in "${versions[@]}"; do
+    log=$out/$version.log
+    echo "OpenCode $version …" >&2
+    if ! tests/get-opencode.sh "$version" >"$log"; then
+        failed=1
+        continue
+    fi
+    OCCTL_TEST_OPENCODE_VERSION=$version RUST_BACKTRACE=0 cargo test --quiet --test main -- "$filter" \
+        >>"$log" 2>&1 || failed=1
+done
+
+printf '%-10s %7s %7s  %s\n' version passed failed 'what failed'
+for version in "${versions[@]}"; do
+    awk -v version="$version" '
+        /^test result:/ { passed += $4; lost += $6 }
+        /^---- .* stdout ----$/ { names = names " " $2 }
+        END { printf "%-10s %7d %7d %s\n", version, passed, lost, names == "" ? " -" : names }
+    ' "$out/$version.log"
+done
+[[ $failed == 0 ]] || echo "details: $out/VERSION.log" >&2
+exit "$failed"
