@@ -20,7 +20,7 @@ use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::process::{Pid, PidfdFlags, Signal};
 
 pub use sockets::listens;
-pub use table::{ancestors, command_line, environment, marked, with_variable};
+pub use table::{ancestors, command_line, environment, marked, newest, with_variable};
 
 use crate::units::{Backoff, Deadline, POLL_FIRST, POLL_LONGEST};
 

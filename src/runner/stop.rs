@@ -14,7 +14,9 @@ use crate::store::{Document, Record, Status};
 use crate::units::{Backoff, Deadline, KILL_WAIT, POLL_FIRST, STOP_GRACE};
 
 /// How often the process table is looked at again once there seems to be nothing left.
-const LAST_LOOKS: usize = 2;
+const LAST_LOOKS: usize = 12;
+/// The same where there was nothing from the beginning.
+const FIRST_LOOKS: usize = 3;
 
 /// How a session is stopped.
 #[derive(Clone, Debug)]
@@ -201,12 +203,16 @@ pub fn end_processes(record: &Record, server: Option<&Identity>, grace: Duration
     let limit = grace_and(KILL_WAIT, grace);
     let mut pauses = Backoff::new(POLL_FIRST, Duration::from_millis(100));
     loop {
+        let newest = process::newest();
         let mut left = process::marked(MARK, &record.id);
         left.extend(server.filter(|server| !left.contains(server) && server.alive()).cloned());
         if left.is_empty() {
             // While we looked, one that we had passed already may have left another one behind.
+            // A look is only good if nothing was started meanwhile; where much is, several are.
             empty_looks += 1;
-            if asked.is_empty() || empty_looks > LAST_LOOKS {
+            let quiet = newest.is_some() && newest == process::newest();
+            let enough = if asked.is_empty() { FIRST_LOOKS } else { LAST_LOOKS };
+            if (quiet && (asked.is_empty() || empty_looks > 1)) || empty_looks >= enough {
                 return Ok(Ended { count: asked.len(), killed });
             }
             process::pause(POLL_FIRST);

@@ -216,8 +216,11 @@ impl Store {
             document.write(&mut file)?;
             file.flush()?;
             file.get_ref().sync_all()?;
+            // Whatever can fail does so before the new one takes the old one's place.
+            let directory = File::open(directory)?;
             fs::rename(&temporary, &path)?;
-            File::open(directory)?.sync_all()
+            let _ = directory.sync_all();
+            Ok(())
         };
         write().map_err(|error| {
             let _ = fs::remove_file(&temporary);
