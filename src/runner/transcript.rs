@@ -63,14 +63,21 @@ pub fn tail(
 ) -> Result<()> {
     let server = Server::open(context, word)?;
     let place = conversation::given_or_latest(&server, options.conversation.as_deref())?;
-    let many = options.count.is_none_or(|count| count > HELD) && options.turn.is_none();
-    if many {
-        taker.begin(&server.record.id, &place.id)?;
-        return pass_on(&server, &place, options, taker);
-    }
-    let entries = collect(&server, &place, options)?;
     taker.begin(&server.record.id, &place.id)?;
-    for entry in &entries {
+    hand_over(&server, &place, options, taker)
+}
+
+/// The same for a conversation that has been found.
+pub fn hand_over(
+    server: &Server,
+    place: &Place,
+    options: &TailOptions,
+    taker: &mut dyn Taker,
+) -> Result<()> {
+    if options.turn.is_none() && options.count.is_none_or(|count| count > HELD) {
+        return pass_on(server, place, options, taker);
+    }
+    for entry in &collect(server, place, options)? {
         if !taker.entry(entry)? {
             break;
         }
@@ -132,8 +139,8 @@ fn pass_on(
     Ok(())
 }
 
-/// The same for a conversation that has been found.
-pub fn collect(server: &Server, place: &Place, options: &TailOptions) -> Result<VecDeque<Entry>> {
+/// Few enough messages to be held while their pages are read backwards.
+fn collect(server: &Server, place: &Place, options: &TailOptions) -> Result<VecDeque<Entry>> {
     if let Some(turn) = &options.turn {
         check_turn(server, place, turn)?;
     }

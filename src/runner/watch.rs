@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use super::conversation::{self, Place};
 use super::entry::{Entry, each_entry, moment};
 use super::server::{Server, capped};
-use super::transcript::{TailOptions, collect};
+use super::transcript::{TailOptions, Taker, hand_over};
 use super::writing::{Reader, Writing};
 use super::{Context, Signals};
 use crate::client::event::Kind;
@@ -100,13 +100,29 @@ pub fn watch(
     // Before the first look, so that nothing falls between the two.
     watch.connect();
     watch.done = watch.newest_complete()?;
-    for entry in collect(&server, &place, options)? {
-        // What is above belongs to other conversations, and what is not complete follows in pieces.
-        if entry.conversation != place.id || entry.id <= watch.done {
-            reader.entry(&entry);
-        }
-    }
+    let mut before = Before { place: &place, done: &watch.done, reader };
+    hand_over(&server, &place, options, &mut before)?;
     watch.run(signals, reader)
+}
+
+/// Takes what was there before: what is not complete follows in pieces.
+struct Before<'a> {
+    place: &'a Place,
+    done: &'a str,
+    reader: &'a mut dyn Reader,
+}
+
+impl Taker for Before<'_> {
+    fn begin(&mut self, _: &str, _: &str) -> Result<()> {
+        Ok(())
+    }
+
+    fn entry(&mut self, entry: &Entry) -> Result<bool> {
+        if entry.conversation != self.place.id || entry.id.as_str() <= self.done {
+            self.reader.entry(entry);
+        }
+        Ok(!self.reader.gone())
+    }
 }
 
 impl Watch<'_> {

@@ -39,7 +39,7 @@ fn a_history_of_any_length_takes_little_memory() {
     let sandbox = sandbox("memory", json!({"messages": 20_000}));
     let id = start(&sandbox);
     let occtl = env!("CARGO_BIN_EXE_occtl");
-    for words in ["-n 5", "-g 'message 7'", "-n 10000000 --json", "-n 5000", "-n 1000000 -r"] {
+    for words in ["-n 5", "-g 'message 7'", "-n 10000000 --json", "-n 5000", "-f -n 1000000 -r"] {
         let line = format!("ulimit -d {MEMORY_KIB} && exec '{occtl}' tail {id} {words}");
         sandbox.command("bash", &["-c", &line]).run().ok();
     }
