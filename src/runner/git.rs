@@ -30,9 +30,9 @@ pub struct Asked(Option<Capture>);
 
 /// Asks git about a directory. Where there is no repository nothing is started.
 pub fn ask(directory: &Path) -> Asked {
-    if repository(directory).is_none() {
+    let Some(directory) = repository(directory) else {
         return Asked(None);
-    }
+    };
     let mut git = Command::new("git");
     git.arg("-C").arg(directory);
     // A monitor is a program that the repository names; it is not ours to run.
@@ -60,8 +60,9 @@ impl Asked {
     }
 }
 
-/// The nearest directory upwards with a `.git`, be it a directory or the file of a worktree.
-fn repository(directory: &Path) -> Option<PathBuf> {
+/// The nearest directory upwards with a `.git`, be it a directory or the file of a worktree. All
+/// directories below it have one answer.
+pub fn repository(directory: &Path) -> Option<PathBuf> {
     directory.ancestors().find(|place| place.join(".git").exists()).map(Path::to_path_buf)
 }
 

@@ -1,11 +1,12 @@
 //! What sessions are doing: `list` and `status`.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::Context;
 use super::git::{self, Changes};
+use super::resolve;
 use super::select::select;
 use super::server::{Life, capped, directory, endpoint, life, url};
 use crate::client::{Client, Failure};
@@ -145,10 +146,12 @@ pub fn list(context: &Context, labels: &Labels) -> Result<Vec<Look>> {
     let lives: Vec<Life> = records.iter().map(life).collect();
     let directories: Vec<Option<String>> =
         records.iter().zip(&lives).map(|(record, life)| directory_of(record, life)).collect();
-    // Git works while the servers are asked; several sessions often share one directory.
-    let mut asked: BTreeMap<&str, git::Asked> = BTreeMap::new();
-    for directory in directories.iter().flatten() {
-        asked.entry(directory).or_insert_with(|| git::ask(Path::new(directory)));
+    // Git works while the servers are asked; several sessions often share one repository.
+    let repositories: Vec<Option<PathBuf>> =
+        records.iter().zip(&directories).map(|(record, place)| repository(record, place)).collect();
+    let mut asked: BTreeMap<&Path, git::Asked> = BTreeMap::new();
+    for place in repositories.iter().flatten() {
+        asked.entry(place).or_insert_with(|| git::ask(place));
     }
     let mut left = u32::try_from(records.len()).unwrap_or(u32::MAX).max(1);
     let mut states = Vec::new();
@@ -163,14 +166,14 @@ pub fn list(context: &Context, labels: &Labels) -> Result<Vec<Look>> {
         });
     }
     let git_deadline = deadline.or_after(GIT_LIMIT);
-    let changes: BTreeMap<&str, Changes> =
+    let changes: BTreeMap<&Path, Changes> =
         asked.into_iter().map(|(place, asked)| (place, asked.answer(git_deadline))).collect();
-    let rows = records.iter().zip(&lives).zip(&directories).zip(states);
+    let rows = records.iter().zip(&lives).zip(&repositories).zip(states);
     Ok(rows
-        .map(|(((record, life), directory), (state, trouble))| Look {
+        .map(|(((record, life), repository), (state, trouble))| Look {
             facts: SessionFacts::of(context, record, life),
             state,
-            changes: directory
+            changes: repository
                 .as_deref()
                 .and_then(|place| changes.get(place).cloned())
                 .unwrap_or(Changes::Unknown),
@@ -179,12 +182,19 @@ pub fn list(context: &Context, labels: &Labels) -> Result<Vec<Look>> {
         .collect())
 }
 
+/// The repository that a session works in; `None` also where that is on another machine.
+fn repository(record: &Record, directory: &Option<String>) -> Option<PathBuf> {
+    let here = |url: &String| resolve::address(url).is_some_and(|address| address.is_loopback());
+    let local = record.adopted_url.as_ref().is_none_or(here);
+    directory.as_deref().filter(|_| local).and_then(|place| git::repository(Path::new(place)))
+}
+
 /// One session.
 pub fn status(context: &Context, word: &str) -> Result<Look> {
     let record = select(&context.store.read()?, word)?;
     let life = life(&record);
     let directory = directory_of(&record, &life);
-    let asked = directory.as_deref().map(|place| git::ask(Path::new(place)));
+    let asked = repository(&record, &directory).map(|place| git::ask(&place));
     let (state, trouble) = state(&record, &life, directory.as_deref(), PROBE_LIMIT);
     let git = Deadline::after(GIT_LIMIT);
     let changes = asked.map_or(Changes::Unknown, |asked| asked.answer(git));
