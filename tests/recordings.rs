@@ -63,6 +63,14 @@ fn answers(sandbox: &Sandbox, model: &Model, url: &str, version: &str) {
             providers.retain(|provider| provider["id"] == "scripted");
             answer["default"] = json!({"scripted": answer["default"]["scripted"]});
         }
+        // The words of OpenCode's own agents are OpenCode's.
+        for agent in answer.as_array_mut().into_iter().flatten() {
+            for field in ["prompt", "description"] {
+                if agent.get(field).is_some() {
+                    agent[field] = json!("…");
+                }
+            }
+        }
         let text = answer.to_string().replace(&model.base_url(), "http://127.0.0.1:9/v1");
         write(&format!("answer-{version}-{name}.json"), &scrub(sandbox, &text));
     }
