@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::check::check;
 use super::conversation::{self, Place};
-use super::follow::{Follower, LOOK_FIRST, LOOK_LIMIT, Terms, Watcher, messages_since, tell_end};
+use super::follow::{Followed, Follower, LOOK_FIRST, LOOK_LIMIT, Terms, Watcher, tell_end};
 use super::outcome::{Failed, Outcome, TurnRecord};
 use super::server::Server;
 use super::{Context, Signals, attach_files, schema};
@@ -129,7 +129,8 @@ pub fn send_and_follow(
     // What follows has limits of its own, and some of it comes after this one.
     server.client.limit_to(Deadline::never());
     server.touch(context)?;
-    let Some(mut record) = follower.follow(follow.watcher)? else { return Ok(None) };
+    let Some(followed) = follower.follow(follow.watcher)? else { return Ok(None) };
+    let Followed { mut record, last } = followed;
     if let Some(schema) = &prepared.schema {
         hold_against(schema, &mut record);
     }
@@ -137,7 +138,8 @@ pub fn send_and_follow(
     if record.total_ms >= TOUCH_AGAIN_MS {
         server.touch(context)?;
     }
-    let raw = if follow.raw { last_message(&server, &place, &turn) } else { None };
+    let last = last.filter(|_| follow.raw);
+    let raw = last.and_then(|last| raw_message(&server, &place, &last));
     Ok(Some(Finished { record, raw, session_remains: true }))
 }
 
@@ -241,7 +243,8 @@ pub fn follow_turn(
     let follower =
         Follower::prepare(context, signals, &server, &place, turn, &follow.terms, deadline);
     let follower = follower.joined();
-    let Some(record) = follower.follow(follow.watcher)? else { return Ok(None) };
+    let Some(followed) = follower.follow(follow.watcher)? else { return Ok(None) };
+    let record = followed.record;
     tell_end(context, &follow.terms, &record);
     Ok(Some(Finished { record, raw: None, session_remains: true }))
 }
@@ -314,14 +317,10 @@ fn stored(context: &Context, server: &Server, place: &Place, turn: &str) -> Resu
     }
 }
 
-/// `{info, parts}` of the turn's last message, as `POST …/message` would have answered.
-fn last_message(server: &Server, place: &Place, turn: &str) -> Option<Value> {
-    // What is missing here is in the record as well, so a silent server is not waited for.
-    let limit = LOOK_FIRST;
-    let messages = messages_since(server, place, turn, false, limit).ok()?;
-    let ours = messages.iter().rev().find(|one| one.info.parent.as_deref() == Some(turn))?;
-    let found =
-        server.client.raw_message(&place.id, &place.directory, &ours.info.id, limit).ok()?;
+/// `{info, parts}` of one message, as `POST …/message` would have answered. What is missing here is
+/// in the record as well, so a silent server is not waited for.
+fn raw_message(server: &Server, place: &Place, id: &str) -> Option<Value> {
+    let found = server.client.raw_message(&place.id, &place.directory, id, LOOK_FIRST).ok()?;
     Some(json!({"info": found.get("info")?, "parts": found.get("parts")?}))
 }
 

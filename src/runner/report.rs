@@ -43,7 +43,7 @@ pub fn record(
         let place = Place { id: child.clone(), directory: place.directory.clone() };
         // Every message of a sub-agent belongs to the turn that started it.
         if let Some(limit) = left(facts.asking) {
-            let of_child = messages_since(server, &place, "", true, limit).unwrap_or_default();
+            let of_child = messages_since(server, &place, "", None, limit).unwrap_or_default();
             sum.add(child, &of_child);
         }
     }

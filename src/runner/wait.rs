@@ -267,7 +267,7 @@ fn look_at(
         *search = Search::new(&options.until);
     }
     let Some(turn) = turn else { return Ok(None) };
-    let messages = messages_since(server, place, &newest.0, true, limit)?;
+    let messages = messages_since(server, place, &newest.0, None, limit)?;
     let look = Look { messages: &messages, activities: Some(activities), at: Instant::now() };
     let end = turn.look(&look, &mut |text| search.text(text));
     let below = conversation::descendants_within(server, place, limit)?;

@@ -5,7 +5,7 @@ use std::hash::{Hash, Hasher};
 use std::time::{Duration, Instant};
 
 use super::{Follower, Watcher};
-use crate::client::wire::{Activities, Message};
+use crate::client::wire::{Activities, Info, Message};
 use crate::client::{Cause, Failure};
 use crate::process;
 use crate::runner::conversation::Place;
@@ -35,7 +35,8 @@ impl Follower<'_> {
         let at = Instant::now();
         let told = self.server.client.activities(&self.place.directory, self.left());
         let told = told.map_err(|failure| self.trouble(failure));
-        let found = messages_since(self.server, self.place, self.turn_id, false, self.left());
+        let owns = |info: &Info| self.turn.includes(info);
+        let found = messages_since(self.server, self.place, self.turn_id, Some(&owns), self.left());
         let messages = found.map_err(|failure| self.trouble(failure))?;
         let look = Look { messages: &messages, activities: told.as_ref().ok(), at };
         let end = self.turn.look(&look, &mut |text| watcher.text(text));
@@ -130,7 +131,7 @@ impl Follower<'_> {
         let children: Vec<String> = self.turn.descendants().map(String::from).collect();
         for id in children {
             let place = Place { id, directory: self.place.directory.clone() };
-            for message in messages_since(self.server, &place, "", true, self.left())? {
+            for message in messages_since(self.server, &place, "", None, self.left())? {
                 self.turn.step_below(&message.info);
             }
         }
@@ -139,16 +140,16 @@ impl Follower<'_> {
 
     /// All messages of the turn, and how long may still be asked for more. A server that no longer
     /// tells leaves what the turn knows of its steps, and nothing to ask for.
-    pub(super) fn whole_turn(&self) -> (Vec<Message>, Deadline) {
+    pub(super) fn whole_turn(&mut self) -> (Vec<Message>, Deadline) {
         let limit = if self.trouble.is_some() { SHORT_AFTERCARE } else { AFTERCARE };
         let deadline = Deadline::after(limit);
         let mut pauses = Backoff::new(POLL_FIRST, TICK);
         loop {
             let limit = deadline.remaining(LOOK_LIMIT);
-            match messages_since(self.server, self.place, self.turn_id, true, limit) {
+            match messages_since(self.server, self.place, self.turn_id, None, limit) {
                 Ok(mut messages) => {
-                    let ours = |one: &Message| one.info.parent.as_deref() == Some(self.turn_id);
-                    messages.retain(ours);
+                    self.turn.learn(&messages);
+                    messages.retain(|one| self.turn.includes(&one.info));
                     return (messages, deadline);
                 }
                 Err(failure) if !deadline.expired() && failure.passing() && self.server.lives() => {
@@ -179,18 +180,18 @@ fn fingerprint(messages: &[Message], activities: &Activities) -> u64 {
     hasher.finish()
 }
 
-/// The messages from the prompt on, oldest first: all of them with `whole`, or else at least the
-/// newest ones and one of the turn's own.
+/// The messages from the prompt on, oldest first: all of them, or where it is told which are the
+/// turn's own at least the newest ones and one of those.
 pub fn messages_since(
     server: &Server,
     place: &Place,
     turn: &str,
-    whole: bool,
+    own: Option<&dyn Fn(&Info) -> bool>,
     limit: Duration,
 ) -> Result<Vec<Message>, Failure> {
     let mut found: Vec<Message> = Vec::new();
     let mut cursor: Option<String> = None;
-    let mut page = if whole { WHOLE_PAGE } else { PAGE };
+    let mut page = if own.is_none() { WHOLE_PAGE } else { PAGE };
     loop {
         let asked =
             server.client.messages(&place.id, &place.directory, page, cursor.as_deref(), limit);
@@ -204,8 +205,8 @@ pub fn messages_since(
         messages.append(&mut found);
         found = messages;
         let reached = found.first().is_none_or(|first| first.info.id.as_str() <= turn);
-        let ours = found.iter().any(|message| message.info.parent.as_deref() == Some(turn));
-        if reached || !full || (ours && !whole) {
+        let ours = own.is_some_and(|own| found.iter().any(|message| own(&message.info)));
+        if reached || !full || ours {
             found.retain(|message| message.info.id.as_str() >= turn);
             return Ok(found);
         }

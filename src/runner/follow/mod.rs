@@ -57,6 +57,14 @@ pub struct Terms {
     pub hook: Hook,
 }
 
+/// A turn that was followed to its end.
+pub struct Followed {
+    /// What happened.
+    pub record: TurnRecord,
+    /// The id of its last step.
+    pub last: Option<String>,
+}
+
 /// What the program knows of a turn that it follows.
 pub struct Follower<'a> {
     context: &'a Context,
@@ -125,7 +133,7 @@ impl<'a> Follower<'a> {
     }
 
     /// Follows to the end; `None` if the watcher has gone. The hook is not told of the end yet.
-    pub fn follow(mut self, watcher: &mut dyn Watcher) -> Result<Option<TurnRecord>> {
+    pub fn follow(mut self, watcher: &mut dyn Watcher) -> Result<Option<Followed>> {
         let (outcome, error) = match self.wait_for_end(watcher) {
             Ended::Gone => return Ok(None),
             Ended::Turn(End::Finished) => (Outcome::Ok, None),
@@ -157,7 +165,8 @@ impl<'a> Follower<'a> {
         let facts = report::Facts { outcome, error, started, total, began, asking };
         let record =
             report::record(self.server, self.place, self.turn_id, &self.turn, &messages, facts);
-        Ok(Some(record))
+        let last = self.turn.steps().next_back().map(|info| info.id.clone());
+        Ok(Some(Followed { record, last }))
     }
 
     fn wait_for_end(&mut self, watcher: &mut dyn Watcher) -> Ended {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{Look, Turn};
-use crate::client::wire::Message;
+use crate::client::wire::{Info, Message, TurnError};
 use crate::runner::outcome::Failed;
 
 /// How long a prompt may stay without any sign of life. A cold directory needs 1.5 s.
@@ -39,14 +39,16 @@ impl Turn {
         look: &Look,
         idle: Option<Duration>,
     ) -> Option<End> {
+        let newest = look.messages.iter().rev().find(|message| self.includes(&message.info));
+        if let Some(summary) = newest.filter(|one| self.prompts.compacted_by(&one.info)) {
+            let newer = self.taken_over(look).map(superseded);
+            return summed_up(&summary.info, idle).or(newer);
+        }
         let Some(last) = ours.last().map(|message| &message.info) else {
             return self.not_answered(look, idle);
         };
         if let Some(error) = &last.error {
-            return Some(match error.name.as_str() {
-                ABORTED => End::Aborted,
-                name => failed(name, error.text()),
-            });
+            return Some(broken(error));
         }
         let completed = last.time.completed.is_some();
         // The tool that takes the answer to a schema ends the turn; its finish is `tool-calls`.
@@ -91,11 +93,9 @@ impl Turn {
             return Some(superseded(newer));
         }
         let idle = idle.filter(|idle| *idle >= IDLE_PROOF)?;
-        match &self.early {
-            // An abort drops the queue.
-            Some(error) if error.name == ABORTED => return Some(End::Aborted),
-            Some(error) => return Some(failed(&error.name, error.text())),
-            None => {}
+        // An abort is among them: it drops the queue.
+        if let Some(error) = &self.early {
+            return Some(broken(error));
         }
         let waited = look.at.saturating_duration_since(self.accepted);
         let given_up = if self.was_busy { idle >= LONG_IDLE_PROOF } else { waited >= START_WINDOW };
@@ -109,9 +109,25 @@ impl Turn {
     fn taken_over<'a>(&self, look: &'a Look) -> Option<&'a str> {
         let newer = look.messages.iter().rev().find_map(|message| {
             let parent = message.info.parent.as_deref()?;
-            (parent > self.id.as_str()).then_some(parent)
+            (parent > self.id.as_str() && !self.prompts.include(parent)).then_some(parent)
         });
         newer.filter(|newer| look.messages.iter().any(|message| message.info.id == *newer))
+    }
+}
+
+/// The newest thing is a summary of the conversation, after which the server goes on.
+fn summed_up(info: &Info, idle: Option<Duration>) -> Option<End> {
+    if let Some(error) = &info.error {
+        return Some(broken(error));
+    }
+    idle.filter(|idle| *idle >= LONG_IDLE_PROOF)?;
+    Some(failed("Interrupted", "the server compacted the conversation and did not go on"))
+}
+
+fn broken(error: &TurnError) -> End {
+    match error.name.as_str() {
+        ABORTED => End::Aborted,
+        name => failed(name, error.text()),
     }
 }
 

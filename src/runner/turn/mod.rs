@@ -6,6 +6,7 @@
 
 mod asks;
 mod judge;
+mod prompts;
 #[cfg(test)]
 mod tests;
 
@@ -15,6 +16,7 @@ use std::time::{Duration, Instant};
 
 pub use asks::Asks;
 pub use judge::End;
+use prompts::Prompts;
 
 use super::text::Text;
 use crate::client::event::{Event, Kind};
@@ -37,6 +39,7 @@ pub struct Turn {
     conversation: String,
     id: String,
     accepted: Instant,
+    prompts: Prompts,
     descendants: BTreeSet<String>,
     steps: BTreeMap<String, Info>,
     text: Text,
@@ -44,7 +47,7 @@ pub struct Turn {
     early: Option<TurnError>,
     /// What the turn asks for.
     pub asks: Asks,
-    /// Steps of the sub-agents, with what each cost.
+    /// Steps of the sub-agents and summaries, with what each cost.
     below: BTreeMap<String, Option<f64>>,
     was_busy: bool,
     idle_since: Option<Instant>,
@@ -68,6 +71,7 @@ impl Turn {
             conversation: conversation.into(),
             id: id.into(),
             accepted,
+            prompts: Prompts::new(id),
             descendants: BTreeSet::new(),
             steps: BTreeMap::new(),
             text: Text::new(),
@@ -142,6 +146,11 @@ impl Turn {
                 let mut timed = Timed { first: &mut self.first_text, now, show };
                 self.text.delta(message, part, text, &mut timed.show());
             }
+            // The server goes on by itself under another prompt; REST tells which.
+            Kind::Part(part) if part.kind == "compaction" => self.look_wanted = true,
+            Kind::Part(part) if part.synthetic && self.prompts.compacted() => {
+                self.look_wanted = true;
+            }
             Kind::Activity(activity) => self.activity(activity, now),
             Kind::Failed(error) => {
                 self.early.get_or_insert_with(|| error.clone());
@@ -158,7 +167,10 @@ impl Turn {
     }
 
     fn message(&mut self, info: &Info) {
-        if info.parent.as_deref() != Some(&self.id) {
+        if self.prompts.compacted_by(info) {
+            self.step_below(info);
+        }
+        if !self.prompts.answered_by(info) {
             return;
         }
         // After `tool-calls` the turn goes on as a rule; if it does not, the server says idle.
@@ -210,6 +222,25 @@ impl Turn {
         self.concerns(&conversation.id)
     }
 
+    /// Takes a message as REST has it.
+    fn step(&mut self, info: &Info) {
+        if self.prompts.answered_by(info) {
+            self.steps.insert(info.id.clone(), info.clone());
+        } else if self.prompts.compacted_by(info) {
+            self.step_below(info);
+        }
+    }
+
+    /// Learns from all messages since the prompt which of them are the turn's.
+    pub fn learn(&mut self, messages: &[Message]) {
+        self.prompts.learn(messages);
+    }
+
+    /// Whether a message belongs to the turn: one of its steps, or a summary made on the way.
+    pub fn includes(&self, info: &Info) -> bool {
+        self.prompts.answered_by(info) || self.prompts.compacted_by(info)
+    }
+
     /// Takes a step of a sub-agent.
     pub fn step_below(&mut self, info: &Info) {
         if info.role == "assistant" {
@@ -226,12 +257,11 @@ impl Turn {
     /// Takes what REST says; `Some` if the turn is over.
     pub fn look(&mut self, look: &Look, show: &mut dyn FnMut(&str)) -> Option<End> {
         self.look_wanted = false;
+        self.prompts.learn(look.messages);
         for message in look.messages {
-            if message.info.parent.as_deref() == Some(&self.id) {
-                self.steps.insert(message.info.id.clone(), message.info.clone());
-            }
+            self.step(&message.info);
         }
-        let own = |message: &&Message| message.info.parent.as_deref() == Some(&self.id);
+        let own = |message: &&Message| self.prompts.answered_by(&message.info);
         let ours: Vec<&Message> = look.messages.iter().filter(own).collect();
         for part in ours.iter().flat_map(|message| &message.parts) {
             self.descendants.extend(part.state.metadata.conversation.clone());
@@ -264,10 +294,11 @@ impl Turn {
 
     /// Takes the final REST state of the turn's messages.
     pub fn settle(&mut self, messages: &[Message], now: Instant, show: &mut dyn FnMut(&str)) {
+        let own = |message: &&Message| self.prompts.answered_by(&message.info);
         let mut timed = Timed { first: &mut self.first_text, now, show };
-        self.text.settle(messages.iter(), true, &mut timed.show());
+        self.text.settle(messages.iter().filter(own), true, &mut timed.show());
         for message in messages {
-            self.steps.insert(message.info.id.clone(), message.info.clone());
+            self.step(&message.info);
         }
         if let Some((since, _)) = self.retrying.take() {
             self.retry_wait += now.saturating_duration_since(since);

@@ -156,6 +156,53 @@ fn a_newer_prompt_takes_over() {
 }
 
 #[test]
+fn a_conversation_that_is_compacted_on_the_way_goes_on_under_another_prompt() {
+    let part = |kind: &str, text: &str, synthetic: bool| json!([{"id": format!("prt_{text}"), "type": kind, "text": text, "synthetic": synthetic}]);
+    let with = |mut message: Value, parts: Value| {
+        message["parts"] = parts;
+        message
+    };
+    let step = with(answer("msg_6", PROMPT, done("tool-calls")), part("text", "first", false));
+    let compaction = with(prompt("msg_7"), part("compaction", "", false));
+    let summary = |rest| with(answer("msg_8", "msg_7", rest), part("text", "summary", false));
+    let busy = activities(CONVERSATION, json!({"type": "busy"}));
+    for again in [part("text", "go on", true), part("text", "the prompt", false)] {
+        let asked = with(prompt(PROMPT), part("text", "the prompt", false));
+        let again = with(prompt("msg_9"), again);
+        let last = |rest| with(answer("msg_90", "msg_9", rest), part("text", "second", false));
+        let mut all = vec![asked, step.clone(), compaction.clone(), summary(json!({}))];
+        let mut bench = bench();
+        let look =
+            |bench: &mut Bench, all: &[Value]| bench.look(&messages(all.into()), Some(&busy));
+        assert_eq!(look(&mut bench, &all[..2]), None);
+        assert_eq!(look(&mut bench, &all[..3]), None);
+        assert_eq!(look(&mut bench, &all), None);
+        all[3] = summary(done("stop"));
+        assert_eq!(look(&mut bench, &all), None, "the summary is not the end");
+        all.extend([again, last(json!({}))]);
+        assert_eq!(look(&mut bench, &all), None);
+        all[5] = last(done("stop"));
+        assert_eq!(look(&mut bench, &all), Some(End::Finished));
+        assert_eq!(bench.shown, "first\nsecond", "the summary is no answer");
+        assert_eq!(bench.turn.spent().0, 3, "but it is a step");
+    }
+    // Somebody else's prompt behind a summary is another turn.
+    let foreign = with(prompt("msg_9"), part("text", "something else", false));
+    let all = json!([
+        prompt(PROMPT),
+        step,
+        compaction,
+        summary(done("stop")),
+        foreign,
+        answer("msg_90", "msg_9", json!({}))
+    ]);
+    assert_eq!(name(&bench().look(&messages(all), Some(&busy))), "Superseded");
+    let failed = summary(json!({"error": {"name": "APIError"}}));
+    let all = json!([prompt(PROMPT), step, compaction, failed]);
+    assert_eq!(name(&bench().look(&messages(all), Some(&busy))), "APIError");
+}
+
+#[test]
 fn a_prompt_that_waits_behind_another_turn_is_waited_for() {
     let queued = messages(json!([prompt(PROMPT)]));
     let (idle, busy) = (Activities::new(), activities(CONVERSATION, json!({"type": "busy"})));

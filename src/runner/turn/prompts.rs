@@ -1,0 +1,83 @@
+//! Which messages belong to one prompt.
+//!
+//! A server that runs out of context in the middle of a turn compacts the conversation and goes on by
+//! itself: it stores a user message that holds nothing but a part `compaction`, answers that with a
+//! summary, and stores another user message that tells the model to go on (or the prompt once more).
+//! The later steps are answers to that one, and still belong to our turn. Seen on 1.1.65 to 1.18.33.
+
+use std::collections::BTreeSet;
+
+use crate::client::wire::{Info, Message};
+
+/// The prompt and what the server made of it.
+#[derive(Debug)]
+pub struct Prompts {
+    /// The prompt, and the messages by which the server goes on with it.
+    answered: BTreeSet<String>,
+    /// The messages that ask for a summary.
+    compactions: BTreeSet<String>,
+    /// What was said, to know it again.
+    said: Option<String>,
+}
+
+impl Prompts {
+    /// One prompt.
+    pub fn new(id: &str) -> Prompts {
+        let answered = BTreeSet::from([id.to_string()]);
+        Prompts { answered, compactions: BTreeSet::new(), said: None }
+    }
+
+    /// Whether a message is a step of the turn.
+    pub fn answered_by(&self, info: &Info) -> bool {
+        info.parent.as_ref().is_some_and(|parent| self.answered.contains(parent))
+    }
+
+    /// Whether a message is a summary that the server made on the way.
+    pub fn compacted_by(&self, info: &Info) -> bool {
+        info.parent.as_ref().is_some_and(|parent| self.compactions.contains(parent))
+    }
+
+    /// Whether a user message is one of the turn's.
+    pub fn include(&self, id: &str) -> bool {
+        self.answered.contains(id) || self.compactions.contains(id)
+    }
+
+    /// Whether the turn was compacted at all.
+    pub fn compacted(&self) -> bool {
+        !self.compactions.is_empty()
+    }
+
+    /// Learns from messages, oldest first, by which of them the server went on.
+    pub fn learn(&mut self, messages: &[Message]) {
+        let mut before: Option<&Message> = None;
+        for message in messages {
+            let info = &message.info;
+            if info.role == "user" && self.answered.contains(&info.id) {
+                self.said.get_or_insert_with(|| text(message));
+            } else if info.role == "user" && !self.compactions.contains(&info.id) {
+                let after = |of: fn(&Prompts, &Info) -> bool| {
+                    before.is_some_and(|before| of(self, &before.info))
+                };
+                let asks_for_summary = message.parts.iter().any(|part| part.kind == "compaction");
+                if asks_for_summary && after(Prompts::answered_by) {
+                    self.compactions.insert(info.id.clone());
+                } else if after(Prompts::compacted_by) && self.goes_on(message) {
+                    self.answered.insert(info.id.clone());
+                }
+            }
+            before = Some(message);
+        }
+    }
+
+    /// Whether the server wrote this message itself, or said the prompt again.
+    fn goes_on(&self, message: &Message) -> bool {
+        let mut texts = message.parts.iter().filter(|part| part.kind == "text").peekable();
+        let own = texts.peek().is_some() && texts.all(|part| part.synthetic);
+        own || self.said.as_ref().is_some_and(|said| *said == text(message))
+    }
+}
+
+fn text(message: &Message) -> String {
+    let texts = message.parts.iter().filter(|part| part.kind == "text" && !part.synthetic);
+    texts.map(|part| part.text.as_str()).collect()
+}
