@@ -27,7 +27,7 @@ STATIC := target/$(STATIC_TARGET)/release/occtl
 
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help build static demo test compat lint docs opencode bench install clean
+.PHONY: help build static demo test chaos fuzz compat lint docs opencode bench install clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -53,6 +53,16 @@ test: opencode ## run all tests, the real OpenCode included
 
 compat: ## run the tests on the real OpenCode of every supported version (long), and print a table
 	@tests/compat.sh $(TESTS)
+
+chaos: ## kill anything at any time, for some minutes (OCCTL_CHAOS_ROUNDS, OCCTL_CHAOS_SEED)
+	$(CARGO) build --examples
+	OCCTL_CHAOS_ROUNDS=$${OCCTL_CHAOS_ROUNDS:-300} $(CARGO) test --test main chaos:: -- --nocapture
+
+fuzz: ## fuzz the store's reader, the event decoder and the command line, a minute each
+	@$(CARGO) +nightly fuzz --version >/dev/null 2>&1 || { \
+		echo 'make fuzz needs a nightly compiler and cargo-fuzz: rustup toolchain install nightly; cargo install cargo-fuzz' >&2; exit 1; }
+	cd tests/fuzz && for target in store sse words; do \
+		$(CARGO) +nightly fuzz run --fuzz-dir . $$target -- -max_total_time=$${OCCTL_FUZZ_SECONDS:-60} || exit 1; done
 
 lint: ## check format and lints
 	$(CARGO) fmt --check

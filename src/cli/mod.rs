@@ -11,7 +11,7 @@ mod spec;
 mod transcript;
 mod turn;
 mod turn_flags;
-mod words;
+pub mod words;
 
 use std::process::ExitCode;
 

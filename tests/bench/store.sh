@@ -1,0 +1,32 @@
+#!/usr/bin/env bash
+# A store of 10,000 records: what a change and a list cost, and how much memory they need.
+source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+mkdir -p -m 700 "$OCCTL_DATA_DIR"
+jq -n '{schema: 1, next_port: 19100, sessions: ([range(10000) | tostring |
+    {key: ("oc-" + ("0000000" + .)[-8:]), value: {id: ("oc-" + ("0000000" + .)[-8:]), port: (9100 + tonumber), pid: 4190000,
+     pid_start_time: 1, boot_id: "00000000-0000-4000-8000-000000000000", status: "running",
+     created_at: "2026-01-01T00:00:00.000000", created_at_utc: "2026-01-01T00:00:00Z",
+     last_activity: "2026-01-01T00:00:00.000000", last_activity_utc: "2026-01-01T00:00:00Z",
+     config_path: ("/srv/project-" + .), workdir: ("/srv/project-" + .), opencode: "/usr/local/bin/opencode",
+     password: ("0" * 64), opencode_version: "1.18.33", allow_occtl_commands: false}}] | from_entries)}' >"$OCCTL_DATA_DIR/store.json"
+chmod 600 "$OCCTL_DATA_DIR/store.json"
+# measure NAME LIMIT_MS COMMAND…: the median of 15 runs, and the largest memory.
+measure() {
+    local name=$1 limit=$2 began ended took memory
+    shift 2
+    rm -f "$SCRATCH/times" "$SCRATCH/memory"
+    for ((round = 0; round < 15; round++)); do
+        now began
+        "$@" >/dev/null
+        now ended
+        echo $((ended - began)) >>"$SCRATCH/times"
+        /usr/bin/time -a -o "$SCRATCH/memory" -f %M "$@" >/dev/null
+    done
+    took=$(median <"$SCRATCH/times")
+    memory=$(sort -n "$SCRATCH/memory" | tail -1)
+    row "$name, 10,000 records" "$limit ms" "$(ms "$took")" "$took <= $limit * 1000"
+    row "memory: $name, 10,000 records" "16384 KiB" "$memory KiB" "$memory <= 16384"
+}
+measure "touch" 50 "$OCCTL" touch oc-00005000
+measure "list -q" 100 "$OCCTL" list -q

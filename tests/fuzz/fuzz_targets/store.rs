@@ -1,0 +1,37 @@
+//! The reader of store.json: whatever is in the file, it is read or refused, and what is written can be read.
+#![no_main]
+#![allow(dead_code, unused_imports)]
+
+#[path = "../../../src/error.rs"]
+mod error;
+#[path = "../../../src/store/mod.rs"]
+mod store;
+#[path = "../../../src/units.rs"]
+mod units;
+
+use std::path::Path;
+
+use libfuzzer_sys::fuzz_target;
+use store::Document;
+
+fuzz_target!(|bytes: &[u8]| {
+    let place = Path::new("/store.json");
+    let Ok(mut document) = Document::parse(place, bytes.to_vec()) else { return };
+    for id in document.broken() {
+        assert!(document.remove(&id));
+    }
+    let records = document.records().expect("the broken ones are gone");
+    for record in &records {
+        let _ = (record.created(), record.last_active(), record.status());
+    }
+    if let Some(first) = records.first() {
+        let _ = document.change(&first.id, |record| record.set_active(jiff::Timestamp::UNIX_EPOCH));
+    }
+    if document.finish().is_err() {
+        return;
+    }
+    let mut text = Vec::new();
+    document.write(&mut text).expect("memory takes everything");
+    let again = Document::parse(place, text).expect("what was written can be read");
+    assert_eq!(again.records().expect("its records").len(), records.len());
+});
