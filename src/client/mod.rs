@@ -4,7 +4,7 @@
 //! an [`Endpoint`] and answers with what the server said, or with how it failed to.
 
 mod api;
-mod api_asks;
+mod asks;
 pub mod event;
 mod failure;
 mod http;
@@ -12,7 +12,6 @@ mod list;
 mod reading;
 mod sse;
 pub mod wire;
-pub mod wire_asks;
 
 pub use event::{Event, EventStream, Received};
 pub use failure::{Cause, Failure};

@@ -5,7 +5,7 @@ use super::nearest::nearest;
 use super::prompt::PromptOptions;
 use super::server::Server;
 use crate::client::wire::ModelName;
-use crate::client::wire_asks::{Agent, Model, Providers};
+use crate::client::wire::{Agent, Model, Providers};
 use crate::error::{Code, Error, Result};
 
 /// Checks what the options name; asks for nothing else.

@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 use super::Context;
 use super::server::Server;
-use crate::client::wire_asks::{Agent, Model};
+use crate::client::wire::{Agent, Model};
 use crate::error::Result;
 
 /// One model of a session's server.

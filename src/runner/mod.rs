@@ -55,8 +55,8 @@ mod watch;
 mod worktree;
 mod writing;
 
+pub use crate::client::wire::Agent;
 pub use crate::client::wire::ModelName;
-pub use crate::client::wire_asks::Agent;
 pub use adopt::{AdoptOptions, adopt};
 pub use ask::{OnAsk, Policy, PolicyFlags};
 pub use attach::attach;

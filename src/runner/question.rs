@@ -4,7 +4,7 @@ use super::Context;
 use super::permission::{Found, unique};
 use super::reach::directories;
 use super::server::Server;
-use crate::client::wire_asks::QuestionText;
+use crate::client::wire::QuestionText;
 use crate::error::{Error, Result};
 use crate::units::REQUEST_LIMIT;
 
@@ -167,7 +167,7 @@ fn known(question: &QuestionText, word: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::client::wire_asks::QuestionOption;
+    use crate::client::wire::QuestionOption;
 
     fn question(labels: &[&str], multiple: bool, custom: Option<bool>) -> QuestionText {
         let option = |label: &&str| QuestionOption { label: (*label).into(), ..Default::default() };

@@ -5,8 +5,8 @@ use super::conversation::no_occtl;
 use super::rules::decide;
 use super::server::Server;
 use super::shell::commands;
+use crate::client::wire::Agent;
 use crate::client::wire::Rule;
-use crate::client::wire_asks::Agent;
 use crate::error::{Error, Result};
 
 /// What OpenCode would do.

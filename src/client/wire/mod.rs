@@ -3,6 +3,7 @@
 //! Only ids are needed; everything else may be missing, new, or of another type, and is then
 //! unknown. Observed on 1.1.11 to 1.18.33; see `docs/opencode-api.md`.
 
+mod agent;
 mod ask;
 mod conversation;
 mod lean;
@@ -14,6 +15,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 
+pub use agent::*;
 pub use ask::*;
 pub use conversation::*;
 pub use message::*;

@@ -4,7 +4,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
-use super::wire::{Rule, lenient};
+use super::{Rule, lenient};
 
 /// `GET /agent`: one agent with everything resolved.
 #[derive(Clone, Debug, Deserialize)]

@@ -5,8 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::http::{Answer, Client, escape};
-use super::wire::Conversation;
-use super::wire_asks::*;
+use super::wire::*;
 use crate::units::REQUEST_LIMIT;
 
 impl Client {
