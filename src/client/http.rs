@@ -235,7 +235,9 @@ impl Client {
             Limit::Stream { head, tick } => configure
                 .timeout_connect(Some(head))
                 .timeout_recv_response(Some(head))
-                .timeout_per_read(Some(tick)),
+                // The library holds this against the reads of the head too, so a tick that is shorter than what
+                // the head is given would end every try on a busy server.
+                .timeout_per_read(Some(tick.max(head))),
         }
         .build();
         self.agent.run(configured)

@@ -27,6 +27,9 @@ const CALM: Duration = Duration::from_secs(5);
 /// How often it is asked while none do.
 const POLL_FIRST: Duration = Duration::from_millis(250);
 const POLL_LONGEST: Duration = Duration::from_secs(2);
+/// How long a server may take to open an event stream; more with each try, because a busy one needs it.
+const HEAD_FIRST: Duration = Duration::from_millis(250);
+const HEAD_LONGEST: Duration = Duration::from_secs(2);
 /// How soon after an event that says that something has ended.
 const SOON: Duration = Duration::from_millis(10);
 /// One request of a look: short, so that a limit or a signal is never far away.
@@ -63,6 +66,7 @@ struct Watch<'a> {
     stream: Option<EventStream>,
     reconnect: Instant,
     pauses: Backoff,
+    patience: Backoff,
     look_wanted: bool,
     asked: bool,
     idle_since: Option<Instant>,
@@ -92,6 +96,7 @@ pub fn watch(
         stream: None,
         reconnect: Instant::now(),
         pauses: Backoff::new(Duration::from_millis(50), CALM),
+        patience: Backoff::new(HEAD_FIRST, HEAD_LONGEST),
         look_wanted: true,
         asked: false,
         idle_since: None,
@@ -169,7 +174,9 @@ impl Watch<'_> {
     fn connect(&mut self) {
         // There is no replay: what is being written has a hole from here on.
         self.writing.values_mut().for_each(|one| one.text.gap());
-        match EventStream::open(&self.server.client, &self.place.directory, TICK, TICK) {
+        let patience = self.patience.next();
+        let head = capped(self.deadline.remaining(patience), patience);
+        match EventStream::open(&self.server.client, &self.place.directory, head, TICK) {
             Ok(stream) => self.stream = Some(stream),
             Err(_) => self.reconnect = Instant::now() + self.pauses.next(),
         }

@@ -122,3 +122,15 @@ fn broken_servers_are_told_from_missing_conversations() {
     let chain = sandbox.occtl(&["chain", &id, "-s", "ses_a"]).run().ok().stdout;
     assert_eq!(chain.lines().count(), 3, "{chain}");
 }
+
+#[test]
+fn a_slow_event_stream_is_opened_with_patience() {
+    let slow = json!({"messages": 2, "delay_ms": {"/event": 400}});
+    let sandbox = sandbox("slow", slow);
+    let id = start(&sandbox);
+    sandbox.occtl(&["send", &id, "-c", "one two three four five six"]).run().ok();
+    let followed = sandbox.occtl(&["tail", &id, "-f"]).run().ok().stdout;
+    assert!(followed.contains("one two three four five six"), "{followed}");
+    let opened = sandbox.stand_in_requests().iter().filter(|one| one["path"] == "/event").count();
+    assert!((2..4).contains(&opened), "a try that was too short, and one that was not: {opened}");
+}
