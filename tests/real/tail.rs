@@ -162,10 +162,10 @@ fn following_shows_text_as_it_is_written_and_ends_when_the_conversation_is_idle(
 
     // With --json a line is a whole message.
     prompt("[[slow 5 20]]");
-    let lines = sandbox.occtl(&["tail", &id, "-f", "-n", "0", "--json"]).run().ok().json_lines();
+    let lines = sandbox.occtl(&["tail", &id, "-f", "-n", "2", "--json"]).run().ok().json_lines();
     assert_eq!(lines.last().unwrap()["text"], "w1 w2 w3 w4 w5");
     prompt("[[slow 5 20]]");
-    let found = sandbox.occtl(&["tail", &id, "-f", "-n", "0", "-g", "W5", "-r"]).run().ok();
+    let found = sandbox.occtl(&["tail", &id, "-f", "-n", "1", "-g", "W5", "-r"]).run().ok();
     assert!(found.json_lines().iter().all(|one| one["info"]["role"] == "assistant"));
 
     // Limits and signals end it in time, and the turn goes on.
