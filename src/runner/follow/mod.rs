@@ -164,7 +164,7 @@ impl<'a> Follower<'a> {
         let (started, began) = (self.started, self.began);
         let facts = report::Facts { outcome, error, started, total, began, asking };
         let record =
-            report::record(self.server, self.place, self.turn_id, &self.turn, &messages, facts);
+            report::record(self.server, self.place, self.turn_id, &self.turn, messages, facts);
         let last = self.turn.steps().next_back().map(|info| info.id.clone());
         Ok(Some(Followed { record, last }))
     }
