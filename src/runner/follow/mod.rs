@@ -281,7 +281,9 @@ impl<'a> Follower<'a> {
 
 /// Tells the hook how a turn ended.
 pub fn tell_end(context: &Context, terms: &Terms, record: &TurnRecord) {
-    tell(context, terms, &json!({"event": "turn", "turn": record}));
+    if terms.hook.is_set() {
+        tell(context, terms, &json!({"event": "turn", "turn": record}));
+    }
 }
 
 fn tell(context: &Context, terms: &Terms, document: &serde_json::Value) {
