@@ -11,6 +11,9 @@ use crate::runner::{Finished, Outcome, TurnRecord, Watcher};
 /// The longest prompt that is read from stdin.
 const LONGEST_PROMPT: u64 = 64 << 20;
 
+/// How much text is escaped and written at once.
+const PIECE: usize = 64 << 10;
+
 /// What is printed of a turn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Show {
@@ -78,7 +81,20 @@ pub fn show(
 /// Prints the answer, which always ends its line.
 fn print_answer(out: &mut Output, record: &TurnRecord) -> Result<()> {
     let newline = if record.answer.ends_with('\n') { "" } else { "\n" };
-    out.write(&format!("{}{newline}", escape(&record.answer)))
+    write_escaped(out, &record.answer)?;
+    out.write(newline)
+}
+
+/// Writes text of a model, in pieces: one event may hold tens of megabytes.
+fn write_escaped(out: &mut Output, text: &str) -> Result<()> {
+    let mut rest = text;
+    while !rest.is_empty() {
+        let end = (PIECE.min(rest.len())..=rest.len()).find(|at| rest.is_char_boundary(*at));
+        let (piece, tail) = rest.split_at(end.unwrap_or(rest.len()));
+        out.write(&escape(piece))?;
+        rest = tail;
+    }
+    Ok(())
 }
 
 /// The status of a turn. What kept it from being answered is said on stderr.
@@ -116,7 +132,7 @@ impl Watcher for Printer<'_> {
     fn text(&mut self, text: &str) {
         if self.streams && self.failed.is_none() {
             self.ends_line = text.ends_with('\n');
-            self.failed = self.out.write(&escape(text)).err();
+            self.failed = write_escaped(self.out, text).err();
         }
     }
 

@@ -19,6 +19,11 @@ impl Hook {
         Hook { command }
     }
 
+    /// Whether there is a command, so that a document need not be made for nobody.
+    pub fn is_set(&self) -> bool {
+        self.command.is_some()
+    }
+
     /// Starts the command; an error is returned to be said, never to fail a turn.
     pub fn run(&self, document: &Value) -> Result<(), String> {
         let Some(command) = &self.command else { return Ok(()) };

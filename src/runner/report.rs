@@ -33,12 +33,15 @@ pub fn record(
     place: &Place,
     id: &str,
     turn: &Turn,
-    messages: &[Message],
+    messages: Vec<Message>,
     facts: Facts,
 ) -> TurnRecord {
     let mut sum = Sum::default();
-    sum.add(&place.id, messages);
-    let children = descendants(server, place, turn, messages, facts.asking);
+    sum.add(&place.id, &messages);
+    let children = descendants(server, place, turn, &messages, facts.asking);
+    let structured = messages.iter().rev().find_map(|message| message.info.structured.clone());
+    // Text can be large, and the turn has its own copy.
+    drop(messages);
     for child in &children {
         let place = Place { id: child.clone(), directory: place.directory.clone() };
         // Every message of a sub-agent belongs to the turn that started it.
@@ -50,7 +53,7 @@ pub fn record(
     let answer = turn.text().answer();
     let rejected = turn.asks.all().any(|ask| ask.decision == "reject");
     let outcome = match facts.outcome {
-        Outcome::Ok if answer.trim().is_empty() && !has_structured(messages) => {
+        Outcome::Ok if answer.trim().is_empty() && structured.is_none() => {
             Outcome::Not(if rejected { Code::Blocked } else { Code::Empty })
         }
         other => other,
@@ -65,7 +68,7 @@ pub fn record(
         outcome,
         text: turn.text().all(),
         answer,
-        structured: messages.iter().rev().find_map(|message| message.info.structured.clone()),
+        structured,
         error: facts.error,
         model: last.and_then(|info| {
             let (provider, id) = (info.provider.clone()?, info.model.clone()?);
@@ -91,10 +94,6 @@ pub fn record(
 /// How long one request may take; `None` if there is no use in asking.
 fn left(asking: Deadline) -> Option<Duration> {
     (!asking.expired()).then(|| asking.remaining(LOOK_LIMIT))
-}
-
-fn has_structured(messages: &[Message]) -> bool {
-    messages.iter().any(|message| message.info.structured.is_some())
 }
 
 /// The sub-agents' conversations, from events and from what the `task` tools say.

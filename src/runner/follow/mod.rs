@@ -164,7 +164,7 @@ impl<'a> Follower<'a> {
         let (started, began) = (self.started, self.began);
         let facts = report::Facts { outcome, error, started, total, began, asking };
         let record =
-            report::record(self.server, self.place, self.turn_id, &self.turn, &messages, facts);
+            report::record(self.server, self.place, self.turn_id, &self.turn, messages, facts);
         let last = self.turn.steps().next_back().map(|info| info.id.clone());
         Ok(Some(Followed { record, last }))
     }
@@ -281,7 +281,9 @@ impl<'a> Follower<'a> {
 
 /// Tells the hook how a turn ended.
 pub fn tell_end(context: &Context, terms: &Terms, record: &TurnRecord) {
-    tell(context, terms, &json!({"event": "turn", "turn": record}));
+    if terms.hook.is_set() {
+        tell(context, terms, &json!({"event": "turn", "turn": record}));
+    }
 }
 
 fn tell(context: &Context, terms: &Terms, document: &serde_json::Value) {
