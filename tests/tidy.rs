@@ -189,9 +189,13 @@ fn forgotten(files: &[(String, String)], roots: &[String]) -> Vec<String> {
 #[test]
 fn every_test_file_is_part_of_the_test_binary_or_of_an_example() {
     let manifest = std::fs::read_to_string(root().join("Cargo.toml")).unwrap();
-    let paths = manifest.lines().filter_map(|line| line.strip_prefix("path = \"tests/"));
-    let roots: Vec<String> =
-        paths.map(|path| format!("tests/{}", path.trim_end_matches('"'))).collect();
+    let fuzz = std::fs::read_to_string(root().join("tests/fuzz/Cargo.toml")).unwrap();
+    let paths = |manifest: &str, start: &str, folder: &str| -> Vec<String> {
+        let paths = manifest.lines().filter_map(|line| line.strip_prefix(start));
+        paths.map(|path| format!("{folder}/{}", path.trim_end_matches('"'))).collect()
+    };
+    let mut roots = paths(&manifest, "path = \"tests/", "tests");
+    roots.extend(paths(&fuzz, "path = \"", "tests/fuzz"));
     assert!(roots.contains(&"tests/main.rs".to_owned()), "{roots:?}");
     assert_eq!(forgotten(&files("tests", ".rs"), &roots), [""; 0]);
     let file = |name: &str, text: &str| (name.to_owned(), text.to_owned());

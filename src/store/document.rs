@@ -4,16 +4,13 @@
 //! byte for byte. So a store of ten thousand records costs little, and keys that we do not know
 //! survive at every level.
 
-use std::collections::HashMap;
-use std::fmt;
 use std::io::{self, Write};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use serde::de::{DeserializeOwned, MapAccess, Visitor};
-use serde::{Deserialize, Deserializer};
-use serde_json::value::RawValue;
+use serde::de::DeserializeOwned;
 
+use super::entries::entries;
 use super::migrate;
 use super::record::Record;
 use crate::error::{Error, Result};
@@ -62,7 +59,9 @@ impl Document {
         if text.trim().is_empty() {
             return Err(damaged(path, "it is empty"));
         }
+        let kept = |(key, range)| (key, Body::Kept(range));
         let top = entries(&text).map_err(|error| damaged(path, &error.to_string()))?;
+        let top = top.into_iter().map(kept).collect();
         let mut document = Document { top, ..Document::empty(path) };
         let found = document.top.iter().position(|(key, _)| key == "sessions");
         if let Some((_, Body::Kept(range))) = found.map(|at| document.top.remove(at)) {
@@ -70,7 +69,7 @@ impl Document {
             document.sessions = entries(inner)
                 .map_err(|error| damaged(path, &format!("in \"sessions\": {error}")))?
                 .into_iter()
-                .map(|(id, body)| (id, shift(body, range.start)))
+                .map(|(id, own)| (id, Body::Kept(range.start + own.start..range.start + own.end)))
                 .collect();
         }
         if let Some(id) = document.ids().find(|id| !plain(id)) {
@@ -249,57 +248,6 @@ fn damaged(path: &Path, what: &str) -> Error {
     let path = path.display();
     Error::store(format!("{path} is damaged: {what}"))
         .hint("it was left as it is; mend it or move it away")
-}
-
-fn shift(body: Body, by: usize) -> Body {
-    match body {
-        Body::Kept(range) => Body::Kept(range.start + by..range.end + by),
-        new => new,
-    }
-}
-
-/// Where the values of a JSON object stand in its text. Of a key that is there twice the last counts.
-fn entries(text: &str) -> serde_json::Result<Vec<(String, Body)>> {
-    let mut input = serde_json::Deserializer::from_str(text);
-    let found = Entries::deserialize(&mut input)?;
-    input.end()?;
-    let last: HashMap<&str, usize> =
-        found.0.iter().enumerate().map(|(at, (key, _))| (key.as_str(), at)).collect();
-    let keep: Vec<bool> =
-        found.0.iter().enumerate().map(|(at, (key, _))| last[key.as_str()] == at).collect();
-    let entries = found.0.into_iter().zip(keep).filter(|(_, keep)| *keep).map(|((key, raw), _)| {
-        // `raw` borrows from `text`, so its address tells its place.
-        let start = raw.get().as_ptr() as usize - text.as_ptr() as usize;
-        (key, Body::Kept(start..start + raw.get().len()))
-    });
-    Ok(entries.collect())
-}
-
-struct Entries<'a>(Vec<(String, &'a RawValue)>);
-
-impl<'de> Deserialize<'de> for Entries<'de> {
-    fn deserialize<D: Deserializer<'de>>(input: D) -> std::result::Result<Self, D::Error> {
-        struct Keys;
-        impl<'de> Visitor<'de> for Keys {
-            type Value = Entries<'de>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(
-                self,
-                mut map: A,
-            ) -> std::result::Result<Self::Value, A::Error> {
-                let mut entries = Vec::new();
-                while let Some(entry) = map.next_entry()? {
-                    entries.push(entry);
-                }
-                Ok(Entries(entries))
-            }
-        }
-        input.deserialize_map(Keys)
-    }
 }
 
 #[cfg(test)]

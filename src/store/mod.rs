@@ -4,6 +4,7 @@
 //! process; whoever needs either reserves first, lets go, and comes back with the result.
 
 mod document;
+mod entries;
 mod migrate;
 mod record;
 mod safety;
