@@ -12,6 +12,8 @@ use super::sandbox::Sandbox;
 
 /// How long something that a turn of the real server does may take on a busy machine.
 pub const SOON: Duration = Duration::from_secs(60);
+/// Many prompts at once keep a server busy for a while.
+const IDLE_WITHIN: Duration = Duration::from_secs(150);
 
 /// A running session.
 pub struct Session<'a> {
@@ -103,14 +105,26 @@ impl<'a> Session<'a> {
         &self.directory
     }
 
-    /// Waits until nothing is busy in the session's directory.
+    /// Waits until nothing is busy in the session's directory and every prompt has been answered: for
+    /// a second or two after a prompt nothing reads busy yet.
     #[track_caller]
     pub fn wait_until_idle(&self) {
-        let idle = poll(SOON, || {
+        let idle = poll(IDLE_WITHIN, || {
             let status = self.get("/session/status");
-            status.as_object().is_some_and(|busy| busy.is_empty()).then_some(())
+            let quiet = status.as_object().is_some_and(|busy| busy.is_empty());
+            let conversations = self.get("/session");
+            let all = conversations.as_array()?;
+            (quiet && all.iter().all(|one| self.answered(&one["id"]))).then_some(())
         });
         idle.expect("an idle server");
+    }
+
+    /// Whether the newest message of a conversation is a complete one of the model.
+    fn answered(&self, conversation: &Value) -> bool {
+        let id = conversation.as_str().unwrap_or_default();
+        let messages = self.get(&format!("/session/{id}/message"));
+        let newest = messages.as_array().and_then(|all| all.last());
+        newest.is_none_or(|newest| newest["info"]["time"]["completed"].is_number())
     }
 
     /// The tools of a conversation: name, status and what came of it.
