@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use serde::de::DeserializeOwned;
 
-use super::entries::entries;
+use super::entries::{Places, entries};
 use super::migrate;
 use super::record::Record;
 use crate::error::{Error, Result};
@@ -59,19 +59,12 @@ impl Document {
         if text.trim().is_empty() {
             return Err(damaged(path, "it is empty"));
         }
-        let kept = |(key, range)| (key, Body::Kept(range));
-        let top = entries(&text).map_err(|error| damaged(path, &error.to_string()))?;
-        let top = top.into_iter().map(kept).collect();
-        let mut document = Document { top, ..Document::empty(path) };
-        let found = document.top.iter().position(|(key, _)| key == "sessions");
-        if let Some((_, Body::Kept(range))) = found.map(|at| document.top.remove(at)) {
-            let inner = &text[range.clone()];
-            document.sessions = entries(inner)
-                .map_err(|error| damaged(path, &format!("in \"sessions\": {error}")))?
-                .into_iter()
-                .map(|(id, own)| (id, Body::Kept(range.start + own.start..range.start + own.end)))
-                .collect();
-        }
+        let (top, sessions) = entries(&text).map_err(|error| damaged(path, &error.to_string()))?;
+        let kept = |found: Places| {
+            found.into_iter().map(|(key, range)| (key, Body::Kept(range))).collect()
+        };
+        let mut document =
+            Document { top: kept(top), sessions: kept(sessions), ..Document::empty(path) };
         if let Some(id) = document.ids().find(|id| !plain(id)) {
             return Err(damaged(path, &format!("{id:?} cannot be the id of a session")));
         }

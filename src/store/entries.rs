@@ -8,46 +8,79 @@ use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
-/// Where the values of a JSON object stand in its text. Of a key that is there twice the last counts.
-pub fn entries(text: &str) -> serde_json::Result<Vec<(String, Range<usize>)>> {
+/// The key whose value is looked into as well.
+const SESSIONS: &str = "sessions";
+
+/// Where the values of a JSON object stand in its text, by key.
+pub type Places = Vec<(String, Range<usize>)>;
+
+/// Where the values of a store's text stand: those beside `sessions`, and those within it. Of a key
+/// that is there twice the last counts. Both are found in one go, as half of what reading a large
+/// store costs is this.
+pub fn entries(text: &str) -> serde_json::Result<(Places, Places)> {
     let mut input = serde_json::Deserializer::from_str(text);
-    let found = Entries::deserialize(&mut input)?;
+    let found = input.deserialize_map(Top)?;
     input.end()?;
+    Ok((places(text, found.0), places(text, found.1)))
+}
+
+fn places(text: &str, found: Raw) -> Places {
     let last: HashMap<&str, usize> =
-        found.0.iter().enumerate().map(|(at, (key, _))| (key.as_str(), at)).collect();
+        found.iter().enumerate().map(|(at, (key, _))| (key.as_str(), at)).collect();
     let keep: Vec<bool> =
-        found.0.iter().enumerate().map(|(at, (key, _))| last[key.as_str()] == at).collect();
-    let entries = found.0.into_iter().zip(keep).filter(|(_, keep)| *keep).map(|((key, raw), _)| {
+        found.iter().enumerate().map(|(at, (key, _))| last[key.as_str()] == at).collect();
+    let entries = found.into_iter().zip(keep).filter(|(_, keep)| *keep).map(|((key, raw), _)| {
         // `raw` borrows from `text`, so its address tells its place.
         let start = raw.get().as_ptr() as usize - text.as_ptr() as usize;
         (key, start..start + raw.get().len())
     });
-    Ok(entries.collect())
+    entries.collect()
 }
 
-struct Entries<'a>(Vec<(String, &'a RawValue)>);
+type Raw<'a> = Vec<(String, &'a RawValue)>;
 
-impl<'de> Deserialize<'de> for Entries<'de> {
-    fn deserialize<D: Deserializer<'de>>(input: D) -> std::result::Result<Self, D::Error> {
-        struct Keys;
-        impl<'de> Visitor<'de> for Keys {
-            type Value = Entries<'de>;
+struct Top;
+
+impl<'de> Visitor<'de> for Top {
+    type Value = (Raw<'de>, Raw<'de>);
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let (mut top, mut sessions) = (Vec::new(), Vec::new());
+        while let Some(key) = map.next_key::<String>()? {
+            if key == SESSIONS {
+                sessions = map.next_value::<Inner>()?.0;
+            } else {
+                top.push((key, map.next_value()?));
+            }
+        }
+        Ok((top, sessions))
+    }
+}
+
+struct Inner<'a>(Raw<'a>);
+
+impl<'de> Deserialize<'de> for Inner<'de> {
+    fn deserialize<D: Deserializer<'de>>(input: D) -> Result<Self, D::Error> {
+        struct Entries;
+        impl<'de> Visitor<'de> for Entries {
+            type Value = Inner<'de>;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object")
+                f.write_str("an object with the sessions")
             }
 
-            fn visit_map<A: MapAccess<'de>>(
-                self,
-                mut map: A,
-            ) -> std::result::Result<Self::Value, A::Error> {
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
                 let mut entries = Vec::new();
                 while let Some(entry) = map.next_entry()? {
                     entries.push(entry);
                 }
-                Ok(Entries(entries))
+                Ok(Inner(entries))
             }
         }
-        input.deserialize_map(Keys)
+        input.deserialize_map(Entries)
     }
 }
