@@ -193,9 +193,17 @@ pub struct Ended {
     killed: bool,
 }
 
+/// How long a forked child may take until it runs its own program, on a machine that is busy.
+const FORK_BECOMES_SERVER: Duration = Duration::from_millis(300);
+
 /// Ends a session's processes: the server, and whatever carries its mark. SIGTERM, `grace`, SIGKILL;
 /// looks again until there is nothing, because what is being ended may still start something.
 pub fn end_processes(record: &Record, server: Option<&Identity>, grace: Duration) -> Result<Ended> {
+    // A child that was just forked carries the mark only once it has become the server.
+    let own = std::process::id();
+    if record.status() == Status::Starting && record.pid != Some(own) && server.is_none() {
+        process::pause(FORK_BECOMES_SERVER);
+    }
     let mut asked: HashSet<u32> = HashSet::new();
     let mut killed = false;
     let mut empty_looks = 0;

@@ -37,7 +37,7 @@ fn a_store_that_does_not_parse_is_named_with_the_place_and_left_alone() {
         (Vec::new(), "it is empty"),
         (b" \n".to_vec(), "it is empty"),
         (b"[]".to_vec(), "line 1"),
-        (b"{\"sessions\": []}".to_vec(), "in \"sessions\""),
+        (b"{\"sessions\": []}".to_vec(), "an object with the sessions"),
         ([&good[..], b"}"].concat(), "line "),
         ([b"{\"\xff\": 1,", &good[1..]].concat(), "byte 2 is not UTF-8"),
         (vec![0; 4096], "line 1"),
