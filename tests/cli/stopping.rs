@@ -103,8 +103,9 @@ fn grace_is_how_long_a_deaf_server_is_given() {
 fn a_tool_that_starts_itself_again_and_again_is_ended_all_the_same() {
     let sandbox = sandbox("respawn", Value::Null);
     let id = start(&sandbox);
-    // Each lives for some milliseconds and leaves another one behind, in a session of its own.
-    let again = sandbox.install("again", "#!/bin/sh\ntrap '' TERM\nsetsid \"$0\" &\nsleep 0.02\n");
+    // Each lives for a while and leaves another one behind, in a session of its own. One that did so
+    // at once would always be a step ahead of whoever looks for it.
+    let again = sandbox.install("again", "#!/bin/sh\ntrap '' TERM\nsleep 0.4\nsetsid \"$0\" &\n");
     let script = format!("exec {} >/dev/null 2>&1 </dev/null &", again.display());
     sandbox.command("sh", &["-c", &script]).env("OPENCODE_SESSION_ID", &id).run().ok();
     let done = sandbox.occtl(&["stop", "--grace", "0.3", &id]).run().ok();
