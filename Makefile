@@ -6,6 +6,9 @@ PREFIX ?= /usr/local
 OPENCODE_VERSION ?= $(shell cat tests/opencode-version)
 export OPENCODE_VERSION
 
+# Most tests wait more than they work; those with real servers take turns (tests/support/seats.rs).
+TEST_THREADS ?= 4
+
 MACHINE := $(shell uname -m)
 SYSROOT := $(shell rustc --print sysroot)
 # The musl target needs no flags; with glibc a static binary must be asked for, and the target must be
@@ -49,7 +52,7 @@ demo: ## start a real OpenCode with a scripted model, send prompts, stop it
 
 test: opencode ## run all tests, the real OpenCode included
 	$(CARGO) build --examples
-	OCCTL_TEST_OPENCODE_VERSION=$(OPENCODE_VERSION) $(CARGO) test
+	OCCTL_TEST_OPENCODE_VERSION=$(OPENCODE_VERSION) RUST_TEST_THREADS=$(TEST_THREADS) $(CARGO) test
 
 compat: ## run the tests on the real OpenCode of every supported version (long), and print a table
 	@tests/compat.sh $(TESTS)

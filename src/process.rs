@@ -205,9 +205,11 @@ impl Guardian {
         }
         Ok(Guardian { child: command.spawn()? })
     }
+}
 
-    /// Lets it go, and waits until it has gone.
-    pub fn dismiss(mut self) {
+/// Lets it go, and waits until it has gone: who drops it has ended what it guards.
+impl Drop for Guardian {
+    fn drop(&mut self) {
         drop(self.child.stdin.take());
         let _ = self.child.wait();
     }

@@ -32,6 +32,9 @@ pub const GIT_LIMIT: Duration = Duration::from_secs(3);
 pub const TICK: Duration = Duration::from_millis(100);
 /// A stream that has been silent for this long is dead: the real server beats every 10 s.
 pub const HEARTBEAT_SILENCE: Duration = Duration::from_secs(30);
+/// How long a prompt may stay without any sign of life. A cold directory needs 1.5 s; twelve of them at
+/// once on two busy cores needed more than 15 s.
+pub const START_WINDOW: Duration = Duration::from_secs(30);
 /// How much of a failed server's log is shown.
 pub const LOG_TAIL_LINES: usize = 20;
 

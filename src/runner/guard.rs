@@ -11,7 +11,11 @@ use super::Context;
 use super::server::MARK;
 use super::stop::{end_processes, sweep};
 use crate::error::{Error, Result};
-use crate::process::Guardian;
+use crate::process::{self, Guardian};
+use crate::units::{Deadline, TICK};
+
+/// For how long the guard tries to bring what it guards to an end.
+const KEEPS_TRYING: Duration = Duration::from_secs(60);
 
 /// Starts the guard of a session.
 pub fn start(context: &Context, session: &str) -> Result<Guardian> {
@@ -33,9 +37,20 @@ pub fn start(context: &Context, session: &str) -> Result<Guardian> {
 
 /// The guard itself: waits until its parent has ended, and then ends what that left of the session.
 pub fn guard(context: &Context, session: &str) -> Result<()> {
-    crate::process::await_end_of_input();
-    let document = context.store.read()?;
-    let Some(record) = document.record(session)? else {
+    process::await_end_of_input();
+    let deadline = Deadline::after(KEEPS_TRYING);
+    loop {
+        match end(context, session) {
+            // A process that dies slowly, or a lock that somebody holds for long: nobody else is left
+            // to try again.
+            Err(_) if !deadline.expired() => process::pause(TICK),
+            ended => return ended,
+        }
+    }
+}
+
+fn end(context: &Context, session: &str) -> Result<()> {
+    let Some(record) = context.store.read()?.record(session)? else {
         return Ok(());
     };
     end_processes(&record, None, Duration::ZERO)?;

@@ -49,9 +49,7 @@ pub fn run(
     }
     let stopped =
         stop(context, &session.id, &StopOptions { recursive: true, ..StopOptions::default() });
-    if let Some(guard) = guard {
-        guard.dismiss();
-    }
+    drop(guard);
     let finished = finished?;
     // The answer is worth more than the trouble of getting rid of the server, but both are told.
     match (stopped, finished) {

@@ -16,12 +16,10 @@ use crate::client::wire::Head;
 use crate::client::{Cause, Event, EventStream, Failure, Page, Received};
 use crate::error::{Code, Error, Result};
 use crate::process;
-use crate::units::{Backoff, Deadline, HEARTBEAT_SILENCE, TICK};
+use crate::units::{Backoff, Deadline, HEARTBEAT_SILENCE, START_WINDOW, TICK};
 
 /// How long a conversation must read idle: it does so for a moment between two turns.
 const IDLE_PROOF: Duration = Duration::from_millis(700);
-/// How long a prompt may wait for its answer and read idle. A cold directory needs 1.5 s.
-const START_WINDOW: Duration = Duration::from_secs(15);
 /// How often REST is asked while events come in.
 const CALM: Duration = Duration::from_secs(5);
 /// How often it is asked while none do.

@@ -91,6 +91,28 @@ fn a_server_that_is_another_one_is_refused_at_once() {
 }
 
 #[test]
+fn two_versions_on_one_database_are_warned_of_and_isolated_ones_are_not() {
+    let sandbox = sandbox("versions", Value::Null);
+    let older = || {
+        let health = json!({"healthy": true, "version": "1.14.34"});
+        sandbox.set_faults(&json!({"version": "1.14.34", "health": health}));
+    };
+    let newer = sandbox.occtl(&["start", "-q"]).run().ok();
+    assert_eq!(newer.stderr, "");
+    older();
+    let apart = sandbox.occtl(&["start", "-q", "--isolate"]).run().ok();
+    assert_eq!(apart.stderr, "");
+    let mixed = sandbox.occtl(&["start", "-q"]).run().ok();
+    let said = format!(
+        "occtl: warning: 1.14.34 shares its database with {} (1.18.33); --isolate keeps them apart\n",
+        newer.stdout.trim()
+    );
+    assert_eq!(mixed.stderr, said);
+    sandbox.occtl(&["stop", "--all"]).run().ok();
+    assert_no_trace(&sandbox);
+}
+
+#[test]
 fn a_program_that_cannot_be_run_is_named_with_how_to_get_one() {
     let mut sandbox = sandbox("programs", Value::Null);
     let plain = sandbox.bin().join("plain");

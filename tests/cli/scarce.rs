@@ -15,15 +15,18 @@ fn two_hundred_touches_at_once_all_succeed_and_none_waits_much_longer_than_the_o
     let sandbox = sandbox("touches", Value::Null);
     let ids: Vec<String> = (0..4).map(|_| start(&sandbox)).collect();
     let before = store(&sandbox);
-    let running: Vec<_> =
-        (0..200).map(|at| sandbox.occtl(&["touch", &ids[at % 4]]).spawn()).collect();
-    let mut took: Vec<Duration> =
-        running.into_iter().map(|one| one.wait(CROWD_TIME).ok().elapsed).collect();
-    took.sort();
-    let (median, slowest) = (took[100], took[199]);
-    // On an idle machine a tenth of a second passes between two looks of the scheduler.
-    let bar = (3 * median).max(Duration::from_millis(300));
-    assert!(slowest <= bar, "median {median:?}, slowest {slowest:?}");
+    let crowd = || {
+        let running: Vec<_> =
+            (0..200).map(|at| sandbox.occtl(&["touch", &ids[at % 4]]).spawn()).collect();
+        let mut took: Vec<Duration> =
+            running.into_iter().map(|one| one.wait(CROWD_TIME).ok().elapsed).collect();
+        took.sort();
+        (took[100], took[199])
+    };
+    // What else the machine does can keep any one of them; a lock that is unfair does so each time.
+    let rounds: Vec<_> = (0..5).map(|_| crowd()).collect();
+    let fair = rounds.iter().any(|(median, slowest)| *slowest <= 3 * *median);
+    assert!(fair, "median and slowest of each round: {rounds:?}");
     let after = store(&sandbox);
     for id in &ids {
         let moved =

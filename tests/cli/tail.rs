@@ -53,6 +53,22 @@ fn a_history_of_any_length_takes_little_memory() {
 }
 
 #[test]
+fn an_old_server_without_cursors_gives_the_same() {
+    let sandbox = sandbox("no-cursors", json!({"messages": 300, "no_cursors": true}));
+    let id = start(&sandbox);
+    let texts = |flags: &[&str]| {
+        let found = sandbox.occtl(&["tail", &id, "--json"]).args(flags).run().ok().json();
+        let found = found["messages"].as_array().unwrap().iter();
+        found.map(|one| one["text"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(texts(&["--role", "user", "-n", "2"]), ["message 296", "message 298"]);
+    // The first is on no page that could be asked for.
+    assert_eq!(texts(&["-n", "1", "-g", "message 0"]), ["message 0"]);
+    let all: Vec<String> = (0..300).map(|number| format!("message {number}")).collect();
+    assert_eq!(texts(&["-n", "500"]), all);
+}
+
+#[test]
 fn bad_words_are_refused_before_anything_is_asked() {
     let sandbox = sandbox("words", json!({"messages": 2}));
     let id = start(&sandbox);

@@ -160,39 +160,37 @@ fn changes_and_plans_of_a_turn() {
 
 #[test]
 fn all_conversations_of_this_directory_are_seen_and_no_others() {
-    for version in ["1.1.65", "1.18.33"] {
-        let (sandbox, model) = Sandbox::real_version("many", version);
-        let other = sandbox.root().join("other");
-        sandbox.configure(&other, &crate::support::opencode::config(&model));
-        // Directories that are no git repository share one project on one database.
-        let (id, elsewhere) =
-            (start(&sandbox), sandbox.occtl(&["start", "-q"]).cwd(&other).run().ok());
-        let elsewhere = elsewhere.stdout.trim().to_owned();
-        let url = |id: &str| {
-            let status = sandbox.occtl(&["status", id, "--json"]).run().ok().json();
-            (status["url"].as_str().unwrap().to_owned(), credentials(&sandbox, id))
-        };
-        let open = |(url, credentials): &(String, String)| {
-            let headers =
-                [("authorization", credentials.as_str()), ("content-type", "application/json")];
-            let body = br#"{"title":"t"}"#;
-            let created = request("POST", &format!("{url}/session"), &headers, body).unwrap();
-            created.json()["id"].as_str().unwrap().to_owned()
-        };
-        let (here, there) = (url(&id), url(&elsewhere));
-        let oldest = open(&here);
-        for _ in 0..110 {
-            open(&here);
-        }
-        let foreign = open(&there);
-        let ids = sandbox.occtl(&["sessions", &id, "-q"]).run().ok().stdout;
-        assert_eq!(ids.lines().count(), 111, "of {version}");
-        assert!(ids.contains(&oldest) && !ids.contains(&foreign));
-        // The newest is the one that was used last, however many were opened after it.
-        send(&sandbox, &id, &["-s", &oldest, "again"]);
-        let latest = sandbox.occtl(&["tail", &id, "--json"]).run().ok().json();
-        assert_eq!(latest["conversation"], json!(oldest), "of {version}");
+    let (sandbox, model) = Sandbox::real("many");
+    let other = sandbox.root().join("other");
+    sandbox.configure(&other, &crate::support::opencode::config(&model));
+    // Directories that are no git repository share one project on one database.
+    let (id, elsewhere) =
+        (start(&sandbox), sandbox.occtl(&["start", "-q", "-t", "120"]).cwd(&other).run().ok());
+    let elsewhere = elsewhere.stdout.trim().to_owned();
+    let url = |id: &str| {
+        let status = sandbox.occtl(&["status", id, "--json"]).run().ok().json();
+        (status["url"].as_str().unwrap().to_owned(), credentials(&sandbox, id))
+    };
+    let open = |(url, credentials): &(String, String)| {
+        let headers =
+            [("authorization", credentials.as_str()), ("content-type", "application/json")];
+        let body = br#"{"title":"t"}"#;
+        let created = request("POST", &format!("{url}/session"), &headers, body).unwrap();
+        created.json()["id"].as_str().unwrap().to_owned()
+    };
+    let (here, there) = (url(&id), url(&elsewhere));
+    let oldest = open(&here);
+    for _ in 0..110 {
+        open(&here);
     }
+    let foreign = open(&there);
+    let ids = sandbox.occtl(&["sessions", &id, "-q"]).run().ok().stdout;
+    assert_eq!(ids.lines().count(), 111);
+    assert!(ids.contains(&oldest) && !ids.contains(&foreign));
+    // The newest is the one that was used last, however many were opened after it.
+    send(&sandbox, &id, &["-s", &oldest, "again"]);
+    let latest = sandbox.occtl(&["tail", &id, "--json"]).run().ok().json();
+    assert_eq!(latest["conversation"], json!(oldest));
 }
 
 /// What a server wants to see before it answers.

@@ -8,7 +8,7 @@ use crate::support::opencode::{config, version};
 use crate::support::processes::poll;
 use crate::support::sandbox::Sandbox;
 
-const SOON: Duration = Duration::from_secs(30);
+const SOON: Duration = Duration::from_secs(120);
 
 /// Every field of a turn's record, in the order of the specification.
 const FIELDS: [&str; 21] = [
@@ -41,7 +41,7 @@ fn start_list_status_and_stop_show_what_they_did() {
     let port = *sandbox.ports().start();
     assert_eq!(sandbox.occtl(&["list"]).run().ok().stdout, "No active sessions\n");
     let started =
-        sandbox.occtl(&["start", "-t", "55", "-a", "plan", "--name", "nightly"]).run().ok();
+        sandbox.occtl(&["start", "-t", "120", "-a", "plan", "--name", "nightly"]).run().ok();
     assert_eq!(started.stderr, "");
     let lines: Vec<&str> = started.stdout.lines().collect();
     let id = lines[0].strip_prefix("Started session: oc-").expect("the phrase of 0.4.0");
@@ -63,7 +63,7 @@ fn start_list_status_and_stop_show_what_they_did() {
     let coloured = sandbox.occtl(&["list", "--color", "always"]).run().ok().stdout;
     assert!(coloured.contains("\u{1b}[32midle\u{1b}[0m"), "{coloured}");
 
-    let second = sandbox.occtl(&["start", "-q", "-t", "55"]).run().ok().stdout;
+    let second = sandbox.occtl(&["start", "-q", "-t", "120"]).run().ok().stdout;
     let second = second.trim();
     assert!(second.starts_with("oc-") && second.len() == 11, "{second}");
     let all = sandbox.occtl(&["list", "--json"]).run().ok().json();
@@ -106,7 +106,7 @@ fn start_list_status_and_stop_show_what_they_did() {
 #[test]
 fn send_does_what_its_flags_say() {
     let (sandbox, model) = Sandbox::real("send");
-    let id = sandbox.occtl(&["start", "-q", "-t", "55"]).run().ok().stdout.trim().to_owned();
+    let id = sandbox.occtl(&["start", "-q", "-t", "120"]).run().ok().stdout.trim().to_owned();
     let send = |arguments: &[&str]| sandbox.occtl(&["send", &id]).args(arguments).run();
     let record = |arguments: &[&str]| send(arguments).ok().json();
 
@@ -216,7 +216,7 @@ fn agents_models_and_variants_are_those_that_were_asked_for() {
     models["deep/er/model"] = models["echo"].clone();
     sandbox.configure(&sandbox.work(), &settings);
     let id = sandbox
-        .occtl(&["start", "-q", "-t", "55", "--agent", "plan"])
+        .occtl(&["start", "-q", "-t", "120", "--agent", "plan"])
         .run()
         .ok()
         .stdout

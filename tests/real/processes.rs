@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::support::processes::{command_line, poll};
 use crate::support::sandbox::Sandbox;
 
-const SOON: Duration = Duration::from_secs(30);
+const SOON: Duration = Duration::from_secs(120);
 
 fn store(sandbox: &Sandbox) -> Value {
     let text = std::fs::read_to_string(sandbox.data().join("store.json")).expect("a store");
@@ -26,7 +26,7 @@ fn command_lines() -> Vec<String> {
 #[test]
 fn tools_see_the_session_and_nobody_sees_the_password() {
     let (sandbox, _model) = Sandbox::real("environment");
-    let start = sandbox.occtl(&["start", "--json", "-t", "55"]);
+    let start = sandbox.occtl(&["start", "--json", "-t", "120"]);
     let start = start.env("OPENCODE_SERVER_USERNAME", "somebody").env("OPENCODE", "1");
     let start = start.env("OPENCODE_SERVER_PASSWORD", "theirs").env("OPENCODE_PID", "1");
     let start = start.env("OPENCODE_SESSION_ID", "oc-parent0").env("OWN", "kept");
@@ -68,7 +68,7 @@ fn tools_see_the_session_and_nobody_sees_the_password() {
     let denied = show(&["send", id, "--wait", "--json", refused]).json();
     assert_eq!(denied["tools"][0]["status"], "error", "{denied}");
     show(&["stop", id]).ok();
-    let allowed = sandbox.occtl(&["start", "-q", "-t", "55", "--allow-occtl-commands"]);
+    let allowed = sandbox.occtl(&["start", "-q", "-t", "120", "--allow-occtl-commands"]);
     let allowed = allowed.env("OPENCODE_BLACKLIST", "bash:rm").run().ok().stdout;
     let allowed = allowed.trim();
     sandbox.install("occtl", "#!/bin/sh\necho called > called\n");
@@ -86,7 +86,7 @@ fn tools_see_the_session_and_nobody_sees_the_password() {
 fn stop_ends_every_process_that_a_tool_has_started() {
     let (sandbox, _model) = Sandbox::real("tools");
     for force in [false, true] {
-        let facts = sandbox.occtl(&["start", "--json", "-t", "55"]).run().ok().json();
+        let facts = sandbox.occtl(&["start", "--json", "-t", "120"]).run().ok().json();
         let id = facts["id"].as_str().unwrap();
         // Out of the tool's session and group, deaf to hang-ups and to SIGTERM, and one that runs right now.
         let script = "setsid sleep 601 >/dev/null 2>&1 & nohup setsid sleep 602 >/dev/null 2>&1 & \
@@ -113,7 +113,7 @@ fn stop_ends_every_process_that_a_tool_has_started() {
         assert!(!std::path::Path::new(facts["log"].as_str().unwrap()).exists());
     }
     // A server that died leaves its tools behind; they are found by their mark.
-    let facts = sandbox.occtl(&["start", "--json", "-t", "55"]).run().ok().json();
+    let facts = sandbox.occtl(&["start", "--json", "-t", "120"]).run().ok().json();
     let id = facts["id"].as_str().unwrap();
     sandbox.occtl(&["send", id, "[[bash exec sleep 600]]"]).run().ok();
     let tool = || sandbox.marked_processes().into_iter().find(|(_, line)| line == "sleep 600");

@@ -18,7 +18,7 @@ fn newest(model: &crate::support::model::Model) -> String {
 #[test]
 fn files_system_prompts_and_schemas_reach_the_model() {
     let (sandbox, model) = Sandbox::real("input");
-    let id = sandbox.occtl(&["start", "-q", "-t", "55"]).run().ok().stdout.trim().to_owned();
+    let id = sandbox.occtl(&["start", "-q", "-t", "120"]).run().ok().stdout.trim().to_owned();
     let send = |words: &[&str]| {
         sandbox.occtl(&["send", &id, "--title", "t", "--wait", "--json"]).args(words).run()
     };
@@ -76,7 +76,7 @@ impl RunJson for crate::support::command::Outcome {
 #[test]
 fn unknown_names_fail_at_once_with_the_nearest_and_open_nothing() {
     let (sandbox, model) = Sandbox::real("names");
-    let id = sandbox.occtl(&["start", "-q", "-t", "55"]).run().ok().stdout.trim().to_owned();
+    let id = sandbox.occtl(&["start", "-q", "-t", "120"]).run().ok().stdout.trim().to_owned();
     for (flags, said) in [
         (&["-a", "biuld"][..], "did you mean build?"),
         (&["-m", "scripted/ecko"], "did you mean echo?"),

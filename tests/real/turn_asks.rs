@@ -9,7 +9,7 @@ use crate::support::opencode::config;
 use crate::support::processes::poll;
 use crate::support::sandbox::Sandbox;
 
-const SOON: Duration = Duration::from_secs(40);
+const SOON: Duration = Duration::from_secs(120);
 
 /// A session where every command of `bash` is asked for.
 fn session(name: &str) -> (Sandbox, crate::support::model::Model, String) {
@@ -18,7 +18,7 @@ fn session(name: &str) -> (Sandbox, crate::support::model::Model, String) {
     let mut settings = config(&model);
     settings["permission"] = json!({"bash": "ask"});
     sandbox.configure(&sandbox.work(), &settings);
-    let id = sandbox.occtl(&["start", "-q", "-t", "55"]).run().ok().stdout.trim().to_owned();
+    let id = sandbox.occtl(&["start", "-q", "-t", "120"]).run().ok().stdout.trim().to_owned();
     (sandbox, model, id)
 }
 

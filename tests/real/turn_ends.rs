@@ -10,12 +10,12 @@ use crate::support::model::Model;
 use crate::support::processes::poll;
 use crate::support::sandbox::Sandbox;
 
-const SOON: Duration = Duration::from_secs(30);
+const SOON: Duration = Duration::from_secs(120);
 
 /// A sandbox with a session that has been warmed up by a turn.
 fn session(name: &str) -> (Sandbox, Model, String) {
     let (sandbox, model) = Sandbox::real(name);
-    let id = sandbox.occtl(&["start", "-q", "-t", "55"]).run().ok().stdout.trim().to_owned();
+    let id = sandbox.occtl(&["start", "-q", "-t", "120"]).run().ok().stdout.trim().to_owned();
     sandbox.occtl(&["send", &id, "--wait", "[[echo warm]]"]).run().ok();
     (sandbox, model, id)
 }

@@ -8,10 +8,10 @@ use crate::support::processes::{poll, signal};
 use crate::support::sandbox::Sandbox;
 use rustix::process::Signal;
 
-const SOON: Duration = Duration::from_secs(40);
+const SOON: Duration = Duration::from_secs(120);
 
 fn start(sandbox: &Sandbox) -> String {
-    sandbox.occtl(&["start", "-q", "-t", "55"]).run().ok().stdout.trim().to_owned()
+    sandbox.occtl(&["start", "-q", "-t", "120"]).run().ok().stdout.trim().to_owned()
 }
 
 #[test]
@@ -126,7 +126,7 @@ fn wait_tells_which_conversation_reached_what() {
 
     let gated = send("[[text looking]][[wait one]][[text nearly]][[wait two]][[echo there]]");
     model.wait_for_gate("one", SOON);
-    let text = wait(&["--until", "text:nearlythere", "-t", "60"]);
+    let text = wait(&["--until", "text:nearlythere", "-t", "120"]);
     // What the user said does not count.
     sandbox.occtl(&["wait", &id, "--until", "text:wait one", "-t", "1"]).run().fails(124);
     let some = ["-s", gated.as_str(), "-s", done.as_str()];
@@ -150,8 +150,8 @@ fn wait_tells_which_conversation_reached_what() {
     sandbox.occtl(&["abort", &id]).run().ok();
     assert_eq!(wait(&[]).wait(SOON).ok().stdout, format!("{asking} idle\n"));
 
-    let dead = wait(&["--until", "dead", "-t", "60"]);
-    let idle = wait(&["-s", &asking, "--until", "text:never", "-t", "60"]);
+    let dead = wait(&["--until", "dead", "-t", "120"]);
+    let idle = wait(&["-s", &asking, "--until", "text:never", "-t", "120"]);
     let listed = sandbox.occtl(&["list", "--json"]).run().ok().json();
     let pid = listed["sessions"][0]["pid"].as_u64().unwrap();
     // Both must have begun to wait, or they would find it dead: also right, but not what is tested.

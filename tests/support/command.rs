@@ -16,7 +16,7 @@ use serde_json::Value;
 use super::processes;
 
 /// How long a command may take unless the test says otherwise: generous, because the machine may be busy.
-const TIMEOUT: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_secs(150);
 /// How long stdout may stay open after the command ended.
 const PIPE_WAIT: Duration = Duration::from_secs(5);
 

@@ -10,4 +10,5 @@ pub mod opencode;
 pub mod ports;
 pub mod processes;
 pub mod sandbox;
+pub mod seats;
 pub mod session;

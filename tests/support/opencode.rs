@@ -13,7 +13,9 @@ use super::model::Model;
 use super::sandbox::Sandbox;
 
 /// Keeps it offline and quick. The registry leads nowhere: it would install a package of 90 MB into every fresh home.
-pub const QUIET: [(&str, &str); 4] = [
+/// The last tier of its compiler pays off in servers that run for long; without it a start takes a quarter less of the machine.
+pub const QUIET: [(&str, &str); 5] = [
+    ("BUN_JSC_useFTLJIT", "0"),
     ("OPENCODE_DISABLE_MODELS_FETCH", "1"),
     ("OPENCODE_DISABLE_LSP_DOWNLOAD", "1"),
     ("OPENCODE_DISABLE_AUTOUPDATE", "1"),

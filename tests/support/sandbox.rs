@@ -10,6 +10,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::command::{Run, Running};
+use super::seats::Seat;
 use super::{opencode, ports, processes};
 
 /// The variable that marks every process of a sandbox.
@@ -28,6 +29,7 @@ pub struct Sandbox {
     /// Servers that the test starts itself count down from the top, occtl's allocation counts up.
     served: AtomicU16,
     environment: BTreeMap<OsString, OsString>,
+    seat: Option<Seat>,
 }
 
 impl Sandbox {
@@ -42,8 +44,14 @@ impl Sandbox {
             std::fs::create_dir_all(root.join(directory)).expect("a sandbox directory");
         }
         let ports = ports::Block::take();
-        let mut sandbox =
-            Self { environment: BTreeMap::new(), served: AtomicU16::new(0), root, mark, ports };
+        let mut sandbox = Self {
+            environment: BTreeMap::new(),
+            served: AtomicU16::new(0),
+            seat: None,
+            root,
+            mark,
+            ports,
+        };
         let mut path = sandbox.bin().into_os_string();
         path.push(":");
         path.push(std::env::var_os("PATH").unwrap_or_default());
@@ -118,6 +126,7 @@ impl Sandbox {
 
     /// Makes a certain version of OpenCode the program under `OCCTL_OPENCODE`.
     pub fn use_real_version(&mut self, version: &str) {
+        self.seat.get_or_insert_with(Seat::one);
         self.set_env("OCCTL_OPENCODE", opencode::program(version));
         for (name, value) in opencode::QUIET {
             self.set_env(name, value);

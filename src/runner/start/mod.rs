@@ -91,8 +91,9 @@ pub fn launch(
             Attempt { context, signals, options, deadline, record, workdir, program, extra };
         // Before there is a process, so that none is ever without its guard.
         let guard = options.dies_with_us.then(|| guard::start(context, &attempt.record.id));
-        let started = guard.transpose().and_then(|guard| Ok((attempt.run()?, guard)));
-        started.inspect_err(|_| attempt.clean_up())
+        let guard = guard.transpose().inspect_err(|_| attempt.clean_up())?;
+        let record = attempt.run().inspect_err(|_| attempt.clean_up())?;
+        Ok((record, guard))
     });
     if let Ok((record, _)) = &started {
         warn_of_mixed_versions(context, record);

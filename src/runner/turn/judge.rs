@@ -5,9 +5,8 @@ use std::time::Duration;
 use super::{Look, Turn};
 use crate::client::wire::{Info, Message, TurnError};
 use crate::runner::outcome::Failed;
+use crate::units::START_WINDOW;
 
-/// How long a prompt may stay without any sign of life. A cold directory needs 1.5 s.
-const START_WINDOW: Duration = Duration::from_secs(15);
 /// For how long an unfinished turn must read idle before we believe that it is over: the server is
 /// idle for a moment between two steps, and says idle before it stores an error.
 const IDLE_PROOF: Duration = Duration::from_millis(700);

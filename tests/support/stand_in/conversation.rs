@@ -8,6 +8,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
 use super::super::http_server::Request;
+use super::faults::Faults;
 use super::ids::{id, now};
 use super::routes::{Reply, not_found};
 use super::state::Shared;
@@ -143,7 +144,8 @@ fn messages(shared: &Shared, request: &Request, conversation: &str) -> Reply {
     let mut state = shared.lock();
     let all = state.find(conversation).map_or(&[][..], |found| &found.messages);
     let mut end = all.len();
-    if let Some(cursor) = request.query("before") {
+    let cursors = !Faults::read().has("/no_cursors");
+    if let Some(cursor) = request.query("before").filter(|_| cursors) {
         let bytes = URL_SAFE_NO_PAD.decode(cursor).unwrap_or_default();
         let cursor: Value = serde_json::from_slice(&bytes).unwrap_or_default();
         // Without a limit the real server refuses a cursor.
@@ -154,7 +156,7 @@ fn messages(shared: &Shared, request: &Request, conversation: &str) -> Reply {
         end = found;
     }
     let start = end.saturating_sub(limit.filter(|limit| *limit > 0).unwrap_or(end));
-    let next = (start > 0).then(|| {
+    let next = (start > 0 && cursors).then(|| {
         let info = &all[start]["info"];
         URL_SAFE_NO_PAD
             .encode(json!({"id": info["id"], "time": info["time"]["created"]}).to_string())

@@ -234,7 +234,7 @@ fn a_prompt_without_any_sign_of_life_fails_after_its_window() {
             waited += Duration::from_millis(500);
         };
         assert_eq!(name(&end), "NotStarted");
-        assert!((14..17).contains(&waited.as_secs()), "{waited:?}");
+        assert!((29..32).contains(&waited.as_secs()), "{waited:?}");
     }
 }
 
