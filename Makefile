@@ -7,7 +7,7 @@ OPENCODE_VERSION ?= $(shell cat tests/opencode-version)
 export OPENCODE_VERSION
 
 # Most tests wait more than they work; those with real servers take turns (tests/support/seats.rs).
-TEST_THREADS ?= 4
+TEST_THREADS ?= 6
 
 MACHINE := $(shell uname -m)
 SYSROOT := $(shell rustc --print sysroot)

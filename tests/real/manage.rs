@@ -130,7 +130,7 @@ fn a_busy_session_and_one_with_an_ask_are_never_cleaned_up() {
 fn events_are_one_document_a_line_until_the_server_ends() {
     let (sandbox, _model) = Sandbox::real("events");
     let session = Session::start(&sandbox, &[]);
-    let timed = session.run("events", &["-t", "0.5"]).fails(124);
+    let timed = session.run("events", &["-t", "6"]).fails(124);
     assert_eq!(timed.json_lines()[0]["type"], "server.connected");
     let mut running = sandbox.occtl(&["events", &session.id]).spawn();
     running.wait_for_line("server.connected", SOON);

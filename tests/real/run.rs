@@ -16,7 +16,7 @@ const PATIENCE: Duration = Duration::from_secs(180);
 
 /// No process, no record, no log.
 #[track_caller]
-fn nothing_left(sandbox: &Sandbox, limit: Duration) {
+fn nothing_left(sandbox: &Sandbox, limit: Duration, after: &str) {
     let trace = || {
         let mut left: Vec<String> = sandbox
             .marked_processes()
@@ -25,13 +25,15 @@ fn nothing_left(sandbox: &Sandbox, limit: Duration) {
             .collect();
         let store = std::fs::read_to_string(sandbox.data().join("store.json")).unwrap_or_default();
         let store: Value = serde_json::from_str(&store).unwrap_or_default();
-        left.extend(store["sessions"].as_object().into_iter().flatten().map(|(id, _)| id.clone()));
+        left.extend(
+            store["sessions"].as_object().into_iter().flatten().map(|one| format!("{one:?}")),
+        );
         let logs = std::fs::read_dir(sandbox.data().join("logs")).into_iter().flatten().flatten();
         left.extend(logs.map(|log| log.path().display().to_string()));
         left
     };
     let gone = poll(limit, || trace().is_empty().then_some(()));
-    assert!(gone.is_some(), "left: {:#?}", trace());
+    assert!(gone.is_some(), "left after {after}: {:#?}", trace());
 }
 
 #[test]
@@ -41,7 +43,7 @@ fn run_answers_and_leaves_nothing() {
         |flags: &[&str]| sandbox.occtl(&["run", "-t", "170"]).args(flags).timeout(PATIENCE).run();
     let plain = run(&["[[echo the answer]]"]).ok();
     assert_eq!((plain.stdout.as_str(), plain.stderr.as_str()), ("the answer\n", ""));
-    nothing_left(&sandbox, Duration::ZERO);
+    nothing_left(&sandbox, Duration::ZERO, "run");
     let stdin = sandbox
         .occtl(&["run", "--json", "-"])
         .stdin("[[bash echo hi]][[echo after]]")
@@ -60,7 +62,7 @@ fn run_answers_and_leaves_nothing() {
     // The limit is for all of it, the start included.
     let timed = sandbox.occtl(&["run", "-t", "3", "[[silence]]"]).run().fails(124);
     assert!(timed.elapsed < Duration::from_secs(9), "{:?}", timed.elapsed);
-    nothing_left(&sandbox, Duration::ZERO);
+    nothing_left(&sandbox, Duration::ZERO, "run");
     let mut settings = config(&model);
     settings["permission"] = json!({"bash": "ask"});
     let other = sandbox.root().join("other");
@@ -69,11 +71,11 @@ fn run_answers_and_leaves_nothing() {
     assert!(blocked.stderr.contains("touch made"), "{}", blocked.stderr);
     run(&["-w", other.to_str().unwrap(), "--allow", "bash", "[[bash touch made]]"]).ok();
     assert!(other.join("made").exists());
-    nothing_left(&sandbox, Duration::ZERO);
+    nothing_left(&sandbox, Duration::ZERO, "run");
     let unknown = run(&["-m", "scripted/ecko", "x"]).fails(5);
     assert!(unknown.stderr.contains("did you mean echo"), "{}", unknown.stderr);
     run(&["-f", "/no/such/file", "x"]).fails(3);
-    nothing_left(&sandbox, Duration::ZERO);
+    nothing_left(&sandbox, Duration::ZERO, "run");
     let kept = run(&["--keep", "[[echo kept]]"]).ok();
     assert_eq!(kept.stdout, "kept\n");
     let listed = sandbox.occtl(&["list", "--json"]).run().ok().json();
@@ -81,7 +83,7 @@ fn run_answers_and_leaves_nothing() {
     assert!(kept.stderr.contains(id), "{}", kept.stderr);
     assert_eq!(listed["sessions"][0]["state"], "idle");
     sandbox.occtl(&["stop", id]).run().ok();
-    nothing_left(&sandbox, Duration::ZERO);
+    nothing_left(&sandbox, Duration::ZERO, "run");
 }
 
 /// Waits for what shall be there when `run` is killed.
@@ -118,7 +120,7 @@ fn run_leaves_nothing_when_it_is_killed_or_interrupted_at_any_moment() {
             let began = Instant::now();
             running.signal(sent);
             running.wait(SOON).fails(status);
-            nothing_left(&sandbox, Duration::from_secs(15));
+            nothing_left(&sandbox, Duration::from_secs(15), &format!("{sent:?} when {name}"));
             assert!(
                 began.elapsed() < Duration::from_secs(20),
                 "{name}, {sent:?}: {:?}",
