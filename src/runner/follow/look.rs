@@ -30,14 +30,15 @@ const WHOLE_PAGE: usize = 50;
 impl Follower<'_> {
     /// Asks REST; `Some` if the turn is over.
     pub(super) fn look(&mut self, watcher: &mut dyn Watcher) -> Result<Option<End>, Failure> {
+        if let Some(end) = self.finished_answer(watcher)? {
+            return Ok(Some(end));
+        }
         // First what is going on and then the messages: a turn that ends in between looks busy
         // with an end, which is right, and not idle without one.
         let at = Instant::now();
         let told = self.server.client.activities(&self.place.directory, self.left());
         let told = told.map_err(|failure| self.trouble(failure));
-        let owns = |info: &Info| self.turn.includes(info);
-        let found = messages_since(self.server, self.place, self.turn_id, Some(&owns), self.left());
-        let messages = found.map_err(|failure| self.trouble(failure))?;
+        let messages = self.messages()?;
         let look = Look { messages: &messages, activities: told.as_ref().ok(), at };
         let end = self.turn.look(&look, &mut |text| watcher.text(text));
         let (activities, failure) = match told {
@@ -64,6 +65,33 @@ impl Follower<'_> {
         }
         self.trouble = None;
         Ok(None)
+    }
+
+    /// The end of a turn of which events have told that its answer is finished. That speaks for itself,
+    /// so one question is enough; the status is not asked for.
+    fn finished_answer(&mut self, watcher: &mut dyn Watcher) -> Result<Option<End>, Failure> {
+        if !self.turn.ending() || self.turn.descendants().next().is_some() {
+            return Ok(None);
+        }
+        let messages = self.messages()?;
+        let look = Look { messages: &messages, activities: None, at: Instant::now() };
+        if !self.turn.has_finished(&look) {
+            return Ok(None);
+        }
+        let end = self.turn.look(&look, &mut |text| watcher.text(text));
+        if self.turn.descendants().next().is_some() {
+            return Ok(None);
+        }
+        let whole = messages.first().is_some_and(|first| first.info.id == self.turn_id);
+        self.whole = whole.then_some(messages);
+        Ok(end)
+    }
+
+    /// The newest messages from the prompt on.
+    fn messages(&mut self) -> Result<Vec<Message>, Failure> {
+        let owns = |info: &Info| self.turn.includes(info);
+        let found = messages_since(self.server, self.place, self.turn_id, Some(&owns), self.left());
+        found.map_err(|failure| self.trouble(failure))
     }
 
     /// How long one request may take now.
@@ -144,9 +172,11 @@ impl Follower<'_> {
         let limit = if self.trouble.is_some() { SHORT_AFTERCARE } else { AFTERCARE };
         let deadline = Deadline::after(limit);
         let mut pauses = Backoff::new(POLL_FIRST, TICK);
+        let mut seen = self.whole.take();
         loop {
             let limit = deadline.remaining(LOOK_LIMIT);
-            match messages_since(self.server, self.place, self.turn_id, None, limit) {
+            let ask = || messages_since(self.server, self.place, self.turn_id, None, limit);
+            match seen.take().map_or_else(ask, Ok) {
                 Ok(mut messages) => {
                     self.turn.learn(&messages);
                     messages.retain(|one| self.turn.includes(&one.info));

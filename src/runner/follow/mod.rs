@@ -21,6 +21,7 @@ use super::report;
 use super::server::Server;
 use super::turn::{End, Turn};
 use super::{Context, Signals};
+use crate::client::wire::Message;
 use crate::client::{Cause, Failure};
 use crate::error::{Code, Result};
 use crate::units::{Backoff, Deadline};
@@ -31,6 +32,8 @@ const CALM: Duration = Duration::from_secs(5);
 /// The same while they tell nothing.
 const ALERT_FIRST: Duration = Duration::from_millis(250);
 const ALERT_LONGEST: Duration = Duration::from_secs(2);
+/// How soon REST is asked for the first time while a stream is open.
+const OPEN_FIRST: Duration = Duration::from_secs(1);
 /// How soon REST is asked again when an event says that the end is near and REST does not yet.
 const NEAR_FIRST: Duration = Duration::from_millis(10);
 /// How long sub-agents may go on after the turn itself is over.
@@ -88,6 +91,8 @@ pub struct Follower<'a> {
     /// Why REST could not be asked the last time.
     trouble: Option<String>,
     ended: Option<(End, Instant)>,
+    /// All messages of the turn, if the look that saw its end had them.
+    whole: Option<Vec<Message>>,
     started: jiff::Timestamp,
     began: Instant,
 }
@@ -121,6 +126,7 @@ impl<'a> Follower<'a> {
             patience: LOOK_FIRST,
             trouble: None,
             ended: None,
+            whole: None,
             started: jiff::Timestamp::now(),
             began,
         }
@@ -170,7 +176,13 @@ impl<'a> Follower<'a> {
     }
 
     fn wait_for_end(&mut self, watcher: &mut dyn Watcher) -> Ended {
-        let mut next_look = Instant::now() + ALERT_FIRST;
+        // A stream that is open from the beginning misses nothing that a short turn does.
+        let first = match self.stream.is_open() {
+            _ if self.turn.look_wanted() => Duration::ZERO,
+            true => OPEN_FIRST,
+            false => ALERT_FIRST,
+        };
+        let mut next_look = Instant::now() + first;
         let mut near = Backoff::new(NEAR_FIRST, ALERT_FIRST);
         let mut alert = Backoff::new(ALERT_FIRST, ALERT_LONGEST);
         let mut progress = 0;

@@ -254,6 +254,15 @@ impl Turn {
         self.look_wanted = true;
     }
 
+    /// Whether the messages alone say that the model has finished. Of what the conversation is doing
+    /// nothing is learned by this.
+    pub fn has_finished(&mut self, look: &Look) -> bool {
+        self.prompts.learn(look.messages);
+        let own = |message: &&Message| self.prompts.answered_by(&message.info);
+        let ours: Vec<&Message> = look.messages.iter().filter(own).collect();
+        self.judge(&ours, look, None) == Some(End::Finished)
+    }
+
     /// Takes what REST says; `Some` if the turn is over.
     pub fn look(&mut self, look: &Look, show: &mut dyn FnMut(&str)) -> Option<End> {
         self.look_wanted = false;
