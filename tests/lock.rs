@@ -1,8 +1,10 @@
 //! The store between processes: its lock, its modes, its forms.
 
 use std::fs::File;
+use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -165,4 +167,46 @@ fn a_store_of_0_4_0_is_brought_forward_by_the_first_write_and_keeps_what_we_do_n
     assert!(stopped.stdout.contains("already dead"), "{}", stopped.stdout);
     sandbox.occtl(&["stop", "--all"]).run().ok();
     assert_eq!(store(&sandbox)["also_theirs"], "kept");
+}
+
+/// A session as 0.4.0 records it, written as 0.4.0 writes: under the lock, and in place.
+fn write_as_0_4_0(sandbox: &Sandbox, id: &str) {
+    let lock = File::create(sandbox.data().join("store.lock")).expect("the lock's file");
+    fs2::FileExt::lock_exclusive(&lock).expect("the lock");
+    let mut all = store(sandbox);
+    let old: Value = serde_json::from_str(include_str!("data/store-0.4.0.json")).unwrap();
+    let mut record = old["sessions"]["oc-195c5185"].clone();
+    record["id"] = json!(id);
+    record["pid"] = json!(4_190_001);
+    all["sessions"][id] = record;
+    let text = serde_json::to_string_pretty(&all).unwrap();
+    let (head, tail) = text.split_at(text.len() / 2);
+    let mut file = File::create(sandbox.data().join("store.json")).expect("an empty store");
+    file.write_all(head.as_bytes()).expect("one half");
+    // Whoever reads without the lock finds this.
+    std::thread::yield_now();
+    file.write_all(tail.as_bytes()).expect("the other half");
+}
+
+#[test]
+fn two_tools_on_one_store_lose_no_record_and_read_no_half_one() {
+    let sandbox = sandbox("two-tools");
+    let id = sandbox.occtl(&["start", "-q"]).run().ok().stdout.trim().to_owned();
+    let ids: Vec<String> = (0..200).map(|number| format!("oc-0000{number:04x}")).collect();
+    let done = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            ids.iter().for_each(|id| write_as_0_4_0(&sandbox, id));
+            done.store(true, Ordering::Relaxed);
+        });
+        while !done.load(Ordering::Relaxed) {
+            let listed = sandbox.occtl(&["list", "-q"]).spawn();
+            let touched = sandbox.occtl(&["touch", &id]).spawn();
+            assert!(listed.wait(CROWD_TIME).ok().stdout.contains(&id));
+            touched.wait(CROWD_TIME).ok();
+        }
+    });
+    let all = store(&sandbox);
+    assert!(ids.iter().chain([&id]).all(|id| all["sessions"].get(id).is_some()), "{all}");
+    sandbox.occtl(&["stop", &id]).run().ok();
 }

@@ -38,8 +38,22 @@ impl Store {
         Store { directory }
     }
 
-    /// The store as it is now. No lock is needed: a save replaces the file in one step.
+    /// The store as it is now. No lock is needed: a save replaces the file in one step. Only 0.4.0
+    /// writes in place, so what does not parse is read once more when nobody writes.
     pub fn read(&self) -> Result<Document> {
+        self.read_now().or_else(|torn| {
+            // Who writes has made it; reading leaves nothing behind.
+            if !self.path().is_file() || !self.directory.join("store.lock").is_file() {
+                return Err(torn);
+            }
+            match self.lock(&mut |_| {}) {
+                Ok(_lock) => self.read_now(),
+                Err(_) => Err(torn),
+            }
+        })
+    }
+
+    fn read_now(&self) -> Result<Document> {
         safety::check(&self.directory)?;
         let path = self.path();
         safety::check(&path)?;
@@ -61,7 +75,7 @@ impl Store {
         self.create_directory()?;
         safety::check(&self.directory)?;
         let _lock = self.lock(waiting)?;
-        let mut document = self.read()?;
+        let mut document = self.read_now()?;
         let result = change(&mut document)?;
         if document.changed() {
             document.finish()?;

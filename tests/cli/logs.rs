@@ -60,9 +60,11 @@ fn the_last_matching_lines_are_shown() {
     sandbox.occtl(&["logs"]).args(&[odd]).run().fails(2);
 
     // Versions before 1.18 write one file a start; the newest counts.
-    std::thread::sleep(Duration::from_millis(20));
     let old = "INFO  2026-11-22T20:38:20 +2ms service=server path=/x started\n";
-    std::fs::write(directory.join("2026-11-22T203820.log"), old).unwrap();
+    let path = directory.join("2026-11-22T203820.log");
+    std::fs::write(&path, old).unwrap();
+    let later = std::time::SystemTime::now() + Duration::from_secs(1);
+    std::fs::File::options().append(true).open(&path).unwrap().set_modified(later).unwrap();
     let json = sandbox.occtl(&["logs", "--json"]).run().ok().json();
     assert_eq!((&json["service"], &json["message"]), (&json!("server"), &json!("started")));
     assert_eq!(lines(&["-a", "-n", "1000"]).len(), 102);

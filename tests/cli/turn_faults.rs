@@ -115,9 +115,15 @@ fn trouble_in_the_middle_of_a_turn_is_sat_out() {
         json!({"body": {"/session/*/message": {"not": "a list"}}}),
     ] {
         let running = slow_turn(&sandbox, &session, 150, &["-t", "30"]);
+        let looks = || {
+            let asked = sandbox.stand_in_requests().into_iter();
+            let path = |one: &Value| one["path"].as_str().unwrap_or_default().to_owned();
+            asked.filter(|one| one["method"] == "GET" && path(one).ends_with("/message")).count()
+        };
+        let before = looks();
         sandbox.set_faults(&trouble);
-        // The turn is over by then, and the server is itself again only later.
-        std::thread::sleep(Duration::from_millis(1200));
+        // The server is itself again only when it has been asked in vain.
+        poll(SOON, || (looks() > before).then_some(())).expect("a look in vain");
         sandbox.set_faults(&json!({}));
         let ended = running.wait(SOON).ok();
         assert_eq!(ended.stdout, "one\n two three four five\n", "{trouble}");
