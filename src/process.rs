@@ -25,7 +25,7 @@ use rustix::process::{Pid, PidfdFlags, Signal};
 pub use sockets::listens;
 pub use table::{ancestors, command_line, environment, marked, newest, with_variable};
 
-use crate::units::{Backoff, Deadline, POLL_FIRST, POLL_LONGEST};
+use crate::units::{Backoff, Deadline, KILL_WAIT, POLL_FIRST, POLL_LONGEST};
 
 /// One process, told apart from every other that ever had or will have its pid.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -207,11 +207,16 @@ impl Guardian {
     }
 }
 
-/// Lets it go, and waits until it has gone: who drops it has ended what it guards.
+/// Lets it go, and waits until it has gone: who drops it has ended what it guards. If something is
+/// left all the same, it goes on without us.
 impl Drop for Guardian {
     fn drop(&mut self) {
         drop(self.child.stdin.take());
-        let _ = self.child.wait();
+        let deadline = Deadline::after(KILL_WAIT);
+        let mut pauses = Backoff::new(POLL_FIRST, POLL_LONGEST);
+        while matches!(self.child.try_wait(), Ok(None)) && !deadline.expired() {
+            pause(deadline.remaining(pauses.next()));
+        }
     }
 }
 

@@ -57,7 +57,7 @@ fn crowd(sandbox: &Sandbox, size: usize) {
 
 /// One test and not two, because each crowd takes 5 GB.
 #[test]
-fn sixteen_starts_at_once_all_succeed_on_a_warm_home_and_on_a_fresh_one() {
+fn sixteen_starts_at_once_all_succeed_and_so_do_five_on_a_fresh_home() {
     let _all = Seat::all();
     let (mut sandbox, _model) = Sandbox::real("crowd");
     crowd(&sandbox, CROWD);

@@ -177,10 +177,12 @@ impl<'a> Follower<'a> {
 
     fn wait_for_end(&mut self, watcher: &mut dyn Watcher) -> Ended {
         // A stream that is open from the beginning misses nothing that a short turn does.
-        let first = match self.stream.is_open() {
-            _ if self.turn.look_wanted() => Duration::ZERO,
-            true => OPEN_FIRST,
-            false => ALERT_FIRST,
+        let first = if self.turn.look_wanted() {
+            Duration::ZERO
+        } else if self.stream.is_open() {
+            OPEN_FIRST
+        } else {
+            ALERT_FIRST
         };
         let mut next_look = Instant::now() + first;
         let mut near = Backoff::new(NEAR_FIRST, ALERT_FIRST);

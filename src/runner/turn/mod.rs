@@ -258,8 +258,7 @@ impl Turn {
     /// nothing is learned by this.
     pub fn has_finished(&mut self, look: &Look) -> bool {
         self.prompts.learn(look.messages);
-        let own = |message: &&Message| self.prompts.answered_by(&message.info);
-        let ours: Vec<&Message> = look.messages.iter().filter(own).collect();
+        let ours = self.prompts.answers(look.messages);
         self.judge(&ours, look, None) == Some(End::Finished)
     }
 
@@ -270,8 +269,7 @@ impl Turn {
         for message in look.messages {
             self.step(&message.info);
         }
-        let own = |message: &&Message| self.prompts.answered_by(&message.info);
-        let ours: Vec<&Message> = look.messages.iter().filter(own).collect();
+        let ours = self.prompts.answers(look.messages);
         for part in ours.iter().flat_map(|message| &message.parts) {
             self.descendants.extend(part.state.metadata.conversation.clone());
         }
@@ -303,9 +301,8 @@ impl Turn {
 
     /// Takes the final REST state of the turn's messages.
     pub fn settle(&mut self, messages: &[Message], now: Instant, show: &mut dyn FnMut(&str)) {
-        let own = |message: &&Message| self.prompts.answered_by(&message.info);
         let mut timed = Timed { first: &mut self.first_text, now, show };
-        self.text.settle(messages.iter().filter(own), true, &mut timed.show());
+        self.text.settle(self.prompts.answers(messages).into_iter(), true, &mut timed.show());
         for message in messages {
             self.step(&message.info);
         }

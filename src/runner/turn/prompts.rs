@@ -32,6 +32,11 @@ impl Prompts {
         info.parent.as_ref().is_some_and(|parent| self.answered.contains(parent))
     }
 
+    /// The steps of the turn among messages.
+    pub fn answers<'a>(&self, messages: &'a [Message]) -> Vec<&'a Message> {
+        messages.iter().filter(|message| self.answered_by(&message.info)).collect()
+    }
+
     /// Whether a message is a summary that the server made on the way.
     pub fn compacted_by(&self, info: &Info) -> bool {
         info.parent.as_ref().is_some_and(|parent| self.compactions.contains(parent))

@@ -25,7 +25,7 @@
 //! | `silence: [PATH]` | never answers these |
 //! | `cut_body: [PATH]` | announces the whole body and sends half of it |
 //! | `delay_ms: {PATH: N}` | answers later |
-//! | `no_cursors: true` | pages of messages name no next one, as up to 1.1.65 |
+//! | `no_cursors: true` | pages of messages name no next one, as those of 1.1.65 |
 //! | `messages: N` | starts with a conversation of N messages |
 //! | `bulk_conversations: N` | starts with N empty conversations |
 //! | `turn: {…}` | see `turn` |
