@@ -18,6 +18,9 @@ use crate::units::{Backoff, Deadline, POLL_FIRST, POLL_LONGEST};
 const LISTENING: &[u8] = b"listening on";
 /// A server that never prints the line is asked all the same, this often.
 const UNANNOUNCED: Duration = Duration::from_millis(500);
+/// Which part of the time until then such an answer may take: a question that comes a moment too early
+/// is one of those that are left without, and meanwhile nobody looks for the line.
+const UNANNOUNCED_PART: u32 = 20;
 /// One question. After the line the answer takes some 20 ms; the machine may be busy.
 const QUESTION_LIMIT: Duration = Duration::from_secs(2);
 /// The oldest version with the routes that occtl needs.
@@ -51,7 +54,8 @@ pub fn await_ready(
 ) -> Result<Ready, NotReady> {
     let mut pauses = Backoff::new(POLL_FIRST, POLL_LONGEST);
     let mut announcement = Announcement::default();
-    let mut asked = Instant::now();
+    let began = Instant::now();
+    let mut asked = began;
     let mut last = None;
     loop {
         if let Some(code) = signals.received() {
@@ -59,7 +63,7 @@ pub fn await_ready(
         }
         let announced = announcement.seen(log);
         if announced || asked.elapsed() >= UNANNOUNCED {
-            let limit = if announced { QUESTION_LIMIT } else { UNANNOUNCED };
+            let limit = if announced { QUESTION_LIMIT } else { began.elapsed() / UNANNOUNCED_PART };
             match question(record, capped(deadline.remaining(limit), limit)) {
                 // The answer may have come from somebody else who took the port.
                 Ok(ready) if !process.wait(Duration::ZERO) => return Ok(ready),
