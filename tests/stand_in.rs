@@ -32,15 +32,34 @@ fn shape(value: &Value, path: &str, shapes: &mut BTreeSet<String>) {
     }
 }
 
-/// What a client sees of a server in a life of one conversation: a name for each answer, its status and its shape.
-fn life(server: &Serving, rule: bool) -> Vec<(String, BTreeSet<String>)> {
+/// An answer: its name, its status and its shape.
+type Seen = (String, BTreeSet<String>);
+
+fn seen(name: &str, status: u16, body: &Value) -> Seen {
+    let mut shapes = BTreeSet::from([format!("status {status}")]);
+    shape(body, "", &mut shapes);
+    (name.to_owned(), shapes)
+}
+
+/// The answer that a server gives to a prompt itself, when the turn is over.
+fn held(server: &Serving) -> Vec<Seen> {
     let url = server.url();
-    let mut seen = Vec::new();
-    let mut note = |name: &str, status: u16, body: &Value| {
-        let mut shapes = BTreeSet::from([format!("status {status}")]);
-        shape(body, "", &mut shapes);
-        seen.push((name.to_owned(), shapes));
-    };
+    let conversation = post(&format!("{url}/session"), &json!({"title": "t"})).unwrap().json();
+    let route = format!("{url}/session/{}/message", conversation["id"].as_str().unwrap());
+    let prompt = json!({"parts": [{"type": "text", "text": "one two three"}]});
+    let answer = post(&route, &prompt).unwrap();
+    let message = answer.json();
+    let parts = message["parts"].as_array().unwrap().iter();
+    let mut all = vec![seen("POST message", answer.status, &message["info"])];
+    all.extend(parts.map(|part| seen(&format!("POST message {}", part["type"]), 200, part)));
+    all
+}
+
+/// What a client sees of a server in a life of one conversation.
+fn life(server: &Serving, rule: bool) -> Vec<Seen> {
+    let url = server.url();
+    let mut all = Vec::new();
+    let mut note = |name: &str, status: u16, body: &Value| all.push(seen(name, status, body));
     let mut body = json!({"title": "t"});
     if rule {
         body["permission"] = json!([{"permission": "bash", "pattern": "*", "action": "ask"}]);
@@ -130,20 +149,23 @@ fn life(server: &Serving, rule: bool) -> Vec<(String, BTreeSet<String>)> {
         let answer = request("DELETE", &of, &[], b"").unwrap();
         note("DELETE", answer.status, &answer.json());
     }
-    seen
+    all
 }
 
 #[test]
 fn stand_in_has_the_shapes_of_the_real_server() {
     let (sandbox, _model) = Sandbox::real("shapes-real");
-    let real = life(&sandbox.serve(), true);
+    let server = sandbox.serve();
+    let mut real = life(&server, true);
+    real.extend(held(&server));
     let mut sandbox = Sandbox::new("shapes-stand-in");
     sandbox
         .use_stand_in(json!({"turn": {"ask": {"permission": "bash", "patterns": ["touch made"]}}}));
-    let stand_in = life(&sandbox.serve(), false);
-    let names = |life: &[(String, BTreeSet<String>)]| {
-        life.iter().map(|(name, _)| name.clone()).collect::<Vec<_>>()
-    };
+    let server = sandbox.serve();
+    let mut stand_in = life(&server, false);
+    sandbox.set_faults(&json!({}));
+    stand_in.extend(held(&server));
+    let names = |life: &[Seen]| life.iter().map(|(name, _)| name.clone()).collect::<Vec<_>>();
     assert_eq!(names(&stand_in), names(&real));
     let mut differences = Vec::new();
     for ((name, stand_in), (_, real)) in stand_in.iter().zip(&real) {

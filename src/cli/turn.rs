@@ -6,7 +6,7 @@ use super::App;
 use super::output::{Output, escape, print_error};
 use super::spec::Exit;
 use crate::error::{Code, Error, Result};
-use crate::runner::{Finished, Outcome, TurnRecord, Watcher};
+use crate::runner::{Finished, Outcome, TurnRecord, Wanted, Watcher};
 
 /// The longest prompt that is read from stdin.
 const LONGEST_PROMPT: u64 = 64 << 20;
@@ -25,6 +25,17 @@ pub enum Show {
     Raw,
     /// The conversation's id.
     Id,
+}
+
+impl Show {
+    /// What has to be known for it.
+    pub fn wants(self, json: bool) -> Wanted {
+        match self {
+            Show::Raw => Wanted::Raw,
+            Show::Answer | Show::Id if !json => Wanted::Answer,
+            _ => Wanted::Record,
+        }
+    }
 }
 
 /// The words of a prompt; `-` alone reads stdin.

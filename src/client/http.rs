@@ -12,7 +12,7 @@ use serde::de::{DeserializeOwned, DeserializeSeed};
 use ureq::config::Config;
 use ureq::http::{Response, Uri};
 use ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver};
-use ureq::unversioned::transport::{DefaultConnector, NextTimeout};
+use ureq::unversioned::transport::{Connector, DefaultConnector, NextTimeout};
 use ureq::{Agent, Body};
 
 pub(super) use super::failure::Answer;
@@ -21,6 +21,8 @@ use crate::units::Deadline;
 
 /// Room for one answer. A whole conversation can be a few hundred megabytes; more is a fault.
 const LARGEST_ANSWER: u64 = 1 << 30;
+/// How long a server may take nothing of what is sent to it.
+pub(super) const WRITE_LIMIT: Duration = Duration::from_secs(10);
 /// How much of an error's body is looked at for its message.
 const LARGEST_ERROR: u64 = 64 * 1024;
 
@@ -42,6 +44,23 @@ impl Resolver for Known {
         found.push(SocketAddr::new(address, uri.port_u16().unwrap_or(80)));
         Ok(found)
     }
+}
+
+/// How the library behaves. Its global, per-call and resolve time-outs would start threads.
+fn config() -> Config {
+    Agent::config_builder()
+        .http_status_as_error(false)
+        .proxy(None)
+        .max_redirects(0)
+        .max_redirects_will_error(false)
+        .user_agent(concat!("occtl/", env!("CARGO_PKG_VERSION")))
+        .input_buffer_size(64 * 1024)
+        .output_buffer_size(16 * 1024)
+        // The server closes quiet connections, and a request on a closed one fails.
+        .max_idle_age(Duration::from_secs(2))
+        .timeout_per_write(Some(WRITE_LIMIT))
+        .timeout_send_request(Some(WRITE_LIMIT))
+        .build()
 }
 
 /// Where a server is and what it wants to see.
@@ -74,26 +93,23 @@ impl Client {
 
     /// A client for that server. Nothing is sent yet.
     pub fn new(endpoint: Endpoint) -> Client {
-        // `timeout_global`, `timeout_per_call` and `timeout_resolve` would start threads.
-        let config = Agent::config_builder()
-            .http_status_as_error(false)
-            .proxy(None)
-            .max_redirects(0)
-            .max_redirects_will_error(false)
-            .user_agent(concat!("occtl/", env!("CARGO_PKG_VERSION")))
-            .input_buffer_size(64 * 1024)
-            .output_buffer_size(16 * 1024)
-            // The server closes quiet connections, and a request on a closed one fails.
-            .max_idle_age(Duration::from_secs(2))
-            .timeout_per_write(Some(Duration::from_secs(10)))
-            .timeout_send_request(Some(Duration::from_secs(10)))
-            .build();
-        let agent = Agent::with_parts(config, DefaultConnector::new(), Known(endpoint.address));
+        let connector = DefaultConnector::new();
+        let agent = Agent::with_parts(config(), connector, Known(endpoint.address));
         let authorization = endpoint.password.as_ref().map(|password| {
             let pair = format!("{}:{password}", endpoint.username);
             format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(pair))
         });
         Client { agent, endpoint, authorization, deadline: Cell::new(Deadline::never()) }
+    }
+
+    /// The same client over another kind of connection.
+    pub(super) fn over(&self, connector: impl Connector) -> Client {
+        Client {
+            agent: Agent::with_parts(config(), connector, Known(self.endpoint.address)),
+            endpoint: self.endpoint.clone(),
+            authorization: self.authorization.clone(),
+            deadline: self.deadline.clone(),
+        }
     }
 
     /// Asks for JSON.
@@ -255,7 +271,7 @@ impl Client {
     }
 
     /// Decodes while reading, so that a large answer is never in memory as text.
-    fn json<T: DeserializeOwned>(&self, exchange: Exchange) -> Answer<T> {
+    pub(super) fn json<T: DeserializeOwned>(&self, exchange: Exchange) -> Answer<T> {
         exchange.decode(PhantomData)
     }
 }
@@ -337,7 +353,7 @@ pub(crate) fn escape(text: &str) -> String {
     escaped
 }
 
-fn encode(body: &impl Serialize) -> Vec<u8> {
+pub(super) fn encode(body: &impl Serialize) -> Vec<u8> {
     // Our own structs have string keys and no failing parts.
     serde_json::to_vec(body).unwrap_or_default()
 }

@@ -7,6 +7,7 @@ mod api;
 mod asks;
 pub mod event;
 mod failure;
+mod held;
 mod http;
 mod list;
 mod reading;
@@ -15,5 +16,6 @@ pub mod wire;
 
 pub use event::{Event, EventStream, Received};
 pub use failure::{Cause, Failure};
+pub use held::Held;
 pub use http::{Client, Endpoint};
 pub use reading::{LONG_READ, Page};

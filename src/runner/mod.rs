@@ -82,7 +82,9 @@ pub use outcome::{Outcome, Tokens, TurnRecord};
 pub use permission::{
     PendingPermission, Reply, SessionPermissions, all_permissions, permissions, reply,
 };
-pub use prompt::{Finished, Follow, PromptOptions, Target, follow_turn, send, send_and_follow};
+pub use prompt::{
+    Finished, Follow, PromptOptions, Target, Wanted, follow_turn, send, send_and_follow,
+};
 pub use question::{Answer, PendingQuestion, answer, questions};
 pub use signals::Signals;
 pub use start::{StartOptions, labels, start};

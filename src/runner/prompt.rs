@@ -12,8 +12,8 @@ use super::follow::{Followed, Follower, LOOK_FIRST, LOOK_LIMIT, Terms, Watcher, 
 use super::outcome::{Failed, Outcome, TurnRecord};
 use super::server::Server;
 use super::{Context, Signals, attach_files, schema};
-use crate::client::Failure;
 use crate::client::wire::{Format, InputPart, ModelName, Prompt};
+use crate::client::{Failure, Held};
 use crate::error::{Code, Error, Result};
 use crate::process;
 use crate::units::{Backoff, Deadline, POLL_FIRST, seconds};
@@ -77,8 +77,19 @@ pub struct Follow<'a> {
     pub terms: Terms,
     /// Who watches.
     pub watcher: &'a mut dyn Watcher,
-    /// Whether the last message is wanted exactly as the server has it.
-    pub raw: bool,
+    /// What is wanted of it.
+    pub wanted: Wanted,
+}
+
+/// What somebody wants to know of a turn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wanted {
+    /// How it ended, and the answer. Of a turn that ended well the record may have nothing else.
+    Answer,
+    /// The whole record.
+    Record,
+    /// That, and the last message exactly as the server has it.
+    Raw,
 }
 
 /// A prompt that the server has.
@@ -125,11 +136,14 @@ pub fn send_and_follow(
     let follower =
         Follower::prepare(context, signals, &server, &place, &turn, &follow.terms, deadline);
     signals.leave_at_once(false);
-    prepared.hand_over(&server, &place, &turn).map_err(late)?;
+    let held = prepared.hold(&server, &place, &turn).map_err(late)?;
     // What follows has limits of its own, and some of it comes after this one.
     server.client.limit_to(Deadline::never());
     server.touch(context)?;
-    let Some(followed) = follower.follow(follow.watcher)? else { return Ok(None) };
+    // A hook is told all.
+    let only_answer = follow.wanted == Wanted::Answer && !follow.terms.hook.is_set();
+    let follower = follower.holding(held, only_answer);
+    let Some(followed) = follower.follow(follow.watcher).map_err(late)? else { return Ok(None) };
     let Followed { mut record, last } = followed;
     if let Some(schema) = &prepared.schema {
         hold_against(schema, &mut record);
@@ -138,7 +152,7 @@ pub fn send_and_follow(
     if record.total_ms >= TOUCH_AGAIN_MS {
         server.touch(context)?;
     }
-    let last = last.filter(|_| follow.raw);
+    let last = last.filter(|_| follow.wanted == Wanted::Raw);
     let raw = last.and_then(|last| raw_message(&server, &place, &last));
     Ok(Some(Finished { record, raw, session_remains: true }))
 }
@@ -199,11 +213,21 @@ impl<'a> Prepared<'a> {
         }
     }
 
+    /// Gives the prompt to the server, which says at once that it has it.
     fn hand_over(&self, server: &Server, place: &Place, turn: &str) -> Result<()> {
+        Ok(server.client.prompt(&place.id, &place.directory, &self.prompt(server, turn))?)
+    }
+
+    /// Gives the prompt to the server, which answers when the turn is over.
+    fn hold(&self, server: &Server, place: &Place, turn: &str) -> Result<Held> {
+        Ok(server.client.hold(&place.id, &place.directory, &self.prompt(server, turn))?)
+    }
+
+    fn prompt<'b>(&'b self, server: &'b Server, turn: &'b str) -> Prompt<'b> {
         let options = self.options;
         let mut parts = vec![InputPart::Text { text: &options.message }];
         parts.extend(self.files.iter().cloned());
-        let prompt = Prompt {
+        Prompt {
             id: turn,
             parts,
             model: options.model.as_ref(),
@@ -211,8 +235,7 @@ impl<'a> Prepared<'a> {
             variant: options.variant.as_deref(),
             system: options.system.as_deref(),
             format: self.schema.as_ref().map(|schema| Format { kind: "json_schema", schema }),
-        };
-        Ok(server.client.prompt(&place.id, &place.directory, &prompt)?)
+        }
     }
 }
 

@@ -74,7 +74,7 @@ impl Text {
         }
         self.done.take_if(|done| *done >= key);
         let piece = self.pieces.entry(key).or_default();
-        piece.is_text = Some(part.kind == "text" && !part.synthetic && !part.ignored);
+        piece.is_text = Some(part.is_text());
         // An open part may be older than what the deltas have told since; REST has it empty.
         if ended || part.text.len() >= piece.text.len() {
             piece.replace(&part.text);

@@ -89,7 +89,7 @@ fn servers_that_answer_wrongly_are_rows_in_state_error() {
         (json!({"unauthorized": true}), 4),
         (json!({"html": ["POST /session"]}), 4),
         (json!({"body": {"POST /session": {"no": "id"}}}), 4),
-        (json!({"html": ["/session/*/prompt_async"]}), 4),
+        (json!({"html": ["POST /session/*/prompt_async", "POST /session/*/message"]}), 4),
         (json!({"status": {"POST /session": 500}}), 1),
     ] {
         sandbox.set_faults(&faults);
@@ -182,9 +182,7 @@ fn a_server_that_is_killed_in_the_middle_of_a_turn_is_noticed_soon() {
         let sending = sandbox.occtl(&["send", &id, how, &message]).spawn();
         let prompted = || {
             let requests = sandbox.stand_in_requests();
-            let path =
-                |one: &Value| one["path"].as_str().is_some_and(|it| it.ends_with("/prompt_async"));
-            requests[before..].iter().any(path).then_some(())
+            requests[before..].iter().any(|one| one["body"]["parts"].is_array()).then_some(())
         };
         poll(SOON, prompted).expect("a prompt");
         signal(pid(&sandbox, &id), Signal::KILL);

@@ -14,6 +14,7 @@ mod scarce;
 mod stopping;
 mod tail;
 mod turn_faults;
+mod turn_held;
 mod worktrees;
 
 use serde_json::{Value, json};

@@ -81,8 +81,9 @@ fn run(
     let options = RunOptions { prompt, ..options };
     let context = app.context()?;
     let signals = app.signals()?;
+    let json = app.json;
     turn::show(app, show, |watcher| {
-        let follow = Follow { terms, watcher, raw: show == Show::Raw };
+        let follow = Follow { terms, watcher, wanted: show.wants(json) };
         runner::run(&context, &signals, &options, follow)
     })
 }

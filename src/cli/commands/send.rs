@@ -93,8 +93,9 @@ fn run(app: &mut App, args: Args, terms: Terms) -> Result<Exit> {
         return Ok(Exit::OK);
     };
     let signals = app.signals()?;
+    let json = app.json;
     turn::show(app, show, |watcher| {
-        let follow = Follow { terms, watcher, raw: show == Show::Raw };
+        let follow = Follow { terms, watcher, wanted: show.wants(json) };
         runner::send_and_follow(&context, &signals, &args.session, &options, follow)
     })
 }

@@ -7,7 +7,7 @@ use crate::cli::turn::{self, Show};
 use crate::cli::turn_flags::{self, TERMS, both};
 use crate::cli::words::Words;
 use crate::error::{Error, Result};
-use crate::runner::{self, Follow, OnAsk, Target, Terms, Until, WaitOptions};
+use crate::runner::{self, Follow, OnAsk, Target, Terms, Until, WaitOptions, Wanted};
 
 const OWN: [Flag; 6] = [
     Flag::value("session", Some('s'), "CONVERSATION", "The conversation")
@@ -107,7 +107,7 @@ fn follow(app: &mut App, session: &str, target: &Target, turn: &str, terms: Term
     let context = app.context()?;
     let signals = app.signals()?;
     turn::show(app, Show::Answer, |watcher| {
-        let follow = Follow { terms, watcher, raw: false };
+        let follow = Follow { terms, watcher, wanted: Wanted::Record };
         runner::follow_turn(&context, &signals, session, target, turn, follow)
     })
 }

@@ -154,6 +154,13 @@ pub struct Part {
     pub state: ToolState,
 }
 
+impl Part {
+    /// Whether it is text that the model wrote for the reader.
+    pub fn is_text(&self) -> bool {
+        self.kind == "text" && !self.synthetic && !self.ignored
+    }
+}
+
 /// How far a tool is. Its output is not read here: it can be as large as it likes.
 #[derive(Clone, Debug, Default, Deserialize)]
 pub struct ToolState {

@@ -95,7 +95,7 @@ impl Follower<'_> {
     }
 
     /// How long one request may take now.
-    fn left(&self) -> Duration {
+    pub(super) fn left(&self) -> Duration {
         capped(self.watch.deadline.remaining(self.patience), LOOK_LIMIT)
     }
 

@@ -1,6 +1,7 @@
 //! Follows one turn to its end: events for speed, REST for truth, limits for everything.
 
 mod answer;
+mod held;
 mod look;
 pub mod stream;
 
@@ -22,7 +23,7 @@ use super::server::Server;
 use super::turn::{End, Turn};
 use super::{Context, Signals};
 use crate::client::wire::Message;
-use crate::client::{Cause, Failure};
+use crate::client::{Cause, Failure, Held};
 use crate::error::{Code, Result};
 use crate::units::{Backoff, Deadline};
 use stream::Stream;
@@ -77,6 +78,10 @@ pub struct Follower<'a> {
     turn_id: &'a str,
     turn: Turn,
     stream: Stream,
+    /// The prompt, while the server holds its answer back.
+    held: Option<Held>,
+    /// Whether nothing but the end and the answer is wanted.
+    only_answer: bool,
     watch: Watch,
     terms: &'a Terms,
     /// Asks that somebody has been told of.
@@ -117,6 +122,8 @@ impl<'a> Follower<'a> {
             turn_id,
             turn: Turn::new(&place.id, turn_id, began),
             stream: Stream::open(&server.client, &place.directory),
+            held: None,
+            only_answer: false,
             watch: Watch::new(terms.limits.clone(), deadline),
             terms,
             told: HashSet::new(),
@@ -138,10 +145,18 @@ impl<'a> Follower<'a> {
         self
     }
 
+    /// The server answers the prompt itself when the turn is over.
+    pub fn holding(mut self, held: Held, only_answer: bool) -> Follower<'a> {
+        self.held = Some(held);
+        self.only_answer = only_answer;
+        self
+    }
+
     /// Follows to the end; `None` if the watcher has gone. The hook is not told of the end yet.
     pub fn follow(mut self, watcher: &mut dyn Watcher) -> Result<Option<Followed>> {
         let (outcome, error) = match self.wait_for_end(watcher) {
             Ended::Gone => return Ok(None),
+            Ended::Refused(failure) => return Err(failure.into()),
             Ended::Turn(End::Finished) => (Outcome::Ok, None),
             Ended::Turn(End::Aborted) => (Outcome::Not(Code::Aborted), None),
             Ended::Turn(End::Denied) => (Outcome::Not(Code::Blocked), None),
@@ -195,7 +210,8 @@ impl<'a> Follower<'a> {
             if let Some(why) = self.watch.reached(&self.turn, self.rest_progress) {
                 return Ended::Limit(why);
             }
-            if watcher.gone() {
+            // A prompt that the server may not have read yet could be lost with its connection.
+            if watcher.gone() && (self.held.is_none() || self.turn.begun()) {
                 return Ended::Gone;
             }
             if let Some(ended) = self.answer_asks() {
@@ -206,6 +222,9 @@ impl<'a> Follower<'a> {
             self.stream.listen(&self.server.client, next_look, deadline, &mut |heard| {
                 heard.tell(turn, watcher);
             });
+            if let Some(ended) = self.held_answer(watcher) {
+                return ended;
+            }
             let newly_wanted = self.turn.look_wanted() && !wanted;
             if !newly_wanted && Instant::now() < next_look {
                 continue;
@@ -308,6 +327,7 @@ fn tell(context: &Context, terms: &Terms, document: &serde_json::Value) {
 
 enum Ended {
     Turn(End),
+    Refused(Failure),
     Gone,
     Limit(Failed),
     Blocked(Failed),

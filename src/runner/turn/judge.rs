@@ -31,6 +31,12 @@ pub enum End {
 }
 
 impl Turn {
+    /// The server answered the prompt with trouble of its own, which says little about the turn.
+    pub fn refused(&mut self, why: &str) {
+        self.refused = Some(why.into());
+        self.look_wanted = true;
+    }
+
     /// `ours` are the turn's own messages; `idle` is for how long the conversation has read idle.
     pub(super) fn judge(
         &self,
@@ -95,6 +101,9 @@ impl Turn {
         // An abort is among them: it drops the queue.
         if let Some(error) = &self.early {
             return Some(broken(error));
+        }
+        if let Some(why) = self.refused.as_ref().filter(|_| idle >= LONG_IDLE_PROOF) {
+            return Some(failed("Refused", why));
         }
         let waited = look.at.saturating_duration_since(self.accepted);
         let given_up = if self.was_busy { idle >= LONG_IDLE_PROOF } else { waited >= START_WINDOW };

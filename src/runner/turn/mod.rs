@@ -45,6 +45,7 @@ pub struct Turn {
     text: Text,
     first_text: Option<Instant>,
     early: Option<TurnError>,
+    refused: Option<String>,
     /// What the turn asks for.
     pub asks: Asks,
     /// Steps of the sub-agents and summaries, with what each cost.
@@ -77,6 +78,7 @@ impl Turn {
             text: Text::new(),
             first_text: None,
             early: None,
+            refused: None,
             asks: Asks::default(),
             below: BTreeMap::new(),
             was_busy: false,
@@ -248,6 +250,12 @@ impl Turn {
         }
     }
 
+    /// Something else than events says that the end is near.
+    pub fn near_end(&mut self) {
+        self.ending = true;
+        self.look_wanted = true;
+    }
+
     /// Events may have been missed.
     pub fn gap(&mut self) {
         self.text.gap();
@@ -319,6 +327,11 @@ impl Turn {
     /// Whether events say that the end is near, although REST may not say so yet.
     pub fn ending(&self) -> bool {
         self.ending
+    }
+
+    /// Whether the server has shown anything of the turn.
+    pub fn begun(&self) -> bool {
+        self.progress > 0 || self.state.0 > 0
     }
 
     /// Grows with every event of this turn.

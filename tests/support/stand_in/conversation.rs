@@ -70,6 +70,12 @@ pub fn answer(
             if rest == ["prompt_async"] {
                 return Reply::Nothing;
             }
+            // A model that does not exist: the prompt is stored, and that is all.
+            if Faults::read().get("/turn/never_starts").is_some_and(Value::is_object) {
+                let data =
+                    json!({"message": "Unexpected server error. Check server logs for details."});
+                return Reply::Failed(500, json!({"name": "UnknownError", "data": data}));
+            }
             answer_of(shared, conversation, &user).map_or(Reply::Nothing, Reply::Json)
         }
         _ => Reply::Unknown,
@@ -85,14 +91,17 @@ fn problem(body: &Value) -> Option<String> {
     Some(format!("Expected a string starting with \"msg\", got {id:?}\n  at [\"messageID\"]"))
 }
 
-/// Waits for the end of a turn and gives its last message.
+/// Waits for the end of a turn and gives its last message; that of a newer turn which took over.
 fn answer_of(shared: &Shared, conversation: &str, user: &str) -> Option<Value> {
     loop {
         let state = shared.lock();
         // Woken by the ticks of `wait_timeout`: turns tell of asks and aborts only.
         let (mut state, _) = shared.changed.wait_timeout(state, Duration::from_millis(5)).unwrap();
         let found = state.find(conversation)?;
-        let last = found.messages.iter().rfind(|message| message["info"]["parentID"] == user);
+        let last = found
+            .messages
+            .iter()
+            .rfind(|message| message["info"]["parentID"].as_str().is_some_and(|id| id >= user));
         if let Some(last) = last.filter(|_| found.status.is_none() && !found.running) {
             return Some(last.clone());
         }

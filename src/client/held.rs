@@ -1,0 +1,137 @@
+//! A prompt whose answer the server holds back until its turn is over.
+//!
+//! For the library a request and its answer are one call, which would block until then. So the call is
+//! made twice over one connection: the first time it gives up once the request is sent, and the second
+//! time nothing is sent and the answer is read.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use rustix::event::{PollFd, PollFlags, Timespec};
+use ureq::unversioned::transport::{
+    Buffers, ConnectionDetails, Connector, LazyBuffers, NextTimeout, Transport,
+};
+use ureq::{Error, Timeout};
+
+use super::http::{Answer, Client, Exchange, Limit, WRITE_LIMIT, encode, escape};
+use super::wire::{Message, Prompt};
+use crate::units::REQUEST_LIMIT;
+
+/// A prompt that was sent. Whoever drops it hears no answer; the turn goes on.
+#[derive(Debug)]
+pub struct Held {
+    client: Client,
+    line: Line,
+    route: String,
+    directory: String,
+}
+
+impl Client {
+    /// Sends a prompt and waits for nothing. Whether the server takes it is known once it answers, or
+    /// from what it says of the conversation.
+    pub fn hold(&self, conversation: &str, directory: &str, prompt: &Prompt) -> Answer<Held> {
+        let line = Line::default();
+        let route = format!("/session/{}/message", escape(conversation));
+        let client = self.over(line.clone());
+        let held = Held { client, line, route, directory: directory.into() };
+        match held.call(Some(encode(prompt)), REQUEST_LIMIT) {
+            Err(failure) if !held.line.0.sent.load(Ordering::Relaxed) => Err(failure),
+            _ => Ok(held),
+        }
+    }
+}
+
+impl Held {
+    /// Whether there is something to read: the answer, or the end of the connection.
+    pub fn ready(&self) -> bool {
+        let Some(stream) = self.line.0.stream.get() else { return true };
+        let mut fds = [PollFd::new(stream, PollFlags::IN)];
+        let now = Timespec { tv_sec: 0, tv_nsec: 0 };
+        rustix::event::poll(&mut fds, Some(&now)).is_ok_and(|ready| ready > 0)
+    }
+
+    /// The last message of the turn. The server answers when the turn is over; so do ask
+    /// [`Held::ready`] before.
+    pub fn answer(self, limit: Duration) -> Answer<Message> {
+        self.client.json(self.call(None, limit)?)
+    }
+
+    fn call(&self, body: Option<Vec<u8>>, limit: Duration) -> Answer<Exchange> {
+        let query = [("directory", &*self.directory)];
+        self.client.send("POST", &self.route, &query, body, Limit::Whole(limit))
+    }
+}
+
+/// The one connection.
+#[derive(Clone, Debug, Default)]
+struct Line(Arc<Connection>);
+
+#[derive(Debug, Default)]
+struct Connection {
+    stream: OnceLock<TcpStream>,
+    sent: AtomicBool,
+}
+
+impl Connector for Line {
+    type Out = Wire;
+
+    fn connect(&self, details: &ConnectionDetails, _: Option<()>) -> Result<Option<Wire>, Error> {
+        if self.0.stream.get().is_none() {
+            let address = details.addrs.first().ok_or(Error::HostNotFound)?;
+            let limit = details.timeout.not_zero().map_or(WRITE_LIMIT, |limit| *limit);
+            let stream = TcpStream::connect_timeout(address, limit)?;
+            stream.set_nodelay(true)?;
+            stream.set_write_timeout(Some(WRITE_LIMIT))?;
+            let _ = self.0.stream.set(stream);
+        }
+        let config = details.config;
+        let buffers = LazyBuffers::new(config.input_buffer_size(), config.output_buffer_size());
+        let sent = self.0.sent.load(Ordering::Relaxed);
+        Ok(Some(Wire { connection: self.0.clone(), sent, buffers }))
+    }
+}
+
+/// The connection as the library has it during one call.
+#[derive(Debug)]
+struct Wire {
+    connection: Arc<Connection>,
+    /// The request was sent by the call before this one.
+    sent: bool,
+    buffers: LazyBuffers,
+}
+
+impl Transport for Wire {
+    fn buffers(&mut self) -> &mut dyn Buffers {
+        &mut self.buffers
+    }
+
+    fn transmit_output(&mut self, amount: usize, _: NextTimeout) -> Result<(), Error> {
+        if !self.sent {
+            let connection = Arc::clone(&self.connection);
+            let mut stream = connection.stream.get().ok_or(Error::ConnectionFailed)?;
+            stream.write_all(&self.buffers.output()[..amount])?;
+        }
+        Ok(())
+    }
+
+    fn await_input(&mut self, timeout: NextTimeout) -> Result<bool, Error> {
+        if !self.sent {
+            self.connection.sent.store(true, Ordering::Relaxed);
+            return Err(Error::Timeout(Timeout::RecvResponse));
+        }
+        let connection = Arc::clone(&self.connection);
+        let mut stream = connection.stream.get().ok_or(Error::ConnectionFailed)?;
+        stream.set_read_timeout(timeout.for_read().not_zero().map(|limit| *limit))?;
+        let amount = stream.read(self.buffers.input_append_buf())?;
+        self.buffers.input_appended(amount);
+        Ok(amount > 0)
+    }
+
+    /// It serves no other request.
+    fn is_open(&mut self) -> bool {
+        false
+    }
+}

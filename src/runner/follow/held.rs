@@ -1,0 +1,49 @@
+//! The server's own answer to the prompt, which it gives when the turn is over.
+
+use std::slice;
+use std::time::Instant;
+
+use super::{Ended, Follower, Watcher};
+use crate::client::Cause;
+use crate::client::wire::{Message, Part};
+use crate::runner::turn::Look;
+
+impl Follower<'_> {
+    /// Takes the answer if it has come. It is REST's word on the last step, and comes before the server
+    /// tidies up after the turn, during which any other question waits.
+    pub(super) fn held_answer(&mut self, watcher: &mut dyn Watcher) -> Option<Ended> {
+        let held = self.held.take_if(|held| held.ready())?;
+        match held.answer(self.left()) {
+            Ok(message) => self.last_message(message, watcher),
+            Err(failure) => match &failure.cause {
+                Cause::Alien(_) | Cause::Unauthorized => Some(Ended::Refused(failure)),
+                Cause::Status(status, _) if *status < 500 => Some(Ended::Refused(failure)),
+                // The turn may go on all the same; if it never begins, this is why.
+                _ => {
+                    self.turn.refused(&failure.to_string());
+                    None
+                }
+            },
+        }
+    }
+
+    fn last_message(&mut self, message: Message, watcher: &mut dyn Watcher) -> Option<Ended> {
+        // Of several prompts that wait each may get the answer to the newest.
+        if !self.turn.includes(&message.info) {
+            self.turn.gap();
+            return None;
+        }
+        self.turn.near_end();
+        let look =
+            Look { messages: slice::from_ref(&message), activities: None, at: Instant::now() };
+        let answers = |part: &Part| part.is_text() && !part.text.trim().is_empty();
+        let says_something = message.parts.iter().any(answers);
+        let alone = self.turn.descendants().next().is_none();
+        if !(self.only_answer && says_something && alone && self.turn.has_finished(&look)) {
+            return None;
+        }
+        let end = self.turn.look(&look, &mut |text| watcher.text(text));
+        self.whole = Some(vec![message]);
+        end.map(Ended::Turn)
+    }
+}

@@ -1,0 +1,86 @@
+//! The server's own answer to a prompt: it makes a short turn quick, and is believed as far as it goes.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::{sandbox, start};
+use crate::support::command::Outcome;
+use crate::support::sandbox::Sandbox;
+
+const TEXT: &str = "one two three four five";
+const PROMPT: &str = "POST /session/*/message";
+
+/// Sends [`TEXT`] with `faults` in force.
+fn send(sandbox: &Sandbox, session: &str, faults: &Value, flags: &[&str]) -> Outcome {
+    sandbox.set_faults(faults);
+    let sent = sandbox.occtl(&["send", session, "--title", "t", TEXT]).args(flags).run();
+    sandbox.set_faults(&json!({}));
+    sent
+}
+
+/// What the stand-in was asked from a number of requests on, without ids.
+fn asked(sandbox: &Sandbox, from: usize) -> Vec<String> {
+    let requests = sandbox.stand_in_requests().into_iter().skip(from);
+    let name = |one: Value| {
+        let path = one["path"].as_str().unwrap_or_default().to_owned();
+        let parts = path.split('/').map(|part| if part.starts_with("ses_") { "ID" } else { part });
+        format!("{} {}", one["method"].as_str().unwrap(), parts.collect::<Vec<_>>().join("/"))
+    };
+    requests.map(name).collect()
+}
+
+#[test]
+fn an_answer_costs_no_more_requests_than_its_prompt_and_the_events() {
+    let sandbox = sandbox("held-cost", json!({}));
+    let session = start(&sandbox);
+    let before = sandbox.stand_in_requests().len();
+    let sent = send(&sandbox, &session, &json!({}), &["--wait"]).ok();
+    assert_eq!((sent.stdout, sent.stderr), (format!("{TEXT}\n"), String::new()));
+    assert_eq!(
+        asked(&sandbox, before),
+        ["POST /session", "GET /event", "POST /session/ID/message"]
+    );
+}
+
+#[test]
+fn an_answer_that_does_not_arrive_is_read_from_the_conversation() {
+    let sandbox = sandbox("held-lost", json!({}));
+    let session = start(&sandbox);
+    let tool = json!({"name": "bash", "input": {"command": "ls"}, "output": "x"});
+    for faults in [
+        json!({"cut_body": [PROMPT]}),
+        json!({"cut_body": [PROMPT], "events": {"silent": true}}),
+        json!({"turn": {"tool": tool}}),
+    ] {
+        let sent = send(&sandbox, &session, &faults, &["--wait"]).ok();
+        assert_eq!((sent.stdout, sent.stderr), (format!("{TEXT}\n"), String::new()), "{faults}");
+    }
+}
+
+#[test]
+fn a_prompt_that_is_refused_fails_with_the_reason_and_is_not_sent_again() {
+    let sandbox = sandbox("held-refused", json!({}));
+    let session = start(&sandbox);
+    for (faults, status, said) in [
+        (json!({"status": {PROMPT: 400}}), 1, "status 400"),
+        (json!({"status": {PROMPT: 404}}), 3, "status 404"),
+        (json!({"html": [PROMPT]}), 4, "a page of HTML"),
+        (json!({"status": {PROMPT: 500}}), 5, "status 500"),
+        (json!({"silence": [PROMPT]}), 124, "not over after 1 s"),
+    ] {
+        let before = sandbox.stand_in_requests().len();
+        let limit = if status == 124 { "1" } else { "60" };
+        let sent = send(&sandbox, &session, &faults, &["--wait", "-t", limit]).fails(status);
+        assert!(sent.stderr.contains(said), "{faults}: {}", sent.stderr);
+        assert!(sent.elapsed < Duration::from_secs(20), "{faults}: {:?}", sent.elapsed);
+        let prompts = asked(&sandbox, before);
+        assert_eq!(
+            prompts
+                .iter()
+                .filter(|one| one.contains("/message") && one.starts_with("POST"))
+                .count(),
+            1
+        );
+    }
+}
