@@ -1,13 +1,16 @@
 //! The only writer of stdout and stderr.
 
 use std::fmt::Write as _;
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, BufWriter, IsTerminal, Write};
 
 use rustix::event::{PollFd, PollFlags, Timespec};
 use serde::Serialize;
 use unicode_width::UnicodeWidthStr;
 
 use crate::error::{Error, Result};
+
+/// A JSON document up to this size is written in one go, so that those of several processes do not mix.
+const WRITTEN_AT_ONCE: usize = 64 << 10;
 
 /// Where results go.
 pub struct Output {
@@ -67,7 +70,12 @@ impl Output {
             return Ok(());
         }
         let mut stdout = io::stdout().lock();
-        match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+        let written = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
+        self.written(written)
+    }
+
+    fn written(&mut self, written: io::Result<()>) -> Result<()> {
+        match written {
             Ok(()) => Ok(()),
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
                 self.closed = true;
@@ -82,11 +90,16 @@ impl Output {
         self.write(&format!("{text}\n"))
     }
 
-    /// Writes one JSON document on a line.
+    /// Writes one JSON document on a line, piece by piece: it may hold whole conversations.
     pub fn json(&mut self, value: &impl Serialize) -> Result<()> {
-        let text = serde_json::to_string(value)
-            .map_err(|error| Error::failed(format!("cannot encode the result: {error}")))?;
-        self.line(&text)
+        if self.closed {
+            return Ok(());
+        }
+        let mut out = BufWriter::with_capacity(WRITTEN_AT_ONCE, io::stdout().lock());
+        let plain: &mut dyn Write = &mut out;
+        let written = serde_json::to_writer(plain, value).map_err(io::Error::from);
+        let written = written.and_then(|()| out.write_all(b"\n")).and_then(|()| out.flush());
+        self.written(written)
     }
 
     /// Text in a colour, if there are colours.

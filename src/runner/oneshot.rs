@@ -24,7 +24,7 @@ pub struct RunOptions {
 pub fn run(
     context: &Context,
     signals: &Signals,
-    options: &RunOptions,
+    options: RunOptions,
     follow: Follow,
 ) -> Result<Option<Finished>> {
     let began = Instant::now();
@@ -39,7 +39,7 @@ pub fn run(
     terms.limits.timeout = limit.saturating_sub(began.elapsed());
     terms.limits.rest_of = Some(limit);
     let follow = Follow { terms, ..follow };
-    let finished = send_and_follow(context, signals, &session.id, &options.prompt, follow);
+    let finished = send_and_follow(context, signals, &session.id, options.prompt, follow);
     if options.keep {
         (context.say)(&format!(
             "session {} is left running: occtl stop {}",

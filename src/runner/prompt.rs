@@ -104,7 +104,7 @@ pub struct Accepted {
 }
 
 /// Sends a prompt and returns once the server has it.
-pub fn send(context: &Context, word: &str, options: &PromptOptions) -> Result<Accepted> {
+pub fn send(context: &Context, word: &str, options: PromptOptions) -> Result<Accepted> {
     let prepared = Prepared::read(options)?;
     let server = Server::open(context, word)?;
     let place = prepared.place(&server)?;
@@ -120,10 +120,10 @@ pub fn send_and_follow(
     context: &Context,
     signals: &Signals,
     word: &str,
-    options: &PromptOptions,
+    options: PromptOptions,
     follow: Follow,
 ) -> Result<Option<Finished>> {
-    let prepared = Prepared::read(options)?;
+    let mut prepared = Prepared::read(options)?;
     let server = Server::open(context, word)?;
     let limit = follow.terms.limits.timeout;
     let deadline = Deadline::after(limit);
@@ -137,6 +137,9 @@ pub fn send_and_follow(
         Follower::prepare(context, signals, &server, &place, &turn, &follow.terms, deadline);
     signals.leave_at_once(false);
     let held = prepared.hold(&server, &place, &turn).map_err(late)?;
+    // It can be large, and the server has it.
+    prepared.options.message = String::new();
+    prepared.files.clear();
     // What follows has limits of its own, and some of it comes after this one.
     server.client.limit_to(Deadline::never());
     server.touch(context)?;
@@ -178,28 +181,28 @@ fn not_begun(
 }
 
 /// Everything of a prompt that can be wrong before a server is asked.
-struct Prepared<'a> {
-    options: &'a PromptOptions,
+struct Prepared {
+    options: PromptOptions,
     files: Vec<InputPart<'static>>,
     schema: Option<Value>,
 }
 
-impl<'a> Prepared<'a> {
-    fn read(options: &'a PromptOptions) -> Result<Prepared<'a>> {
+impl Prepared {
+    fn read(options: PromptOptions) -> Result<Prepared> {
         Ok(Prepared {
-            options,
             files: options
                 .files
                 .iter()
                 .map(|path| attach_files::part(path))
                 .collect::<Result<_>>()?,
             schema: options.schema.as_deref().map(schema::read).transpose()?,
+            options,
         })
     }
 
     /// Where the prompt goes. Names are checked first, so that a wrong one opens no conversation.
     fn place(&self, server: &Server) -> Result<Place> {
-        let options = self.options;
+        let options = &self.options;
         match &options.target {
             Target::New(title) => {
                 check(server, &server.directory, options)?;
@@ -224,7 +227,7 @@ impl<'a> Prepared<'a> {
     }
 
     fn prompt<'b>(&'b self, server: &'b Server, turn: &'b str) -> Prompt<'b> {
-        let options = self.options;
+        let options = &self.options;
         let mut parts = vec![InputPart::Text { text: &options.message }];
         parts.extend(self.files.iter().cloned());
         Prompt {

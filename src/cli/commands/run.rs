@@ -84,6 +84,6 @@ fn run(
     let json = app.json;
     turn::show(app, show, |watcher| {
         let follow = Follow { terms, watcher, wanted: show.wants(json) };
-        runner::run(&context, &signals, &options, follow)
+        runner::run(&context, &signals, options, follow)
     })
 }

@@ -83,7 +83,7 @@ fn run(app: &mut App, args: Args, terms: Terms) -> Result<Exit> {
     let options = PromptOptions { message: turn::message(&args.message)?, ..args.options };
     let context = app.context()?;
     let Some(show) = args.show else {
-        let sent = runner::send(&context, &args.session, &options)?;
+        let sent = runner::send(&context, &args.session, options)?;
         if app.json {
             app.out.json(&json!({"session": sent.session, "conversation": sent.conversation,
                                  "turn": sent.turn}))?;
@@ -96,6 +96,6 @@ fn run(app: &mut App, args: Args, terms: Terms) -> Result<Exit> {
     let json = app.json;
     turn::show(app, show, |watcher| {
         let follow = Follow { terms, watcher, wanted: show.wants(json) };
-        runner::send_and_follow(&context, &signals, &args.session, &options, follow)
+        runner::send_and_follow(&context, &signals, &args.session, options, follow)
     })
 }

@@ -6,6 +6,7 @@
 //! The later steps are answers to that one, and still belong to our turn. Seen on 1.1.65 to 1.18.33.
 
 use std::collections::BTreeSet;
+use std::hash::{DefaultHasher, Hasher};
 
 use crate::client::wire::{Info, Message};
 
@@ -16,8 +17,8 @@ pub struct Prompts {
     answered: BTreeSet<String>,
     /// The messages that ask for a summary.
     compactions: BTreeSet<String>,
-    /// What was said, to know it again.
-    said: Option<String>,
+    /// A number made of what was said, to know it again: a prompt can be large.
+    said: Option<u64>,
 }
 
 impl Prompts {
@@ -58,7 +59,7 @@ impl Prompts {
         for message in messages {
             let info = &message.info;
             if info.role == "user" && self.answered.contains(&info.id) {
-                self.said.get_or_insert_with(|| text(message));
+                self.said.get_or_insert_with(|| said(message));
             } else if info.role == "user" && !self.compactions.contains(&info.id) {
                 let after = |of: fn(&Prompts, &Info) -> bool| {
                     before.is_some_and(|before| of(self, &before.info))
@@ -78,11 +79,15 @@ impl Prompts {
     fn goes_on(&self, message: &Message) -> bool {
         let mut texts = message.parts.iter().filter(|part| part.kind == "text").peekable();
         let own = texts.peek().is_some() && texts.all(|part| part.synthetic);
-        own || self.said.as_ref().is_some_and(|said| *said == text(message))
+        own || self.said == Some(said(message))
     }
 }
 
-fn text(message: &Message) -> String {
-    let texts = message.parts.iter().filter(|part| part.kind == "text" && !part.synthetic);
-    texts.map(|part| part.text.as_str()).collect()
+/// A number made of the text of a prompt.
+fn said(message: &Message) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    for part in message.parts.iter().filter(|part| part.kind == "text" && !part.synthetic) {
+        hasher.write(part.text.as_bytes());
+    }
+    hasher.finish()
 }
