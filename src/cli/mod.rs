@@ -45,6 +45,7 @@ impl App {
 pub fn main() -> ExitCode {
     let mut global = Global::default();
     let result = act(std::env::args_os().skip(1).collect(), &mut global);
+    output::clear_status();
     match result {
         Ok(Exit(status)) => ExitCode::from(status),
         Err(error) => {

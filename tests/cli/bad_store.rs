@@ -210,6 +210,9 @@ fn an_output_that_is_full_is_an_error_and_one_that_is_closed_is_none() {
     assert_eq!(failed.stdout, "");
     let nothing = shell("exec \"$0\" send ID - <&-").fails(2);
     assert!(nothing.stderr.contains("the message is empty"), "{}", nothing.stderr);
+    // A person sees what is waited for, and then no trace of it.
+    let seen = shell("exec script -qec \"$0 send ID --wait hi\" /dev/null").ok();
+    assert_eq!(seen.stdout, "waiting for the answer…\r\u{1b}[Khi\r\n");
     // A server that is started with nothing open must not write into what it opens next.
     let before = store(&sandbox)["sessions"].as_object().unwrap().len();
     let closed = shell("exec \"$0\" start <&- >&- 2>&-").ok();

@@ -1,6 +1,7 @@
 use std::path::Path;
 
 use crate::cli::App;
+use crate::cli::output;
 use crate::cli::session;
 use crate::cli::spec::{Action, Command, Exit, Flag, QUIET};
 use crate::cli::words::Words;
@@ -84,6 +85,7 @@ fn named(path: &Path) -> bool {
 fn run(app: &mut App, options: &StartOptions, quiet: bool) -> Result<Exit> {
     let context = app.context()?;
     let signals = app.signals()?;
+    output::status("starting OpenCode");
     let started = runner::start(&context, &signals, options)?;
     // Whoever cannot read the id must still get to know it.
     print(app, &started, quiet)
@@ -101,7 +103,7 @@ fn print(app: &mut App, started: &SessionFacts, quiet: bool) -> Result<()> {
         app.out.line(&format!("  Port: {}", started.port))?;
         app.out.line(&format!("  PID: {}", started.pid.unwrap_or_default()))?;
         if let Some(agent) = &started.agent {
-            app.out.line(&format!("  Agent: {}", crate::cli::output::one_line(agent)))?;
+            app.out.line(&format!("  Agent: {}", output::one_line(agent)))?;
         }
     }
     Ok(())
