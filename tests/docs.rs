@@ -86,6 +86,7 @@ fn every_field_of_json_is_documented_and_every_documented_one_is_there() {
     sandbox.use_stand_in(json!({}));
     let json = |words: &[&str]| sandbox.occtl(words).run().ok().json();
 
+    compare("occtl help", &[json(&["help", "--json"])]);
     compare("occtl version", &[json(&["version", "--json"])]);
     let started = json(&["start", "--json", "--name", "n", "-a", "build"]);
     let id = started["id"].as_str().unwrap().to_owned();
