@@ -56,17 +56,16 @@ pub fn main() -> ExitCode {
 }
 
 fn act(arguments: Vec<std::ffi::OsString>, global: &mut Global) -> Result<Exit> {
-    // A mistake later on the line must not hide that JSON was asked for.
-    global.json = arguments.iter().take_while(|word| *word != "--").any(|word| word == "--json");
-    let found = words::read(arguments, global)?;
+    // A mistake before it on the line must not hide that JSON was asked for.
+    let json = arguments.iter().take_while(|word| *word != "--").any(|word| word == "--json");
+    let found = words::read(arguments, global).inspect_err(|_| global.json = json)?;
     let mut app = App { out: Output::new(global.color.as_deref()), json: global.json };
     match found {
         Found::Command(words) => {
             let action = (words.command().parse)(&words)?;
             action(&mut app)
         }
-        Found::Help(None) => app.out.write(&help::overview()).map(|()| Exit::OK),
-        Found::Help(Some(command)) => app.out.write(&help::command(command)).map(|()| Exit::OK),
+        Found::Help(command) => commands::help::print(&mut app, command),
         Found::Version => commands::version::print(&mut app),
         Found::Nothing => Err(Error::usage("no command is given").hint("occtl help lists them")),
     }

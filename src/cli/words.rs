@@ -102,13 +102,21 @@ fn flags_of(command: Option<&'static Command>) -> impl Iterator<Item = &'static 
     command.map_or(&[][..], |command| command.flags).iter().chain(&GLOBAL)
 }
 
-/// A command by its name; a wrong one is an error that knows the nearest.
+/// A command by its name; a wrong one is an error that knows the nearest, by letters or by what other programs call it.
 pub fn find(word: &OsStr) -> Result<&'static Command> {
     let word = word.to_string_lossy();
+    let meant = match &*word {
+        "ls" | "ps" => Some("list"),
+        "up" | "serve" | "new" | "create" => Some("start"),
+        "down" | "kill" | "rm" | "quit" | "exit" => Some("stop"),
+        "ask" | "chat" | "prompt" | "exec" => Some("send"),
+        "get" | "show" | "inspect" => Some("status"),
+        _ => None,
+    };
     COMMANDS.iter().copied().find(|command| command.name == word).ok_or_else(|| {
         let names = shown().map(|command| command.name);
         let error = Error::usage(format!("there is no command {word}"));
-        match nearest(&word, names) {
+        match meant.or_else(|| nearest(&word, names)) {
             Some(name) => error.hint(format!("did you mean {name}?")),
             None => error.hint("occtl help lists them"),
         }
@@ -147,7 +155,7 @@ fn check_choice(flag: &Flag, value: &OsStr) -> Result<()> {
 }
 
 fn usage(error: lexopt::Error) -> Error {
-    Error::usage(error.to_string())
+    Error::usage(error.to_string()).hint("occtl help COMMAND tells what it takes")
 }
 
 impl Words {
@@ -173,7 +181,8 @@ impl Words {
         let mut required = listed.iter().filter(|operand| operand.required);
         if let Some(missing) = required.nth(self.operands.len()) {
             let missing = missing.name;
-            return Err(Error::usage(format!("occtl {name} needs a {missing}")).hint(help));
+            let hint = if missing == "SESSION" { "occtl list shows them".into() } else { help };
+            return Err(Error::usage(format!("occtl {name} needs a {missing}")).hint(hint));
         }
         let unlimited = listed.last().is_some_and(|operand| operand.many);
         match self.operands.get(listed.len()) {

@@ -54,12 +54,12 @@ pub const COMMAND: Command = Command {
 
 fn parse(words: &Words) -> Result<Action> {
     let options = StartOptions {
-        workdir: words.path("workdir"),
+        workdir: words.path("workdir").filter(|path| named(path)),
         timeout: words.seconds("timeout", 30.0)?,
-        agent: words.value("agent")?,
+        agent: words.value("agent")?.filter(|name| !name.is_empty()),
         name: words.value("name")?,
         allow_occtl: words.set("allow-occtl-commands"),
-        opencode: words.path("opencode"),
+        opencode: words.path("opencode").filter(|path| named(path)),
         dies_with_us: false,
         isolate: words.set("isolate"),
         variables: words.os_values("env"),
@@ -73,7 +73,6 @@ fn parse(words: &Words) -> Result<Action> {
         return Err(Error::usage("--base is for --worktree"));
     }
     let quiet = words.set("quiet");
-    let options = StartOptions { workdir: options.workdir.filter(|path| named(path)), ..options };
     Ok(Box::new(move |app| run(app, &options, quiet)))
 }
 

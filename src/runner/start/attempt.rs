@@ -176,7 +176,7 @@ impl Attempt<'_> {
             NotReady::TimedOut(last) => {
                 let last = last.map(|failure| format!(": {failure}")).unwrap_or_default();
                 let message = format!("{program} did not answer within {limit}{last}");
-                self.with_log(Code::Timeout, message)
+                self.with_log(Code::Timeout, message).hint("--timeout gives it longer")
             }
             NotReady::Alien(failure) => {
                 let (major, minor) = OLDEST;
