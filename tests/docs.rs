@@ -180,6 +180,16 @@ fn every_field_of_json_is_documented_and_every_documented_one_is_there() {
 }
 
 #[test]
+fn every_number_of_the_program_is_explained_in_design_md() {
+    let units = include_str!("../src/units.rs");
+    let design = include_str!("../docs/design.md");
+    for line in units.lines().filter_map(|line| line.strip_prefix("pub const ")) {
+        let name = line.split(':').next().unwrap_or_default();
+        assert!(design.contains(&format!("`{name}`")), "docs/design.md says nothing of {name}");
+    }
+}
+
+#[test]
 fn every_command_is_in_json_md() {
     let cli = include_str!("../docs/cli.md");
     let text = include_str!("../docs/json.md");
