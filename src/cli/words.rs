@@ -82,8 +82,9 @@ pub fn read(arguments: Vec<OsString>, global: &mut Global) -> Result<Found> {
             "color" => global.color = value.to_str().map(String::from),
             _ => {}
         }
-        if !flag.many && flag.value.is_some() && flags.iter().any(|(long, _)| *long == flag.long) {
-            return Err(Error::usage(format!("--{} is given twice", flag.long)));
+        // The last one counts, as in 0.4.0: scripts put their defaults before "$@".
+        if !flag.many {
+            flags.retain(|(long, _)| *long != flag.long);
         }
         flags.push((flag.long, value));
     }
@@ -354,7 +355,6 @@ mod tests {
         assert!(error("status").contains("needs a SESSION"));
         assert!(error("start --timeout").contains("needs a value, SECONDS"));
         assert!(error("list --color sometimes").contains("auto, always, never"));
-        assert!(error("start -a x -a y").contains("twice"));
         assert!(error("list --json=1").contains("json"));
     }
 
@@ -368,6 +368,9 @@ mod tests {
         }
         let Found::Command(words) = parse("start -t 1.5").unwrap() else { panic!() };
         assert_eq!(words.seconds("timeout", 30.0).unwrap(), Duration::from_millis(1500));
+        let Found::Command(words) = parse("start -t 9 -w a -t 2 -w b").unwrap() else { panic!() };
+        assert_eq!(words.seconds("timeout", 30.0).unwrap(), Duration::from_secs(2));
+        assert_eq!(words.path("workdir"), Some("b".into()), "the last one counts");
     }
 
     #[test]
