@@ -32,7 +32,8 @@ pub struct App {
 impl App {
     /// The surroundings for the runner. An error if there is no place for the store.
     fn context(&self) -> Result<Context> {
-        Context::new(Environment::of_process(), Box::new(output::say))
+        let say: fn(&str) = if self.json { output::say_json } else { output::say };
+        Context::new(Environment::of_process(), Box::new(say))
     }
 
     /// From here on a signal is something that the command brings to a proper end.

@@ -186,14 +186,22 @@ pub fn say(text: &str) {
     let _ = writeln!(io::stderr(), "occtl: {}", escape(text));
 }
 
+/// The same for a program, which reads all of stderr as JSON.
+pub fn say_json(text: &str) {
+    print_json(&serde_json::json!({"notice": text}));
+}
+
+fn print_json(value: &serde_json::Value) {
+    clear_status();
+    let _ = writeln!(io::stderr(), "{value}");
+}
+
 /// The one printer of errors.
 pub fn print_error(error: &Error, json: bool) {
     if json {
-        clear_status();
-        let value = serde_json::json!({"error": {
+        print_json(&serde_json::json!({"error": {
             "code": error.code.name(), "message": error.message, "hint": error.hint,
-        }});
-        let _ = writeln!(io::stderr(), "{value}");
+        }}));
     } else {
         say(&error.to_string());
     }

@@ -109,6 +109,10 @@ fn two_versions_on_one_database_are_warned_of_and_isolated_ones_are_not() {
         newer.stdout.trim()
     );
     assert_eq!(mixed.stderr, said);
+    let notice: Value =
+        serde_json::from_str(&sandbox.occtl(&["start", "--json"]).run().ok().stderr).unwrap();
+    let said = notice["notice"].as_str().unwrap();
+    assert!(said.starts_with("warning: 1.14.34 shares its database with"), "{said}");
     sandbox.occtl(&["stop", "--all"]).run().ok();
     assert_no_trace(&sandbox);
 }
