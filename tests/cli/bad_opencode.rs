@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::{assert_no_trace, sandbox};
 use crate::support::command::Outcome;
+use crate::support::processes::poll;
 use crate::support::sandbox::Sandbox;
 
 /// How much later than its limit a `start` may end.
@@ -41,6 +42,19 @@ fn a_program_that_ends_at_once_is_named_with_what_it_said() {
     assert!(!plain.stderr.contains('\u{1b}'));
     sandbox.set_faults(&json!({"exit_at_start": {"status": 0, "stderr": ""}}));
     fails(&sandbox, 20.0, 4, &["ended with status 0"]);
+}
+
+#[test]
+fn a_start_whose_session_is_stopped_meanwhile_says_so() {
+    let sandbox = sandbox("withdrawn", json!({"silent_start": true}));
+    let starting = sandbox.occtl(&["start"]).spawn();
+    let serves = |(_, line): &(u32, String)| line.contains(" serve ");
+    let spawned = || sandbox.marked_processes().iter().any(serves).then_some(());
+    poll(Duration::from_secs(20), spawned).expect("a server");
+    sandbox.occtl(&["stop", "--all"]).run().ok();
+    let ended = starting.wait(Duration::from_secs(20)).fails(4);
+    assert!(ended.stderr.contains("was stopped by somebody (SIGTERM)"), "{}", ended.stderr);
+    assert_no_trace(&sandbox);
 }
 
 #[test]
