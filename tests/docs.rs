@@ -86,6 +86,7 @@ fn every_field_of_json_is_documented_and_every_documented_one_is_there() {
     sandbox.use_stand_in(json!({}));
     let json = |words: &[&str]| sandbox.occtl(words).run().ok().json();
 
+    compare("occtl help", &[json(&["help", "--json"])]);
     compare("occtl version", &[json(&["version", "--json"])]);
     let started = json(&["start", "--json", "--name", "n", "-a", "build"]);
     let id = started["id"].as_str().unwrap().to_owned();
@@ -176,6 +177,16 @@ fn every_field_of_json_is_documented_and_every_documented_one_is_there() {
     compare("occtl stop", &[json(&["stop", &id, "--json"])]);
     let error = sandbox.occtl(&["status", "oc-nope", "--json"]).run().fails(3).json_error();
     compare("Errors", &[json!({"error": error})]);
+}
+
+#[test]
+fn every_number_of_the_program_is_explained_in_design_md() {
+    let units = include_str!("../src/units.rs");
+    let design = include_str!("../docs/design.md");
+    for line in units.lines().filter_map(|line| line.strip_prefix("pub const ")) {
+        let name = line.split(':').next().unwrap_or_default();
+        assert!(design.contains(&format!("`{name}`")), "docs/design.md says nothing of {name}");
+    }
 }
 
 #[test]

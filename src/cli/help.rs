@@ -11,7 +11,7 @@ pub fn overview() -> String {
     text.push_str(&columns(&rows));
     text.push_str("\nFlags of every command:\n");
     text.push_str(&columns(&flag_rows(&GLOBAL)));
-    text.push_str("\nA first success:\n  S=$(occtl start -q)\n  occtl send $S --stream 'What is in this directory?'\n  occtl stop $S\n\nocctl help COMMAND tells more.\n");
+    text.push_str("  -V, --version     Show the version\n\nA first success:\n  S=$(occtl start -q)\n  occtl send $S --stream 'What is in this directory?'\n  occtl stop $S\n\nocctl help COMMAND tells more.\n");
     text
 }
 

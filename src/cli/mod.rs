@@ -32,7 +32,8 @@ pub struct App {
 impl App {
     /// The surroundings for the runner. An error if there is no place for the store.
     fn context(&self) -> Result<Context> {
-        Context::new(Environment::of_process(), Box::new(output::say))
+        let say: fn(&str) = if self.json { output::say_json } else { output::say };
+        Context::new(Environment::of_process(), Box::new(say))
     }
 
     /// From here on a signal is something that the command brings to a proper end.
@@ -45,6 +46,7 @@ impl App {
 pub fn main() -> ExitCode {
     let mut global = Global::default();
     let result = act(std::env::args_os().skip(1).collect(), &mut global);
+    output::clear_status();
     match result {
         Ok(Exit(status)) => ExitCode::from(status),
         Err(error) => {
@@ -55,17 +57,16 @@ pub fn main() -> ExitCode {
 }
 
 fn act(arguments: Vec<std::ffi::OsString>, global: &mut Global) -> Result<Exit> {
-    // A mistake later on the line must not hide that JSON was asked for.
-    global.json = arguments.iter().take_while(|word| *word != "--").any(|word| word == "--json");
-    let found = words::read(arguments, global)?;
+    // A mistake before it on the line must not hide that JSON was asked for.
+    let json = arguments.iter().take_while(|word| *word != "--").any(|word| word == "--json");
+    let found = words::read(arguments, global).inspect_err(|_| global.json = json)?;
     let mut app = App { out: Output::new(global.color.as_deref()), json: global.json };
     match found {
         Found::Command(words) => {
             let action = (words.command().parse)(&words)?;
             action(&mut app)
         }
-        Found::Help(None) => app.out.write(&help::overview()).map(|()| Exit::OK),
-        Found::Help(Some(command)) => app.out.write(&help::command(command)).map(|()| Exit::OK),
+        Found::Help(command) => commands::help::print(&mut app, command),
         Found::Version => commands::version::print(&mut app),
         Found::Nothing => Err(Error::usage("no command is given").hint("occtl help lists them")),
     }

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 use std::io::{self, BufWriter, IsTerminal, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use rustix::event::{PollFd, PollFlags, Timespec};
 use serde::Serialize;
@@ -37,11 +38,10 @@ impl Output {
     /// `when` is the value of `--color`; `NO_COLOR` and `TERM=dumb` speak for `auto`.
     pub fn new(when: Option<&str>) -> Output {
         let set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
-        let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
         let colour = match when {
             Some("always") => true,
             Some("never") => false,
-            _ => io::stdout().is_terminal() && !set("NO_COLOR") && !dumb,
+            _ => io::stdout().is_terminal() && !set("NO_COLOR") && !dumb(),
         };
         Output { colour, closed: false }
     }
@@ -66,6 +66,7 @@ impl Output {
 
     /// Writes text as it is and at once. A closed pipe is no error; a full disk is.
     pub fn write(&mut self, text: &str) -> Result<()> {
+        clear_status();
         if self.closed {
             return Ok(());
         }
@@ -92,6 +93,7 @@ impl Output {
 
     /// Writes one JSON document on a line, piece by piece: it may hold whole conversations.
     pub fn json(&mut self, value: &impl Serialize) -> Result<()> {
+        clear_status();
         if self.closed {
             return Ok(());
         }
@@ -168,18 +170,52 @@ impl Cell {
     }
 }
 
+/// Whether the terminal shows escape sequences as they are.
+fn dumb() -> bool {
+    std::env::var_os("TERM").is_some_and(|term| term == "dumb")
+}
+
+/// Whether there is a status line on the terminal.
+static STATUS: AtomicBool = AtomicBool::new(false);
+
+/// Says on a terminal what is waited for, until something else is said or written.
+pub fn status(text: &str) {
+    if io::stderr().is_terminal() && !dumb() {
+        clear_status();
+        STATUS.store(true, Ordering::Relaxed);
+        let _ = write!(io::stderr(), "{}…", one_line(text));
+    }
+}
+
+/// Takes the status line away.
+pub fn clear_status() {
+    if STATUS.swap(false, Ordering::Relaxed) {
+        let _ = write!(io::stderr(), "\r\u{1b}[K");
+    }
+}
+
 /// Says something to whoever watches. Failing to is no reason to stop.
 pub fn say(text: &str) {
+    clear_status();
     let _ = writeln!(io::stderr(), "occtl: {}", escape(text));
+}
+
+/// The same for a program, which reads all of stderr as JSON.
+pub fn say_json(text: &str) {
+    print_json(&serde_json::json!({"notice": text}));
+}
+
+fn print_json(value: &serde_json::Value) {
+    clear_status();
+    let _ = writeln!(io::stderr(), "{value}");
 }
 
 /// The one printer of errors.
 pub fn print_error(error: &Error, json: bool) {
     if json {
-        let value = serde_json::json!({"error": {
+        print_json(&serde_json::json!({"error": {
             "code": error.code.name(), "message": error.message, "hint": error.hint,
-        }});
-        let _ = writeln!(io::stderr(), "{value}");
+        }}));
     } else {
         say(&error.to_string());
     }

@@ -208,6 +208,59 @@ mod tests {
         }
     }
 
+    /// The words behind each `occtl` of a line of shell, as far as they are plain or in quotes.
+    fn command_lines(line: &str) -> Vec<Vec<std::ffi::OsString>> {
+        let mut found = Vec::new();
+        if let Some((before, rest)) = line.rsplit_once("$(")
+            && let Some((inner, after)) = rest.split_once(')')
+        {
+            found = command_lines(inner);
+            found.extend(command_lines(&format!("{before}X{after}")));
+            return found;
+        }
+        for rest in line.split("occtl ").skip(1) {
+            let (mut words, mut word, mut quote) = (Vec::new(), String::new(), None);
+            for c in rest.chars().chain([' ']) {
+                match c {
+                    c if quote == Some(c) => quote = None,
+                    c if quote.is_some() => word.push(c),
+                    '\'' | '"' => quote = Some(c),
+                    ' ' if !word.is_empty() => words.push(std::mem::take(&mut word).into()),
+                    ' ' => {}
+                    '|' | '>' | '<' | ')' | ';' | '`' | '&' => break,
+                    c => word.push(c),
+                }
+            }
+            words.extend((!word.is_empty()).then(|| word.into()));
+            found.push(words);
+        }
+        found
+    }
+
+    #[test]
+    fn every_example_of_the_help_and_of_the_documents_is_accepted() {
+        use super::super::words::{Found, read};
+        let examples = COMMANDS.iter().flat_map(|command| command.examples);
+        let mut lines: Vec<&str> = examples.map(|(line, _)| *line).collect();
+        for text in [include_str!("../../README.md"), include_str!("../../docs/recipes.md")] {
+            let mut fenced = false;
+            for line in text.lines().filter(|line| !line.contains("occtl: ")) {
+                fenced ^= line.starts_with("```");
+                lines.extend((fenced || line.starts_with("    ")).then_some(line));
+            }
+        }
+        let plain = |line: &str| command_lines(&line.replace("${LIMIT:-1200}", "1200"));
+        let lines: Vec<_> = lines.into_iter().flat_map(plain).collect();
+        for words in &lines {
+            let accepted = match read(words.clone(), &mut Default::default()) {
+                Ok(Found::Command(words)) => (words.command().parse)(&words).map(drop),
+                other => other.map(drop),
+            };
+            assert!(accepted.is_ok(), "{words:?}: {accepted:?}");
+        }
+        assert!(lines.len() > 50, "only {} examples were found", lines.len());
+    }
+
     #[test]
     fn no_command_uses_a_letter_or_a_name_twice() {
         for command in COMMANDS.iter().copied() {

@@ -3,7 +3,7 @@
 use std::io::Read;
 
 use super::App;
-use super::output::{Output, escape, print_error};
+use super::output::{Output, escape, print_error, status};
 use super::spec::Exit;
 use crate::error::{Code, Error, Result};
 use crate::runner::{Finished, Outcome, TurnRecord, Wanted, Watcher};
@@ -67,6 +67,7 @@ pub fn show(
 ) -> Result<Exit> {
     let streams = show == Show::Stream && !app.json;
     let mut printer = Printer { out: &mut app.out, streams, ends_line: true, failed: None };
+    status("waiting for the answer");
     let finished = follow(&mut printer);
     let (ends_line, failed) = (printer.ends_line, printer.failed);
     if !ends_line {

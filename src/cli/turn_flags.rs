@@ -83,7 +83,7 @@ pub fn prompt(words: &Words) -> Result<PromptOptions> {
     Ok(PromptOptions {
         message: String::new(),
         target: Target::New(words.value("title")?),
-        agent: words.value("agent")?,
+        agent: words.value("agent")?.filter(|name| !name.is_empty()),
         model: words.value("model")?.map(|name| model(&name)).transpose()?,
         variant: words.value("variant")?,
         files: words.os_values("file").into_iter().map(Into::into).collect(),

@@ -82,8 +82,9 @@ pub fn read(arguments: Vec<OsString>, global: &mut Global) -> Result<Found> {
             "color" => global.color = value.to_str().map(String::from),
             _ => {}
         }
-        if !flag.many && flag.value.is_some() && flags.iter().any(|(long, _)| *long == flag.long) {
-            return Err(Error::usage(format!("--{} is given twice", flag.long)));
+        // The last one counts, as in 0.4.0: scripts put their defaults before "$@".
+        if !flag.many {
+            flags.retain(|(long, _)| *long != flag.long);
         }
         flags.push((flag.long, value));
     }
@@ -102,13 +103,21 @@ fn flags_of(command: Option<&'static Command>) -> impl Iterator<Item = &'static 
     command.map_or(&[][..], |command| command.flags).iter().chain(&GLOBAL)
 }
 
-/// A command by its name; a wrong one is an error that knows the nearest.
+/// A command by its name; a wrong one is an error that knows the nearest, by letters or by what other programs call it.
 pub fn find(word: &OsStr) -> Result<&'static Command> {
     let word = word.to_string_lossy();
+    let meant = match &*word {
+        "ls" | "ps" => Some("list"),
+        "up" | "serve" | "new" | "create" => Some("start"),
+        "down" | "kill" | "rm" | "quit" | "exit" => Some("stop"),
+        "ask" | "chat" | "prompt" | "exec" => Some("send"),
+        "get" | "show" | "inspect" => Some("status"),
+        _ => None,
+    };
     COMMANDS.iter().copied().find(|command| command.name == word).ok_or_else(|| {
         let names = shown().map(|command| command.name);
         let error = Error::usage(format!("there is no command {word}"));
-        match nearest(&word, names) {
+        match meant.or_else(|| nearest(&word, names)) {
             Some(name) => error.hint(format!("did you mean {name}?")),
             None => error.hint("occtl help lists them"),
         }
@@ -147,7 +156,7 @@ fn check_choice(flag: &Flag, value: &OsStr) -> Result<()> {
 }
 
 fn usage(error: lexopt::Error) -> Error {
-    Error::usage(error.to_string())
+    Error::usage(error.to_string()).hint("occtl help COMMAND tells what it takes")
 }
 
 impl Words {
@@ -173,7 +182,8 @@ impl Words {
         let mut required = listed.iter().filter(|operand| operand.required);
         if let Some(missing) = required.nth(self.operands.len()) {
             let missing = missing.name;
-            return Err(Error::usage(format!("occtl {name} needs a {missing}")).hint(help));
+            let hint = if missing == "SESSION" { "occtl list shows them".into() } else { help };
+            return Err(Error::usage(format!("occtl {name} needs a {missing}")).hint(hint));
         }
         let unlimited = listed.last().is_some_and(|operand| operand.many);
         match self.operands.get(listed.len()) {
@@ -345,7 +355,6 @@ mod tests {
         assert!(error("status").contains("needs a SESSION"));
         assert!(error("start --timeout").contains("needs a value, SECONDS"));
         assert!(error("list --color sometimes").contains("auto, always, never"));
-        assert!(error("start -a x -a y").contains("twice"));
         assert!(error("list --json=1").contains("json"));
     }
 
@@ -359,6 +368,9 @@ mod tests {
         }
         let Found::Command(words) = parse("start -t 1.5").unwrap() else { panic!() };
         assert_eq!(words.seconds("timeout", 30.0).unwrap(), Duration::from_millis(1500));
+        let Found::Command(words) = parse("start -t 9 -w a -t 2 -w b").unwrap() else { panic!() };
+        assert_eq!(words.seconds("timeout", 30.0).unwrap(), Duration::from_secs(2));
+        assert_eq!(words.path("workdir"), Some("b".into()), "the last one counts");
     }
 
     #[test]

@@ -32,6 +32,9 @@ pub fn select(document: &Document, word: &str) -> Result<Record> {
             Err(Error::not_found(format!("more than one session begins with {word}"))
                 .hint(candidates.join(", ")))
         }
+        // What an unset variable of a script leaves is not seen unless it is quoted.
+        _ if word.is_empty() => Err(Error::not_found("session \"\" not found")
+            .hint(format!("the word is empty; occtl list shows {}", ids.len()))),
         _ => Err(Error::not_found(format!("session {word} not found"))
             .hint(format!("occtl list shows {}", ids.len()))),
     }

@@ -7,8 +7,9 @@ use signal_hook::consts::{SIGINT, SIGTERM, SIGXFSZ};
 use signal_hook::flag;
 
 use crate::error::{Code, Error, Result};
+use crate::process;
 
-/// Remembers the first signal; the second one ends the process at once.
+/// Remembers the first signal; a second one, unless it is the first sent twice, ends the process at once.
 #[derive(Clone, Debug)]
 pub struct Signals {
     received: Arc<AtomicUsize>,
@@ -18,16 +19,9 @@ pub struct Signals {
 impl Signals {
     /// From now on signals are remembered instead of ending the process.
     pub fn catch() -> Result<Signals> {
-        let received = Arc::new(AtomicUsize::new(0));
-        let failed = |error| Error::failed(format!("cannot catch signals: {error}"));
-        let at_once = Arc::new(AtomicBool::new(false));
-        for signal in [SIGINT, SIGTERM] {
-            // Handlers run in this order, so only a second signal finds the flag set.
-            flag::register_conditional_shutdown(signal, 128 + signal, at_once.clone())
-                .map_err(failed)?;
-            flag::register(signal, at_once.clone()).map_err(failed)?;
-            flag::register_usize(signal, received.clone(), signal as usize).map_err(failed)?;
-        }
+        let (received, at_once) = (Arc::default(), Arc::default());
+        process::catch([SIGINT, SIGTERM], &received, &at_once)
+            .map_err(|error| Error::failed(format!("cannot catch signals: {error}")))?;
         Ok(Signals { received, at_once })
     }
 

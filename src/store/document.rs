@@ -240,7 +240,7 @@ fn plain(id: &str) -> bool {
 fn damaged(path: &Path, what: &str) -> Error {
     let path = path.display();
     Error::store(format!("{path} is damaged: {what}"))
-        .hint("it was left as it is; mend it or move it away")
+        .hint("it was left as it is; occtl doctor --fix sets it aside and rebuilds it")
 }
 
 #[cfg(test)]

@@ -22,6 +22,8 @@ fn a_session_that_is_not_there_is_named_with_how_many_there_are() {
         let expected = "occtl: session oc-77 not found (occtl list shows 0)\n";
         assert_eq!(failed.stderr, expected, "{arguments:?}");
     }
+    let empty = sandbox.occtl(&["stop", ""]).run().fails(3);
+    assert!(empty.stderr.contains("session \"\" not found (the word is empty"), "{}", empty.stderr);
     let failed = sandbox.occtl(&["stop", "oc-77", "--json"]).run().fails(3);
     let error = failed.json_error();
     assert_eq!(
@@ -95,6 +97,11 @@ fn a_workdir_may_have_any_name_that_is_text_and_is_made_if_it_is_missing() {
         assert!(!status.stdout.contains('\u{1b}') && status.stdout.contains("idle"));
         sandbox.occtl(&["stop", id]).run().ok();
     }
+    // What an unset variable leaves is as good as no flag, as it was in 0.4.0.
+    let flags = ["start", "--json", "-w", "", "-a", "", "--opencode", ""];
+    let started = sandbox.occtl(&flags).run().ok().json();
+    assert_eq!(started["workdir"].as_str(), sandbox.work().to_str());
+    assert_eq!(started["agent"], json!(null));
     // A relative one counts from the working directory, and a link is followed.
     std::os::unix::fs::symlink(sandbox.work().join("new"), sandbox.work().join("link")).unwrap();
     let started = sandbox.occtl(&["start", "--json", "-w", "link"]).run().ok().json();
@@ -134,6 +141,10 @@ fn wrong_flags_and_values_are_usage_errors_that_change_nothing() {
     for (arguments, expected) in [
         (vec![], "no command is given"),
         (vec!["strat"], "did you mean start?"),
+        (vec!["ps"], "did you mean list?"),
+        (vec!["quit"], "did you mean stop?"),
+        (vec!["status"], "occtl list shows them"),
+        (vec!["list", "--json=1"], "occtl help COMMAND"),
         (vec!["start", "--timeout", "0"], "--timeout cannot be 0"),
         (vec!["start", "--timeout=-1"], "--timeout cannot be -1"),
         (vec!["start", "-t", "nan"], "--timeout cannot be nan"),
@@ -147,7 +158,7 @@ fn wrong_flags_and_values_are_usage_errors_that_change_nothing() {
         (vec!["stop"], "needs a SESSION"),
         (vec!["stop", "--all", "x"], "exclude each other"),
         (vec!["send"], "needs a SESSION"),
-        (vec!["send", "x"], "needs a MESSAGE"),
+        (vec!["send", "x y"], "needs a MESSAGE for SESSION x y"),
         (vec!["send", "x", ""], "the message is empty"),
         (vec!["send", "x", " \n "], "the message is empty"),
         (vec!["send", "x", "-"], "the message is empty"),
@@ -168,6 +179,9 @@ fn wrong_flags_and_values_are_usage_errors_that_change_nothing() {
         let failed = sandbox.occtl(&json).run().fails(2);
         assert_eq!(failed.json_error()["code"], "usage", "{arguments:?}");
     }
+    // The value of a flag is not a flag.
+    let title = sandbox.occtl(&["send", "x", "--title", "--json"]).run().fails(2);
+    assert!(title.stderr.starts_with("occtl: "), "{}", title.stderr);
     let bytes = sandbox.occtl(&["send", "x", "-"]).stdin(b"\xff\xfe").run().fails(2);
     assert!(bytes.stderr.contains("not UTF-8"), "{}", bytes.stderr);
     let word = sandbox.occtl(&["send", "x"]).args(&[OsStr::from_bytes(b"\xff")]).run().fails(2);
@@ -184,6 +198,8 @@ fn help_and_version_need_no_home_and_no_store() {
         let help = sandbox.occtl(&arguments).run().ok();
         assert!(help.stdout.contains("Usage: occtl COMMAND"), "{}", help.stdout);
         assert_eq!(help.stderr, "");
+        let json = sandbox.occtl(&arguments).args(&["--json"]).run().ok().json();
+        assert_eq!(json, json!({"help": help.stdout}));
     }
     for command in ["start", "list", "status", "stop", "send", "version", "help"] {
         let one = sandbox.occtl(&["help", command]).run().ok();

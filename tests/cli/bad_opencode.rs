@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::{assert_no_trace, sandbox};
 use crate::support::command::Outcome;
+use crate::support::processes::poll;
 use crate::support::sandbox::Sandbox;
 
 /// How much later than its limit a `start` may end.
@@ -44,6 +45,19 @@ fn a_program_that_ends_at_once_is_named_with_what_it_said() {
 }
 
 #[test]
+fn a_start_whose_session_is_stopped_meanwhile_says_so() {
+    let sandbox = sandbox("withdrawn", json!({"silent_start": true}));
+    let starting = sandbox.occtl(&["start"]).spawn();
+    let serves = |(_, line): &(u32, String)| line.contains(" serve ");
+    let spawned = || sandbox.marked_processes().iter().any(serves).then_some(());
+    poll(Duration::from_secs(20), spawned).expect("a server");
+    sandbox.occtl(&["stop", "--all"]).run().ok();
+    let ended = starting.wait(Duration::from_secs(20)).fails(4);
+    assert!(ended.stderr.contains("was stopped by somebody (SIGTERM)"), "{}", ended.stderr);
+    assert_no_trace(&sandbox);
+}
+
+#[test]
 fn a_limit_holds_whatever_the_program_does() {
     let sandbox = sandbox("limits", Value::Null);
     for faults in [
@@ -57,7 +71,8 @@ fn a_limit_holds_whatever_the_program_does() {
         json!({"delay_ms": {"/global/health": 5000}}),
     ] {
         sandbox.set_faults(&faults);
-        let failed = fails(&sandbox, 0.8, 124, &["did not answer within 0.8 s"]);
+        let expected = ["did not answer within 0.8 s", "--timeout gives it longer"];
+        let failed = fails(&sandbox, 0.8, 124, &expected);
         let limit = Duration::from_secs_f64(0.8);
         assert!(failed.elapsed >= limit, "{faults}: {:?}", failed.elapsed);
         assert!(failed.elapsed < limit + LATE, "{faults}: {:?}", failed.elapsed);
@@ -108,6 +123,10 @@ fn two_versions_on_one_database_are_warned_of_and_isolated_ones_are_not() {
         newer.stdout.trim()
     );
     assert_eq!(mixed.stderr, said);
+    let notice: Value =
+        serde_json::from_str(&sandbox.occtl(&["start", "--json"]).run().ok().stderr).unwrap();
+    let said = notice["notice"].as_str().unwrap();
+    assert!(said.starts_with("warning: 1.14.34 shares its database with"), "{said}");
     sandbox.occtl(&["stop", "--all"]).run().ok();
     assert_no_trace(&sandbox);
 }

@@ -122,6 +122,15 @@ fn a_server_that_is_stopped_costs_a_turn_no_more_than_its_time() {
     sending.signal(Signal::INT);
     let ended = sending.wait(SOON).fails(130);
     assert!(ended.elapsed < Duration::from_secs(4), "{:?}", ended.elapsed);
+    // Whoever insists need not wait for the abort, which this server does not answer.
+    let sending = sandbox.occtl(&["send", &id, "--wait", "hello"]).spawn();
+    poll(SOON, || connects(sending.pid()).then_some(())).expect("a connection");
+    let insist = || {
+        sending.signal(Signal::INT);
+        (!is_running(sending.pid())).then_some(())
+    };
+    poll(SOON, insist).expect("its end");
+    assert_eq!(sending.wait(SOON).fails(130).stderr, "");
     sandbox.occtl(&["stop", "--force", &id]).run().ok();
     assert_no_trace(&sandbox);
 }

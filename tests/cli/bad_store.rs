@@ -129,27 +129,30 @@ fn a_place_where_nothing_can_be_written_is_an_error_and_nothing_runs() {
 }
 
 #[test]
-fn a_read_only_store_can_be_read_and_says_why_it_cannot_be_written() {
+fn what_is_read_only_can_be_read_and_says_that_it_cannot_be_written() {
     let sandbox = sandbox("mounted", json!({}));
     let id = start(&sandbox);
     let before = fs::read(path(&sandbox)).unwrap();
     // File modes do not bind root; a read-only mount of the directory, in a namespace of its own, does.
-    let read_only = |arguments: &str| {
-        let data = sandbox.data();
+    let read_only = |place: PathBuf, arguments: &str| {
         let script = format!(
             "mount --bind {0} {0} && mount -o remount,bind,ro {0} && exec \"$0\" {arguments}",
-            data.display()
+            place.display()
         );
         let occtl = env!("CARGO_BIN_EXE_occtl");
         sandbox.command("unshare", &["-rm", "sh", "-c", &script, occtl]).run()
     };
-    let listed = read_only("list --json").ok().json();
+    let listed = read_only(sandbox.data(), "list --json").ok().json();
     assert_eq!(listed["sessions"][0]["id"], *id);
     for arguments in ["start", &format!("stop {id}")] {
-        let failed = read_only(arguments).fails(9);
+        let failed = read_only(sandbox.data(), arguments).fails(9);
         assert!(failed.stderr.contains("Read-only file system"), "{}", failed.stderr);
         assert_eq!(fs::read(path(&sandbox)).unwrap(), before);
     }
+    // A workdir may be so on purpose.
+    let started = read_only(sandbox.work(), "start -q").ok();
+    let said = format!("warning: workdir {} is not writable", sandbox.work().display());
+    assert!(started.stderr.contains(&said), "{}", started.stderr);
     sandbox.occtl(&["stop", "--all"]).run().ok();
     assert_no_trace(&sandbox);
 }
@@ -210,6 +213,9 @@ fn an_output_that_is_full_is_an_error_and_one_that_is_closed_is_none() {
     assert_eq!(failed.stdout, "");
     let nothing = shell("exec \"$0\" send ID - <&-").fails(2);
     assert!(nothing.stderr.contains("the message is empty"), "{}", nothing.stderr);
+    // A person sees what is waited for, and then no trace of it.
+    let seen = shell("exec script -qec \"$0 send ID --wait hi\" /dev/null").ok();
+    assert_eq!(seen.stdout, "waiting for the answer…\r\u{1b}[Khi\r\n");
     // A server that is started with nothing open must not write into what it opens next.
     let before = store(&sandbox)["sessions"].as_object().unwrap().len();
     let closed = shell("exec \"$0\" start <&- >&- 2>&-").ok();

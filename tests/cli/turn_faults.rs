@@ -287,12 +287,23 @@ fn a_turn_is_left_alone_where_that_is_wanted_and_aborted_afterwards() {
     assert!(!goes_on(&sandbox, &session));
 }
 
+/// Whether a signal is on its way to a process.
+fn is_pending(pid: u32) -> bool {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let mut sets = status.lines().filter_map(|line| line.strip_prefix("ShdPnd:"));
+    sets.any(|set| set.trim().contains(|digit| digit != '0'))
+}
+
 #[test]
 fn signals_abort_the_turn_and_a_closed_pipe_does_not() {
     let sandbox = sandbox("signals", json!({}));
     let session = start(&sandbox);
     for (sent, status) in [(Signal::INT, 130), (Signal::TERM, 143)] {
         let running = slow_turn(&sandbox, &session, 2000, &[]);
+        // As `timeout` does it: to the program, and to the group that it is in.
+        running.signal(sent);
+        let handled = || (!is_pending(running.pid())).then_some(());
+        poll(SOON, handled).expect("a signal that arrives");
         running.signal(sent);
         let ended = running.wait(SOON).fails(status);
         assert!(ended.signal.is_none() && ended.stdout.starts_with("one\n"), "{ended:?}");

@@ -74,7 +74,9 @@ fn parse(words: &Words) -> Result<Action> {
     let terms = turn_flags::terms(words, 300.0, OnAsk::Wait)?;
     let args = Args { session: words.required(0)?, message: words.rest(1)?, options, show };
     if args.message.is_empty() {
-        return Err(Error::usage("occtl send needs a MESSAGE").hint("- reads it from stdin"));
+        let session = &args.session;
+        return Err(Error::usage(format!("occtl send needs a MESSAGE for SESSION {session}"))
+            .hint("occtl send SESSION MESSAGE; - reads the message from stdin"));
     }
     Ok(Box::new(move |app| run(app, args, terms()?)))
 }

@@ -1,6 +1,7 @@
 use std::path::Path;
 
 use crate::cli::App;
+use crate::cli::output;
 use crate::cli::session;
 use crate::cli::spec::{Action, Command, Exit, Flag, QUIET};
 use crate::cli::words::Words;
@@ -53,12 +54,12 @@ pub const COMMAND: Command = Command {
 
 fn parse(words: &Words) -> Result<Action> {
     let options = StartOptions {
-        workdir: words.path("workdir"),
+        workdir: words.path("workdir").filter(|path| named(path)),
         timeout: words.seconds("timeout", 30.0)?,
-        agent: words.value("agent")?,
+        agent: words.value("agent")?.filter(|name| !name.is_empty()),
         name: words.value("name")?,
         allow_occtl: words.set("allow-occtl-commands"),
-        opencode: words.path("opencode"),
+        opencode: words.path("opencode").filter(|path| named(path)),
         dies_with_us: false,
         isolate: words.set("isolate"),
         variables: words.os_values("env"),
@@ -72,7 +73,6 @@ fn parse(words: &Words) -> Result<Action> {
         return Err(Error::usage("--base is for --worktree"));
     }
     let quiet = words.set("quiet");
-    let options = StartOptions { workdir: options.workdir.filter(|path| named(path)), ..options };
     Ok(Box::new(move |app| run(app, &options, quiet)))
 }
 
@@ -84,6 +84,7 @@ fn named(path: &Path) -> bool {
 fn run(app: &mut App, options: &StartOptions, quiet: bool) -> Result<Exit> {
     let context = app.context()?;
     let signals = app.signals()?;
+    output::status("starting OpenCode");
     let started = runner::start(&context, &signals, options)?;
     // Whoever cannot read the id must still get to know it.
     print(app, &started, quiet)
@@ -101,7 +102,7 @@ fn print(app: &mut App, started: &SessionFacts, quiet: bool) -> Result<()> {
         app.out.line(&format!("  Port: {}", started.port))?;
         app.out.line(&format!("  PID: {}", started.pid.unwrap_or_default()))?;
         if let Some(agent) = &started.agent {
-            app.out.line(&format!("  Agent: {}", crate::cli::output::one_line(agent)))?;
+            app.out.line(&format!("  Agent: {}", output::one_line(agent)))?;
         }
     }
     Ok(())

@@ -3,7 +3,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use crate::cli::App;
-use crate::cli::output::print_error;
+use crate::cli::output::{print_error, status};
 use crate::cli::spec::{Action, Command, Exit, Flag, Operand, QUIET};
 use crate::cli::words::Words;
 use crate::error::{Error, Result};
@@ -65,6 +65,7 @@ fn run(app: &mut App, sessions: &[String], options: &StopOptions, quiet: bool) -
     let mut stopped = Vec::new();
     let mut trouble: Option<Error> = None;
     for session in &sessions {
+        status(&format!("stopping {session}"));
         match runner::stop(&context, session, options) {
             Ok(done) => {
                 for one in done {

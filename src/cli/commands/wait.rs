@@ -1,7 +1,7 @@
 use serde_json::json;
 
 use crate::cli::App;
-use crate::cli::output::one_line;
+use crate::cli::output::{one_line, status};
 use crate::cli::spec::{Action, Command, Exit, Flag, SESSION};
 use crate::cli::turn::{self, Show};
 use crate::cli::turn_flags::{self, TERMS, both};
@@ -86,6 +86,7 @@ fn what(text: &str) -> Result<Until> {
 fn run(app: &mut App, session: &str, options: &WaitOptions) -> Result<Exit> {
     let context = app.context()?;
     let signals = app.signals()?;
+    status("waiting");
     let reached = runner::wait(&context, &signals, session, options)?;
     if app.json {
         let rows: Vec<_> = reached

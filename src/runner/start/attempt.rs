@@ -159,6 +159,7 @@ impl Attempt<'_> {
         let how = match (status.code(), status.signal()) {
             (Some(code), _) => format!("ended with status {code}"),
             (None, Some(9)) => "was killed (out of memory?)".into(),
+            (None, Some(15)) => "was stopped by somebody (SIGTERM)".into(),
             (None, Some(signal)) => format!("was ended by signal {signal}"),
             _ => "ended".into(),
         };
@@ -176,7 +177,7 @@ impl Attempt<'_> {
             NotReady::TimedOut(last) => {
                 let last = last.map(|failure| format!(": {failure}")).unwrap_or_default();
                 let message = format!("{program} did not answer within {limit}{last}");
-                self.with_log(Code::Timeout, message)
+                self.with_log(Code::Timeout, message).hint("--timeout gives it longer")
             }
             NotReady::Alien(failure) => {
                 let (major, minor) = OLDEST;

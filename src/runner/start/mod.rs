@@ -203,7 +203,8 @@ fn workdir(context: &Context, given: Option<&Path>) -> Result<PathBuf> {
     }
     if rustix::fs::access(&real, rustix::fs::Access::WRITE_OK).is_err() {
         (context.say)(&format!(
-            "warning: workdir {shown} is not writable; the model can only read"
+            "warning: workdir {} is not writable; the model can only read",
+            real.display()
         ));
     }
     Ok(real)
