@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::Context;
+use super::resolve;
 use super::select::check_name;
 use super::server::{USERNAME, endpoint, life, url};
 use super::start::new_id;
@@ -38,7 +39,7 @@ pub struct AdoptOptions {
 /// Checks that an OpenCode answers there with these credentials, and records it.
 pub fn adopt(context: &Context, options: &AdoptOptions) -> Result<SessionFacts> {
     let (base, port) = base(&options.url)?;
-    let process = options.pid.map(|pid| identity(pid, port)).transpose()?;
+    let process = options.pid.map(|pid| identity(pid, &base, port)).transpose()?;
     let username = context.environment.get("OPENCODE_SERVER_USERNAME");
     let mut record = Record {
         id: new_id(),
@@ -86,15 +87,16 @@ fn base(text: &str) -> Result<(String, u16)> {
         Error::usage(format!("cannot adopt {text}: {why}"))
             .hint("http://HOST:PORT, for example http://127.0.0.1:4096")
     };
+    // First, because every other refusal repeats the address.
+    if text.contains('@') {
+        return Err(Error::usage("cannot adopt an address with a password in it")
+            .hint("everybody can read it there: use --password-file or OPENCODE_SERVER_PASSWORD"));
+    }
     if text.starts_with("https://") {
         return Err(wrong("only http is spoken here"));
     }
     let rest = text.strip_prefix("http://").ok_or_else(|| wrong("it is no http address"))?;
     let rest = rest.trim_end_matches('/');
-    if rest.contains('@') {
-        return Err(Error::usage("cannot adopt an address with a password in it")
-            .hint("everybody can read it there: use --password-file or OPENCODE_SERVER_PASSWORD"));
-    }
     if rest.is_empty() || rest.contains(['/', '?', '#']) || rest.contains(char::is_whitespace) {
         return Err(wrong("a host and a port are all that it may have"));
     }
@@ -117,9 +119,16 @@ fn same_place(one: &str, other: &str) -> bool {
 }
 
 /// The process, if it really is the one that listens there: `stop --kill` is going to end it.
-fn identity(pid: u32, port: u16) -> Result<Identity> {
+fn identity(pid: u32, base: &str, port: u16) -> Result<Identity> {
     let identity =
         Identity::of(pid).ok_or_else(|| Error::not_found(format!("there is no process {pid}")))?;
+    // Nothing is sent; only an address of this machine can be bound. One of another machine may have
+    // a port of the same number.
+    let here = |address| std::net::UdpSocket::bind((address, 0)).is_ok();
+    if !resolve::address(base).is_some_and(here) {
+        return Err(Error::usage(format!("{base} is not on this machine, process {pid} is"))
+            .hint("leave --pid out"));
+    }
     match process::listens(pid, port) {
         true => Ok(identity),
         false => {

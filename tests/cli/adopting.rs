@@ -13,6 +13,8 @@ fn what_is_no_opencode_or_no_http_or_not_listening_is_refused() {
     for (url, status, words) in [
         ("https://127.0.0.1:1", 2, "only http"),
         ("http://user:secret@127.0.0.1:1", 2, "--password-file"),
+        ("https://user:secret@127.0.0.1:1", 2, "--password-file"),
+        ("user:secret@127.0.0.1:1", 2, "--password-file"),
         ("http://127.0.0.1:1/path", 2, "a host and a port"),
         ("127.0.0.1:1", 2, "no http address"),
         (&*dead, 4, ""),
@@ -40,6 +42,10 @@ fn a_process_that_does_not_listen_there_is_never_taken_for_the_server() {
     assert!(adopt(&other.to_string()).fails(1).stderr.contains("does not listen"));
     adopt("4190001").fails(3);
     let server_pid = pid(" serve ");
+    // Another machine may have a port of the same number; --kill would end the wrong process.
+    let far = format!("http://192.0.2.1:{}", server.port);
+    let refused = sandbox.occtl(&["adopt", &far, "--pid", &server_pid]).run().fails(2);
+    assert!(refused.stderr.contains("not on this machine"), "{}", refused.stderr);
     let id = adopt(&server_pid).ok().stdout.trim().to_owned();
     // Without --kill it is only forgotten, also by force, by cleanup and by doctor.
     sandbox.occtl(&["cleanup", "-m", "0"]).run().ok();
