@@ -17,14 +17,17 @@ fn what_is_no_opencode_or_no_http_or_not_listening_is_refused() {
         ("user:secret@127.0.0.1:1", 2, "--password-file"),
         ("http://127.0.0.1:1/path", 2, "a host and a port"),
         ("127.0.0.1:1", 2, "no http address"),
-        (&*dead, 4, ""),
-        (&*alien.url(), 4, ""),
+        (&*dead, 4, &*dead),
+        (&*alien.url(), 4, &*alien.url()),
     ] {
         let refused = sandbox.occtl(&["adopt", url]).run().fails(status);
         assert!(refused.stderr.contains(words), "{url}: {}", refused.stderr);
         assert!(!refused.stderr.contains("secret"), "{}", refused.stderr);
         assert_eq!(store(&sandbox)["sessions"], json!({}), "{url}");
     }
+    sandbox.set_faults(&json!({"version": "1.0.220"}));
+    let old = sandbox.occtl(&["adopt", &sandbox.serve().url()]).run().fails(4);
+    assert!(old.stderr.contains("1.0.220 is too old"), "{}", old.stderr);
 }
 
 #[test]
