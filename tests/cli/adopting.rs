@@ -80,5 +80,10 @@ fn a_server_of_this_store_is_not_adopted_and_a_password_without_end_is_refused()
     sandbox.occtl(&["adopt", &url, "--password-file", "/dev/null"]).run().fails(2);
     sandbox.occtl(&["adopt", &url, "--password-file", "missing"]).run().fails(3);
     sandbox.occtl(&["start", "--config", "/dev/zero"]).run().fails(2);
+    std::fs::write(sandbox.work().join("zero"), "{\0}").unwrap();
+    let zero = sandbox.occtl(&["start", "--config", "zero"]).run().fails(2);
+    assert!(zero.stderr.contains("zero byte"), "{}", zero.stderr);
+    let unnamed = sandbox.occtl(&["start", "--env", "=sesame"]).run().fails(2);
+    assert!(!unnamed.stderr.contains("sesame"), "{}", unnamed.stderr);
     sandbox.occtl(&["stop", "--all"]).run().ok();
 }

@@ -178,6 +178,10 @@ impl Attempt<'_> {
                 let message = format!("{program} did not answer within {limit}{last}");
                 self.with_log(Code::Timeout, message)
             }
+            NotReady::Alien(failure) if failure.status() == Some(400) => {
+                let message = format!("{program} does not take its configuration: {failure}");
+                self.with_log(Code::Unreachable, message)
+            }
             NotReady::Alien(failure) => {
                 let (major, minor) = OLDEST;
                 let message = format!(

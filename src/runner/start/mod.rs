@@ -10,6 +10,7 @@ mod reserve;
 use std::ffi::OsString;
 use std::fs;
 use std::io::Read;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -117,8 +118,8 @@ fn variables(options: &StartOptions) -> Result<Vec<(String, OsString)>> {
         let text = pair.to_str();
         let split = text.and_then(|text| text.split_once('=')).filter(|(name, _)| !name.is_empty());
         let Some((name, value)) = split else {
-            return Err(Error::usage(format!("--env cannot be {}", pair.display()))
-                .hint("NAME=VALUE, in UTF-8"));
+            // Not what it is: it may be a secret.
+            return Err(Error::usage("--env needs NAME=VALUE, in UTF-8"));
         };
         if RESERVED.contains(&name) || options.isolate && ISOLATED.contains(&name) {
             return Err(Error::usage(format!("--env cannot set {name}: occtl does")));
@@ -139,6 +140,9 @@ fn variables(options: &StartOptions) -> Result<Vec<(String, OsString)>> {
             Error::new(code, format!("cannot read the config {shown}: {error}"))
         })?;
         variables.push(("OPENCODE_CONFIG_CONTENT".into(), content.into()));
+    }
+    if let Some((name, _)) = variables.iter().find(|(_, value)| value.as_bytes().contains(&0)) {
+        return Err(Error::usage(format!("{name} has a zero byte, which no variable can hold")));
     }
     match variables.iter().find(|(_, value)| value.len() > LONGEST_VARIABLE) {
         Some((name, _)) => Err(Error::usage(format!(
