@@ -222,6 +222,8 @@ impl Store {
     fn save(&self, document: &Document) -> Result<()> {
         let (path, temporary) = self.real_and_new();
         let directory = path.parent().unwrap_or(&self.directory);
+        // It is another one if the store is a link.
+        safety::check(directory)?;
         let write = || -> io::Result<()> {
             let mut file = BufWriter::with_capacity(64 * 1024, private_file(&temporary, true)?);
             document.write(&mut file)?;
