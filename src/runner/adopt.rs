@@ -126,7 +126,9 @@ fn base(text: &str) -> Result<(String, u16)> {
 fn same_place(one: &str, other: &str) -> bool {
     let plain = |url: &str| {
         let url = url.to_ascii_lowercase();
-        url.replace("//localhost:", "//127.0.0.1:").replace("//[::1]:", "//127.0.0.1:")
+        ["localhost", "[::1]", "0.0.0.0"]
+            .iter()
+            .fold(url, |url, name| url.replace(&format!("//{name}:"), "//127.0.0.1:"))
     };
     plain(one) == plain(other)
 }
@@ -135,10 +137,8 @@ fn same_place(one: &str, other: &str) -> bool {
 fn identity(pid: u32, base: &str, port: u16) -> Result<Identity> {
     let identity =
         Identity::of(pid).ok_or_else(|| Error::not_found(format!("there is no process {pid}")))?;
-    // Nothing is sent; only an address of this machine can be bound. One of another machine may have
-    // a port of the same number.
-    let here = |address| std::net::UdpSocket::bind((address, 0)).is_ok();
-    if !resolve::address(base).is_some_and(here) {
+    // Another machine may have a port of the same number.
+    if !resolve::address(base).is_some_and(resolve::here) {
         return Err(Error::usage(format!("{base} is not on this machine, process {pid} is"))
             .hint("leave --pid out"));
     }

@@ -46,7 +46,7 @@ fn a_process_that_does_not_listen_there_is_never_taken_for_the_server() {
     adopt("4190001").fails(3);
     let server_pid = pid(" serve ");
     // Another machine may have a port of the same number; --kill would end the wrong process.
-    let far = format!("http://192.0.2.1:{}", server.port);
+    let far = format!("http://203.0.113.9:{}", server.port);
     let refused = sandbox.occtl(&["adopt", &far, "--pid", &server_pid]).run().fails(2);
     assert!(refused.stderr.contains("not on this machine"), "{}", refused.stderr);
     let id = adopt(&server_pid).ok().stdout.trim().to_owned();

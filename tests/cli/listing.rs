@@ -5,7 +5,7 @@ use std::time::Duration;
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
-use super::{assert_no_trace, edit_record, sandbox};
+use super::{assert_no_trace, edit_record, sandbox, store};
 
 const SOON: Duration = Duration::from_secs(30);
 
@@ -64,6 +64,24 @@ fn a_list_has_the_columns_the_labels_and_the_conversations_that_were_asked_for()
     assert_eq!(rest.stdout.trim(), other);
     assert!(rest.stderr.contains(&wide) && rest.stderr.contains("password"), "{}", rest.stderr);
     sandbox.occtl(&["stop", "--all"]).run().ok();
+
+    // One that other machines reach is seen at once, and is not had without a password that they know.
+    let open = |address: &str, password: &str| {
+        let start = sandbox.occtl(&["start", "-q", "--hostname", address]);
+        start.env("OPENCODE_SERVER_PASSWORD", password).run()
+    };
+    let refused = open("0.0.0.0", "").fails(2);
+    assert!(refused.stderr.contains("needs a password"), "{}", refused.stderr);
+    open("localhost", "sesame").fails(2);
+    open("203.0.113.9", "sesame").fails(2);
+    let id = open("0.0.0.0", "sesame").ok().stdout;
+    let listed = list(&[]).ok().stdout;
+    assert!(listed.contains("  0.0.0.0:") && listed.contains("  idle"), "{listed}");
+    assert_eq!(store(&sandbox)["sessions"][id.trim()]["password"], "sesame");
+    for (_, line) in sandbox.marked_processes() {
+        assert!(!line.contains("sesame"), "{line}");
+    }
+    sandbox.occtl(&["stop", id.trim()]).run().ok();
     assert_no_trace(&sandbox);
 }
 
