@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::{assert_no_trace, sandbox, start, store};
-use crate::support::command::Outcome;
+use crate::support::command::assert_fair;
 use crate::support::sandbox::Sandbox;
 
 /// For how long a crowd may keep two busy cores busy.
@@ -18,15 +18,6 @@ fn hold(sandbox: &Sandbox) -> File {
     let file = File::create(sandbox.data().join("store.lock")).expect("the lock's file");
     fs2::FileExt::lock_exclusive(&file).expect("the lock");
     file
-}
-
-/// Fails unless none of those who came together took more than three times the median.
-#[track_caller]
-fn assert_fair(ended: &[Outcome]) {
-    let mut took: Vec<Duration> = ended.iter().map(|one| one.elapsed).collect();
-    took.sort();
-    let (median, slowest) = (took[took.len() / 2], took[took.len() - 1]);
-    assert!(slowest <= 3 * median, "median {median:?}, slowest {slowest:?}");
 }
 
 #[test]
