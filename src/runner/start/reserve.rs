@@ -80,12 +80,8 @@ pub fn free_port(
     ports: &std::ops::RangeInclusive<u16>,
     busy: &[u16],
 ) -> Result<u16> {
-    #[derive(serde::Deserialize)]
-    struct Held {
-        port: u16,
-    }
     let held: std::collections::HashSet<u16> =
-        document.each(|_, held: Held| held.port)?.into_iter().collect();
+        document.records()?.iter().map(|record| record.port).collect();
     let free = |port: &u16| !held.contains(port) && !busy.contains(port) && port_free(*port);
     ports.clone().find(free).ok_or_else(|| {
         let (first, last) = (ports.start(), ports.end());
