@@ -23,7 +23,8 @@ STATIC_FLAGS := -C target-feature=+crt-static
 # serve nobody; code that is the same in many places is kept once. The link options are those of lld,
 # which rustc uses on x86_64.
 ifeq ($(MACHINE),x86_64)
-STATIC_FLAGS += -C force-unwind-tables=no -C llvm-args=-enable-machine-outliner=always -C link-arg=-Wl,--icf=all -C link-arg=-Wl,--no-eh-frame-hdr \
+STATIC_FLAGS += -C force-unwind-tables=no -C llvm-args=-enable-machine-outliner=always \
+	-C link-arg=-Wl,--icf=all -C link-arg=-Wl,--no-eh-frame-hdr \
 	-C link-arg=-Wl,-z,pack-relative-relocs -C link-arg=-Wl,-T,$(CURDIR)/target/static.ld
 endif
 endif

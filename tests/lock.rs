@@ -64,11 +64,18 @@ fn a_held_lock_is_announced_and_given_up_on_after_ten_seconds_while_readers_go_o
     assert!(message.contains("store.lock") && message.contains("10 s"), "{message}");
     assert_eq!(given_up.stdout, "");
     assert_eq!(std::fs::read(sandbox.data().join("store.json")).unwrap(), before);
-    // Whoever waits gets it as soon as it is free.
+    // Whoever waits gets it as soon as it is free, be it to read what somebody writes in place.
+    let path = sandbox.data().join("store.json");
+    std::fs::write(&path, &before[..before.len() / 2]).unwrap();
+    let reading = sandbox.occtl(&["list", "-q"]).spawn();
     let stopping = sandbox.occtl(&["stop", &id]).spawn();
-    stopping.wait_for_stderr("waiting for the lock on", Duration::from_secs(10));
+    for waiting in [&reading, &stopping] {
+        waiting.wait_for_stderr("waiting for the lock on", Duration::from_secs(10));
+    }
+    std::fs::write(&path, before).unwrap();
     drop(lock);
     stopping.wait(Duration::from_secs(10)).ok();
+    reading.wait(Duration::from_secs(10)).ok();
     assert_eq!(store(&sandbox)["sessions"], json!({}));
     sandbox.assert_nothing_left();
 }

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::io::{self, BufWriter, IsTerminal, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec};
 use serde::Serialize;
@@ -53,14 +54,20 @@ impl Output {
 
     /// Whether the reader of stdout has gone. Then nothing is worth doing for it any more.
     pub fn closed(&self) -> bool {
+        self.closes_within(Duration::ZERO)
+    }
+
+    /// Waits for that long, or until the reader of stdout goes; whether it has gone.
+    pub fn closes_within(&self, wait: Duration) -> bool {
         if self.closed {
             return true;
         }
         // A pipe whose reader has gone reports an error without anything being written.
         let stdout = io::stdout();
         let mut fds = [PollFd::new(&stdout, PollFlags::empty())];
-        let now = Timespec { tv_sec: 0, tv_nsec: 0 };
-        let polled = rustix::event::poll(&mut fds, Some(&now));
+        let tv_sec = i64::try_from(wait.as_secs()).unwrap_or(i64::MAX);
+        let wait = Timespec { tv_sec, tv_nsec: wait.subsec_nanos().into() };
+        let polled = rustix::event::poll(&mut fds, Some(&wait));
         polled.is_ok() && fds[0].revents().contains(PollFlags::ERR)
     }
 

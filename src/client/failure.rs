@@ -108,7 +108,17 @@ pub(super) fn error_message(body: &[u8]) -> String {
     };
     let places = ["/data/message", "/message", "/error/message", "/error/0/message", "/name"];
     let found = places.iter().find_map(|place| value.pointer(place).and_then(Value::as_str));
-    found.map(String::from).unwrap_or_else(|| value.to_string().chars().take(300).collect())
+    let text = found.map(String::from);
+    let text = text.unwrap_or_else(|| value.to_string().chars().take(300).collect());
+    // A configuration that does not parse is quoted in full, with the keys of providers in it.
+    match text.split_once("--- Errors ---") {
+        Some((_, errors)) => {
+            let places: Vec<&str> =
+                errors.lines().filter(|line| line.contains(" at line ")).collect();
+            places.join(", ")
+        }
+        None => text,
+    }
 }
 
 #[cfg(test)]
@@ -123,5 +133,8 @@ mod tests {
         assert_eq!(error_message(b"<html>"), "a page of HTML");
         assert_eq!(error_message(b" plain "), "plain");
         assert_eq!(error_message(br#"{"x":1}"#), r#"{"x":1}"#);
+        let quoted = r#"{"message":"\n--- JSONC Input ---\n{k: sesame\n--- Errors ---\nInvalidSymbol at line 1, column 2\n   Line 1: {k: sesame\n   ^\nCloseBraceExpected at line 2, column 1\n--- End ---"}"#;
+        let places = "InvalidSymbol at line 1, column 2, CloseBraceExpected at line 2, column 1";
+        assert_eq!(error_message(quoted.as_bytes()), places);
     }
 }

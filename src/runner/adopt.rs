@@ -5,11 +5,13 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::Context;
+use super::ready::usable;
+use super::resolve;
 use super::select::check_name;
 use super::server::{USERNAME, endpoint, life, url};
 use super::start::new_id;
 use super::state::SessionFacts;
-use crate::client::Client;
+use crate::client::{Cause, Client};
 use crate::error::{Code, Error, Result};
 use crate::process::{self, Identity};
 use crate::store::Record;
@@ -38,7 +40,7 @@ pub struct AdoptOptions {
 /// Checks that an OpenCode answers there with these credentials, and records it.
 pub fn adopt(context: &Context, options: &AdoptOptions) -> Result<SessionFacts> {
     let (base, port) = base(&options.url)?;
-    let process = options.pid.map(|pid| identity(pid, port)).transpose()?;
+    let process = options.pid.map(|pid| identity(pid, &base, port)).transpose()?;
     let username = context.environment.get("OPENCODE_SERVER_USERNAME");
     let mut record = Record {
         id: new_id(),
@@ -60,8 +62,16 @@ pub fn adopt(context: &Context, options: &AdoptOptions) -> Result<SessionFacts> 
     };
     record.set_created(jiff::Timestamp::now());
     let client = Client::new(endpoint(&record, None));
-    record.opencode_version = Some(client.health(ADOPT_LIMIT)?.version);
-    let own = client.own_paths(ADOPT_LIMIT)?.directory;
+    let answers = usable(&client, ADOPT_LIMIT)
+        .and_then(|version| Ok((version, client.own_paths(ADOPT_LIMIT)?.directory)));
+    let (version, own) = answers.map_err(|failure| {
+        let error = Error::unreachable(format!("cannot adopt {}: {failure}", url(&record)));
+        match failure.cause {
+            Cause::Unauthorized => error.hint("--password-file or OPENCODE_SERVER_PASSWORD"),
+            _ => error,
+        }
+    })?;
+    record.opencode_version = Some(version);
     record.config_path = Some(own.clone());
     record.workdir = Some(own);
     context.update(|document| {
@@ -82,28 +92,33 @@ pub fn adopt(context: &Context, options: &AdoptOptions) -> Result<SessionFacts> 
 
 /// The address without a path, and its port.
 fn base(text: &str) -> Result<(String, u16)> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     let wrong = |why: &str| {
         Error::usage(format!("cannot adopt {text}: {why}"))
             .hint("http://HOST:PORT, for example http://127.0.0.1:4096")
     };
+    // First, because every other refusal repeats the address.
+    if text.contains('@') {
+        return Err(Error::usage("cannot adopt an address with a password in it")
+            .hint("everybody can read it there: use --password-file or OPENCODE_SERVER_PASSWORD"));
+    }
     if text.starts_with("https://") {
         return Err(wrong("only http is spoken here"));
     }
     let rest = text.strip_prefix("http://").ok_or_else(|| wrong("it is no http address"))?;
     let rest = rest.trim_end_matches('/');
-    if rest.contains('@') {
-        return Err(Error::usage("cannot adopt an address with a password in it")
-            .hint("everybody can read it there: use --password-file or OPENCODE_SERVER_PASSWORD"));
-    }
-    if rest.is_empty() || rest.contains(['/', '?', '#']) || rest.contains(char::is_whitespace) {
+    let (host, port) = match rest.rsplit_once(':') {
+        Some((host, port)) if !port.ends_with(']') => (host, port),
+        _ => (rest, "80"),
+    };
+    let known = match host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
+        Some(address) => address.parse::<std::net::Ipv6Addr>().is_ok(),
+        None => host.contains(plain) && !host.contains(|c| !plain(c)),
+    };
+    if !known || port.contains(['/', '?', '#']) {
         return Err(wrong("a host and a port are all that it may have"));
     }
-    let (host, port) = match rest.rsplit_once(':') {
-        Some((host, port)) if !host.is_empty() && !port.ends_with(']') => {
-            (host, port.parse().map_err(|_| wrong("its port is no number"))?)
-        }
-        _ => (rest, 80),
-    };
+    let port = port.parse().map_err(|_| wrong("its port is no number"))?;
     Ok((format!("http://{host}:{port}"), port))
 }
 
@@ -111,15 +126,22 @@ fn base(text: &str) -> Result<(String, u16)> {
 fn same_place(one: &str, other: &str) -> bool {
     let plain = |url: &str| {
         let url = url.to_ascii_lowercase();
-        url.replace("//localhost:", "//127.0.0.1:").replace("//[::1]:", "//127.0.0.1:")
+        ["localhost", "[::1]", "0.0.0.0"]
+            .iter()
+            .fold(url, |url, name| url.replace(&format!("//{name}:"), "//127.0.0.1:"))
     };
     plain(one) == plain(other)
 }
 
 /// The process, if it really is the one that listens there: `stop --kill` is going to end it.
-fn identity(pid: u32, port: u16) -> Result<Identity> {
+fn identity(pid: u32, base: &str, port: u16) -> Result<Identity> {
     let identity =
         Identity::of(pid).ok_or_else(|| Error::not_found(format!("there is no process {pid}")))?;
+    // Another machine may have a port of the same number.
+    if !resolve::address(base).is_some_and(resolve::here) {
+        return Err(Error::usage(format!("{base} is not on this machine, process {pid} is"))
+            .hint("leave --pid out"));
+    }
     match process::listens(pid, port) {
         true => Ok(identity),
         false => {
@@ -170,8 +192,8 @@ mod tests {
         assert_eq!(base("http://127.0.0.1:4096/").unwrap(), ("http://127.0.0.1:4096".into(), 4096));
         assert_eq!(base("http://box").unwrap(), ("http://box:80".into(), 80));
         assert_eq!(base("http://[::1]:4096").unwrap(), ("http://[::1]:4096".into(), 4096));
-        for bad in ["https://x:1", "x:1", "http://", "http://x:y", "http://x:1/a", "http://u:p@x:1"]
-        {
+        let bad = "https://x:1 x:1 http:// http://x:y http://x:1/a http://u:p@x:1 http://::1:2 http://[x]:1 http://:1";
+        for bad in bad.split(' ').chain(["http://x y", "http://x\u{1b}:1"]) {
             assert_eq!(base(bad).unwrap_err().code.exit(), 2, "{bad}");
         }
     }

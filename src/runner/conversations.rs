@@ -10,7 +10,7 @@ use super::conversation::{self, Place, changed, no_occtl};
 use super::entry::moment;
 use super::outcome::Tokens;
 use super::server::Server;
-use super::state::{Labels, State, list};
+use super::state::{Labels, Look, State, list};
 use super::{Context, Signals};
 use crate::client::wire::{Activities, Conversation, Head, OwnRules};
 use crate::client::{LONG_READ, Page};
@@ -93,16 +93,21 @@ pub fn sessions(context: &Context, word: &str) -> Result<(String, Vec<Listed>)> 
     Ok((server.record.id, order.into_iter().map(|(_, one)| one).collect()))
 }
 
-/// The conversations of all sessions that carry these labels, each with its session's id. Servers
-/// that do not answer are passed over: `list` shows them.
+/// The conversations of all sessions that carry these labels, each with its session's id. Those of
+/// servers that do not answer are missing, which is said.
 pub fn all_conversations(context: &Context, labels: &Labels) -> Result<Vec<(String, Listed)>> {
     let mut all = Vec::new();
-    for look in list(context, labels)? {
-        if matches!(look.state, State::Error | State::Dead | State::Starting) {
-            continue;
+    for Look { facts, state, trouble, .. } in list(context, labels)? {
+        let missing = |why: &str| (context.say)(&format!("without those of {}: {why}", facts.id));
+        match state {
+            State::Dead | State::Starting => {}
+            State::Error => missing(&trouble.unwrap_or_default()),
+            _ => match sessions(context, &facts.id) {
+                Ok((id, found)) => all.extend(found.into_iter().map(|one| (id.clone(), one))),
+                // It ended in the meantime.
+                Err(error) => missing(&error.message),
+            },
         }
-        let (id, found) = sessions(context, &look.facts.id)?;
-        all.extend(found.into_iter().map(|one| (id.clone(), one)));
     }
     Ok(all)
 }

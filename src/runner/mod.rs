@@ -98,6 +98,8 @@ pub use wait::{Until, WaitOptions, abort_conversation, wait};
 pub use watch::{End as WatchEnd, watch};
 pub use writing::Reader;
 
+use std::rc::Rc;
+
 use crate::error::Result;
 use crate::store::{Document, Store};
 
@@ -108,19 +110,20 @@ pub struct Context {
     /// The sessions.
     store: Store,
     /// Says something to whoever watches; never part of a result.
-    say: Box<dyn Fn(&str)>,
+    say: Rc<dyn Fn(&str)>,
 }
 
 impl Context {
     /// The surroundings, with the store where they say it is.
     pub fn new(environment: Environment, say: Box<dyn Fn(&str)>) -> Result<Context> {
         Signals::survive_full_files()?;
-        let store = Store::new(environment.data_directory()?);
+        let say: Rc<dyn Fn(&str)> = say.into();
+        let store = Store::new(environment.data_directory()?, Rc::clone(&say));
         Ok(Context { environment, store, say })
     }
 
     /// Changes the store; says so if the lock is held by somebody else.
     fn update<T>(&self, change: impl FnOnce(&mut Document) -> Result<T>) -> Result<T> {
-        self.store.update(&mut |text| (self.say)(text), change)
+        self.store.update(change)
     }
 }

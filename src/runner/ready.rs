@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::Signals;
 use super::server::{capped, directory, endpoint};
+use crate::client::wire::Health;
 use crate::client::{Cause, Client, Failure};
 use crate::error::Code;
 use crate::process::Handle;
@@ -92,24 +93,30 @@ pub fn await_ready(
 fn question(record: &Record, limit: Duration) -> Result<Ready, Failure> {
     let client = Client::new(endpoint(record, None));
     let directory = directory(record, None);
-    let health = client.health(limit)?;
-    let alien = |what: String| {
-        Err(Failure { request: "GET /global/health".into(), cause: Cause::Status(426, what) })
-    };
-    if !health.healthy {
-        return alien("it says that it is not healthy".into());
-    }
-    if version_of(&health.version).is_some_and(|version| version < OLDEST) {
-        let (major, minor) = OLDEST;
-        let found = health.version;
-        return alien(format!("version {found} is too old, {major}.{minor} is the oldest"));
-    }
+    let version = usable(&client, limit)?;
     // Whoever else took the port does not know our password, but may not ask for one either.
     let paths = client.paths(&directory, limit)?;
-    if paths.directory != directory {
-        return alien(format!("it works in {}", paths.directory));
+    match paths.directory == directory {
+        true => Ok(Ready { version }),
+        false => Err(alien(format!("it works in {}", paths.directory))),
     }
-    Ok(Ready { version: health.version })
+}
+
+/// The version of a server that is well and new enough.
+pub fn usable(client: &Client, limit: Duration) -> Result<String, Failure> {
+    let Health { healthy, version } = client.health(limit)?;
+    if !healthy {
+        return Err(alien("it says that it is not healthy".into()));
+    }
+    if version_of(&version).is_some_and(|version| version < OLDEST) {
+        let (major, minor) = OLDEST;
+        return Err(alien(format!("version {version} is too old, {major}.{minor} is the oldest")));
+    }
+    Ok(version)
+}
+
+fn alien(what: String) -> Failure {
+    Failure { request: "GET /global/health".into(), cause: Cause::Status(426, what) }
 }
 
 /// The first two numbers of a version.

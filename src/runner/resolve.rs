@@ -29,6 +29,11 @@ pub fn address(url: &str) -> Option<IpAddr> {
     by_getent(host).or_else(|| in_hosts(&fs::read_to_string("/etc/hosts").ok()?, host))
 }
 
+/// Whether an address is of this machine: no other one can be bound. Nothing is sent.
+pub fn here(address: IpAddr) -> bool {
+    std::net::UdpSocket::bind((address, 0)).is_ok()
+}
+
 fn by_getent(host: &str) -> Option<IpAddr> {
     let mut getent = Command::new("getent");
     let output = Capture::start(getent.args(["ahosts", "--", host])).ok()?;

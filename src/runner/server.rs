@@ -13,6 +13,8 @@ use crate::error::{Error, Result};
 use crate::process::{self, Identity};
 use crate::store::{Record, Status};
 
+/// What our servers listen on, unless they are opened to other machines.
+pub const LOOPBACK: &str = "127.0.0.1";
 /// The mark that every process below a server inherits.
 pub const MARK: &str = "OPENCODE_SESSION_ID";
 /// The variable with the password, for servers and for what attaches to them.
@@ -83,7 +85,8 @@ fn orphan(session: &str) -> Option<Identity> {
 
 /// Where a record's server answers.
 pub fn url(record: &Record) -> String {
-    let own = || format!("http://127.0.0.1:{}", record.port);
+    let host = record.hostname.as_deref().unwrap_or(LOOPBACK);
+    let own = || format!("http://{host}:{}", record.port);
     record.adopted_url.clone().unwrap_or_else(own)
 }
 

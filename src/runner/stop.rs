@@ -174,17 +174,13 @@ pub fn sweep(context: &Context, record: &Record) {
 
 /// The ids of all sessions that carry these labels.
 pub fn all_ids(context: &Context, labels: &Labels) -> Result<Vec<String>> {
-    #[derive(serde::Deserialize)]
-    struct Labelled {
-        #[serde(default)]
-        labels: Labels,
-    }
     let document = context.store.read()?;
     if labels.is_empty() {
         return Ok(document.ids().map(String::from).collect());
     }
-    let all = document.each(|id, one: Labelled| carries(&one.labels, labels).then(|| id.into()))?;
-    Ok(all.into_iter().flatten().collect())
+    let mut all = document.records()?;
+    all.retain(|one| carries(&one.labels, labels));
+    Ok(all.into_iter().map(|one| one.id).collect())
 }
 
 /// How processes were ended.

@@ -15,24 +15,32 @@ use crate::units::{Deadline, GIT_LIMIT};
 /// Making a worktree copies every file of the repository.
 const CHECKOUT_LIMIT: std::time::Duration = std::time::Duration::from_secs(120);
 
+/// A file's name may have 255 bytes, and git adds `.lock` to it.
+const LONGEST_NAME: usize = 200;
+/// Where worktrees are, below the top of the one that they were made from.
+const PLACE: &str = ".occtl/worktrees";
+
 /// What `--worktree NAME` comes to: `.occtl/worktrees/NAME` on the new branch `occtl/NAME`. Nothing is
 /// made yet, so that the session's record can say first what is going to be.
 pub fn plan(directory: &Path, name: &str, base: Option<&str>) -> Result<Worktree> {
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
-    let of_git = name.ends_with(['.']) || name.ends_with(".lock") || name.contains("..");
+    let of_git = name.len() > LONGEST_NAME
+        || name.ends_with('.')
+        || name.ends_with(".lock")
+        || name.contains("..");
     if name.is_empty() || !name.chars().all(plain) || name.starts_with(['-', '.']) || of_git {
         return Err(Error::usage(format!("{name:?} cannot be the name of a worktree"))
             .hint("letters, digits, '-', '_' and '.'"));
     }
-    if base.is_some_and(|base| base.starts_with('-')) {
+    if let Some(base) = base.filter(|base| base.starts_with('-')) {
         return Err(Error::usage(format!("{base:?} cannot be a git revision")));
     }
     let top = run(directory, &["rev-parse", "--show-toplevel"], GIT_LIMIT).ok_or_else(|| {
-        Error::failed(format!("{} is in no git repository", directory.display()))
-            .hint("--worktree needs one; git init makes one")
+        Error::failed(format!("git finds no work tree at {}", directory.display()))
+            .hint("--worktree needs git and a repository that is not bare")
     })?;
     let repository = PathBuf::from(top.trim_end_matches('\n'));
-    let path = repository.join(".occtl/worktrees").join(name);
+    let path = repository.join(PLACE).join(name);
     let branch = format!("occtl/{name}");
     if path.exists() {
         return Err(taken(&format!("worktree {}", path.display())));
@@ -107,25 +115,37 @@ pub fn check_removable(worktree: &Worktree) -> Result<()> {
             return Err(Error::failed(format!("git cannot tell what {} holds", worktree.path)));
         }
     }
+    // Git does not see those, and would remove them with whatever they hold.
+    if fs::read_dir(path.join(PLACE)).is_ok_and(|mut entries| entries.next().is_some()) {
+        return Err(Error::failed(format!("{} holds worktrees of its own", worktree.path))
+            .hint("remove those first"));
+    }
     let branch = format!("refs/heads/{}", worktree.branch);
     let repository = Path::new(&worktree.repository);
-    if !has_branch(repository, &branch) {
-        return Ok(());
-    }
     // Git wants it without refs/heads here, and excludes nothing otherwise.
     let exclude = format!("--exclude={}", worktree.branch);
-    let words =
-        ["rev-list", "--count", &branch, "--not", &exclude, "--branches", "--remotes", "--tags"];
-    match run(repository, &words, GIT_LIMIT).as_deref().map(str::trim) {
+    let mut words = vec!["rev-list", "--count"];
+    if has_branch(repository, &branch) {
+        words.push(&branch);
+    }
+    let mut place = repository;
+    if path.exists() {
+        // What is checked out need not be on the branch, nor on any.
+        place = path;
+        words.push("HEAD");
+    }
+    if words.len() == 2 {
+        return Ok(());
+    }
+    words.extend(["--not", &exclude, "--branches", "--remotes", "--tags"]);
+    let shown = format!("worktree {} (branch {})", worktree.path, worktree.branch);
+    match run(place, &words, GIT_LIMIT).as_deref().map(str::trim) {
         Some("0") => Ok(()),
         Some(count) => {
-            let branch = &worktree.branch;
-            Err(Error::failed(format!("branch {branch} has {count} commits that are nowhere else"))
-                .hint(format!("git merge {branch} first, or leave the worktree")))
+            Err(Error::failed(format!("{shown} has {count} commits that are nowhere else"))
+                .hint("git merge them first, or leave the worktree"))
         }
-        None => {
-            Err(Error::failed(format!("git cannot tell what branch {} holds", worktree.branch)))
-        }
+        None => Err(Error::failed(format!("git cannot tell what {shown} holds"))),
     }
 }
 
@@ -145,7 +165,11 @@ pub fn remove(worktree: &Worktree) -> Result<()> {
             || run(repository, &["branch", "--quiet", "-D", branch], GIT_LIMIT).is_some())
     {
         true => Ok(()),
-        false => Err(Error::failed(format!("git cannot remove the worktree {}", worktree.path))),
+        false => Err(Error::failed(format!("git cannot remove the worktree {}", worktree.path))
+            .hint(format!(
+                "git -C {} worktree remove {} says why",
+                worktree.repository, worktree.path
+            ))),
     }
 }
 

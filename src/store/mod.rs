@@ -13,6 +13,7 @@ use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io::{self, BufWriter, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 pub use document::Document;
@@ -27,26 +28,28 @@ use crate::units::{LOCK_NOTICE, LOCK_WAIT, seconds};
 const LOCK_POLL: Duration = Duration::from_millis(4);
 
 /// The directory that holds `store.json`, `store.lock` and `logs/`.
-#[derive(Clone, Debug)]
 pub struct Store {
     directory: PathBuf,
+    say: Rc<dyn Fn(&str)>,
 }
 
 impl Store {
-    /// The store in that directory, which need not exist yet.
-    pub fn new(directory: PathBuf) -> Store {
-        Store { directory }
+    /// The store in that directory, which need not exist yet. `say` is called when somebody else has
+    /// held the lock for long.
+    pub fn new(directory: PathBuf, say: Rc<dyn Fn(&str)>) -> Store {
+        Store { directory, say }
     }
 
     /// The store as it is now. No lock is needed: a save replaces the file in one step. Only 0.4.0
     /// writes in place, so what does not parse is read once more when nobody writes.
     pub fn read(&self) -> Result<Document> {
+        safety::check(&self.directory)?;
         self.read_now().or_else(|torn| {
             // Who writes has made it; reading leaves nothing behind.
             if !self.path().is_file() || !self.directory.join("store.lock").is_file() {
                 return Err(torn);
             }
-            match self.lock(&mut |_| {}) {
+            match self.lock() {
                 Ok(_lock) => self.read_now(),
                 Err(_) => Err(torn),
             }
@@ -54,7 +57,6 @@ impl Store {
     }
 
     fn read_now(&self) -> Result<Document> {
-        safety::check(&self.directory)?;
         let path = self.path();
         safety::check(&path)?;
         match fs::read(&path) {
@@ -65,16 +67,10 @@ impl Store {
     }
 
     /// Changes the store under its lock and saves it, if there was a change.
-    ///
-    /// `waiting` is called once when somebody else holds the lock for long.
-    pub fn update<T>(
-        &self,
-        waiting: &mut dyn FnMut(&str),
-        change: impl FnOnce(&mut Document) -> Result<T>,
-    ) -> Result<T> {
+    pub fn update<T>(&self, change: impl FnOnce(&mut Document) -> Result<T>) -> Result<T> {
         self.create_directory()?;
         safety::check(&self.directory)?;
-        let _lock = self.lock(waiting)?;
+        let _lock = self.lock()?;
         let mut document = self.read_now()?;
         let result = change(&mut document)?;
         if document.changed() {
@@ -127,9 +123,9 @@ impl Store {
 
     /// Gives a store that cannot be read another name, so that a new one can take its place. If only
     /// some records cannot be read, the others stay. `None` if somebody else has mended it already.
-    pub fn set_aside(&self, waiting: &mut dyn FnMut(&str)) -> Result<Option<PathBuf>> {
-        let _lock = self.lock(waiting)?;
-        let read = self.read();
+    pub fn set_aside(&self) -> Result<Option<PathBuf>> {
+        let _lock = self.lock()?;
+        let read = self.read_now();
         let broken = match &read {
             Ok(document) => Some(document.broken()),
             Err(_) => None,
@@ -164,8 +160,8 @@ impl Store {
     }
 
     /// Removes it, unless somebody is writing it right now.
-    pub fn remove_unfinished(&self, waiting: &mut dyn FnMut(&str)) -> Result<()> {
-        let _lock = self.lock(waiting)?;
+    pub fn remove_unfinished(&self) -> Result<()> {
+        let _lock = self.lock()?;
         match fs::remove_file(self.real_and_new().1) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
                 Err(Error::store(format!("cannot remove it: {error}")))
@@ -187,7 +183,7 @@ impl Store {
         })
     }
 
-    fn lock(&self, waiting: &mut dyn FnMut(&str)) -> Result<File> {
+    fn lock(&self) -> Result<File> {
         let path = self.directory.join("store.lock");
         let failed = |error| Error::store(format!("cannot lock {}: {error}", path.display()));
         let file = private_file(&path, false).map_err(failed)?;
@@ -207,7 +203,7 @@ impl Store {
                 return Err(Error::store(message).hint(hint));
             }
             if !told && began.elapsed() >= LOCK_NOTICE {
-                waiting(&format!("waiting for the lock on {}", path.display()));
+                (self.say)(&format!("waiting for the lock on {}", path.display()));
                 told = true;
             }
             std::thread::sleep(LOCK_POLL);
@@ -226,6 +222,8 @@ impl Store {
     fn save(&self, document: &Document) -> Result<()> {
         let (path, temporary) = self.real_and_new();
         let directory = path.parent().unwrap_or(&self.directory);
+        // It is another one if the store is a link.
+        safety::check(directory)?;
         let write = || -> io::Result<()> {
             let mut file = BufWriter::with_capacity(64 * 1024, private_file(&temporary, true)?);
             document.write(&mut file)?;

@@ -78,7 +78,10 @@ pub struct Record {
     /// Whether conversations may run occtl.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub allow_occtl_commands: Option<bool>,
-    /// Where a server that was adopted answers; other ones answer on 127.0.0.1.
+    /// What the server listens on, where that is not 127.0.0.1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hostname: Option<String>,
+    /// Where a server that was adopted answers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub adopted_url: Option<String>,
     /// The directory with this server's own database and state.

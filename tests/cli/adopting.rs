@@ -13,16 +13,21 @@ fn what_is_no_opencode_or_no_http_or_not_listening_is_refused() {
     for (url, status, words) in [
         ("https://127.0.0.1:1", 2, "only http"),
         ("http://user:secret@127.0.0.1:1", 2, "--password-file"),
+        ("https://user:secret@127.0.0.1:1", 2, "--password-file"),
+        ("user:secret@127.0.0.1:1", 2, "--password-file"),
         ("http://127.0.0.1:1/path", 2, "a host and a port"),
         ("127.0.0.1:1", 2, "no http address"),
-        (&*dead, 4, ""),
-        (&*alien.url(), 4, ""),
+        (&*dead, 4, &*dead),
+        (&*alien.url(), 4, &*alien.url()),
     ] {
         let refused = sandbox.occtl(&["adopt", url]).run().fails(status);
         assert!(refused.stderr.contains(words), "{url}: {}", refused.stderr);
         assert!(!refused.stderr.contains("secret"), "{}", refused.stderr);
         assert_eq!(store(&sandbox)["sessions"], json!({}), "{url}");
     }
+    sandbox.set_faults(&json!({"version": "1.0.220"}));
+    let old = sandbox.occtl(&["adopt", &sandbox.serve().url()]).run().fails(4);
+    assert!(old.stderr.contains("1.0.220 is too old"), "{}", old.stderr);
 }
 
 #[test]
@@ -40,6 +45,10 @@ fn a_process_that_does_not_listen_there_is_never_taken_for_the_server() {
     assert!(adopt(&other.to_string()).fails(1).stderr.contains("does not listen"));
     adopt("4190001").fails(3);
     let server_pid = pid(" serve ");
+    // Another machine may have a port of the same number; --kill would end the wrong process.
+    let far = format!("http://203.0.113.9:{}", server.port);
+    let refused = sandbox.occtl(&["adopt", &far, "--pid", &server_pid]).run().fails(2);
+    assert!(refused.stderr.contains("not on this machine"), "{}", refused.stderr);
     let id = adopt(&server_pid).ok().stdout.trim().to_owned();
     // Without --kill it is only forgotten, also by force, by cleanup and by doctor.
     sandbox.occtl(&["cleanup", "-m", "0"]).run().ok();
@@ -71,5 +80,10 @@ fn a_server_of_this_store_is_not_adopted_and_a_password_without_end_is_refused()
     sandbox.occtl(&["adopt", &url, "--password-file", "/dev/null"]).run().fails(2);
     sandbox.occtl(&["adopt", &url, "--password-file", "missing"]).run().fails(3);
     sandbox.occtl(&["start", "--config", "/dev/zero"]).run().fails(2);
+    std::fs::write(sandbox.work().join("zero"), "{\0}").unwrap();
+    let zero = sandbox.occtl(&["start", "--config", "zero"]).run().fails(2);
+    assert!(zero.stderr.contains("zero byte"), "{}", zero.stderr);
+    let unnamed = sandbox.occtl(&["start", "--env", "=sesame"]).run().fails(2);
+    assert!(!unnamed.stderr.contains("sesame"), "{}", unnamed.stderr);
     sandbox.occtl(&["stop", "--all"]).run().ok();
 }

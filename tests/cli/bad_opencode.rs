@@ -103,6 +103,8 @@ fn a_server_that_is_another_one_is_refused_at_once() {
         let failed = fails(&sandbox, 30.0, 4, &["is not an OpenCode that occtl can use", expected]);
         assert!(failed.elapsed < Duration::from_secs(10), "{faults}: {:?}", failed.elapsed);
     }
+    sandbox.set_faults(&json!({"status": {"/path": 400}}));
+    fails(&sandbox, 30.0, 4, &["does not take its configuration"]);
 }
 
 #[test]

@@ -63,6 +63,16 @@ fn a_store_or_directory_that_others_can_write_to_is_refused_and_mended() {
         assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, good);
         sandbox.occtl(&["touch", &id]).run().ok();
     }
+    // A store that is a link is written where it leads to.
+    let (path, shared) = (sandbox.data().join("store.json"), sandbox.root().join("shared"));
+    std::fs::create_dir(&shared).unwrap();
+    chmod(&shared, 0o777);
+    std::fs::rename(&path, shared.join("store.json")).unwrap();
+    std::os::unix::fs::symlink(shared.join("store.json"), &path).unwrap();
+    let refused = sandbox.occtl(&["touch", &id]).run().fails(9);
+    assert!(refused.stderr.contains(shared.to_str().unwrap()), "{}", refused.stderr);
+    chmod(&shared, 0o755);
+    sandbox.occtl(&["touch", &id]).run().ok();
     // Somebody else's: only root can make such a thing here.
     let other = sandbox.root().join("other");
     std::fs::create_dir(&other).unwrap();
@@ -145,7 +155,10 @@ fn one_broken_record_is_taken_out_and_a_store_that_is_no_json_is_set_aside() {
     std::fs::write(sandbox.data().join("store.json"), "{\"sess").unwrap();
     // Two at once: the second one must not set aside what the first one has mended.
     let both: Vec<_> = (0..2).map(|_| sandbox.occtl(&["doctor", "--fix"]).spawn()).collect();
-    both.into_iter().for_each(|one| drop(one.wait(SOON)));
+    for one in both {
+        let elapsed = one.wait(SOON).elapsed;
+        assert!(elapsed < Duration::from_secs(9), "it waited for itself: {elapsed:?}");
+    }
     assert_eq!(store(&sandbox)["sessions"].as_object().unwrap().len(), 2);
     assert_eq!(aside().len(), 2);
     for name in aside() {

@@ -9,6 +9,7 @@ mod bad_store;
 mod cleanup;
 mod doctor;
 mod git;
+mod listing;
 mod logs;
 mod scarce;
 mod stopping;

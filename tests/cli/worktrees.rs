@@ -61,10 +61,22 @@ fn a_worktree_is_a_place_and_a_branch_and_goes_only_when_it_holds_nothing() {
     git(&sandbox, &place, &["add", "."]);
     git(&sandbox, &place, &["commit", "-qm", "work"]);
     assert!(stop().fails(1).stderr.contains("nowhere else"));
+    // On no branch at all there is no other way back to it.
+    git(&sandbox, &place, &["checkout", "-q", "--detach"]);
+    git(&sandbox, &place, &["branch", "-q", "-D", "occtl/try"]);
+    assert!(stop().fails(1).stderr.contains("nowhere else"));
+    git(&sandbox, &place, &["checkout", "-q", "-b", "occtl/try"]);
     let status = sandbox.occtl(&["status", "--json", id]).run().ok().json();
     assert_eq!(status["state"], "idle", "a refusal stops nothing");
     // What is merged is not lost with the branch.
     git(&sandbox, &work, &["merge", "-q", "-m", "merged", "occtl/try"]);
+    // One within it holds work that git does not see from here.
+    let within = ["start", "-q", "--worktree", "in", "-w", place.to_str().unwrap()];
+    let within = sandbox.occtl(&within).run().ok().stdout;
+    std::fs::write(place.join(".occtl/worktrees/in/more"), "work").unwrap();
+    assert!(stop().fails(1).stderr.contains("worktrees of its own"));
+    std::fs::remove_file(place.join(".occtl/worktrees/in/more")).unwrap();
+    sandbox.occtl(&["stop", "--remove-worktree", within.trim()]).run().ok();
     stop().ok();
     assert_as_before(&sandbox);
     assert_no_trace(&sandbox);
@@ -88,11 +100,13 @@ fn a_start_that_fails_or_is_killed_leaves_neither_worktree_nor_branch() {
         sandbox.occtl(&[&["start"], &*words].concat()).run();
         assert_as_before(&sandbox);
     }
-    for bad in ["a/b", "..", "-x", "a.lock", "a..b", ""] {
+    for bad in ["a/b", "..", "-x", "a.lock", "a..b", "", &"a".repeat(201)] {
         sandbox.occtl(&["start", &format!("--worktree={bad}")]).run().fails(2);
     }
     sandbox.occtl(&["start", "--worktree", "x", "-w", "/"]).run().fails(1);
     sandbox.occtl(&["start", "--base", "v1"]).run().fails(2);
+    let flag = sandbox.occtl(&["start", "--worktree", "x", "--base", "-f"]).run().fails(2);
+    assert!(flag.stderr.starts_with("occtl: \"-f\" cannot be"), "{}", flag.stderr);
     // Of two that want the same name one gets it, and the other one takes nothing away.
     sandbox.set_faults(&Value::Null);
     let both: Vec<_> =

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use crate::support::command::assert_fair;
 use crate::support::opencode::version;
 use crate::support::processes::poll;
 use crate::support::sandbox::Sandbox;
@@ -35,8 +36,11 @@ fn crowd(sandbox: &Sandbox, size: usize) {
         assert_ne!(other.status, 9, "{arguments:?}: {}", other.stderr);
         assert!(other.elapsed < Duration::from_secs(5), "{arguments:?}: {:?}", other.elapsed);
     }
-    let started: Vec<Value> =
-        starting.into_iter().map(|one| one.wait(CROWD_TIME).ok().json()).collect();
+    let ended: Vec<_> = starting.into_iter().map(|one| one.wait(CROWD_TIME).ok()).collect();
+    if size == CROWD {
+        assert_fair(&ended);
+    }
+    let started: Vec<Value> = ended.iter().map(|one| one.json()).collect();
     let ports: BTreeSet<u64> = started.iter().map(|one| one["port"].as_u64().unwrap()).collect();
     let pids: BTreeSet<u64> = started.iter().map(|one| one["pid"].as_u64().unwrap()).collect();
     assert_eq!((ports.len(), pids.len()), (size, size));

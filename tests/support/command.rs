@@ -301,6 +301,15 @@ fn streams(stdout: &str, stderr: &str) -> String {
     format!("\n--- stdout\n{stdout}\n--- stderr\n{stderr}\n---")
 }
 
+/// Fails unless none of those who came together took more than three times the median.
+#[track_caller]
+pub fn assert_fair(ended: &[Outcome]) {
+    let mut took: Vec<Duration> = ended.iter().map(|one| one.elapsed).collect();
+    took.sort();
+    let (median, slowest) = (took[took.len() / 2], took[took.len() - 1]);
+    assert!(slowest <= 3 * median, "median {median:?}, slowest {slowest:?}");
+}
+
 /// How a command ended, and what it wrote.
 #[derive(Clone, Debug)]
 pub struct Outcome {

@@ -70,33 +70,33 @@ fn parse(words: &Words) -> Result<Action> {
 
 fn run(app: &mut App, args: &Args) -> Result<Exit> {
     let context = app.context()?;
-    show(app, &context, args)?;
+    show(app, &context, args, "")?;
     Ok(Exit::OK)
 }
 
-/// On a terminal each list takes the place of the one before.
+/// On a terminal each list takes the place of the one before, in one step.
 fn watch(app: &mut App, args: &Args, interval: Duration) -> Result<Exit> {
     let context = app.context()?;
-    let clear = app.out.terminal() && !app.json;
-    while !app.out.closed() {
-        if clear {
-            app.out.write("\u{1b}[H\u{1b}[2J")?;
+    let clear = if app.out.terminal() && !app.json { "\u{1b}[H\u{1b}[2J" } else { "" };
+    loop {
+        show(app, &context, args, clear)?;
+        if app.out.closes_within(interval) {
+            return Ok(Exit::OK);
         }
-        show(app, &context, args)?;
-        std::thread::sleep(interval);
     }
-    Ok(Exit::OK)
 }
 
-fn show(app: &mut App, context: &Context, args: &Args) -> Result<()> {
+/// `before` is written once it is known what comes after it.
+fn show(app: &mut App, context: &Context, args: &Args, before: &str) -> Result<()> {
     if args.conversations {
-        return conversations(app, context, args);
+        return conversations(app, context, args, before);
     }
     if args.quiet && !app.json {
         let ids = runner::all_ids(context, &args.labels)?;
-        return ids.iter().try_for_each(|id| app.out.line(id));
+        return app.out.write(&ids.iter().fold(before.into(), |all: String, id| all + id + "\n"));
     }
     let looks = runner::list(context, &args.labels)?;
+    app.out.write(before)?;
     if app.json {
         let sessions: Vec<_> = looks.iter().map(session::look).collect();
         app.out.json(&json!({"sessions": sessions}))
@@ -109,8 +109,9 @@ fn show(app: &mut App, context: &Context, args: &Args) -> Result<()> {
     }
 }
 
-fn conversations(app: &mut App, context: &Context, args: &Args) -> Result<()> {
+fn conversations(app: &mut App, context: &Context, args: &Args, before: &str) -> Result<()> {
     let found = runner::all_conversations(context, &args.labels)?;
+    app.out.write(before)?;
     if app.json {
         let document = |(session, one): &(String, runner::Listed)| {
             let mut value = conversation::listed(one);

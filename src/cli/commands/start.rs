@@ -29,6 +29,8 @@ pub const COMMAND: Command = Command {
             .default("30"),
         Flag::value("agent", Some('a'), "NAME", "The agent for prompts that name none"),
         Flag::value("name", None, "NAME", "A name to use instead of the id"),
+        Flag::value("hostname", None, "ADDRESS", "Listen there, with $OPENCODE_SERVER_PASSWORD")
+            .default("127.0.0.1, and a password of its own"),
         Flag::value("opencode", None, "PATH", "The OpenCode program"),
         Flag::switch("allow-occtl-commands", None, "Let the model run occtl itself"),
         Flag::switch("isolate", None, "Give the server a database and a state of its own"),
@@ -59,6 +61,7 @@ fn parse(words: &Words) -> Result<Action> {
         agent: words.value("agent")?.filter(|name| !name.is_empty()),
         name: words.value("name")?,
         allow_occtl: words.set("allow-occtl-commands"),
+        hostname: words.value("hostname")?,
         opencode: words.path("opencode").filter(|path| named(path)),
         dies_with_us: false,
         isolate: words.set("isolate"),

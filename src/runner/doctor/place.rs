@@ -35,7 +35,7 @@ fn unfinished(context: &Context, fix: bool) -> Option<Finding> {
     let path = context.store.unfinished()?;
     let detail = format!("{} was never finished", path.display());
     let finding = Finding::warning("file", detail, "the next change of the store overwrites it");
-    let remove = || context.store.remove_unfinished(&mut |text| (context.say)(text));
+    let remove = || context.store.remove_unfinished();
     Some(if fix { finding.after(remove().map(|()| "removed")) } else { finding })
 }
 
@@ -105,7 +105,7 @@ fn store(context: &Context, fix: bool) -> Finding {
             if !fix || !damaged {
                 return finding;
             }
-            match context.store.set_aside(&mut |text| (context.say)(text)) {
+            match context.store.set_aside() {
                 Ok(Some(aside)) => finding.after(Ok(&format!("set aside as {}", aside.display()))),
                 Ok(None) => finding.after(Ok("somebody else has mended it")),
                 Err(error) => finding.after(Err(error)),

@@ -15,7 +15,7 @@ use crate::error::{Code, Error, Result};
 use crate::process::{self, Handle, Identity};
 use crate::runner::environment::{INSTALL_HINT, NewServer};
 use crate::runner::ready::{NotReady, OLDEST, Ready, await_ready};
-use crate::runner::server::{last_lines, port_free};
+use crate::runner::server::{LOOPBACK, last_lines, port_free};
 use crate::runner::{Context, Signals, isolate, stop, worktree};
 use crate::store::Record;
 use crate::units::{Deadline, LOG_TAIL_LINES, seconds};
@@ -98,7 +98,8 @@ impl Attempt<'_> {
         });
         let log = self.context.store.create_log(&record.id)?;
         let port = record.port.to_string();
-        let arguments = ["serve", "--hostname", "127.0.0.1", "--port", &port].map(OsStr::new);
+        let host = record.hostname.as_deref().unwrap_or(LOOPBACK);
+        let arguments = ["serve", "--hostname", host, "--port", &port].map(OsStr::new);
         process::spawn_detached(
             &self.program,
             &arguments,
@@ -178,6 +179,10 @@ impl Attempt<'_> {
                 let last = last.map(|failure| format!(": {failure}")).unwrap_or_default();
                 let message = format!("{program} did not answer within {limit}{last}");
                 self.with_log(Code::Timeout, message).hint("--timeout gives it longer")
+            }
+            NotReady::Alien(failure) if failure.status() == Some(400) => {
+                let message = format!("{program} does not take its configuration: {failure}");
+                self.with_log(Code::Unreachable, message)
             }
             NotReady::Alien(failure) => {
                 let (major, minor) = OLDEST;

@@ -10,13 +10,15 @@ mod reserve;
 use std::ffi::OsString;
 use std::fs;
 use std::io::Read;
+use std::net::Ipv4Addr;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::environment::{ISOLATED, RESERVED};
-use super::server::life;
+use super::server::{LOOPBACK, PASSWORD, life};
 use super::state::{Labels, SessionFacts};
-use super::{Context, Signals, guard, worktree};
+use super::{Context, Signals, guard, resolve, worktree};
 use crate::error::{Code, Error, Result};
 use crate::process::Guardian;
 use crate::store::{Record, Worktree};
@@ -42,6 +44,8 @@ pub struct StartOptions {
     pub name: Option<String>,
     /// Whether conversations may run occtl.
     pub allow_occtl: bool,
+    /// The address to listen on, if not the loopback's.
+    pub hostname: Option<String>,
     /// The OpenCode program.
     pub opencode: Option<PathBuf>,
     /// End the server, and all that it started, when this process ends.
@@ -77,6 +81,7 @@ pub fn launch(
     let program = context.environment.opencode(options.opencode.as_deref())?;
     let extra = variables(options)?;
     let labels = labels(&options.labels)?;
+    let opened = opened(context, options)?;
     let mut workdir = workdir(context, options.workdir.as_deref())?;
     let worktree = match &options.worktree {
         Some(name) => Some(worktree::plan(&workdir, name, options.base.as_deref())?),
@@ -85,7 +90,8 @@ pub fn launch(
     if let Some(worktree) = &worktree {
         workdir = PathBuf::from(&worktree.path);
     }
-    let plan = Plan { options, workdir: &workdir, program: &program, worktree: &worktree, labels };
+    let plan =
+        Plan { options, workdir: &workdir, program: &program, worktree: &worktree, labels, opened };
     let started = reserve(context, &plan).and_then(|record| {
         let mut attempt =
             Attempt { context, signals, options, deadline, record, workdir, program, extra };
@@ -108,6 +114,24 @@ struct Plan<'a> {
     program: &'a Path,
     worktree: &'a Option<Worktree>,
     labels: Labels,
+    opened: Option<(String, String)>,
+}
+
+/// The address and the password of a server that other machines shall reach: a password that nobody
+/// knows would keep them out, and one that is not asked for nobody.
+fn opened(context: &Context, options: &StartOptions) -> Result<Option<(String, String)>> {
+    let Some(hostname) = options.hostname.as_deref().filter(|name| *name != LOOPBACK) else {
+        return Ok(None);
+    };
+    if !hostname.parse::<Ipv4Addr>().is_ok_and(|address| resolve::here(address.into())) {
+        return Err(Error::usage(format!("--hostname cannot be {hostname}"))
+            .hint("an IPv4 address of this machine, for example 0.0.0.0"));
+    }
+    match context.environment.get(PASSWORD).and_then(|password| password.to_str()) {
+        Some(password) => Ok(Some((hostname.into(), password.into()))),
+        None => Err(Error::usage(format!("--hostname {hostname} needs a password"))
+            .hint(format!("it is taken from {PASSWORD}; who has it has a shell here"))),
+    }
 }
 
 /// The server's additional variables, `OPENCODE_CONFIG_CONTENT` among them.
@@ -117,8 +141,8 @@ fn variables(options: &StartOptions) -> Result<Vec<(String, OsString)>> {
         let text = pair.to_str();
         let split = text.and_then(|text| text.split_once('=')).filter(|(name, _)| !name.is_empty());
         let Some((name, value)) = split else {
-            return Err(Error::usage(format!("--env cannot be {}", pair.display()))
-                .hint("NAME=VALUE, in UTF-8"));
+            // Not what it is: it may be a secret.
+            return Err(Error::usage("--env needs NAME=VALUE, in UTF-8"));
         };
         if RESERVED.contains(&name) || options.isolate && ISOLATED.contains(&name) {
             return Err(Error::usage(format!("--env cannot set {name}: occtl does")));
@@ -139,6 +163,9 @@ fn variables(options: &StartOptions) -> Result<Vec<(String, OsString)>> {
             Error::new(code, format!("cannot read the config {shown}: {error}"))
         })?;
         variables.push(("OPENCODE_CONFIG_CONTENT".into(), content.into()));
+    }
+    if let Some((name, _)) = variables.iter().find(|(_, value)| value.as_bytes().contains(&0)) {
+        return Err(Error::usage(format!("{name} has a zero byte, which no variable can hold")));
     }
     match variables.iter().find(|(_, value)| value.len() > LONGEST_VARIABLE) {
         Some((name, _)) => Err(Error::usage(format!(

@@ -25,7 +25,8 @@ pub fn reserve(context: &Context, plan: &Plan) -> Result<Record> {
         agent: options.agent.clone(),
         workdir: Some(plan.workdir.display().to_string()),
         name: options.name.clone(),
-        password: Some(new_password()),
+        password: Some(plan.opened.as_ref().map_or_else(new_password, |(_, own)| own.clone())),
+        hostname: plan.opened.as_ref().map(|(hostname, _)| hostname.clone()),
         opencode: Some(plan.program.display().to_string()),
         parent: context.environment.parent_session(),
         allow_occtl_commands: Some(options.allow_occtl),
@@ -79,12 +80,8 @@ pub fn free_port(
     ports: &std::ops::RangeInclusive<u16>,
     busy: &[u16],
 ) -> Result<u16> {
-    #[derive(serde::Deserialize)]
-    struct Held {
-        port: u16,
-    }
     let held: std::collections::HashSet<u16> =
-        document.each(|_, held: Held| held.port)?.into_iter().collect();
+        document.records()?.iter().map(|record| record.port).collect();
     let free = |port: &u16| !held.contains(port) && !busy.contains(port) && port_free(*port);
     ports.clone().find(free).ok_or_else(|| {
         let (first, last) = (ports.start(), ports.end());
