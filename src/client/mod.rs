@@ -8,6 +8,7 @@ mod asks;
 pub mod event;
 mod failure;
 mod http;
+mod interrupt;
 mod list;
 mod reading;
 mod sse;

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use super::abort::abort;
 use super::check::check;
 use super::conversation::{self, Place};
 use super::follow::{Followed, Follower, LOOK_FIRST, LOOK_LIMIT, Terms, Watcher, tell_end};
@@ -16,7 +17,7 @@ use crate::client::Failure;
 use crate::client::wire::{Format, InputPart, ModelName, Prompt};
 use crate::error::{Code, Error, Result};
 use crate::process;
-use crate::units::{Backoff, Deadline, POLL_FIRST, seconds};
+use crate::units::{Backoff, CLOSING, Deadline, POLL_FIRST, seconds};
 
 /// How long a server may take from its 204 until the prompt can be read back. A cold directory
 /// needs 1.5 s.
@@ -117,35 +118,44 @@ pub fn send_and_follow(
     let limit = follow.terms.limits.timeout;
     let deadline = Deadline::after(limit);
     let turn = new_message_id();
-    server.client.limit_to(deadline);
-    let late = |error| not_begun(context, &server, error, deadline, limit);
+    server.client.limit_to(deadline, Some(signals.flag()));
+    let late = |error| cut_short(context, signals, &server, error, deadline, limit);
     // Until there is a prompt there is nothing to abort.
     signals.leave_at_once(true);
     let place = prepared.place(&server).map_err(late)?;
     let follower =
         Follower::prepare(context, signals, &server, &place, &turn, &follow.terms, deadline);
     signals.leave_at_once(false);
-    prepared.hand_over(&server, &place, &turn).map_err(late)?;
-    // What follows has limits of its own, and some of it comes after this one.
-    server.client.limit_to(Deadline::never());
+    // Before the prompt: a store that cannot be written must not hide what became of a turn.
     server.touch(context)?;
+    if let Err(error) = prepared.hand_over(&server, &place, &turn) {
+        let error = late(error);
+        // The server may have it all the same.
+        if error.code.exit() >= 4 && server.lives() && !follow.terms.limits.no_abort {
+            let _ = abort(&server, &place, &[], Deadline::after(CLOSING));
+        }
+        return Err(error);
+    }
     let Some(followed) = follower.follow(follow.watcher)? else { return Ok(None) };
     let Followed { mut record, last } = followed;
     if let Some(schema) = &prepared.schema {
         hold_against(schema, &mut record);
     }
     tell_end(context, &follow.terms, &record);
-    if record.total_ms >= TOUCH_AGAIN_MS {
-        server.touch(context)?;
+    if record.total_ms >= TOUCH_AGAIN_MS
+        && let Err(error) = server.touch(context)
+    {
+        (context.say)(&format!("warning: {error}"));
     }
     let last = last.filter(|_| follow.raw);
     let raw = last.and_then(|last| raw_message(&server, &place, &last));
     Ok(Some(Finished { record, raw, session_remains: true }))
 }
 
-/// A server that is silent until the turn's time is up is a turn that ran out of time.
-fn not_begun(
+/// What an error really is: a server that is silent until the time is up is a limit that was reached.
+pub fn cut_short(
     context: &Context,
+    signals: &Signals,
     server: &Server,
     error: Error,
     deadline: Deadline,
@@ -154,13 +164,20 @@ fn not_begun(
     if error.code != Code::Unreachable {
         return error;
     }
+    if let Some(code) = signals.received() {
+        return Error::new(code, format!("interrupted: {}", error.message));
+    }
     if deadline.expired() {
-        let message = format!("no turn could begin within {}: {}", seconds(limit), error.message);
-        return Error::new(Code::Timeout, message);
+        return out_of_time(error, limit);
     }
     // A connection breaks a moment before its process is gone.
     process::pause(GONE_WITHIN);
     server.ended(context).unwrap_or(error)
+}
+
+/// The error for a server that answered nothing within the limit.
+pub fn out_of_time(error: Error, limit: Duration) -> Error {
+    Error::new(Code::Timeout, format!("the limit of {} is over: {}", seconds(limit), error.message))
 }
 
 /// Everything of a prompt that can be wrong before a server is asked.
@@ -233,10 +250,13 @@ pub fn follow_turn(
     turn: &str,
     follow: Follow,
 ) -> Result<Option<Finished>> {
-    let deadline = Deadline::after(follow.terms.limits.timeout);
+    let limit = follow.terms.limits.timeout;
+    let deadline = Deadline::after(limit);
     let server = Server::open(context, word)?;
-    let place = target_place(&server, target)?;
-    if !has(&server, &place, turn, LOOK_LIMIT)? {
+    server.client.limit_to(deadline, Some(signals.flag()));
+    let late = |error| cut_short(context, signals, &server, error, deadline, limit);
+    let place = target_place(&server, target).map_err(late)?;
+    if !has(&server, &place, turn, LOOK_LIMIT).map_err(|failure| late(failure.into()))? {
         return Err(Error::not_found(format!("conversation {} has no turn {turn}", place.id))
             .hint("occtl send --json tells the turn and its conversation"));
     }

@@ -24,7 +24,7 @@ use super::{Context, Signals};
 use crate::client::wire::Message;
 use crate::client::{Cause, Failure};
 use crate::error::{Code, Result};
-use crate::units::{Backoff, Deadline};
+use crate::units::{Backoff, CLOSING, Deadline};
 use stream::Stream;
 
 /// How often REST is asked while events tell that the turn goes on.
@@ -36,6 +36,10 @@ const ALERT_LONGEST: Duration = Duration::from_secs(2);
 const OPEN_FIRST: Duration = Duration::from_secs(1);
 /// How soon REST is asked again when an event says that the end is near and REST does not yet.
 const NEAR_FIRST: Duration = Duration::from_millis(10);
+/// All that is asked after the end of a turn, for its record, while there is time left for it.
+const AFTERCARE: Duration = Duration::from_secs(10);
+/// The same where the server did not answer before either.
+const SHORT_AFTERCARE: Duration = Duration::from_secs(1);
 /// How long sub-agents may go on after the turn itself is over.
 const TREE_SETTLES: Duration = Duration::from_secs(10);
 
@@ -109,6 +113,7 @@ impl<'a> Follower<'a> {
         deadline: Deadline,
     ) -> Follower<'a> {
         let began = Instant::now();
+        server.client.limit_to(deadline, Some(signals.flag()));
         Follower {
             context,
             signals,
@@ -140,8 +145,14 @@ impl<'a> Follower<'a> {
 
     /// Follows to the end; `None` if the watcher has gone. The hook is not told of the end yet.
     pub fn follow(mut self, watcher: &mut dyn Watcher) -> Result<Option<Followed>> {
-        let (outcome, error) = match self.wait_for_end(watcher) {
-            Ended::Gone => return Ok(None),
+        let Some(ended) = self.wait_for_end(watcher) else { return Ok(None) };
+        let closing = match ended {
+            Ended::Limit(_) | Ended::Blocked(_) | Ended::Signal(_) => CLOSING,
+            _ => self.watch.deadline.remaining(AFTERCARE).max(CLOSING),
+        };
+        let closing = Deadline::after(closing);
+        self.server.client.limit_to(closing, None);
+        let (outcome, error) = match ended {
             Ended::Turn(End::Finished) => (Outcome::Ok, None),
             Ended::Turn(End::Aborted) => (Outcome::Not(Code::Aborted), None),
             Ended::Turn(End::Denied) => (Outcome::Not(Code::Blocked), None),
@@ -152,12 +163,14 @@ impl<'a> Follower<'a> {
                 let waits = self.turn.asks.pending().next().is_some();
                 let code = if waits { Code::Blocked } else { Code::Timeout };
                 let aborts = self.watch.aborts();
-                (Outcome::Not(code), Some(self.give_up(why, aborts)))
+                (Outcome::Not(code), Some(self.give_up(why, aborts, closing)))
             }
-            Ended::Blocked(why) => (Outcome::Not(Code::Blocked), Some(self.give_up(why, true))),
+            Ended::Blocked(why) => {
+                (Outcome::Not(Code::Blocked), Some(self.give_up(why, true, closing)))
+            }
             Ended::Signal(code) => {
                 let why = named("Interrupted", "a signal arrived");
-                (Outcome::Not(code), Some(self.give_up(why, true)))
+                (Outcome::Not(code), Some(self.give_up(why, true, closing)))
             }
         };
         if outcome == Outcome::Ok {
@@ -165,17 +178,18 @@ impl<'a> Follower<'a> {
             self.turn.asks.only_pending(&BTreeSet::new());
         }
         let total = self.began.elapsed();
-        let (messages, asking) = self.whole_turn();
+        let (messages, asking) = self.whole_turn(closing);
         self.turn.settle(&messages, Instant::now(), &mut |text| watcher.text(text));
         let (started, began) = (self.started, self.began);
         let facts = report::Facts { outcome, error, started, total, began, asking };
         let record =
-            report::record(self.server, self.place, self.turn_id, &self.turn, messages, facts);
+            report::record(self.server, self.place, self.turn_id, &mut self.turn, messages, facts);
         let last = self.turn.steps().next_back().map(|info| info.id.clone());
         Ok(Some(Followed { record, last }))
     }
 
-    fn wait_for_end(&mut self, watcher: &mut dyn Watcher) -> Ended {
+    /// Waits until the turn ends, for whatever reason; `None` if the watcher has gone.
+    fn wait_for_end(&mut self, watcher: &mut dyn Watcher) -> Option<Ended> {
         // A stream that is open from the beginning misses nothing that a short turn does.
         let first = if self.turn.look_wanted() {
             Duration::ZERO
@@ -190,16 +204,16 @@ impl<'a> Follower<'a> {
         let mut progress = 0;
         loop {
             if let Some(code) = self.signals.received() {
-                return Ended::Signal(code);
+                return Some(Ended::Signal(code));
             }
             if let Some(why) = self.watch.reached(&self.turn, self.rest_progress) {
-                return Ended::Limit(why);
+                return Some(Ended::Limit(why));
             }
             if watcher.gone() {
-                return Ended::Gone;
+                return None;
             }
             if let Some(ended) = self.answer_asks() {
-                return ended;
+                return Some(ended);
             }
             let wanted = self.turn.look_wanted();
             let (turn, deadline) = (&mut self.turn, self.watch.deadline);
@@ -211,11 +225,11 @@ impl<'a> Follower<'a> {
                 continue;
             }
             match self.look(watcher) {
-                Ok(Some(end)) => return Ended::Turn(end),
+                Ok(Some(end)) => return Some(Ended::Turn(end)),
                 Ok(None) => {}
                 Err(failure) => {
                     if let Some(ended) = self.hopeless(&failure) {
-                        return ended;
+                        return Some(ended);
                     }
                 }
             }
@@ -266,13 +280,15 @@ impl<'a> Follower<'a> {
     }
 
     /// Ends the turn for a reason, and says what came of it.
-    fn give_up(&mut self, why: Failed, aborts: bool) -> Failed {
+    fn give_up(&mut self, why: Failed, aborts: bool, closing: Deadline) -> Failed {
         let below: Vec<String> = self.turn.descendants().map(String::from).collect();
-        let done = match aborts {
-            false => "it goes on",
-            true if abort(self.server, self.place, &below) => "it was aborted",
-            true => {
-                self.trouble.get_or_insert_with(|| "the server does not answer".into());
+        let aborted = aborts.then(|| abort(self.server, self.place, &below, closing));
+        let done = match aborted {
+            None => "it goes on",
+            Some(Ok(true)) => "it was aborted",
+            Some(Ok(false)) => "it was aborted, and the server says that it goes on",
+            Some(Err(failure)) => {
+                self.trouble.get_or_insert_with(|| failure.to_string());
                 "it was aborted, and the server does not confirm that it ended"
             }
         };
@@ -308,7 +324,6 @@ fn tell(context: &Context, terms: &Terms, document: &serde_json::Value) {
 
 enum Ended {
     Turn(End),
-    Gone,
     Limit(Failed),
     Blocked(Failed),
     Signal(Code),
