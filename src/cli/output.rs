@@ -1,13 +1,16 @@
 //! The only writer of stdout and stderr.
 
 use std::fmt::Write as _;
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, BufWriter, IsTerminal, Write};
 
 use rustix::event::{PollFd, PollFlags, Timespec};
 use serde::Serialize;
 use unicode_width::UnicodeWidthStr;
 
 use crate::error::{Error, Result};
+
+/// How much is put together for one call of the system; what is larger is not copied.
+const BUFFER: usize = 64 << 10;
 
 /// Where results go.
 pub struct Output {
@@ -67,7 +70,13 @@ impl Output {
             return Ok(());
         }
         let mut stdout = io::stdout().lock();
-        match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+        let written = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
+        self.check(written)
+    }
+
+    /// Nobody who reads any more is no fault.
+    fn check(&mut self, written: io::Result<()>) -> Result<()> {
+        match written {
             Ok(()) => Ok(()),
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
                 self.closed = true;
@@ -79,14 +88,23 @@ impl Output {
 
     /// Writes a line.
     pub fn line(&mut self, text: &str) -> Result<()> {
-        self.write(&format!("{text}\n"))
+        // One call of the system, unless the copy were large.
+        if text.len() < BUFFER {
+            return self.write(&format!("{text}\n"));
+        }
+        self.write(text)?;
+        self.write("\n")
     }
 
     /// Writes one JSON document on a line.
     pub fn json(&mut self, value: &impl Serialize) -> Result<()> {
-        let text = serde_json::to_string(value)
-            .map_err(|error| Error::failed(format!("cannot encode the result: {error}")))?;
-        self.line(&text)
+        if self.closed {
+            return Ok(());
+        }
+        let mut stdout = BufWriter::with_capacity(BUFFER, io::stdout().lock());
+        let encoded = serde_json::to_writer(&mut stdout, value).map_err(io::Error::from);
+        let written = encoded.and_then(|()| stdout.write_all(b"\n")).and_then(|()| stdout.flush());
+        self.check(written)
     }
 
     /// Text in a colour, if there are colours.

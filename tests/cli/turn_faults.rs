@@ -82,6 +82,19 @@ fn whatever_the_events_do_the_text_is_complete() {
 }
 
 #[test]
+fn events_of_20_mb_work_within_64_mib() {
+    let sandbox = sandbox("large-events", json!({"turn": {"bytes": 20_000_000}}));
+    let session = start(&sandbox);
+    let line = format!(
+        "ulimit -d $((64 << 10)) && exec '{}' send {session} --title t --wait --json x",
+        env!("CARGO_BIN_EXE_occtl")
+    );
+    let record = sandbox.command("bash", &["-c", &line]).run().ok().json();
+    assert_eq!(record["text"].as_str().unwrap().len(), 20_000_000);
+    assert_eq!(record["answer"], record["text"]);
+}
+
+#[test]
 fn a_route_that_fails_does_not_hide_the_end() {
     let sandbox = sandbox("faulty-routes", json!({}));
     let session = start(&sandbox);
