@@ -102,7 +102,9 @@ impl Output {
             return Ok(());
         }
         let mut stdout = BufWriter::with_capacity(BUFFER, io::stdout().lock());
-        let encoded = serde_json::to_writer(&mut stdout, value).map_err(io::Error::from);
+        // Not of a type of its own, or all that is ever encoded would be compiled for it.
+        let writer: &mut dyn Write = &mut stdout;
+        let encoded = serde_json::to_writer(writer, value).map_err(io::Error::from);
         let written = encoded.and_then(|()| stdout.write_all(b"\n")).and_then(|()| stdout.flush());
         self.check(written)
     }

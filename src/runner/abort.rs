@@ -39,8 +39,12 @@ pub fn abort(
         let busy = |id: &&str, told: &Activities| told.get(*id).is_some_and(|one| one.busy());
         match told {
             Ok(told) if !members.iter().any(|id| busy(id, &told)) => return Ok(true),
-            // It answers nothing at all, so that asking again only takes the caller's time.
-            Err(failure) if silent && matches!(failure.cause, Cause::Silent) => {
+            // Asking again would only take the caller's time.
+            Err(failure)
+                if !failure.passing()
+                    || matches!(failure.cause, Cause::Refused)
+                    || (silent && matches!(failure.cause, Cause::Silent)) =>
+            {
                 return Err(failure);
             }
             told if deadline.expired() || !server.lives() => return told.map(|_| false),

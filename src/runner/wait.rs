@@ -83,14 +83,19 @@ pub fn wait(
         if let Some(code) = signals.received() {
             return Err(Error::new(code, "interrupted; the turns go on"));
         }
-        if let Some(error) = server.ended(context) {
+        let looked = waiting.look();
+        let ended = match &looked {
+            Ok(()) => server.ended(context),
+            Err(failure) => server.ended_by(context, failure),
+        };
+        if let Some(error) = ended {
             if options.until.contains(&Until::Dead) {
                 waiting.reached.push(dead());
                 return Ok(waiting.reached);
             }
             return Err(error);
         }
-        if let Err(failure) = waiting.look()
+        if let Err(failure) = looked
             && !failure.passing()
         {
             return Err(failure.into());
@@ -242,6 +247,10 @@ impl<'a> Waiting<'a> {
 
     /// Asks REST about every conversation that has reached nothing yet.
     fn look(&mut self) -> std::result::Result<(), Failure> {
+        if self.open.is_empty() && self.server.process.is_none() {
+            // Only asking tells whether a server of somebody else is still there.
+            self.server.client.health(LOOK_LIMIT)?;
+        }
         let mut known: BTreeMap<String, Activities> = BTreeMap::new();
         for one in &mut self.open {
             let place = &one.place;

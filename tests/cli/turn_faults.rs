@@ -208,6 +208,9 @@ fn no_limit_is_passed_on_a_frozen_server() {
         assert!(began.elapsed() < Duration::from_secs(4), "{words:?}: {:?}", began.elapsed());
         assert!(ended.stderr.contains("1.5 s"), "{words:?}: {}", ended.stderr);
     }
+    // It ends like any other one, and need not be killed.
+    let stopped = sandbox.occtl(&["stop", session, "--json"]).run().ok().json();
+    assert_eq!(stopped["stopped"][0]["killed"], false, "{stopped}");
 }
 
 #[test]

@@ -263,7 +263,7 @@ impl<'a> Follower<'a> {
 
     /// Whether a failed request means that there is nothing to wait for.
     fn hopeless(&self, failure: &Failure) -> Option<Ended> {
-        if let Some(error) = self.server.ended(self.context) {
+        if let Some(error) = self.server.ended_by(self.context, failure) {
             return Some(Ended::Server(named("ServerEnded", &error.message)));
         }
         match failure.cause {
