@@ -12,6 +12,9 @@ use crate::error::{Error, Result};
 /// How much is put together for one call of the system; what is larger is not copied.
 const BUFFER: usize = 64 << 10;
 
+/// What a pipe takes at once when it says that it takes anything.
+const PIPE_ROOM: usize = 4096;
+
 /// Where results go.
 pub struct Output {
     colour: bool,
@@ -66,12 +69,34 @@ impl Output {
 
     /// Writes text as it is and at once. A closed pipe is no error; a full disk is.
     pub fn write(&mut self, text: &str) -> Result<()> {
+        self.write_bytes(text.as_bytes())
+    }
+
+    fn write_bytes(&mut self, bytes: &[u8]) -> Result<()> {
         if self.closed {
             return Ok(());
         }
         let mut stdout = io::stdout().lock();
-        let written = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
+        let written = stdout.write_all(bytes).and_then(|()| stdout.flush());
         self.check(written)
+    }
+
+    /// The same for a reader that may have stopped to read: false if `enough` before it took all.
+    pub fn write_unless(&mut self, text: &str, enough: impl Fn() -> bool) -> Result<bool> {
+        let stdout = io::stdout();
+        let tick = Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
+        for piece in text.as_bytes().chunks(PIPE_ROOM) {
+            let mut fds = [PollFd::new(&stdout, PollFlags::OUT)];
+            while !self.closed
+                && matches!(rustix::event::poll(&mut fds, Some(&tick)), Ok(0) | Err(_))
+            {
+                if enough() {
+                    return Ok(false);
+                }
+            }
+            self.write_bytes(piece)?;
+        }
+        Ok(true)
     }
 
     /// Nobody who reads any more is no fault.
@@ -98,13 +123,18 @@ impl Output {
 
     /// Writes one JSON document on a line.
     pub fn json(&mut self, value: &impl Serialize) -> Result<()> {
+        let text = serde_json::to_string(value)
+            .map_err(|error| Error::failed(format!("cannot encode the result: {error}")))?;
+        self.line(&text)
+    }
+
+    /// The same for one that may be large: it is never in memory as text.
+    pub fn large_json(&mut self, value: &impl Serialize) -> Result<()> {
         if self.closed {
             return Ok(());
         }
         let mut stdout = BufWriter::with_capacity(BUFFER, io::stdout().lock());
-        // Not of a type of its own, or all that is ever encoded would be compiled for it.
-        let writer: &mut dyn Write = &mut stdout;
-        let encoded = serde_json::to_writer(writer, value).map_err(io::Error::from);
+        let encoded = serde_json::to_writer(&mut stdout, value).map_err(io::Error::from);
         let written = encoded.and_then(|()| stdout.write_all(b"\n")).and_then(|()| stdout.flush());
         self.check(written)
     }

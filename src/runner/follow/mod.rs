@@ -47,6 +47,8 @@ const TREE_SETTLES: Duration = Duration::from_secs(10);
 pub trait Watcher {
     /// Text, as soon as it is known.
     fn text(&mut self, text: &str);
+    /// Comes before any text: nobody may be waited for any longer than this.
+    fn patience(&mut self, _limit: Deadline, _signals: &Signals) {}
     /// Nobody watches any more; the turn shall go on without us.
     fn gone(&self) -> bool {
         false
@@ -145,6 +147,7 @@ impl<'a> Follower<'a> {
 
     /// Follows to the end; `None` if the watcher has gone. The hook is not told of the end yet.
     pub fn follow(mut self, watcher: &mut dyn Watcher) -> Result<Option<Followed>> {
+        watcher.patience(self.watch.deadline, self.signals);
         let Some(ended) = self.wait_for_end(watcher) else { return Ok(None) };
         let closing = match ended {
             Ended::Limit(_) | Ended::Blocked(_) | Ended::Signal(_) => CLOSING,
