@@ -1,7 +1,7 @@
 //! The only writer of stdout and stderr.
 
 use std::fmt::Write as _;
-use std::io::{self, BufWriter, IsTerminal, Write};
+use std::io::{self, IsTerminal, Write};
 
 use rustix::event::{PollFd, PollFlags, Timespec};
 use serde::Serialize;
@@ -126,17 +126,6 @@ impl Output {
         let text = serde_json::to_string(value)
             .map_err(|error| Error::failed(format!("cannot encode the result: {error}")))?;
         self.line(&text)
-    }
-
-    /// The same for one that may be large: it is never in memory as text.
-    pub fn large_json(&mut self, value: &impl Serialize) -> Result<()> {
-        if self.closed {
-            return Ok(());
-        }
-        let mut stdout = BufWriter::with_capacity(BUFFER, io::stdout().lock());
-        let encoded = serde_json::to_writer(&mut stdout, value).map_err(io::Error::from);
-        let written = encoded.and_then(|()| stdout.write_all(b"\n")).and_then(|()| stdout.flush());
-        self.check(written)
     }
 
     /// Text in a colour, if there are colours.

@@ -2,6 +2,8 @@
 
 use std::io::Read;
 
+use serde_json::json;
+
 use super::App;
 use super::output::{Output, escape, print_error};
 use super::spec::Exit;
@@ -73,10 +75,12 @@ pub fn show(
         return Err(error);
     }
     // Nobody reads any more, and the turn goes on without us.
-    let Some(Finished { record, raw, session_remains }) = finished? else { return Ok(Exit::OK) };
+    let Some(Finished { mut record, raw, session_remains }) = finished? else {
+        return Ok(Exit::OK);
+    };
     match raw {
         Some(raw) => app.out.json(&raw)?,
-        None if app.json => app.out.large_json(&record)?,
+        None if app.json => print_record(&mut app.out, &mut record)?,
         None if show == Show::Id => app.out.line(&record.conversation)?,
         None if show == Show::Answer && !record.answer.is_empty() => {
             print_answer(&mut app.out, &record)?;
@@ -97,18 +101,39 @@ fn print_answer(out: &mut Output, record: &TurnRecord) -> Result<()> {
     out.write(newline)
 }
 
-/// Writes text of a model, in pieces: one message may hold tens of megabytes.
-fn write_escaped(out: &mut Output, text: &str) -> Result<()> {
-    each_piece(text, |piece| out.write(piece))
+/// Prints the record as JSON. Large texts are put in afterwards, so that they are not held once more.
+fn print_record(out: &mut Output, record: &mut TurnRecord) -> Result<()> {
+    if record.text.len() < PIECE {
+        return out.json(record);
+    }
+    let texts = [std::mem::take(&mut record.text), std::mem::take(&mut record.answer)];
+    let document = serde_json::to_string(record)
+        .map_err(|error| Error::failed(format!("cannot encode the result: {error}")))?;
+    let mut rest = document.as_str();
+    for (empty, text) in [r#""text":""#, r#""answer":""#].iter().zip(texts) {
+        let at = rest.find(empty).map_or(rest.len(), |at| at + empty.len());
+        out.write(&rest[..at])?;
+        rest = &rest[at..];
+        each_piece(&text, |piece| {
+            let quoted = json!(piece).to_string();
+            out.write(&quoted[1..quoted.len() - 1])
+        })?;
+    }
+    out.line(rest)
 }
 
-/// Hands over a text, escaped.
+/// Writes text of a model, in pieces: one message may hold tens of megabytes.
+fn write_escaped(out: &mut Output, text: &str) -> Result<()> {
+    each_piece(text, |piece| out.write(&escape(piece)))
+}
+
+/// Hands over a text.
 fn each_piece(text: &str, mut take: impl FnMut(&str) -> Result<()>) -> Result<()> {
     let mut rest = text;
     while !rest.is_empty() {
         let end = (PIECE.min(rest.len())..=rest.len()).find(|at| rest.is_char_boundary(*at));
         let (piece, tail) = rest.split_at(end.unwrap_or(rest.len()));
-        take(&escape(piece))?;
+        take(piece)?;
         rest = tail;
     }
     Ok(())
@@ -161,7 +186,7 @@ impl Watcher for Printer<'_> {
         let (out, stuck) = (&mut self.out, &mut self.stuck);
         let written = each_piece(text, |piece| {
             // What comes behind a gap would only confuse.
-            *stuck = *stuck || !out.write_unless(piece, enough)?;
+            *stuck = *stuck || !out.write_unless(&escape(piece), enough)?;
             Ok(())
         });
         self.failed = written.err();

