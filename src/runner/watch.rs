@@ -170,18 +170,14 @@ impl Watch<'_> {
     }
 
     fn connect(&mut self) {
-        self.gap();
+        // There is no replay: what is being written has a hole from here on.
+        self.writing.values_mut().for_each(|one| one.text.gap());
         let patience = self.patience.next();
         let head = capped(self.deadline.remaining(patience), patience);
         match EventStream::open(&self.server.client, &self.place.directory, head, TICK, false) {
             Ok(stream) => self.stream = Some(stream),
             Err(_) => self.reconnect = Instant::now() + self.pauses.next(),
         }
-    }
-
-    /// There is no replay: what is being written has a hole from here on.
-    fn gap(&mut self) {
-        self.writing.values_mut().for_each(|one| one.text.gap());
         self.look_wanted = true;
     }
 
@@ -201,14 +197,12 @@ impl Watch<'_> {
             let event = data.and_then(|data| Event::decode(data, &|id| id == conversation));
             events.extend(event.filter(|one| one.conversation.as_ref() == Some(conversation)));
         });
-        if missed {
-            self.gap();
-        }
         for event in events {
             self.pauses = Backoff::new(Duration::from_millis(50), CALM);
             self.event(event);
         }
-        if matches!(received, Received::Ended(_)) || stream.silence() >= HEARTBEAT_SILENCE {
+        missed |= matches!(received, Received::Ended(_));
+        if missed || stream.silence() >= HEARTBEAT_SILENCE {
             self.reconnect = Instant::now() + self.pauses.next();
         } else {
             self.stream = Some(stream);
