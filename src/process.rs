@@ -103,7 +103,9 @@ impl Handle {
 
     /// Asks the process to end. An error means that it is gone already.
     pub fn terminate(&self) -> io::Result<()> {
-        Ok(rustix::process::pidfd_send_signal(&self.fd, Signal::TERM)?)
+        rustix::process::pidfd_send_signal(&self.fd, Signal::TERM)?;
+        // One that is stopped takes it only when it goes on.
+        Ok(rustix::process::pidfd_send_signal(&self.fd, Signal::CONT)?)
     }
 
     /// Ends the process.

@@ -35,6 +35,8 @@ pub const HEARTBEAT_SILENCE: Duration = Duration::from_secs(30);
 /// How long a prompt may stay without any sign of life. A cold directory needs 1.5 s; twelve of them at
 /// once on two busy cores needed more than 15 s.
 pub const START_WINDOW: Duration = Duration::from_secs(30);
+/// All that comes after a turn's limit or a signal: the abort, making sure of it, and the record.
+pub const CLOSING: Duration = Duration::from_secs(5);
 /// How much of a failed server's log is shown.
 pub const LOG_TAIL_LINES: usize = 20;
 

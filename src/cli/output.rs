@@ -11,8 +11,11 @@ use unicode_width::UnicodeWidthStr;
 
 use crate::error::{Error, Result};
 
-/// A JSON document up to this size is written in one go, so that those of several processes do not mix.
-const WRITTEN_AT_ONCE: usize = 64 << 10;
+/// How much is put together for one call of the system; what is larger is not copied.
+const BUFFER: usize = 64 << 10;
+
+/// What a pipe takes at once when it says that it takes anything.
+const PIPE_ROOM: usize = 4096;
 
 /// Where results go.
 pub struct Output {
@@ -73,16 +76,39 @@ impl Output {
 
     /// Writes text as it is and at once. A closed pipe is no error; a full disk is.
     pub fn write(&mut self, text: &str) -> Result<()> {
+        self.write_bytes(text.as_bytes())
+    }
+
+    fn write_bytes(&mut self, bytes: &[u8]) -> Result<()> {
         clear_status();
         if self.closed {
             return Ok(());
         }
         let mut stdout = io::stdout().lock();
-        let written = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
-        self.written(written)
+        let written = stdout.write_all(bytes).and_then(|()| stdout.flush());
+        self.check(written)
     }
 
-    fn written(&mut self, written: io::Result<()>) -> Result<()> {
+    /// The same for a reader that may have stopped to read: false if `enough` before it took all.
+    pub fn write_unless(&mut self, text: &str, enough: impl Fn() -> bool) -> Result<bool> {
+        let stdout = io::stdout();
+        let tick = Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
+        for piece in text.as_bytes().chunks(PIPE_ROOM) {
+            let mut fds = [PollFd::new(&stdout, PollFlags::OUT)];
+            while !self.closed
+                && matches!(rustix::event::poll(&mut fds, Some(&tick)), Ok(0) | Err(_))
+            {
+                if enough() {
+                    return Ok(false);
+                }
+            }
+            self.write_bytes(piece)?;
+        }
+        Ok(true)
+    }
+
+    /// Nobody who reads any more is no fault.
+    fn check(&mut self, written: io::Result<()>) -> Result<()> {
         match written {
             Ok(()) => Ok(()),
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
@@ -95,7 +121,12 @@ impl Output {
 
     /// Writes a line.
     pub fn line(&mut self, text: &str) -> Result<()> {
-        self.write(&format!("{text}\n"))
+        // One call of the system, unless the copy were large.
+        if text.len() < BUFFER {
+            return self.write(&format!("{text}\n"));
+        }
+        self.write(text)?;
+        self.write("\n")
     }
 
     /// Writes one JSON document on a line, piece by piece: it may hold whole conversations.
@@ -104,11 +135,11 @@ impl Output {
         if self.closed {
             return Ok(());
         }
-        let mut out = BufWriter::with_capacity(WRITTEN_AT_ONCE, io::stdout().lock());
+        let mut out = BufWriter::with_capacity(BUFFER, io::stdout().lock());
         let plain: &mut dyn Write = &mut out;
         let written = serde_json::to_writer(plain, value).map_err(io::Error::from);
         let written = written.and_then(|()| out.write_all(b"\n")).and_then(|()| out.flush());
-        self.written(written)
+        self.check(written)
     }
 
     /// Text in a colour, if there are colours.

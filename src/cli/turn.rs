@@ -6,7 +6,8 @@ use super::App;
 use super::output::{Output, escape, print_error, status};
 use super::spec::Exit;
 use crate::error::{Code, Error, Result};
-use crate::runner::{Finished, Outcome, TurnRecord, Wanted, Watcher};
+use crate::runner::{Finished, Outcome, Signals, TurnRecord, Wanted, Watcher};
+use crate::units::Deadline;
 
 /// The longest prompt that is read from stdin.
 const LONGEST_PROMPT: u64 = 64 << 20;
@@ -66,18 +67,27 @@ pub fn show(
     follow: impl FnOnce(&mut dyn Watcher) -> Result<Option<Finished>>,
 ) -> Result<Exit> {
     let streams = show == Show::Stream && !app.json;
-    let mut printer = Printer { out: &mut app.out, streams, ends_line: true, failed: None };
+    let mut printer = Printer {
+        out: &mut app.out,
+        streams,
+        ends_line: true,
+        failed: None,
+        patience: None,
+        stuck: false,
+    };
     status("waiting for the answer");
     let finished = follow(&mut printer);
-    let (ends_line, failed) = (printer.ends_line, printer.failed);
-    if !ends_line {
+    let (ends_line, stuck, failed) = (printer.ends_line, printer.stuck, printer.failed);
+    if !ends_line && !stuck {
         app.out.write("\n")?;
     }
     if let Some(error) = failed {
         return Err(error);
     }
     // Nobody reads any more, and the turn goes on without us.
-    let Some(Finished { record, raw, session_remains }) = finished? else { return Ok(Exit::OK) };
+    let Some(Finished { record, raw, session_remains }) = finished? else {
+        return Ok(Exit::OK);
+    };
     match raw {
         Some(raw) => app.out.json(&raw)?,
         None if app.json => app.out.json(&record)?,
@@ -86,6 +96,10 @@ pub fn show(
             print_answer(&mut app.out, &record)?;
         }
         None => {}
+    }
+    if stuck && record.outcome == Outcome::Ok {
+        let message = "nobody read stdout until the limit, so the text on it is not complete";
+        return Err(Error::new(Code::Timeout, message));
     }
     Ok(exit(&record, session_remains, app.json))
 }
@@ -97,13 +111,18 @@ fn print_answer(out: &mut Output, record: &TurnRecord) -> Result<()> {
     out.write(newline)
 }
 
-/// Writes text of a model, in pieces: one event may hold tens of megabytes.
+/// Writes text of a model, in pieces: one message may hold tens of megabytes.
 fn write_escaped(out: &mut Output, text: &str) -> Result<()> {
+    each_piece(text, |piece| out.write(&escape(piece)))
+}
+
+/// Hands over a text.
+fn each_piece(text: &str, mut take: impl FnMut(&str) -> Result<()>) -> Result<()> {
     let mut rest = text;
     while !rest.is_empty() {
         let end = (PIECE.min(rest.len())..=rest.len()).find(|at| rest.is_char_boundary(*at));
         let (piece, tail) = rest.split_at(end.unwrap_or(rest.len()));
-        out.write(&escape(piece))?;
+        take(piece)?;
         rest = tail;
     }
     Ok(())
@@ -138,14 +157,32 @@ struct Printer<'a> {
     streams: bool,
     ends_line: bool,
     failed: Option<Error>,
+    /// How long a reader is waited for that does not read.
+    patience: Option<(Deadline, Signals)>,
+    stuck: bool,
 }
 
 impl Watcher for Printer<'_> {
     fn text(&mut self, text: &str) {
-        if self.streams && self.failed.is_none() {
-            self.ends_line = text.ends_with('\n');
-            self.failed = write_escaped(self.out, text).err();
+        if !self.streams || self.failed.is_some() {
+            return;
         }
+        self.ends_line = text.ends_with('\n');
+        let patience = self.patience.as_ref();
+        let enough = || {
+            patience.is_some_and(|(limit, signals)| limit.expired() || signals.received().is_some())
+        };
+        let (out, stuck) = (&mut self.out, &mut self.stuck);
+        let written = each_piece(text, |piece| {
+            // What comes behind a gap would only confuse.
+            *stuck = *stuck || !out.write_unless(&escape(piece), enough)?;
+            Ok(())
+        });
+        self.failed = written.err();
+    }
+
+    fn patience(&mut self, limit: Deadline, signals: &Signals) {
+        self.patience = Some((limit, signals.clone()));
     }
 
     fn gone(&self) -> bool {

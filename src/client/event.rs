@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 use ureq::{BodyReader, Timeout};
 
 use super::http::{Answer, Client};
-use super::sse::Decoder;
+use super::sse::{Decoder, LONG, LONGEST};
 use super::wire::{Activity, Conversation, Info, Part, Permission, Question, TurnError};
 
 /// What an event is about. Everything that occtl does not use is [`Kind::Other`].
@@ -217,29 +217,30 @@ pub struct EventStream {
 
 impl EventStream {
     /// Opens `GET /event` for one directory. The head must come within `head`, and no look at the
-    /// stream takes longer than `tick`.
+    /// stream takes longer than `tick`. With `all` no event is too long.
     pub fn open(
         client: &Client,
         directory: &str,
         head: Duration,
         tick: Duration,
+        all: bool,
     ) -> Answer<EventStream> {
         let response = client.open("/event", &[("directory", directory)], head, tick)?;
         let reader = response.into_body().into_with_config().limit(u64::MAX).reader();
         let buffer = vec![0; 64 * 1024].into();
-        Ok(EventStream { reader, decoder: Decoder::default(), buffer, heard: Instant::now() })
+        let decoder = Decoder::new(if all { LONGEST } else { LONG });
+        Ok(EventStream { reader, decoder, buffer, heard: Instant::now() })
     }
 
-    /// Waits for up to one tick and hands over the data of every event that has become complete.
-    pub fn pump(&mut self, take: &mut dyn FnMut(&[u8])) -> Received {
+    /// Waits for up to one tick and hands over the data of every event that has become complete; `None`
+    /// for one that is too long, as if it had been missed.
+    pub fn pump(&mut self, take: &mut dyn FnMut(Option<&[u8]>)) -> Received {
         match self.reader.read(&mut self.buffer) {
             Ok(0) => Received::Ended("the server closed it".into()),
             Ok(count) => {
                 self.heard = Instant::now();
-                match self.decoder.feed(&self.buffer[..count], take) {
-                    Ok(()) => Received::Data,
-                    Err(error) => Received::Ended(error.to_string()),
-                }
+                self.decoder.feed(&self.buffer[..count], take);
+                Received::Data
             }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => Received::Quiet,
             Err(error) => match ureq::Error::from(error) {

@@ -90,7 +90,9 @@ pub(super) fn cause(error: ureq::Error) -> Cause {
         ureq::Error::Timeout(_) => Cause::Silent,
         ureq::Error::Io(error) => match error.kind() {
             io::ErrorKind::ConnectionRefused => Cause::Refused,
-            io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock => Cause::Silent,
+            io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted => {
+                Cause::Silent
+            }
             _ => Cause::Broken(error.to_string()),
         },
         ureq::Error::ConnectionFailed => Cause::Refused,

@@ -4,6 +4,8 @@ use std::cell::Cell;
 use std::io::{self, BufReader, Read};
 use std::marker::PhantomData;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
 use base64::Engine;
@@ -17,6 +19,7 @@ use ureq::{Agent, Body};
 
 pub(super) use super::failure::Answer;
 use super::failure::{Cause, Failure, cause, error_message};
+use super::interrupt::{Attentive, Interruption};
 use crate::units::Deadline;
 
 /// Room for one answer. A whole conversation can be a few hundred megabytes; more is a fault.
@@ -25,6 +28,9 @@ const LARGEST_ANSWER: u64 = 1 << 30;
 pub(super) const WRITE_LIMIT: Duration = Duration::from_secs(10);
 /// How much of an error's body is looked at for its message.
 const LARGEST_ERROR: u64 = 64 * 1024;
+
+/// No limit, as a number with which one can still reckon.
+const FOREVER: Duration = Duration::from_secs(1 << 30);
 
 /// Addresses that are known before a request: ureq's own look-up of names has no limit, or a thread.
 #[derive(Debug)]
@@ -46,7 +52,8 @@ impl Resolver for Known {
     }
 }
 
-/// How the library behaves. Its global, per-call and resolve time-outs would start threads.
+/// How the library behaves. `timeout_resolve` has no use here, and other resolvers than ours start a thread
+/// for any limit.
 fn config() -> Config {
     Agent::config_builder()
         .http_status_as_error(false)
@@ -83,23 +90,28 @@ pub struct Client {
     endpoint: Endpoint,
     authorization: Option<String>,
     deadline: Cell<Deadline>,
+    interruption: Interruption,
 }
 
 impl Client {
-    /// From now on no request runs past the deadline, whatever its own limit is.
-    pub fn limit_to(&self, deadline: Deadline) {
+    /// From now on no request runs past the deadline, whatever its own limit is, and none goes on when
+    /// the flag has become other than zero.
+    pub fn limit_to(&self, deadline: Deadline, flag: Option<&Arc<AtomicUsize>>) {
         self.deadline.set(deadline);
+        self.interruption.set(flag.cloned());
     }
 
     /// A client for that server. Nothing is sent yet.
     pub fn new(endpoint: Endpoint) -> Client {
-        let connector = DefaultConnector::new();
+        let interruption = Interruption::default();
+        let connector = DefaultConnector::new().chain(Attentive(interruption.clone()));
         let agent = Agent::with_parts(config(), connector, Known(endpoint.address));
         let authorization = endpoint.password.as_ref().map(|password| {
             let pair = format!("{}:{password}", endpoint.username);
             format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(pair))
         });
-        Client { agent, endpoint, authorization, deadline: Cell::new(Deadline::never()) }
+        let deadline = Cell::new(Deadline::never());
+        Client { agent, endpoint, authorization, deadline, interruption }
     }
 
     /// The same client over another kind of connection.
@@ -109,6 +121,7 @@ impl Client {
             endpoint: self.endpoint.clone(),
             authorization: self.authorization.clone(),
             deadline: self.deadline.clone(),
+            interruption: self.interruption.clone(),
         }
     }
 
@@ -233,24 +246,18 @@ impl Client {
         limit: Limit,
     ) -> Result<Response<Body>, ureq::Error> {
         let configure = self.agent.configure_request(request);
+        // A zero limit would be none at all.
+        let left = |limit| Some(self.deadline.get().remaining(limit).max(Duration::from_millis(1)));
         let configured = match limit {
-            Limit::Whole(limit) => {
-                // A zero limit would be none at all.
-                let limit = self.deadline.get().remaining(limit).max(Duration::from_millis(1));
-                let limit = Some(limit);
-                configure
-                    .timeout_connect(limit)
-                    .timeout_send_body(limit)
-                    .timeout_recv_response(limit)
-                    .timeout_recv_body(limit)
-            }
+            Limit::Whole(limit) => configure.timeout_global(left(limit)),
             Limit::Read(limit) => configure
+                .timeout_global(left(FOREVER))
                 .timeout_connect(Some(limit))
                 .timeout_recv_response(Some(limit))
                 .timeout_per_read(Some(limit)),
             Limit::Stream { head, tick } => configure
-                .timeout_connect(Some(head))
-                .timeout_recv_response(Some(head))
+                .timeout_connect(left(head))
+                .timeout_recv_response(left(head))
                 // The library holds this against the reads of the head too, so a tick that is shorter than what
                 // the head is given would end every try on a busy server.
                 .timeout_per_read(Some(tick.max(head))),
@@ -276,7 +283,7 @@ impl Client {
     }
 }
 
-/// How long an exchange may take: each phase of it, or only each read.
+/// How long an exchange may take: all of it, or only each read.
 #[derive(Clone, Copy)]
 pub(super) enum Limit {
     Whole(Duration),

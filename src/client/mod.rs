@@ -9,6 +9,7 @@ pub mod event;
 mod failure;
 mod held;
 mod http;
+mod interrupt;
 mod list;
 mod reading;
 mod sse;

@@ -1,83 +1,98 @@
 //! Server-sent events, from bytes to the data of one event. Pure: no reading, no waiting.
 
-use std::fmt;
-
-/// The longest line that is taken. A server sends whole tool results in one.
-pub const LONGEST_LINE: usize = 64 * 1024 * 1024;
-
-/// A line was longer than [`LONGEST_LINE`]; the stream cannot be trusted from there on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct LineTooLong;
-
-impl fmt::Display for LineTooLong {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "a line of the event stream is longer than {} MB", LONGEST_LINE >> 20)
-    }
-}
+/// The longest event that is taken where the state can be asked for instead: servers send whole tool
+/// results in one.
+pub const LONG: usize = 1 << 20;
+/// The longest event that is taken at all.
+pub const LONGEST: usize = 64 << 20;
 
 /// Takes a stream in pieces of any size and gives the data of each event.
 ///
 /// Lines end in CR, LF or CRLF; comments and fields other than `data` are passed over; several
 /// `data` lines of one event are joined by a newline. An event that the stream's end cuts short is
-/// dropped, as the standard wants it.
-#[derive(Debug, Default)]
+/// dropped, as the standard wants it. Of one that is too long nothing is kept.
+#[derive(Debug)]
 pub struct Decoder {
+    longest: usize,
     line: Vec<u8>,
     data: Vec<u8>,
     has_data: bool,
+    too_long: bool,
     after_cr: bool,
     started: bool,
 }
 
 impl Decoder {
-    /// Takes the next piece; `take` is called with the data of each event that it completes.
-    pub fn feed(
-        &mut self,
-        mut bytes: &[u8],
-        take: &mut dyn FnMut(&[u8]),
-    ) -> Result<(), LineTooLong> {
+    /// Events may have so many bytes.
+    pub fn new(longest: usize) -> Decoder {
+        Decoder {
+            longest,
+            line: Vec::new(),
+            data: Vec::new(),
+            has_data: false,
+            too_long: false,
+            after_cr: false,
+            started: false,
+        }
+    }
+
+    /// Takes the next piece; `take` is called with the data of each event that it completes, and with
+    /// `None` for one that is too long.
+    pub fn feed(&mut self, mut bytes: &[u8], take: &mut dyn FnMut(Option<&[u8]>)) {
         if self.after_cr && bytes.first() == Some(&b'\n') {
             bytes = &bytes[1..];
         }
         self.after_cr &= bytes.is_empty();
         while let Some(at) = bytes.iter().position(|byte| matches!(byte, b'\n' | b'\r')) {
-            if self.line.is_empty() {
+            if self.line.is_empty() && at <= self.longest {
                 // The usual case: the whole line is in this piece, and nothing is copied twice.
                 self.end_line(&bytes[..at], take);
             } else {
-                self.line.extend_from_slice(&bytes[..at]);
-                let line = std::mem::take(&mut self.line);
-                self.end_line(&line, take);
-                // One huge event must not keep its memory for the rest of the stream.
-                self.line = if line.capacity() > 1 << 20 { Vec::new() } else { line };
-                self.line.clear();
+                self.keep(&bytes[..at]);
+                let mut line = std::mem::take(&mut self.line);
+                if line.starts_with(b"data: ") && !self.has_data {
+                    // It can be large, and is not copied.
+                    line.drain(..b"data: ".len());
+                    (self.data, self.has_data) = (line, true);
+                } else {
+                    self.end_line(&line, take);
+                }
             }
             let crlf = bytes[at] == b'\r' && bytes.get(at + 1) == Some(&b'\n');
             self.after_cr = bytes[at] == b'\r' && at + 1 == bytes.len();
             bytes = &bytes[at + 1 + usize::from(crlf)..];
         }
-        if self.line.len() + bytes.len() > LONGEST_LINE {
-            return Err(LineTooLong);
-        }
-        self.line.extend_from_slice(bytes);
-        Ok(())
+        self.keep(bytes);
     }
 
-    fn end_line(&mut self, line: &[u8], take: &mut dyn FnMut(&[u8])) {
+    /// Adds to the line that is not complete. What is left of one that is too long only shows that
+    /// there is a line.
+    fn keep(&mut self, bytes: &[u8]) {
+        if self.line.len() + bytes.len() > self.longest {
+            self.too_long = true;
+            self.line = vec![b':'];
+        } else {
+            self.line.extend_from_slice(bytes);
+        }
+    }
+
+    fn end_line(&mut self, line: &[u8], take: &mut dyn FnMut(Option<&[u8]>)) {
         let line = match line.strip_prefix(b"\xEF\xBB\xBF") {
             Some(rest) if !self.started => rest,
             _ => line,
         };
         self.started = true;
         if line.is_empty() {
-            if self.has_data {
-                take(&self.data);
+            if self.too_long {
+                take(None);
+            } else if self.has_data {
+                take(Some(&self.data));
             }
             self.has_data = false;
+            self.too_long = false;
             self.data.clear();
-            if self.data.capacity() > 1 << 20 {
-                self.data = Vec::new();
-            }
+            // One large event must not keep its memory for the rest of the stream.
+            self.data.shrink_to(LONG);
             return;
         }
         let (field, value) = match line.iter().position(|byte| *byte == b':') {
@@ -90,6 +105,10 @@ impl Decoder {
             }
             self.has_data = true;
             self.data.extend_from_slice(value);
+            self.too_long |= self.data.len() > self.longest;
+            if self.too_long {
+                self.data = Vec::new();
+            }
         }
     }
 }
@@ -99,11 +118,12 @@ mod tests {
     use super::*;
 
     fn decode(pieces: &[&[u8]]) -> Vec<String> {
-        let mut decoder = Decoder::default();
+        let mut decoder = Decoder::new(LONG);
         let mut events = Vec::new();
         for piece in pieces {
-            let take = &mut |data: &[u8]| events.push(String::from_utf8_lossy(data).into_owned());
-            decoder.feed(piece, take).unwrap();
+            decoder.feed(piece, &mut |data| {
+                events.push(String::from_utf8_lossy(data.unwrap_or(b"too long")).into_owned());
+            });
         }
         events
     }
@@ -128,17 +148,17 @@ mod tests {
     }
 
     #[test]
-    fn a_line_without_end_is_an_error_and_not_all_of_memory() {
-        let mut decoder = Decoder::default();
-        let piece = vec![b'x'; 8 << 20];
-        let mut result = Ok(());
-        for _ in 0..9 {
-            result = decoder.feed(&piece, &mut |_| panic!("no event was complete"));
-            if result.is_err() {
-                break;
-            }
-        }
-        assert_eq!(result, Err(LineTooLong));
+    fn of_an_event_that_is_too_long_nothing_is_kept_and_the_next_one_is_whole() {
+        let long = vec![b'x'; LONG / 4];
+        let mut pieces = vec![&b"data: a\n\ndata: "[..]];
+        pieces.extend([&long[..]; 9]);
+        pieces.extend([&b"\ndata: more\n\ndata: b\n\ndata: "[..], &long, b"\n\n"]);
+        // The same in lines that are not too long each.
+        pieces.extend([&b"data: "[..], &long, b"\n"].repeat(5));
+        pieces.extend([&b"\ndata: c\n\n"[..]]);
+        let mut events = decode(&pieces);
+        assert_eq!(events.remove(3).len(), long.len());
+        assert_eq!(events, ["a", "too long", "b", "too long", "c"]);
     }
 
     #[test]

@@ -28,7 +28,8 @@ pub fn events(
     let deadline = limit.map_or(Deadline::after(Duration::MAX), Deadline::after);
     let mut pauses = Backoff::new(TICK, Duration::from_secs(2));
     loop {
-        let opened = EventStream::open(&server.client, &server.directory, OPEN_TICK, OPEN_TICK);
+        let opened =
+            EventStream::open(&server.client, &server.directory, OPEN_TICK, OPEN_TICK, true);
         match opened {
             Ok(mut stream) => {
                 pauses = Backoff::new(TICK, Duration::from_secs(2));
@@ -61,7 +62,7 @@ fn follow(
     loop {
         let mut wanted = true;
         let received = stream.pump(&mut |data| {
-            if let Some(line) = line(data) {
+            if let Some(line) = data.and_then(line) {
                 wanted = wanted && take(&line);
             }
         });

@@ -128,8 +128,8 @@ pub fn send_and_follow(
     let limit = follow.terms.limits.timeout;
     let deadline = Deadline::after(limit);
     let turn = new_message_id();
-    server.client.limit_to(deadline);
-    let late = |error| not_begun(context, &server, error, deadline, limit);
+    server.client.limit_to(deadline, Some(signals.flag()));
+    let late = |error| cut_short(context, signals, &server, error, deadline, limit);
     // Until there is a prompt there is nothing to abort.
     signals.leave_at_once(true);
     let place = prepared.place(&server).map_err(late)?;
@@ -140,9 +140,7 @@ pub fn send_and_follow(
     // It can be large, and the server has it.
     prepared.options.message = String::new();
     prepared.files.clear();
-    // What follows has limits of its own, and some of it comes after this one.
-    server.client.limit_to(Deadline::never());
-    server.touch(context)?;
+    touch(context, &server);
     // A hook is told all.
     let only_answer = follow.wanted == Wanted::Answer && !follow.terms.hook.is_set();
     let follower = follower.holding(held, only_answer);
@@ -153,16 +151,24 @@ pub fn send_and_follow(
     }
     tell_end(context, &follow.terms, &record);
     if record.total_ms >= TOUCH_AGAIN_MS {
-        server.touch(context)?;
+        touch(context, &server);
     }
     let last = last.filter(|_| follow.wanted == Wanted::Raw);
     let raw = last.and_then(|last| raw_message(&server, &place, &last));
     Ok(Some(Finished { record, raw, session_remains: true }))
 }
 
-/// A server that is silent until the turn's time is up is a turn that ran out of time.
-fn not_begun(
+/// A store that cannot be written must not hide what became of a turn.
+fn touch(context: &Context, server: &Server) {
+    if let Err(error) = server.touch(context) {
+        (context.say)(&format!("warning: {error}"));
+    }
+}
+
+/// What an error really is: a server that is silent until the time is up is a limit that was reached.
+pub fn cut_short(
     context: &Context,
+    signals: &Signals,
     server: &Server,
     error: Error,
     deadline: Deadline,
@@ -171,13 +177,20 @@ fn not_begun(
     if error.code != Code::Unreachable {
         return error;
     }
+    if let Some(code) = signals.received() {
+        return Error::new(code, format!("interrupted: {}", error.message));
+    }
     if deadline.expired() {
-        let message = format!("no turn could begin within {}: {}", seconds(limit), error.message);
-        return Error::new(Code::Timeout, message);
+        return out_of_time(error, limit);
     }
     // A connection breaks a moment before its process is gone.
     process::pause(GONE_WITHIN);
     server.ended(context).unwrap_or(error)
+}
+
+/// The error for a server that answered nothing within the limit.
+pub fn out_of_time(error: Error, limit: Duration) -> Error {
+    Error::new(Code::Timeout, format!("the limit of {} is over: {}", seconds(limit), error.message))
 }
 
 /// Everything of a prompt that can be wrong before a server is asked.
@@ -259,10 +272,13 @@ pub fn follow_turn(
     turn: &str,
     follow: Follow,
 ) -> Result<Option<Finished>> {
-    let deadline = Deadline::after(follow.terms.limits.timeout);
+    let limit = follow.terms.limits.timeout;
+    let deadline = Deadline::after(limit);
     let server = Server::open(context, word)?;
-    let place = target_place(&server, target)?;
-    if !has(&server, &place, turn, LOOK_LIMIT)? {
+    server.client.limit_to(deadline, Some(signals.flag()));
+    let late = |error| cut_short(context, signals, &server, error, deadline, limit);
+    let place = target_place(&server, target).map_err(late)?;
+    if !has(&server, &place, turn, LOOK_LIMIT).map_err(|failure| late(failure.into()))? {
         return Err(Error::not_found(format!("conversation {} has no turn {turn}", place.id))
             .hint("occtl send --json tells the turn and its conversation"));
     }

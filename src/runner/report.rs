@@ -32,7 +32,7 @@ pub fn record(
     server: &Server,
     place: &Place,
     id: &str,
-    turn: &Turn,
+    turn: &mut Turn,
     messages: Vec<Message>,
     facts: Facts,
 ) -> TurnRecord {
@@ -50,7 +50,7 @@ pub fn record(
             sum.add(child, &of_child);
         }
     }
-    let answer = turn.text().answer();
+    let (text, answer) = turn.finish_text();
     let rejected = turn.asks.all().any(|ask| ask.decision == "reject");
     let outcome = match facts.outcome {
         Outcome::Ok if answer.trim().is_empty() && structured.is_none() => {
@@ -66,7 +66,7 @@ pub fn record(
         conversation: place.id.clone(),
         turn: id.into(),
         outcome,
-        text: turn.text().all(),
+        text,
         answer,
         structured,
         error: facts.error,

@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::Context;
 use super::resolve;
 use super::select::select;
-use crate::client::{Client, Endpoint};
+use crate::client::{Cause, Client, Endpoint, Failure};
 use crate::error::{Error, Result};
 use crate::process::{self, Identity};
 use crate::store::{Record, Status};
@@ -159,6 +159,14 @@ impl Server {
             Error::unreachable(format!("the server of session {id} ended"))
                 .hint(format!("its log is {}", context.store.log_path(id).display()))
         })
+    }
+
+    /// The same where a request failed: if we do not know the process, nobody listens any more.
+    pub fn ended_by(&self, context: &Context, failure: &Failure) -> Option<Error> {
+        let refused = self.process.is_none() && matches!(failure.cause, Cause::Refused);
+        let id = &self.record.id;
+        let ended = || Error::unreachable(format!("the server of session {id} ended: {failure}"));
+        self.ended(context).or_else(|| refused.then(ended))
     }
 
     /// Moves the session's last use to now.

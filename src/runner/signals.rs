@@ -41,6 +41,11 @@ impl Signals {
         flag::register(SIGXFSZ, Arc::default()).map(drop).map_err(failed)
     }
 
+    /// Zero until a signal arrives.
+    pub fn flag(&self) -> &Arc<AtomicUsize> {
+        &self.received
+    }
+
     /// The code of the signal that has arrived, if one has.
     pub fn received(&self) -> Option<Code> {
         match self.received.load(Ordering::Relaxed) as i32 {

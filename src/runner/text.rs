@@ -160,6 +160,18 @@ impl Text {
         }
     }
 
+    /// All text and the answer, when nothing more will come. They can be large and are not held thrice.
+    pub fn finish(&mut self) -> (String, String) {
+        let answer = self.answer();
+        let mut pieces = std::mem::take(&mut self.pieces);
+        let mut texts = pieces.values_mut().filter(|piece| piece.has_text());
+        let mut all = texts.next().map(|piece| std::mem::take(&mut piece.text)).unwrap_or_default();
+        for piece in texts {
+            add(&mut all, &piece.text);
+        }
+        (all, answer)
+    }
+
     /// All text of the turn, as it was shown.
     pub fn all(&self) -> String {
         join(self.texts(|_| true))
@@ -207,12 +219,16 @@ impl Piece {
 fn join<'a>(texts: impl Iterator<Item = &'a str>) -> String {
     let mut all = String::new();
     for text in texts {
-        if !all.is_empty() && !all.ends_with('\n') {
-            all.push('\n');
-        }
-        all.push_str(text);
+        add(&mut all, text);
     }
     all
+}
+
+fn add(all: &mut String, text: &str) {
+    if !all.is_empty() && !all.ends_with('\n') {
+        all.push('\n');
+    }
+    all.push_str(text);
 }
 
 #[cfg(test)]
@@ -238,6 +254,7 @@ mod tests {
         let mut shown = String::new();
         steps(&mut text, &mut |piece| shown.push_str(piece));
         assert_eq!(shown, text.all());
+        assert_eq!((shown.clone(), text.answer()), text.finish());
         shown
     }
 

@@ -7,8 +7,8 @@ use super::abort::abort;
 use super::conversation::{self, Place};
 use super::follow::stream::Stream;
 use super::follow::{LOOK_LIMIT, Watcher, messages_since};
-use super::prompt::target_place;
-use super::server::{Server, capped};
+use super::prompt::{cut_short, out_of_time, target_place};
+use super::server::Server;
 use super::turn::{Look, Turn};
 use super::{Context, Signals, Target};
 use crate::client::Failure;
@@ -70,22 +70,32 @@ pub fn wait(
         }
         server => server?,
     };
+    server.client.limit_to(deadline, Some(signals.flag()));
+    let late = |error| cut_short(context, signals, &server, error, deadline, options.timeout);
     let only_dead = options.until == [Until::Dead];
-    let places = if only_dead { Vec::new() } else { places(&server, &options.conversations)? };
+    let places = match only_dead {
+        true => Vec::new(),
+        false => places(&server, &options.conversations).map_err(late)?,
+    };
     let mut waiting = Waiting::new(&server, places, options);
     let mut pauses = Backoff::new(Duration::from_millis(50), CALM);
     loop {
         if let Some(code) = signals.received() {
             return Err(Error::new(code, "interrupted; the turns go on"));
         }
-        if let Some(error) = server.ended(context) {
+        let looked = waiting.look();
+        let ended = match &looked {
+            Ok(()) => server.ended(context),
+            Err(failure) => server.ended_by(context, failure),
+        };
+        if let Some(error) = ended {
             if options.until.contains(&Until::Dead) {
                 waiting.reached.push(dead());
                 return Ok(waiting.reached);
             }
             return Err(error);
         }
-        if let Err(failure) = waiting.look(deadline)
+        if let Err(failure) = looked
             && !failure.passing()
         {
             return Err(failure.into());
@@ -102,19 +112,31 @@ pub fn wait(
     }
 }
 
-/// Aborts a conversation with all below it; an error if it does not end.
-pub fn abort_conversation(context: &Context, word: &str, target: &Target) -> Result<String> {
+/// Aborts a conversation with all below it; an error if it does not end within `limit`.
+pub fn abort_conversation(
+    context: &Context,
+    word: &str,
+    target: &Target,
+    limit: Duration,
+) -> Result<String> {
     let server = Server::open(context, word)?;
-    let place = target_place(&server, target)?;
-    let below = conversation::descendants(&server, &place)?;
+    let deadline = Deadline::after(limit);
+    server.client.limit_to(deadline, None);
+    let late = |error: Error| match error.code {
+        Code::Unreachable if deadline.expired() => out_of_time(error, limit),
+        _ => error,
+    };
+    let place = target_place(&server, target).map_err(late)?;
+    let below = conversation::descendants(&server, &place).map_err(late)?;
     server.touch(context)?;
-    if abort(&server, &place, &below) {
-        return Ok(place.id);
-    }
-    match server.ended(context) {
-        Some(error) => Err(error),
-        None => Err(Error::failed(format!("conversation {} was aborted and goes on", place.id))
-            .hint(format!("occtl stop {} ends its server", server.record.id))),
+    match (abort(&server, &place, &below, deadline), server.ended(context)) {
+        (Ok(true), _) => Ok(place.id),
+        (_, Some(error)) => Err(error),
+        (Err(failure), _) => Err(late(failure.into())),
+        (Ok(false), _) => {
+            Err(Error::failed(format!("conversation {} was aborted and goes on", place.id))
+                .hint(format!("occtl stop {} ends its server", server.record.id)))
+        }
     }
 }
 
@@ -224,17 +246,20 @@ impl<'a> Waiting<'a> {
     }
 
     /// Asks REST about every conversation that has reached nothing yet.
-    fn look(&mut self, deadline: Deadline) -> std::result::Result<(), Failure> {
+    fn look(&mut self) -> std::result::Result<(), Failure> {
+        if self.open.is_empty() && self.server.process.is_none() {
+            // Only asking tells whether a server of somebody else is still there.
+            self.server.client.health(LOOK_LIMIT)?;
+        }
         let mut known: BTreeMap<String, Activities> = BTreeMap::new();
         for one in &mut self.open {
             let place = &one.place;
-            let limit = capped(deadline.remaining(LOOK_LIMIT), LOOK_LIMIT);
             if !known.contains_key(&place.directory) {
-                let activities = self.server.client.activities(&place.directory, limit)?;
+                let activities = self.server.client.activities(&place.directory, LOOK_LIMIT)?;
                 known.insert(place.directory.clone(), activities);
             }
             let activities = &known[&place.directory];
-            let reached = look_at(self.server, self.options, one, activities, limit)?;
+            let reached = look_at(self.server, self.options, one, activities, LOOK_LIMIT)?;
             self.reached.extend(reached);
         }
         let reached = &self.reached;

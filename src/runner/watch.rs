@@ -174,7 +174,7 @@ impl Watch<'_> {
         self.writing.values_mut().for_each(|one| one.text.gap());
         let patience = self.patience.next();
         let head = capped(self.deadline.remaining(patience), patience);
-        match EventStream::open(&self.server.client, &self.place.directory, head, TICK) {
+        match EventStream::open(&self.server.client, &self.place.directory, head, TICK, false) {
             Ok(stream) => self.stream = Some(stream),
             Err(_) => self.reconnect = Instant::now() + self.pauses.next(),
         }
@@ -191,15 +191,18 @@ impl Watch<'_> {
         };
         let conversation = &self.place.id;
         let mut events = Vec::new();
+        let mut missed = false;
         let received = stream.pump(&mut |data| {
-            let event = Event::decode(data, &|id| id == conversation);
+            missed |= data.is_none();
+            let event = data.and_then(|data| Event::decode(data, &|id| id == conversation));
             events.extend(event.filter(|one| one.conversation.as_ref() == Some(conversation)));
         });
         for event in events {
             self.pauses = Backoff::new(Duration::from_millis(50), CALM);
             self.event(event);
         }
-        if matches!(received, Received::Ended(_)) || stream.silence() >= HEARTBEAT_SILENCE {
+        missed |= matches!(received, Received::Ended(_));
+        if missed || stream.silence() >= HEARTBEAT_SILENCE {
             self.reconnect = Instant::now() + self.pauses.next();
         } else {
             self.stream = Some(stream);

@@ -1,9 +1,14 @@
 //! `adopt`: what is refused, and that nothing which somebody else started is ended unasked.
 
+use std::time::Duration;
+
+use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use super::{sandbox, start, store};
 use crate::support::processes::is_running;
+
+const SOON: Duration = Duration::from_secs(15);
 
 #[test]
 fn what_is_no_opencode_or_no_http_or_not_listening_is_refused() {
@@ -65,6 +70,22 @@ fn a_process_that_does_not_listen_there_is_never_taken_for_the_server() {
     assert!(!is_running(server_pid.parse().unwrap()));
     assert!(is_running(other));
     drop(bystander);
+}
+
+#[test]
+fn the_end_of_a_server_without_a_known_process_is_noticed() {
+    let sandbox = sandbox("adopted-end", json!({"turn": {"never_ends": true}}));
+    let server = sandbox.serve();
+    let id = sandbox.occtl(&["adopt", &server.url(), "-q"]).run().ok().stdout.trim().to_owned();
+    let mut turn = sandbox.occtl(&["send", &id, "--stream", "one\n"]).spawn();
+    turn.wait_for_line("one", SOON);
+    let idle = sandbox.occtl(&["wait", &id]).spawn();
+    let dead = sandbox.occtl(&["wait", &id, "--until", "dead"]).spawn();
+    server.running.signal(Signal::KILL);
+    let lost = turn.wait(SOON).fails(4);
+    assert!(lost.stderr.contains("ended"), "{}", lost.stderr);
+    idle.wait(SOON).fails(4);
+    assert_eq!(dead.wait(SOON).ok().stdout, format!("{id} dead\n"));
 }
 
 #[test]

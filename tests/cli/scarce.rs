@@ -4,10 +4,12 @@ use std::collections::BTreeSet;
 use std::fs::File;
 use std::time::Duration;
 
+use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use super::{assert_no_trace, sandbox, start, store};
 use crate::support::command::assert_fair;
+use crate::support::processes::poll;
 use crate::support::sandbox::Sandbox;
 
 /// For how long a crowd may keep two busy cores busy.
@@ -138,4 +140,28 @@ fn a_full_disk_is_an_error_of_the_store_and_what_was_there_stays() {
     assert_eq!(listed["sessions"][0]["state"], "dead");
     sandbox.occtl(&["stop", &id]).run().ok();
     assert_no_trace(&sandbox);
+}
+
+#[test]
+fn a_reader_that_does_not_read_holds_up_neither_a_limit_nor_a_signal() {
+    let sandbox = sandbox("stuck", json!({"turn": {"bytes": 1_000_000, "never_ends": true}}));
+    let id = start(&sandbox);
+    let pipe = sandbox.root().join("pipe");
+    sandbox.command("mkfifo", &[&pipe]).run().ok();
+    // Open for reading too, and never read.
+    let _reader = std::fs::File::options().read(true).write(true).open(&pipe).unwrap();
+    for (limit, sent, status) in [("1.5", None, 124), ("60", Some(Signal::INT), 130)] {
+        let script = "exec \"$0\" send \"$1\" -t \"$2\" --title t --stream x > \"$3\"";
+        let words = ["-c", script, env!("CARGO_BIN_EXE_occtl"), &id, limit, pipe.to_str().unwrap()];
+        let running = sandbox.command("bash", &words).spawn();
+        if let Some(sent) = sent {
+            let busy = || sandbox.occtl(&["status", &id, "--json"]).run().ok().json();
+            let busy = || (busy()["state"] != "idle").then_some(());
+            poll(CROWD_TIME, busy).expect("a turn");
+            running.signal(sent);
+        }
+        let ended = running.wait(Duration::from_secs(10)).fails(status);
+        assert!(ended.stderr.contains("it was aborted"), "{}", ended.stderr);
+        sandbox.occtl(&["wait", &id, "-t", "5"]).run().ok();
+    }
 }

@@ -82,6 +82,20 @@ fn whatever_the_events_do_the_text_is_complete() {
 }
 
 #[test]
+fn events_of_20_mb_work_within_64_mib() {
+    let sandbox = sandbox("large-events", json!({"turn": {"bytes": 20_000_000}}));
+    let session = start(&sandbox);
+    // What counts here is what is reserved, and a buffer that grows reserves up to twice what it uses.
+    let line = format!(
+        "ulimit -d $((80 << 10)) && exec '{}' send {session} --title t --wait --json x",
+        env!("CARGO_BIN_EXE_occtl")
+    );
+    let record = sandbox.command("bash", &["-c", &line]).run().ok().json();
+    assert_eq!(record["text"].as_str().unwrap().len(), 20_000_000);
+    assert_eq!(record["answer"], record["text"]);
+}
+
+#[test]
 fn a_route_that_fails_does_not_hide_the_end() {
     let sandbox = sandbox("faulty-routes", json!({}));
     let session = start(&sandbox);
@@ -139,14 +153,84 @@ fn a_server_that_refuses_or_dies_or_freezes_ends_the_command() {
     let refused = running.wait(SOON).fails(4);
     assert!(refused.stderr.contains("401"), "{}", refused.stderr);
 
-    let running = slow_turn(&sandbox, &session, 400, &["-t", "2"]);
-    let frozen = Instant::now();
-    signal(server_pid(&sandbox, &session), Signal::STOP);
-    let ended = running.wait(SOON).fails(124);
-    assert!(frozen.elapsed() < Duration::from_secs(8), "{:?}", frozen.elapsed());
-    assert!(ended.stderr.contains("does not confirm"), "{}", ended.stderr);
-    assert!(ended.stdout.starts_with("one\n"), "{}", ended.stdout);
-    signal(server_pid(&sandbox, &session), Signal::CONT);
+    let server = server_pid(&sandbox, &session);
+    for (flags, sent, status) in [(["-t", "2"], None, 124), (["-t", "60"], Some(Signal::INT), 130)]
+    {
+        let running = slow_turn(&sandbox, &session, 400, &flags);
+        let asked = sandbox.stand_in_requests().len();
+        let frozen = Instant::now();
+        signal(server, Signal::STOP);
+        if let Some(sent) = sent {
+            // It is noticed while a request waits for its answer.
+            std::thread::sleep(Duration::from_secs(2));
+            running.signal(sent);
+        }
+        let ended = running.wait(SOON).fails(status);
+        // 2 s until the end of the limit or the signal, 5 s at most for the rest.
+        assert!(frozen.elapsed() < Duration::from_millis(7500), "{:?}", frozen.elapsed());
+        assert!(ended.stderr.contains("does not confirm"), "{}", ended.stderr);
+        assert!(ended.stdout.starts_with("one\n"), "{}", ended.stdout);
+        signal(server, Signal::CONT);
+        // It takes what it was told meanwhile.
+        let told = || {
+            sandbox
+                .stand_in_requests()
+                .into_iter()
+                .skip(asked)
+                .any(|one| one["path"].as_str().is_some_and(|path| path.ends_with("/abort")))
+        };
+        poll(SOON, || told().then_some(())).expect("an abort");
+        poll(SOON, || (!goes_on(&sandbox, &session)).then_some(())).expect("the end");
+    }
+}
+
+#[test]
+fn no_limit_is_passed_on_a_frozen_server() {
+    let sandbox = sandbox("frozen", json!({}));
+    let session = start(&sandbox);
+    let session = session.as_str();
+    let sent = sandbox.occtl(&["send", session, "x", "--json"]).run().ok().json();
+    let (turn, conversation) = (sent["turn"].as_str().unwrap(), &sent["conversation"]);
+    let conversation = conversation.as_str().unwrap();
+    signal(server_pid(&sandbox, session), Signal::STOP);
+    let commands = [
+        &["send", session, "--wait", "x"][..],
+        &["send", session, "-c", "--stream", "x"],
+        &["wait", session],
+        &["wait", session, "-s", conversation],
+        &["wait", session, "--turn", turn],
+        &["abort", session],
+    ];
+    // All at once, because each takes as long as it may.
+    let began = Instant::now();
+    let running = commands.map(|words| sandbox.occtl(words).args(&["-t", "1.5"]).spawn());
+    for (words, running) in commands.iter().zip(running) {
+        let ended = running.wait(SOON).fails(124);
+        assert!(began.elapsed() < Duration::from_secs(4), "{words:?}: {:?}", began.elapsed());
+        assert!(ended.stderr.contains("1.5 s"), "{words:?}: {}", ended.stderr);
+    }
+    // It ends like any other one, and need not be killed.
+    let stopped = sandbox.occtl(&["stop", session, "--json"]).run().ok().json();
+    assert_eq!(stopped["stopped"][0]["killed"], false, "{stopped}");
+}
+
+#[test]
+fn a_prompt_that_may_have_arrived_is_aborted() {
+    let sandbox = sandbox("perhaps", json!({}));
+    let session = start(&sandbox);
+    let faults = json!({"silence": ["POST /session/*/message"]});
+    let sent = send(&sandbox, &session, &faults, &["--wait", "-t", "1"]).fails(124);
+    assert!(sent.stderr.contains("not over after 1 s"), "{}", sent.stderr);
+    let last = sandbox.stand_in_requests().into_iter().rev().find(|one| one["method"] == "POST");
+    let path = last.unwrap()["path"].as_str().unwrap().to_owned();
+    assert!(path.ends_with("/abort"), "{path}");
+    // A policy's answer has no more time than the turn.
+    let ask = json!({"permission": "bash", "patterns": ["ls"]});
+    let faults = json!({"turn": {"ask": ask}, "silence": ["/permission/*/reply"]});
+    let sent = send(&sandbox, &session, &faults, &["--wait", "--allow", "bash", "-t", "2"]);
+    assert!(sent.elapsed < Duration::from_secs(7), "{:?}", sent.elapsed);
+    let sent = sent.fails(6);
+    assert!(sent.stderr.contains("waits for permission bash: ls"), "{}", sent.stderr);
 }
 
 #[test]

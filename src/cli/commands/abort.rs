@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use serde_json::json;
 
 use crate::cli::App;
@@ -17,6 +19,7 @@ pub const COMMAND: Command = Command {
     flags: &[
         Flag::value("session", Some('s'), "CONVERSATION", "The conversation")
             .default("the newest root one"),
+        Flag::value("timeout", Some('t'), "SECONDS", "How long that may take").default("10"),
         QUIET,
     ],
     examples: &[("occtl abort $S", "what the newest conversation is doing")],
@@ -26,12 +29,19 @@ pub const COMMAND: Command = Command {
 fn parse(words: &Words) -> Result<Action> {
     let session = words.required(0)?;
     let target = words.value("session")?.map_or(Target::Latest, Target::Given);
+    let limit = words.seconds("timeout", 10.0)?;
     let quiet = words.set("quiet");
-    Ok(Box::new(move |app| run(app, &session, &target, quiet)))
+    Ok(Box::new(move |app| run(app, &session, &target, limit, quiet)))
 }
 
-fn run(app: &mut App, session: &str, target: &Target, quiet: bool) -> Result<Exit> {
-    let aborted = runner::abort_conversation(&app.context()?, session, target)?;
+fn run(
+    app: &mut App,
+    session: &str,
+    target: &Target,
+    limit: Duration,
+    quiet: bool,
+) -> Result<Exit> {
+    let aborted = runner::abort_conversation(&app.context()?, session, target, limit)?;
     if app.json {
         app.out.json(&json!({"conversation": aborted}))?;
     } else if quiet {

@@ -24,7 +24,7 @@ pub const COMMAND: Command = Command {
     name: "run",
     summary: "Run one prompt on a server of its own: start, send, wait, stop",
     about: &[
-        "Prints the answer, or with --stream all text as it is written. The status is that of `send --wait`, and --timeout covers everything.",
+        "Prints the answer, or with --stream all text as it is written. The status is that of `send --wait`, and --timeout covers everything; to abort the turn and stop the server may take some seconds more.",
         "Nothing is left behind: the server and all that it started end with this command, also when it is killed.",
         "A permission that no rule settles ends the turn with status 6, unless --on-permission says otherwise.",
     ],

@@ -24,7 +24,7 @@ pub const COMMAND: Command = Command {
     summary: "Send a prompt; print the conversation, or wait for the answer, or stream it",
     about: &[
         "Without --wait and --stream it returns once the server has the prompt and prints the conversation's id.",
-        "--wait prints the answer, --stream all text as it is written. The status says how the turn ended: 0 it was answered, 5 it failed, 6 it needs a permission, 7 there was no text, 8 it was aborted, 124 a limit was reached.",
+        "--wait prints the answer, --stream all text as it is written. The status says how the turn ended: 0 it was answered, 5 it failed, 6 it needs a permission, 7 there was no text, 8 it was aborted, 124 a limit was reached. After a limit or a signal it takes another 5 s at most, mostly far less, to abort the turn and to collect what is known.",
         "Without -s and -c a new conversation is opened. A permission that no rule settles is waited for, unless --on-permission says otherwise; `occtl approve` gives it from another terminal.",
     ],
     operands: &[

@@ -4,12 +4,12 @@ use std::collections::hash_map::DefaultHasher;
 use std::hash::{Hash, Hasher};
 use std::time::{Duration, Instant};
 
-use super::{Follower, Watcher};
+use super::{Follower, SHORT_AFTERCARE, Watcher};
 use crate::client::wire::{Activities, Info, Message};
 use crate::client::{Cause, Failure};
 use crate::process;
 use crate::runner::conversation::Place;
-use crate::runner::server::{Server, capped};
+use crate::runner::server::Server;
 use crate::runner::turn::{End, Look};
 use crate::units::{Backoff, Deadline, POLL_FIRST, TICK};
 
@@ -18,10 +18,6 @@ pub const LOOK_LIMIT: Duration = Duration::from_secs(10);
 /// What it may take at first: short, because text, limits and signals wait meanwhile. A server that
 /// turns out to need more gets more.
 pub const LOOK_FIRST: Duration = Duration::from_secs(2);
-/// All that is asked after the end of a turn, for its record.
-const AFTERCARE: Duration = Duration::from_secs(10);
-/// The same where the server did not answer before either.
-const SHORT_AFTERCARE: Duration = Duration::from_secs(1);
 /// How many messages a look starts with; a turn's last steps are among them.
 const PAGE: usize = 8;
 /// How many are asked for at once when all of a turn is wanted.
@@ -96,7 +92,7 @@ impl Follower<'_> {
 
     /// How long one request may take now.
     pub(super) fn left(&self) -> Duration {
-        capped(self.watch.deadline.remaining(self.patience), LOOK_LIMIT)
+        self.patience
     }
 
     /// Remembers why REST cannot be asked, for the message of a limit that is reached meanwhile.
@@ -104,7 +100,9 @@ impl Follower<'_> {
         if matches!(failure.cause, Cause::Silent) {
             self.patience = (self.patience * 2).min(LOOK_LIMIT);
         }
-        self.trouble = Some(failure.to_string());
+        if self.signals.received().is_none() {
+            self.trouble = Some(failure.to_string());
+        }
         failure
     }
 
@@ -168,9 +166,9 @@ impl Follower<'_> {
 
     /// All messages of the turn, and how long may still be asked for more. A server that no longer
     /// tells leaves what the turn knows of its steps, and nothing to ask for.
-    pub(super) fn whole_turn(&mut self) -> (Vec<Message>, Deadline) {
-        let limit = if self.trouble.is_some() { SHORT_AFTERCARE } else { AFTERCARE };
-        let deadline = Deadline::after(limit);
+    pub(super) fn whole_turn(&mut self, closing: Deadline) -> (Vec<Message>, Deadline) {
+        let silent = self.trouble.is_some();
+        let deadline = if silent { closing.or_after(SHORT_AFTERCARE) } else { closing };
         let mut pauses = Backoff::new(POLL_FIRST, TICK);
         let mut seen = self.whole.take();
         loop {

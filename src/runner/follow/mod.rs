@@ -25,7 +25,7 @@ use super::{Context, Signals};
 use crate::client::wire::Message;
 use crate::client::{Cause, Failure, Held};
 use crate::error::{Code, Result};
-use crate::units::{Backoff, Deadline};
+use crate::units::{Backoff, CLOSING, Deadline};
 use stream::Stream;
 
 /// How often REST is asked while events tell that the turn goes on.
@@ -37,6 +37,10 @@ const ALERT_LONGEST: Duration = Duration::from_secs(2);
 const OPEN_FIRST: Duration = Duration::from_secs(1);
 /// How soon REST is asked again when an event says that the end is near and REST does not yet.
 const NEAR_FIRST: Duration = Duration::from_millis(10);
+/// All that is asked after the end of a turn, for its record, while there is time left for it.
+const AFTERCARE: Duration = Duration::from_secs(10);
+/// The same where the server did not answer before either.
+const SHORT_AFTERCARE: Duration = Duration::from_secs(1);
 /// How long sub-agents may go on after the turn itself is over.
 const TREE_SETTLES: Duration = Duration::from_secs(10);
 
@@ -44,6 +48,8 @@ const TREE_SETTLES: Duration = Duration::from_secs(10);
 pub trait Watcher {
     /// Text, as soon as it is known.
     fn text(&mut self, text: &str);
+    /// Comes before any text: nobody may be waited for any longer than this.
+    fn patience(&mut self, _limit: Deadline, _signals: &Signals) {}
     /// Nobody watches any more; the turn shall go on without us.
     fn gone(&self) -> bool {
         false
@@ -114,6 +120,7 @@ impl<'a> Follower<'a> {
         deadline: Deadline,
     ) -> Follower<'a> {
         let began = Instant::now();
+        server.client.limit_to(deadline, Some(signals.flag()));
         Follower {
             context,
             signals,
@@ -154,8 +161,15 @@ impl<'a> Follower<'a> {
 
     /// Follows to the end; `None` if the watcher has gone. The hook is not told of the end yet.
     pub fn follow(mut self, watcher: &mut dyn Watcher) -> Result<Option<Followed>> {
-        let (outcome, error) = match self.wait_for_end(watcher) {
-            Ended::Gone => return Ok(None),
+        watcher.patience(self.watch.deadline, self.signals);
+        let Some(ended) = self.wait_for_end(watcher) else { return Ok(None) };
+        let closing = match ended {
+            Ended::Limit(_) | Ended::Blocked(_) | Ended::Signal(_) => CLOSING,
+            _ => self.watch.deadline.remaining(AFTERCARE).max(CLOSING),
+        };
+        let closing = Deadline::after(closing);
+        self.server.client.limit_to(closing, None);
+        let (outcome, error) = match ended {
             Ended::Refused(failure) => return Err(failure.into()),
             Ended::Turn(End::Finished) => (Outcome::Ok, None),
             Ended::Turn(End::Aborted) => (Outcome::Not(Code::Aborted), None),
@@ -167,12 +181,14 @@ impl<'a> Follower<'a> {
                 let waits = self.turn.asks.pending().next().is_some();
                 let code = if waits { Code::Blocked } else { Code::Timeout };
                 let aborts = self.watch.aborts();
-                (Outcome::Not(code), Some(self.give_up(why, aborts)))
+                (Outcome::Not(code), Some(self.give_up(why, aborts, closing)))
             }
-            Ended::Blocked(why) => (Outcome::Not(Code::Blocked), Some(self.give_up(why, true))),
+            Ended::Blocked(why) => {
+                (Outcome::Not(Code::Blocked), Some(self.give_up(why, true, closing)))
+            }
             Ended::Signal(code) => {
                 let why = named("Interrupted", "a signal arrived");
-                (Outcome::Not(code), Some(self.give_up(why, true)))
+                (Outcome::Not(code), Some(self.give_up(why, true, closing)))
             }
         };
         if outcome == Outcome::Ok {
@@ -180,17 +196,18 @@ impl<'a> Follower<'a> {
             self.turn.asks.only_pending(&BTreeSet::new());
         }
         let total = self.began.elapsed();
-        let (messages, asking) = self.whole_turn();
+        let (messages, asking) = self.whole_turn(closing);
         self.turn.settle(&messages, Instant::now(), &mut |text| watcher.text(text));
         let (started, began) = (self.started, self.began);
         let facts = report::Facts { outcome, error, started, total, began, asking };
         let record =
-            report::record(self.server, self.place, self.turn_id, &self.turn, messages, facts);
+            report::record(self.server, self.place, self.turn_id, &mut self.turn, messages, facts);
         let last = self.turn.steps().next_back().map(|info| info.id.clone());
         Ok(Some(Followed { record, last }))
     }
 
-    fn wait_for_end(&mut self, watcher: &mut dyn Watcher) -> Ended {
+    /// Waits until the turn ends, for whatever reason; `None` if the watcher has gone.
+    fn wait_for_end(&mut self, watcher: &mut dyn Watcher) -> Option<Ended> {
         // A stream that is open from the beginning misses nothing that a short turn does.
         let first = if self.turn.look_wanted() {
             Duration::ZERO
@@ -205,17 +222,17 @@ impl<'a> Follower<'a> {
         let mut progress = 0;
         loop {
             if let Some(code) = self.signals.received() {
-                return Ended::Signal(code);
+                return Some(Ended::Signal(code));
             }
             if let Some(why) = self.watch.reached(&self.turn, self.rest_progress) {
-                return Ended::Limit(why);
+                return Some(Ended::Limit(why));
             }
             // A prompt that the server may not have read yet could be lost with its connection.
             if watcher.gone() && (self.held.is_none() || self.turn.begun()) {
-                return Ended::Gone;
+                return None;
             }
             if let Some(ended) = self.answer_asks() {
-                return ended;
+                return Some(ended);
             }
             let wanted = self.turn.look_wanted();
             let (turn, deadline) = (&mut self.turn, self.watch.deadline);
@@ -223,18 +240,18 @@ impl<'a> Follower<'a> {
                 heard.tell(turn, watcher);
             });
             if let Some(ended) = self.held_answer(watcher) {
-                return ended;
+                return Some(ended);
             }
             let newly_wanted = self.turn.look_wanted() && !wanted;
             if !newly_wanted && Instant::now() < next_look {
                 continue;
             }
             match self.look(watcher) {
-                Ok(Some(end)) => return Ended::Turn(end),
+                Ok(Some(end)) => return Some(Ended::Turn(end)),
                 Ok(None) => {}
                 Err(failure) => {
                     if let Some(ended) = self.hopeless(&failure) {
-                        return ended;
+                        return Some(ended);
                     }
                 }
             }
@@ -268,7 +285,7 @@ impl<'a> Follower<'a> {
 
     /// Whether a failed request means that there is nothing to wait for.
     fn hopeless(&self, failure: &Failure) -> Option<Ended> {
-        if let Some(error) = self.server.ended(self.context) {
+        if let Some(error) = self.server.ended_by(self.context, failure) {
             return Some(Ended::Server(named("ServerEnded", &error.message)));
         }
         match failure.cause {
@@ -285,13 +302,15 @@ impl<'a> Follower<'a> {
     }
 
     /// Ends the turn for a reason, and says what came of it.
-    fn give_up(&mut self, why: Failed, aborts: bool) -> Failed {
+    fn give_up(&mut self, why: Failed, aborts: bool, closing: Deadline) -> Failed {
         let below: Vec<String> = self.turn.descendants().map(String::from).collect();
-        let done = match aborts {
-            false => "it goes on",
-            true if abort(self.server, self.place, &below) => "it was aborted",
-            true => {
-                self.trouble.get_or_insert_with(|| "the server does not answer".into());
+        let aborted = aborts.then(|| abort(self.server, self.place, &below, closing));
+        let done = match aborted {
+            None => "it goes on",
+            Some(Ok(true)) => "it was aborted",
+            Some(Ok(false)) => "it was aborted, and the server says that it goes on",
+            Some(Err(failure)) => {
+                self.trouble.get_or_insert_with(|| failure.to_string());
                 "it was aborted, and the server does not confirm that it ended"
             }
         };
@@ -328,7 +347,6 @@ fn tell(context: &Context, terms: &Terms, document: &serde_json::Value) {
 enum Ended {
     Turn(End),
     Refused(Failure),
-    Gone,
     Limit(Failed),
     Blocked(Failed),
     Signal(Code),

@@ -25,7 +25,7 @@ pub struct Stream {
 
 /// What a stream brought.
 pub enum Heard<'a> {
-    /// There was none for a while. What happened then is lost; there is no replay.
+    /// There was none for a while, or one too long to be taken. It is lost; there is no replay.
     Gap,
     /// The data of one event.
     Data(&'a [u8]),
@@ -85,7 +85,7 @@ impl Stream {
         let mut useful = false;
         let received = stream.pump(&mut |data| {
             useful = true;
-            take(Heard::Data(data));
+            take(data.map_or(Heard::Gap, Heard::Data));
         });
         if useful {
             self.pauses = Backoff::new(RECONNECT_FIRST, RECONNECT_LONGEST);
@@ -97,7 +97,7 @@ impl Stream {
     }
 
     fn connect(&mut self, client: &Client) {
-        match EventStream::open(client, &self.directory, self.patience.next(), TICK) {
+        match EventStream::open(client, &self.directory, self.patience.next(), TICK, false) {
             Ok(stream) => self.stream = Some(stream),
             Err(_) => self.reconnect = Instant::now() + self.pauses.next(),
         }

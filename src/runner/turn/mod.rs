@@ -339,6 +339,11 @@ impl Turn {
         self.progress
     }
 
+    /// All of the turn's text and its answer, when it is over.
+    pub fn finish_text(&mut self) -> (String, String) {
+        self.text.finish()
+    }
+
     /// What the turn's text is so far.
     pub fn text(&self) -> &Text {
         &self.text

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::ids::{id, now};
-use super::turn::{Aborted, FOREVER, Step, Turn};
+use super::turn::{Aborted, FOREVER, Step, Turn, much};
 
 impl Turn<'_> {
     /// The tool call of the turn, if it has one. Whether the model goes on afterwards.
@@ -55,10 +55,12 @@ impl Turn<'_> {
         let time = json!({"start": begun, "end": now()});
         let goes_on = match &refused {
             None => {
-                let output = fault["output"].as_str().unwrap_or_default();
+                let output = fault["output"].as_str().map(str::to_owned);
+                let output = output.unwrap_or_else(|| much(fault["bytes"].as_u64()));
+                let shown = &output[..output.len().min(30_000)];
                 state(json!({
                     "status": "completed", "input": input, "output": output, "title": name,
-                    "metadata": {"output": output, "exit": 0, "truncated": false}, "time": time,
+                    "metadata": {"output": shown, "exit": 0, "truncated": false}, "time": time,
                 }));
                 true
             }

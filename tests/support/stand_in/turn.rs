@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | `text: "…"` | answers this instead of the prompt |
 //! | `tokens: N` | answers `w1 … wN` |
+//! | `bytes: N` | answers N bytes without a space, so that they are one delta |
 //! | `empty: true` | ends without any text |
 //! | `delta_ms: N` | N ms before each delta |
 //! | `start_gap_ms: N` | nothing is stored and nobody is busy for N ms after the prompt |
@@ -16,7 +17,7 @@
 //! | `retry_forever: true` | stays in status `retry`; a number is the pace in ms instead of 2000 |
 //! | `ask: {permission, patterns}` | asks first; the answer follows when it is allowed |
 //! | `question: {question, options: [label]}` | asks a question first |
-//! | `tool: {name, input, output}` | a tool call first |
+//! | `tool: {name, input, output}` | a tool call first; `bytes: N` instead of `output` is so much of it |
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -102,6 +103,11 @@ fn answer_newest(shared: &Shared, conversation: &str) {
     }
 }
 
+/// Text without spaces, so many bytes of it; its line ends must be escaped in JSON.
+pub(super) fn much(bytes: Option<u64>) -> String {
+    "fifteen-letters\n".repeat(usize::try_from(bytes.unwrap_or(0) / 16).unwrap_or(0))
+}
+
 /// One turn while it runs.
 pub(super) struct Turn<'a> {
     pub(super) shared: &'a Shared,
@@ -133,6 +139,7 @@ impl<'a> Turn<'a> {
             Some(count) => {
                 Some((1..=count).map(|number| format!("w{number}")).collect::<Vec<_>>().join(" "))
             }
+            None if faults.has("/turn/bytes") => Some(much(faults.number("/turn/bytes"))),
             None => Some(faults.text("/turn/text").unwrap_or(prompt)),
         };
         Self {
