@@ -16,12 +16,14 @@ const SILENT_REQUEST: Duration = Duration::from_millis(500);
 
 /// Aborts the conversation and its sub-agents' until all read idle; false if one does not in time.
 ///
-/// Sub-agents go first: a parent whose sub-agent waits would run one more step.
+/// Sub-agents go first: a parent whose sub-agent waits would run one more step. A prompt that the server has
+/// not begun with reads idle and is not aborted by anything, so idle counts once it is `settled`.
 pub fn abort(
     server: &Server,
     place: &Place,
     descendants: &[String],
     deadline: Deadline,
+    settled: &dyn Fn() -> bool,
 ) -> Result<bool, Failure> {
     server.client.limit_to(deadline, None);
     let mut pauses = Backoff::new(POLL_FIRST, Duration::from_millis(250));
@@ -38,7 +40,7 @@ pub fn abort(
         let told = server.client.activities(&place.directory, limit);
         let busy = |id: &&str, told: &Activities| told.get(*id).is_some_and(|one| one.busy());
         match told {
-            Ok(told) if !members.iter().any(|id| busy(id, &told)) => return Ok(true),
+            Ok(told) if !members.iter().any(|id| busy(id, &told)) && settled() => return Ok(true),
             // Asking again would only take the caller's time.
             Err(failure)
                 if !failure.passing()

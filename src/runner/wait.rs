@@ -129,7 +129,7 @@ pub fn abort_conversation(
     let place = target_place(&server, target).map_err(late)?;
     let below = conversation::descendants(&server, &place).map_err(late)?;
     server.touch(context)?;
-    match (abort(&server, &place, &below, deadline), server.ended(context)) {
+    match (abort(&server, &place, &below, deadline, &|| true), server.ended(context)) {
         (Ok(true), _) => Ok(place.id),
         (_, Some(error)) => Err(error),
         (Err(failure), _) => Err(late(failure.into())),

@@ -44,6 +44,9 @@ const SHORT_AFTERCARE: Duration = Duration::from_secs(1);
 /// How long sub-agents may go on after the turn itself is over.
 const TREE_SETTLES: Duration = Duration::from_secs(10);
 
+/// How long an aborted turn may still be about to begin: a cold directory takes 1.5 s for that.
+const BEGINS_WITHIN: Duration = Duration::from_secs(2);
+
 /// Somebody who watches a turn.
 pub trait Watcher {
     /// Text, as soon as it is known.
@@ -304,7 +307,10 @@ impl<'a> Follower<'a> {
     /// Ends the turn for a reason, and says what came of it.
     fn give_up(&mut self, why: Failed, aborts: bool, closing: Deadline) -> Failed {
         let below: Vec<String> = self.turn.descendants().map(String::from).collect();
-        let aborted = aborts.then(|| abort(self.server, self.place, &below, closing));
+        // A prompt whose answer is held back may not have begun yet.
+        let coming = Deadline::after(BEGINS_WITHIN);
+        let settled = || coming.expired() || self.held.as_ref().is_none_or(Held::ready);
+        let aborted = aborts.then(|| abort(self.server, self.place, &below, closing, &settled));
         let done = match aborted {
             None => "it goes on",
             Some(Ok(true)) => "it was aborted",
