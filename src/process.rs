@@ -23,7 +23,7 @@ use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::process::{Pid, PidfdFlags, Signal};
 
 pub use sockets::listens;
-pub use table::{ancestors, command_line, environment, marked, newest, with_variable};
+pub use table::{ancestors, command_line, each_marked, environment, marked, with_variable};
 
 use crate::units::{Backoff, Deadline, KILL_WAIT, POLL_FIRST, POLL_LONGEST};
 
@@ -93,15 +93,26 @@ pub struct Handle {
 impl Handle {
     /// Opens the process; `None` if it no longer runs.
     pub fn open(identity: &Identity) -> Option<Handle> {
-        let pid = Pid::from_raw(i32::try_from(identity.pid).ok()?)?;
-        let fd = rustix::process::pidfd_open(pid, PidfdFlags::empty()).ok()?;
+        let handle = Handle::of(identity.pid)?;
         // From here on the descriptor names one process for ever, so this look is the last needed.
-        identity.alive().then_some(Handle { fd })
+        identity.alive().then_some(handle)
+    }
+
+    /// Opens whoever has this pid now: to be looked at before anything is done to it.
+    fn of(pid: u32) -> Option<Handle> {
+        let pid = Pid::from_raw(i32::try_from(pid).ok()?)?;
+        let fd = rustix::process::pidfd_open(pid, PidfdFlags::empty()).ok()?;
+        Some(Handle { fd })
     }
 
     /// Asks the process to end. An error means that it is gone already.
     pub fn terminate(&self) -> io::Result<()> {
         Ok(rustix::process::pidfd_send_signal(&self.fd, Signal::TERM)?)
+    }
+
+    /// Holds the process still, so that it starts nothing more.
+    pub fn freeze(&self) -> io::Result<()> {
+        Ok(rustix::process::pidfd_send_signal(&self.fd, Signal::STOP)?)
     }
 
     /// Ends the process.

@@ -13,10 +13,8 @@ use crate::process::{self, Handle, Identity, wait_all};
 use crate::store::{Document, Record, Status};
 use crate::units::{Backoff, Deadline, KILL_WAIT, POLL_FIRST, STOP_GRACE};
 
-/// How often the process table is looked at again once there seems to be nothing left.
-const LAST_LOOKS: usize = 12;
-/// The same where there was nothing from the beginning.
-const FIRST_LOOKS: usize = 3;
+/// How many processes are waited for at once: each takes a descriptor.
+const WAITED_FOR: usize = 256;
 
 /// How a session is stopped.
 #[derive(Clone, Debug)]
@@ -206,46 +204,62 @@ pub fn end_processes(record: &Record, server: Option<&Identity>, grace: Duration
     }
     let mut asked: HashSet<u32> = HashSet::new();
     let mut killed = false;
-    let mut empty_looks = 0;
+    let mut was_empty = false;
     let grace = Deadline::after(grace);
     let limit = grace_and(KILL_WAIT, grace);
     let mut pauses = Backoff::new(POLL_FIRST, Duration::from_millis(100));
     loop {
-        let newest = process::newest();
-        let mut left = process::marked(MARK, &record.id);
-        left.extend(server.filter(|server| !left.contains(server) && server.alive()).cloned());
-        if left.is_empty() {
-            // While we looked, one that we had passed already may have left another one behind.
-            // A look is only good if nothing was started meanwhile; where much is, several are.
-            empty_looks += 1;
-            let quiet = newest.is_some() && newest == process::newest();
-            let enough = if asked.is_empty() { FIRST_LOOKS } else { LAST_LOOKS };
-            if (quiet && (asked.is_empty() || empty_looks > 1)) || empty_looks >= enough {
-                return Ok(Ended { count: asked.len(), killed });
-            }
-            process::pause(POLL_FIRST);
-            continue;
+        let kill = grace.expired();
+        if kill {
+            // Held still first: what starts another one as soon as one ends sees none of them end.
+            each(record, server, &mut |_, handle| drop(handle.freeze()));
         }
-        empty_looks = 0;
-        if limit.expired() {
-            let pids: Vec<String> = left.iter().map(|one| one.pid.to_string()).collect();
-            let message = format!("session {} has processes that do not end", record.id);
-            return Err(Error::failed(message).hint(format!("pids {}", pids.join(", "))));
-        }
+        let mut left = Vec::new();
         let mut handles = Vec::new();
-        for one in &left {
-            let Some(handle) = Handle::open(one) else { continue };
-            let first = asked.insert(one.pid);
-            if grace.expired() {
+        each(record, server, &mut |pid, handle| {
+            let first = asked.insert(pid);
+            if kill {
                 killed |= handle.kill().is_ok();
             } else if first {
                 let _ = handle.terminate();
             }
-            handles.push(handle);
+            left.push(pid);
+            if handles.len() < WAITED_FOR {
+                handles.push(handle);
+            }
+        });
+        if left.is_empty() {
+            // Something that was being started while we looked is seen by a second look.
+            if asked.is_empty() || was_empty {
+                return Ok(Ended { count: asked.len(), killed });
+            }
+            was_empty = true;
+            process::pause(POLL_FIRST);
+            continue;
+        }
+        was_empty = false;
+        if limit.expired() {
+            let pids: Vec<String> = left.iter().map(u32::to_string).collect();
+            let message = format!("session {} has processes that do not end", record.id);
+            return Err(Error::failed(message).hint(format!("pids {}", pids.join(", "))));
         }
         // A pidfd tells the end more truly than /proc, where threads may still hold the port.
-        let pause = if grace.expired() { KILL_WAIT } else { pauses.next() };
+        let pause = if kill { KILL_WAIT } else { pauses.next() };
         wait_all(&handles, limit.or_after(pause));
+    }
+}
+
+/// All processes of a session that run. The server may have been started without the mark.
+fn each(record: &Record, server: Option<&Identity>, act: &mut dyn FnMut(u32, Handle)) {
+    let mut seen = false;
+    process::each_marked(MARK, &record.id, &mut |pid, handle| {
+        seen |= server.is_some_and(|server| server.pid == pid);
+        act(pid, handle);
+    });
+    if let Some(server) = server.filter(|_| !seen)
+        && let Some(handle) = Handle::open(server)
+    {
+        act(server.pid, handle);
     }
 }
 
