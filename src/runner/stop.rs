@@ -148,8 +148,9 @@ fn stop_one(context: &Context, record: &Record, options: &StopOptions) -> Result
         let kept = isolate::keep(&context.store.isolated_path(id), &context.store.kept_path(id))?;
         (context.say)(&format!("{} is kept", kept.display()));
     }
-    context.update(|document| Ok(document.remove(id)))?;
+    // The files go first: on a full disk they are the room in which the store can be written.
     sweep(context, record);
+    context.update(|document| Ok(document.remove(id)))?;
     let was_dead = now == Life::Dead && ended.count == 0;
     let (processes, killed) = (ended.count, ended.killed);
     Ok(Stopped { id: id.clone(), was_dead, forgotten, processes, killed })

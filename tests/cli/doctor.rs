@@ -72,6 +72,14 @@ fn a_store_or_directory_that_others_can_write_to_is_refused_and_mended() {
         assert!(refused.stderr.contains("belongs to user 4711"), "{}", refused.stderr);
     } else {
         eprintln!("not root: a directory of another owner cannot be made here");
+        // Nor can root be kept from writing where it wants.
+        for (path, mode) in [(sandbox.data(), 0o500), (sandbox.data().join("store.json"), 0o000)] {
+            chmod(&path, mode);
+            let wrong = of(&findings(&sandbox, &[], 1), "wrong");
+            assert!(wrong.contains(&"permissions".to_owned()), "{}: {wrong:?}", path.display());
+            findings(&sandbox, &["--fix"], 0);
+            sandbox.occtl(&["touch", &id]).run().ok();
+        }
     }
     sandbox.occtl(&["stop", "--all"]).run().ok();
 }

@@ -53,8 +53,8 @@ fn session(context: &Context, record: &Record, fix: bool) -> Finding {
     let found = life(record);
     let end = || -> Result<&str> {
         end_processes(record, found.server(), STOP_GRACE)?;
-        context.update(|document| Ok(document.remove(id)))?;
         sweep(context, record);
+        context.update(|document| Ok(document.remove(id)))?;
         Ok("ended what was left of it and forgot it")
     };
     let advice = format!("occtl stop {id}");
