@@ -211,12 +211,21 @@ pub fn end_processes(record: &Record, server: Option<&Identity>, grace: Duration
     let mut pauses = Backoff::new(POLL_FIRST, Duration::from_millis(100));
     loop {
         let kill = grace.expired();
-        if kill {
-            // Held still first: what starts another one as soon as one ends sees none of them end.
-            each(record, server, &mut |_, handle| drop(handle.freeze()));
-        }
         let mut left = Vec::new();
         let mut handles = Vec::new();
+        if kill {
+            // The server first: if we are killed here, what is left is that of a dead session.
+            if let Some(server) = server
+                && let Some(handle) = Handle::open(server)
+            {
+                killed |= handle.kill().is_ok();
+                asked.insert(server.pid);
+                left.push(server.pid);
+                handles.push(handle);
+            }
+            // The others are held still: what starts one again as soon as it ends sees none end.
+            each(record, server, &mut |_, handle| drop(handle.freeze()));
+        }
         each(record, server, &mut |pid, handle| {
             let first = asked.insert(pid);
             if kill {
@@ -224,7 +233,9 @@ pub fn end_processes(record: &Record, server: Option<&Identity>, grace: Duration
             } else if first {
                 let _ = handle.terminate();
             }
-            left.push(pid);
+            if !left.contains(&pid) {
+                left.push(pid);
+            }
             if handles.len() < WAITED_FOR {
                 handles.push(handle);
             }
