@@ -20,6 +20,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec};
+use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, Signal};
 
 pub use sockets::listens;
@@ -93,16 +94,20 @@ pub struct Handle {
 impl Handle {
     /// Opens the process; `None` if it no longer runs.
     pub fn open(identity: &Identity) -> Option<Handle> {
-        let handle = Handle::of(identity.pid)?;
+        let handle = Handle::of(identity.pid)?.ok()?;
         // From here on the descriptor names one process for ever, so this look is the last needed.
         identity.alive().then_some(handle)
     }
 
-    /// Opens whoever has this pid now: to be looked at before anything is done to it.
-    fn of(pid: u32) -> Option<Handle> {
+    /// Opens whoever has this pid now, to be looked at before anything is done to it; `None` if that
+    /// is nobody, or only a thread.
+    fn of(pid: u32) -> Option<io::Result<Handle>> {
         let pid = Pid::from_raw(i32::try_from(pid).ok()?)?;
-        let fd = rustix::process::pidfd_open(pid, PidfdFlags::empty()).ok()?;
-        Some(Handle { fd })
+        match rustix::process::pidfd_open(pid, PidfdFlags::empty()) {
+            Ok(fd) => Some(Ok(Handle { fd })),
+            Err(Errno::SRCH | Errno::INVAL | Errno::NOENT) => None,
+            Err(error) => Some(Err(error.into())),
+        }
     }
 
     /// Asks the process to end. An error means that it is gone already.

@@ -50,32 +50,42 @@ pub fn environment(pid: u32) -> Option<BTreeMap<OsString, OsString>> {
 
 /// Calls `act` for every running process of this user whose starting environment has `name` set to
 /// `value`, other than this one. Environments are inherited, so this finds what a server started,
-/// reparented or not.
+/// reparented or not. There is no handle where the system refuses one: who has the mark is there all
+/// the same.
+pub fn each_marked(name: &str, value: &str, act: &mut dyn FnMut(u32, Option<Handle>)) {
+    let mark = format!("{name}={value}").into_bytes();
+    each(&mut |pid, handle| {
+        let block = block(pid).unwrap_or_default();
+        if block.split(|byte| *byte == 0).any(|entry| entry == mark) {
+            act(pid, handle);
+        }
+    });
+}
+
+/// Calls `look` for every process of this user, other than this one.
 ///
 /// Whoever starts another one and ends could always be a step ahead of a list. So the pids that were
-/// given meanwhile are looked at until none is given any more, and `act` is called at sight.
-pub fn each_marked(name: &str, value: &str, act: &mut dyn FnMut(u32, Handle)) {
-    let mark = format!("{name}={value}").into_bytes();
+/// given meanwhile are looked at until none is given any more.
+fn each(look: &mut dyn FnMut(u32, Option<Handle>)) {
     let own = (std::process::id(), own_uid());
-    let mut look = |pid: u32| {
+    let mut open = |pid: u32| {
         // Opened before it is looked at: a signal that arrives reaches whom we looked at, for the
-        // pid was not free in between. What has a pid and is only a thread cannot be opened.
+        // pid was not free in between.
         if pid != own.0
             && let Some(handle) = Handle::of(pid)
-            && is_of(pid, own.1)
-            && block(pid).is_some_and(|block| block.split(|byte| *byte == 0).any(|one| one == mark))
+            && fs::metadata(format!("/proc/{pid}")).is_ok_and(|entry| entry.uid() == own.1)
         {
-            act(pid, handle);
+            look(pid, handle.ok());
         }
     };
     let mut last = newest();
-    processes().into_iter().for_each(&mut look);
+    processes().into_iter().for_each(&mut open);
     for _ in 0..NEW_LOOKS {
         let now = newest();
         match (last, now) {
-            (Some(from), Some(to)) if from < to => (from + 1..=to).for_each(&mut look),
+            (Some(from), Some(to)) if from < to => (from + 1..=to).for_each(&mut open),
             // They begin again from below.
-            (Some(from), Some(to)) if from > to => processes().into_iter().for_each(&mut look),
+            (Some(from), Some(to)) if from > to => processes().into_iter().for_each(&mut open),
             _ => break,
         }
         last = now;
@@ -92,16 +102,12 @@ pub fn marked(name: &str, value: &str) -> Vec<Identity> {
 /// Every running process of this user that was started with the variable `name`, other than this
 /// one, with all of its variables.
 pub fn with_variable(name: &str) -> Vec<(Identity, BTreeMap<OsString, OsString>)> {
-    let own = own_uid();
-    processes()
-        .into_iter()
-        .filter(|pid| *pid != std::process::id() && is_of(*pid, own))
-        .filter_map(|pid| {
-            let variables = environment(pid)?;
-            variables.contains_key(OsStr::new(name)).then_some(())?;
-            Some((Identity::of(pid)?, variables))
-        })
-        .collect()
+    let mut found = Vec::new();
+    each(&mut |pid, _| {
+        let variables = environment(pid).filter(|one| one.contains_key(OsStr::new(name)));
+        found.extend(variables.and_then(|variables| Some((Identity::of(pid)?, variables))));
+    });
+    found
 }
 
 /// The words that a process was started with; empty if it is gone.
@@ -138,10 +144,6 @@ fn processes() -> Vec<u32> {
         entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect();
     pids.sort_unstable_by(|one, other| other.cmp(one));
     pids
-}
-
-fn is_of(pid: u32, user: u32) -> bool {
-    fs::metadata(format!("/proc/{pid}")).is_ok_and(|entry| entry.uid() == user)
 }
 
 /// The pid that was given last; `None` where `/proc` does not tell.

@@ -215,26 +215,25 @@ pub fn end_processes(record: &Record, server: Option<&Identity>, grace: Duration
         let mut handles = Vec::new();
         if kill {
             // The server first: if we are killed here, what is left is that of a dead session.
-            if let Some(server) = server
-                && let Some(handle) = Handle::open(server)
-            {
+            if let Some(handle) = server.and_then(Handle::open) {
                 killed |= handle.kill().is_ok();
-                asked.insert(server.pid);
-                left.push(server.pid);
                 handles.push(handle);
+                left.extend(server.map(|server| server.pid));
+                asked.extend(&left);
             }
             // The others are held still: what starts one again as soon as it ends sees none end.
-            each(record, server, &mut |_, handle| drop(handle.freeze()));
+            each(record, server, &mut |_, handle| drop(handle.map(|one| one.freeze())));
         }
         each(record, server, &mut |pid, handle| {
+            if !left.contains(&pid) {
+                left.push(pid);
+            }
+            let Some(handle) = handle else { return };
             let first = asked.insert(pid);
             if kill {
                 killed |= handle.kill().is_ok();
             } else if first {
                 let _ = handle.terminate();
-            }
-            if !left.contains(&pid) {
-                left.push(pid);
             }
             if handles.len() < WAITED_FOR {
                 handles.push(handle);
@@ -258,20 +257,21 @@ pub fn end_processes(record: &Record, server: Option<&Identity>, grace: Duration
         // A pidfd tells the end more truly than /proc, where threads may still hold the port.
         let pause = if kill { KILL_WAIT } else { pauses.next() };
         wait_all(&handles, limit.or_after(pause));
+        if handles.is_empty() {
+            process::pause(pauses.next());
+        }
     }
 }
 
 /// All processes of a session that run. The server may have been started without the mark.
-fn each(record: &Record, server: Option<&Identity>, act: &mut dyn FnMut(u32, Handle)) {
+fn each(record: &Record, server: Option<&Identity>, act: &mut dyn FnMut(u32, Option<Handle>)) {
     let mut seen = false;
     process::each_marked(MARK, &record.id, &mut |pid, handle| {
         seen |= server.is_some_and(|server| server.pid == pid);
         act(pid, handle);
     });
-    if let Some(server) = server.filter(|_| !seen)
-        && let Some(handle) = Handle::open(server)
-    {
-        act(server.pid, handle);
+    if let Some(server) = server.filter(|server| !seen && server.alive()) {
+        act(server.pid, Handle::open(server));
     }
 }
 
