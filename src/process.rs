@@ -22,10 +22,11 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec};
+use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, Signal};
 
 pub use sockets::listens;
-pub use table::{ancestors, command_line, environment, marked, newest, with_variable};
+pub use table::{ancestors, command_line, each_marked, environment, marked, with_variable};
 
 use crate::units::{Backoff, Deadline, KILL_WAIT, POLL_FIRST, POLL_LONGEST};
 
@@ -95,10 +96,20 @@ pub struct Handle {
 impl Handle {
     /// Opens the process; `None` if it no longer runs.
     pub fn open(identity: &Identity) -> Option<Handle> {
-        let pid = Pid::from_raw(i32::try_from(identity.pid).ok()?)?;
-        let fd = rustix::process::pidfd_open(pid, PidfdFlags::empty()).ok()?;
+        let handle = Handle::of(identity.pid)?.ok()?;
         // From here on the descriptor names one process for ever, so this look is the last needed.
-        identity.alive().then_some(Handle { fd })
+        identity.alive().then_some(handle)
+    }
+
+    /// Opens whoever has this pid now, to be looked at before anything is done to it; `None` if that
+    /// is nobody, or only a thread.
+    fn of(pid: u32) -> Option<io::Result<Handle>> {
+        let pid = Pid::from_raw(i32::try_from(pid).ok()?)?;
+        match rustix::process::pidfd_open(pid, PidfdFlags::empty()) {
+            Ok(fd) => Some(Ok(Handle { fd })),
+            Err(Errno::SRCH | Errno::INVAL | Errno::NOENT) => None,
+            Err(error) => Some(Err(error.into())),
+        }
     }
 
     /// Asks the process to end. An error means that it is gone already.
@@ -106,6 +117,11 @@ impl Handle {
         rustix::process::pidfd_send_signal(&self.fd, Signal::TERM)?;
         // One that is stopped takes it only when it goes on.
         Ok(rustix::process::pidfd_send_signal(&self.fd, Signal::CONT)?)
+    }
+
+    /// Holds the process still, so that it starts nothing more.
+    pub fn freeze(&self) -> io::Result<()> {
+        Ok(rustix::process::pidfd_send_signal(&self.fd, Signal::STOP)?)
     }
 
     /// Ends the process.

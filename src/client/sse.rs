@@ -39,10 +39,10 @@ impl Decoder {
     /// Takes the next piece; `take` is called with the data of each event that it completes, and with
     /// `None` for one that is too long.
     pub fn feed(&mut self, mut bytes: &[u8], take: &mut dyn FnMut(Option<&[u8]>)) {
-        if self.after_cr && bytes.first() == Some(&b'\n') {
-            bytes = &bytes[1..];
+        if self.after_cr && !bytes.is_empty() {
+            bytes = bytes.strip_prefix(b"\n").unwrap_or(bytes);
+            self.after_cr = false;
         }
-        self.after_cr &= bytes.is_empty();
         while let Some(at) = bytes.iter().position(|byte| matches!(byte, b'\n' | b'\r')) {
             if self.line.is_empty() && at <= self.longest {
                 // The usual case: the whole line is in this piece, and nothing is copied twice.
@@ -145,6 +145,12 @@ mod tests {
         }
         let bytes: Vec<&[u8]> = STREAM.chunks(1).collect();
         assert_eq!(decode(&bytes), EVENTS);
+    }
+
+    #[test]
+    fn only_one_line_feed_belongs_to_a_carriage_return_before_it() {
+        assert_eq!(decode(&[b"data: a\r\n\n"]), ["a"]);
+        assert_eq!(decode(&[b"data: a\r", b"\n", b"\n"]), ["a"]);
     }
 
     #[test]

@@ -7,10 +7,14 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::time::Duration;
 
-use super::{Identity, own_uid};
+use super::{Handle, Identity, own_uid};
 
-/// How often a process in the middle of exec is looked at, with a pause of a millisecond.
-const EXEC_LOOKS: usize = 50;
+/// How often a process in the middle of exec is looked at, with [`EXEC_PAUSE`] between.
+const EXEC_LOOKS: usize = 500;
+const EXEC_PAUSE: Duration = Duration::from_micros(100);
+/// How often what was started meanwhile is looked at. A machine on which something always starts
+/// has no last process.
+const NEW_LOOKS: usize = 1000;
 
 /// What `/proc/PID/environ` holds.
 ///
@@ -26,7 +30,7 @@ fn block(pid: u32) -> Option<Vec<u8>> {
         if !block.is_empty() || !between() {
             return Some(block);
         }
-        super::pause(Duration::from_millis(1));
+        super::pause(EXEC_PAUSE);
     }
     None
 }
@@ -44,31 +48,66 @@ pub fn environment(pid: u32) -> Option<BTreeMap<OsString, OsString>> {
     Some(variables)
 }
 
-/// Every running process of this user whose starting environment has `name` set to `value`, other
-/// than this one. Environments are inherited, so this finds what a server started, reparented or not.
-pub fn marked(name: &str, value: &str) -> Vec<Identity> {
+/// Calls `act` for every running process of this user whose starting environment has `name` set to
+/// `value`, other than this one. Environments are inherited, so this finds what a server started,
+/// reparented or not. There is no handle where the system refuses one: who has the mark is there all
+/// the same.
+pub fn each_marked(name: &str, value: &str, act: &mut dyn FnMut(u32, Option<Handle>)) {
     let mark = format!("{name}={value}").into_bytes();
-    processes()
-        .filter(|pid| *pid != std::process::id())
-        .filter(|pid| {
-            let block = block(*pid).unwrap_or_default();
-            block.split(|byte| *byte == 0).any(|entry| entry == mark)
-        })
-        .filter_map(Identity::of)
-        .collect()
+    each(&mut |pid, handle| {
+        let block = block(pid).unwrap_or_default();
+        if block.split(|byte| *byte == 0).any(|entry| entry == mark) {
+            act(pid, handle);
+        }
+    });
+}
+
+/// Calls `look` for every process of this user, other than this one.
+///
+/// Whoever starts another one and ends could always be a step ahead of a list. So the pids that were
+/// given meanwhile are looked at until none is given any more.
+fn each(look: &mut dyn FnMut(u32, Option<Handle>)) {
+    let own = (std::process::id(), own_uid());
+    let mut open = |pid: u32| {
+        // Opened before it is looked at: a signal that arrives reaches whom we looked at, for the
+        // pid was not free in between.
+        if pid != own.0
+            && let Some(handle) = Handle::of(pid)
+            && fs::metadata(format!("/proc/{pid}")).is_ok_and(|entry| entry.uid() == own.1)
+        {
+            look(pid, handle.ok());
+        }
+    };
+    let mut last = newest();
+    processes().into_iter().for_each(&mut open);
+    for _ in 0..NEW_LOOKS {
+        let now = newest();
+        match (last, now) {
+            (Some(from), Some(to)) if from < to => (from + 1..=to).for_each(&mut open),
+            // They begin again from below.
+            (Some(from), Some(to)) if from > to => processes().into_iter().for_each(&mut open),
+            _ => break,
+        }
+        last = now;
+    }
+}
+
+/// Those of [`each_marked`] that still run.
+pub fn marked(name: &str, value: &str) -> Vec<Identity> {
+    let mut found = Vec::new();
+    each_marked(name, value, &mut |pid, _| found.extend(Identity::of(pid)));
+    found
 }
 
 /// Every running process of this user that was started with the variable `name`, other than this
 /// one, with all of its variables.
 pub fn with_variable(name: &str) -> Vec<(Identity, BTreeMap<OsString, OsString>)> {
-    processes()
-        .filter(|pid| *pid != std::process::id())
-        .filter_map(|pid| {
-            let variables = environment(pid)?;
-            variables.contains_key(OsStr::new(name)).then_some(())?;
-            Some((Identity::of(pid)?, variables))
-        })
-        .collect()
+    let mut found = Vec::new();
+    each(&mut |pid, _| {
+        let variables = environment(pid).filter(|one| one.contains_key(OsStr::new(name)));
+        found.extend(variables.and_then(|variables| Some((Identity::of(pid)?, variables))));
+    });
+    found
 }
 
 /// The words that a process was started with; empty if it is gone.
@@ -98,22 +137,17 @@ fn parent(pid: u32) -> Option<u32> {
     stat[stat.rfind(')')? + 1..].split_ascii_whitespace().nth(1)?.parse().ok()
 }
 
-/// All pids of this user's processes.
-fn processes() -> impl Iterator<Item = u32> {
-    let own = own_uid();
+/// All pids, the newest first: what starts many and ends is met before what it starts.
+fn processes() -> Vec<u32> {
     let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
     let mut pids: Vec<u32> =
         entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect();
-    // The newest first: by the time that we come to it, one may have left another one behind and
-    // ended, and the list does not know that other one.
     pids.sort_unstable_by(|one, other| other.cmp(one));
-    pids.into_iter().filter(move |pid| {
-        fs::metadata(format!("/proc/{pid}")).is_ok_and(|entry| entry.uid() == own)
-    })
+    pids
 }
 
-/// The pid that was given last. While it stays the same, no process has been started.
-pub fn newest() -> Option<u32> {
+/// The pid that was given last; `None` where `/proc` does not tell.
+fn newest() -> Option<u32> {
     let text = fs::read_to_string("/proc/loadavg").ok()?;
     text.split_ascii_whitespace().last()?.parse().ok()
 }

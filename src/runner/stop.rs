@@ -13,10 +13,8 @@ use crate::process::{self, Handle, Identity, wait_all};
 use crate::store::{Document, Record, Status};
 use crate::units::{Backoff, Deadline, KILL_WAIT, POLL_FIRST, STOP_GRACE};
 
-/// How often the process table is looked at again once there seems to be nothing left.
-const LAST_LOOKS: usize = 12;
-/// The same where there was nothing from the beginning.
-const FIRST_LOOKS: usize = 3;
+/// How many processes are waited for at once: each takes a descriptor.
+const WAITED_FOR: usize = 256;
 
 /// How a session is stopped.
 #[derive(Clone, Debug)]
@@ -150,8 +148,9 @@ fn stop_one(context: &Context, record: &Record, options: &StopOptions) -> Result
         let kept = isolate::keep(&context.store.isolated_path(id), &context.store.kept_path(id))?;
         (context.say)(&format!("{} is kept", kept.display()));
     }
-    context.update(|document| Ok(document.remove(id)))?;
+    // The files go first: on a full disk they are the room in which the store can be written.
     sweep(context, record);
+    context.update(|document| Ok(document.remove(id)))?;
     let was_dead = now == Life::Dead && ended.count == 0;
     let (processes, killed) = (ended.count, ended.killed);
     Ok(Stopped { id: id.clone(), was_dead, forgotten, processes, killed })
@@ -202,46 +201,73 @@ pub fn end_processes(record: &Record, server: Option<&Identity>, grace: Duration
     }
     let mut asked: HashSet<u32> = HashSet::new();
     let mut killed = false;
-    let mut empty_looks = 0;
+    let mut was_empty = false;
     let grace = Deadline::after(grace);
     let limit = grace_and(KILL_WAIT, grace);
     let mut pauses = Backoff::new(POLL_FIRST, Duration::from_millis(100));
     loop {
-        let newest = process::newest();
-        let mut left = process::marked(MARK, &record.id);
-        left.extend(server.filter(|server| !left.contains(server) && server.alive()).cloned());
-        if left.is_empty() {
-            // While we looked, one that we had passed already may have left another one behind.
-            // A look is only good if nothing was started meanwhile; where much is, several are.
-            empty_looks += 1;
-            let quiet = newest.is_some() && newest == process::newest();
-            let enough = if asked.is_empty() { FIRST_LOOKS } else { LAST_LOOKS };
-            if (quiet && (asked.is_empty() || empty_looks > 1)) || empty_looks >= enough {
-                return Ok(Ended { count: asked.len(), killed });
-            }
-            process::pause(POLL_FIRST);
-            continue;
-        }
-        empty_looks = 0;
-        if limit.expired() {
-            let pids: Vec<String> = left.iter().map(|one| one.pid.to_string()).collect();
-            let message = format!("session {} has processes that do not end", record.id);
-            return Err(Error::failed(message).hint(format!("pids {}", pids.join(", "))));
-        }
+        let kill = grace.expired();
+        let mut left = Vec::new();
         let mut handles = Vec::new();
-        for one in &left {
-            let Some(handle) = Handle::open(one) else { continue };
-            let first = asked.insert(one.pid);
-            if grace.expired() {
+        if kill {
+            // The server first: if we are killed here, what is left is that of a dead session.
+            if let Some(handle) = server.and_then(Handle::open) {
+                killed |= handle.kill().is_ok();
+                handles.push(handle);
+                left.extend(server.map(|server| server.pid));
+                asked.extend(&left);
+            }
+            // The others are held still: what starts one again as soon as it ends sees none end.
+            each(record, server, &mut |_, handle| drop(handle.map(|one| one.freeze())));
+        }
+        each(record, server, &mut |pid, handle| {
+            if !left.contains(&pid) {
+                left.push(pid);
+            }
+            let Some(handle) = handle else { return };
+            let first = asked.insert(pid);
+            if kill {
                 killed |= handle.kill().is_ok();
             } else if first {
                 let _ = handle.terminate();
             }
-            handles.push(handle);
+            if handles.len() < WAITED_FOR {
+                handles.push(handle);
+            }
+        });
+        if left.is_empty() {
+            // Something that was being started while we looked is seen by a second look.
+            if asked.is_empty() || was_empty {
+                return Ok(Ended { count: asked.len(), killed });
+            }
+            was_empty = true;
+            process::pause(POLL_FIRST);
+            continue;
+        }
+        was_empty = false;
+        if limit.expired() {
+            let pids: Vec<String> = left.iter().map(u32::to_string).collect();
+            let message = format!("session {} has processes that do not end", record.id);
+            return Err(Error::failed(message).hint(format!("pids {}", pids.join(", "))));
         }
         // A pidfd tells the end more truly than /proc, where threads may still hold the port.
-        let pause = if grace.expired() { KILL_WAIT } else { pauses.next() };
+        let pause = if kill { KILL_WAIT } else { pauses.next() };
         wait_all(&handles, limit.or_after(pause));
+        if handles.is_empty() {
+            process::pause(pauses.next());
+        }
+    }
+}
+
+/// All processes of a session that run. The server may have been started without the mark.
+fn each(record: &Record, server: Option<&Identity>, act: &mut dyn FnMut(u32, Option<Handle>)) {
+    let mut seen = false;
+    process::each_marked(MARK, &record.id, &mut |pid, handle| {
+        seen |= server.is_some_and(|server| server.pid == pid);
+        act(pid, handle);
+    });
+    if let Some(server) = server.filter(|server| !seen && server.alive()) {
+        act(server.pid, Handle::open(server));
     }
 }
 

@@ -134,8 +134,9 @@ fn a_full_disk_is_an_error_of_the_store_and_what_was_there_stays() {
         assert!(refused.stderr.contains("File too large"), "{}", refused.stderr);
         assert_eq!(std::fs::read(sandbox.data().join("store.json")).unwrap(), before);
     }
-    // A stop ends the server, and the next one only has to forget it.
+    // A stop ends the server and gives its files' room back; the next one only has to forget it.
     limited(&["stop", &id]).fails(9);
+    assert!(!sandbox.data().join("logs").join(format!("{id}.log")).exists());
     let listed = sandbox.occtl(&["list", "--json"]).run().ok().json();
     assert_eq!(listed["sessions"][0]["state"], "dead");
     sandbox.occtl(&["stop", &id]).run().ok();

@@ -99,18 +99,54 @@ fn grace_is_how_long_a_deaf_server_is_given() {
     }
 }
 
+/// Deaf, and as fast as anything can be: it forks and ends, again and again, for as long as `tool` is there.
+const CHAIN: &str = r#"
+#include <fcntl.h>
+#include <signal.h>
+#include <unistd.h>
+int main(void) {
+    signal(SIGTERM, SIG_IGN);
+    signal(SIGCHLD, SIG_IGN);
+    for (unsigned count = 0; !fork(); count++) {
+        if (count % 16) continue;
+        if (access("tool", F_OK)) return 0;
+        close(open("beat", O_CREAT | O_WRONLY, 0600));
+    }
+    _exit(0);
+}
+"#;
+/// Another program each time, in a session of its own.
+const AGAIN: &str = "#!/bin/sh\ntrap '' TERM HUP\n: > beat\nsetsid \"$0\" &\n";
+/// Two of whom each starts the other one again.
+const PAIR: &str = "#!/bin/sh\ntrap '' TERM HUP\n\
+    if test \"$1\"; then while kill -0 $1; do : > beat; done; exec setsid \"$0\"; fi\n\
+    while :; do setsid \"$0\" $$ & wait; done\n";
+
 #[test]
-fn a_tool_that_starts_itself_again_and_again_is_ended_all_the_same() {
+fn a_tool_that_starts_itself_again_at_once_is_ended_all_the_same() {
     let sandbox = sandbox("respawn", Value::Null);
-    let id = start(&sandbox);
-    // Each lives for a while and leaves another one behind, in a session of its own. One that did so
-    // at once would always be a step ahead of whoever looks for it.
-    let again = sandbox.install("again", "#!/bin/sh\ntrap '' TERM\nsleep 0.4\nsetsid \"$0\" &\n");
-    let script = format!("exec {} >/dev/null 2>&1 </dev/null &", again.display());
-    sandbox.command("sh", &["-c", &script]).env("OPENCODE_SESSION_ID", &id).run().ok();
-    let done = sandbox.occtl(&["stop", "--grace", "0.3", &id]).run().ok();
-    assert!(done.elapsed < Duration::from_secs(6), "{:?}", done.elapsed);
-    assert_no_trace(&sandbox);
+    let (beat, tool) = (sandbox.work().join("beat"), sandbox.work().join("tool"));
+    std::fs::write(sandbox.work().join("chain.c"), CHAIN).unwrap();
+    // Several, because together they outrun whoever ends one of them after the other.
+    for (make, count) in [("cc chain.c -o", 4), (AGAIN, 1), (PAIR, 1)] {
+        let id = start(&sandbox);
+        match make.starts_with("cc") {
+            true => drop(sandbox.command("sh", &["-c", &format!("{make} tool")]).run().ok()),
+            false => drop(std::fs::rename(sandbox.install("again", make), &tool)),
+        }
+        let run = "for one in $(seq $0); do ./tool >/dev/null 2>&1 </dev/null & done";
+        let run = sandbox.command("sh", &["-c", run, &count.to_string()]);
+        run.env("OPENCODE_SESSION_ID", &id).run().ok();
+        poll(SOON, || beat.exists().then_some(())).expect("a sign of life");
+        let done = sandbox.occtl(&["stop", "--grace", "0.3", &id]).run();
+        // What still ran would soon leave this again.
+        std::fs::remove_file(&beat).unwrap();
+        let alive = poll(Duration::from_millis(100), || beat.exists().then_some(()));
+        std::fs::remove_file(&tool).unwrap();
+        assert!(alive.is_none(), "{make}: {done:?}");
+        assert!(done.ok().elapsed < Duration::from_secs(6), "{make}");
+        assert_no_trace(&sandbox);
+    }
 }
 
 #[test]

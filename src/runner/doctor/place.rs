@@ -4,6 +4,9 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
+use rustix::fs::{Access, access};
+use rustix::io::Errno;
+
 use super::{Context, Finding};
 use crate::error::{Error, Result};
 use crate::store::unsafe_reason;
@@ -40,23 +43,37 @@ fn unfinished(context: &Context, fix: bool) -> Option<Finding> {
 }
 
 fn permissions(path: &Path, fix: bool) -> Option<Finding> {
-    let shown = path.display().to_string();
-    let error = unsafe_reason(path)?;
+    let error = unsafe_reason(path).or_else(|| closed_reason(path))?;
     let advice = error.hint.clone().unwrap_or_default();
-    let finding = Finding::bad("permissions", error.message, &advice).of(&shown);
+    let finding =
+        Finding::bad("permissions", error.message, &advice).of(&path.display().to_string());
     Some(if fix {
-        finding.after(tighten(path).map(|()| "took the right to write from others"))
+        finding.after(own(path).map(|()| "only its owner can write to it now"))
     } else {
         finding
     })
 }
 
-fn tighten(path: &Path) -> Result<()> {
+/// Why we cannot use what is ours.
+fn closed_reason(path: &Path) -> Option<Error> {
+    let mut needed = Access::READ_OK | Access::WRITE_OK;
+    needed.set(Access::EXEC_OK, path.is_dir());
+    match access(path, needed) {
+        Ok(()) | Err(Errno::NOENT) => None,
+        Err(error) => Some(
+            Error::failed(format!("{}: {error}", path.display()))
+                .hint("occtl must be able to read and write it"),
+        ),
+    }
+}
+
+fn own(path: &Path) -> Result<()> {
     let failed = |error| Error::failed(format!("cannot change {}: {error}", path.display()));
     let mut mode = fs::metadata(path).map_err(failed)?.permissions();
-    mode.set_mode(mode.mode() & !0o022);
+    let needed = if path.is_dir() { 0o700 } else { 0o600 };
+    mode.set_mode(mode.mode() & !0o022 | needed);
     fs::set_permissions(path, mode).map_err(failed)?;
-    unsafe_reason(path).map_or(Ok(()), Err)
+    unsafe_reason(path).or_else(|| closed_reason(path)).map_or(Ok(()), Err)
 }
 
 fn room(directory: &Path) -> Finding {
@@ -92,16 +109,16 @@ fn store(context: &Context, fix: bool) -> Finding {
     match read {
         Ok(records) => Finding::good("store", format!("{} sessions", records.len())),
         Err(error) => {
-            let finding = Finding::bad(
-                "store",
-                error.message,
-                "occtl doctor --fix sets it aside and rebuilds it from the running servers",
-            );
             let path = context.store.path();
             // One that only cannot be reached may be as whole as ever.
             let damaged = unsafe_reason(context.store.directory()).is_none()
                 && unsafe_reason(&path).is_none()
                 && fs::read(&path).is_ok();
+            let advice = match damaged {
+                true => "occtl doctor --fix sets it aside and rebuilds it from the running servers",
+                false => "nothing is known of its sessions until it can be read",
+            };
+            let finding = Finding::bad("store", error.message, advice);
             if !fix || !damaged {
                 return finding;
             }

@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::{Context, Finding};
+use super::{Context, Finding, Health};
 use crate::client::Client;
 use crate::error::{Error, Result};
 use crate::process::{self, Identity};
@@ -31,16 +31,17 @@ pub fn check(context: &Context, fix: bool) -> Vec<Finding> {
     for (id, mut members) in processes.into_iter().filter(|(id, _)| !known.contains(id)) {
         // What somebody was ending when we looked has ended by now; its record went after it.
         members.retain(|(one, _)| one.alive());
-        if members.iter().any(|(one, _)| above.contains(&one.pid)) {
-            let detail = "this command runs within it, and it has no record";
-            findings.push(Finding::warning("process", detail, "run doctor from outside").of(&id));
-        } else if !members.is_empty() {
-            findings.push(orphans(context, &id, &members, fix));
+        if !members.is_empty() {
+            let within = members.iter().any(|(one, _)| above.contains(&one.pid));
+            findings.push(orphans(context, &id, &members, within, fix));
         }
     }
     if let Ok(document) = context.store.read() {
         known.extend(document.ids().map(String::from));
     }
+    // While it has processes they are its own.
+    let lives = |one: &&Finding| one.check == "process" && one.health != Health::Mended;
+    known.extend(findings.iter().filter(lives).filter_map(|one| one.subject.clone()));
     for (id, path) in files.into_iter().filter(|(id, _)| !known.contains(id)) {
         findings.push(left_over(&id, &path, fix));
     }
@@ -52,8 +53,8 @@ fn session(context: &Context, record: &Record, fix: bool) -> Finding {
     let found = life(record);
     let end = || -> Result<&str> {
         end_processes(record, found.server(), STOP_GRACE)?;
-        context.update(|document| Ok(document.remove(id)))?;
         sweep(context, record);
+        context.update(|document| Ok(document.remove(id)))?;
         Ok("ended what was left of it and forgot it")
     };
     let advice = format!("occtl stop {id}");
@@ -115,18 +116,28 @@ fn of_our_store(context: &Context) -> BTreeMap<String, Vec<(Identity, Variables)
 type Variables = BTreeMap<OsString, OsString>;
 
 /// Processes of a session that has no record: a lost store, or the rest of something killed.
-fn orphans(context: &Context, id: &str, members: &[(Identity, Variables)], fix: bool) -> Finding {
+fn orphans(
+    context: &Context,
+    id: &str,
+    members: &[(Identity, Variables)],
+    within: bool,
+    fix: bool,
+) -> Finding {
     let pids: Vec<String> = members.iter().map(|(one, _)| one.pid.to_string()).collect();
     let pids = pids.join(", ");
     if let Some(record) = rebuilt(context, id, members) {
         let detail =
-            format!("a server without a record answers on port {} (pid {pids})", record.port);
+            format!("a server without a record listens on port {} (pid {pids})", record.port);
         let finding = Finding::bad("process", detail, "occtl doctor --fix records it again").of(id);
         let record_it = || -> Result<&str> {
             context.update(|document| document.put(&record))?;
             Ok("recorded again")
         };
         return if fix { finding.after(record_it()) } else { finding };
+    }
+    if within {
+        let detail = "this command runs within it, and it has no record";
+        return Finding::warning("process", detail, "run doctor from outside").of(id);
     }
     let detail = format!("processes without a record: {pids}");
     let finding = Finding::bad("process", detail, "occtl doctor --fix ends them").of(id);
@@ -137,7 +148,8 @@ fn orphans(context: &Context, id: &str, members: &[(Identity, Variables)], fix: 
     if fix { finding.after(end()) } else { finding }
 }
 
-/// The record of a server that lives and answers, made from what its process tells.
+/// The record of a server that lives, made from what its process tells. One that is too busy to answer
+/// is not lost for that.
 fn rebuilt(context: &Context, id: &str, members: &[(Identity, Variables)]) -> Option<Record> {
     members.iter().find_map(|(identity, variables)| {
         let words = process::command_line(identity.pid);
@@ -166,8 +178,9 @@ fn rebuilt(context: &Context, id: &str, members: &[(Identity, Variables)]) -> Op
             isolated: isolated.exists().then(|| isolated.display().to_string()),
             ..Record::default()
         };
-        let health = Client::new(endpoint(&record, None)).health(PROBE_LIMIT).ok()?;
-        record.opencode_version = Some(health.version);
+        let health = Client::new(endpoint(&record, None)).health(PROBE_LIMIT).ok();
+        (health.is_some() || process::listens(identity.pid, port)).then_some(())?;
+        record.opencode_version = health.map(|health| health.version);
         record.set_created(jiff::Timestamp::now());
         Some(record)
     })
