@@ -184,7 +184,7 @@ pub struct Guardian {
 }
 
 impl Guardian {
-    /// Starts it. Its stdin ends when this process does.
+    /// Starts it. Its stdin is what we tell it, and ends when this process does.
     pub fn start(
         arguments: &[&OsStr],
         environment: &[(OsString, OsString)],
@@ -205,6 +205,11 @@ impl Guardian {
         }
         Ok(Guardian { child: command.spawn()? })
     }
+
+    /// Tells it something short, which never waits: a pipe takes it.
+    pub fn tell(&self, text: &str) -> io::Result<()> {
+        self.child.stdin.as_ref().map_or(Ok(()), |mut pipe| pipe.write_all(text.as_bytes()))
+    }
 }
 
 /// Lets it go, and waits until it has gone: who drops it has ended what it guards. If something is
@@ -220,9 +225,9 @@ impl Drop for Guardian {
     }
 }
 
-/// Waits until there is nothing more to read on stdin.
-pub fn await_end_of_input() {
-    let _ = io::copy(&mut io::stdin().lock(), &mut io::sink());
+/// All of stdin, once it has ended; nothing if it is no text.
+pub fn ended_input() -> String {
+    io::read_to_string(io::stdin()).unwrap_or_default()
 }
 
 /// Starts a program that finds `text` on its stdin, and does not wait for it: neither for it to read

@@ -85,20 +85,16 @@ pub fn launch(
     if let Some(worktree) = &worktree {
         workdir = PathBuf::from(&worktree.path);
     }
-    let plan = Plan { options, workdir: &workdir, program: &program, worktree: &worktree, labels };
-    let started = reserve(context, &plan).and_then(|record| {
-        let mut attempt =
-            Attempt { context, signals, options, deadline, record, workdir, program, extra };
-        // Before there is a process, so that none is ever without its guard.
-        let guard = options.dies_with_us.then(|| guard::start(context, &attempt.record.id));
-        let guard = guard.transpose().inspect_err(|_| attempt.clean_up())?;
-        let record = attempt.run().inspect_err(|_| attempt.clean_up())?;
-        Ok((record, guard))
-    });
-    if let Ok((record, _)) = &started {
-        warn_of_mixed_versions(context, record);
-    }
-    started.map(|(record, guard)| (SessionFacts::of(context, &record, &life(&record)), guard))
+    // Before there is a record, so that nothing of the session is ever without its guard.
+    let guard = options.dies_with_us.then(|| guard::start(context)).transpose()?;
+    let (place, worktree, watch) = (&workdir, &worktree, guard.as_ref());
+    let plan = Plan { options, workdir: place, program: &program, worktree, labels, guard: watch };
+    let record = reserve(context, &plan)?;
+    let mut attempt =
+        Attempt { context, signals, options, deadline, record, workdir, program, extra };
+    let record = attempt.run().inspect_err(|_| attempt.clean_up())?;
+    warn_of_mixed_versions(context, &record);
+    Ok((SessionFacts::of(context, &record, &life(&record)), guard))
 }
 
 /// What a reservation is made from.
@@ -108,6 +104,7 @@ struct Plan<'a> {
     program: &'a Path,
     worktree: &'a Option<Worktree>,
     labels: Labels,
+    guard: Option<&'a Guardian>,
 }
 
 /// The server's additional variables, `OPENCODE_CONFIG_CONTENT` among them.
