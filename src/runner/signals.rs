@@ -22,11 +22,12 @@ impl Signals {
         let failed = |error| Error::failed(format!("cannot catch signals: {error}"));
         let at_once = Arc::new(AtomicBool::new(false));
         for signal in [SIGINT, SIGTERM] {
+            // Remembered first: one that comes between these lines would be lost otherwise.
+            flag::register_usize(signal, received.clone(), signal as usize).map_err(failed)?;
             // Handlers run in this order, so only a second signal finds the flag set.
             flag::register_conditional_shutdown(signal, 128 + signal, at_once.clone())
                 .map_err(failed)?;
             flag::register(signal, at_once.clone()).map_err(failed)?;
-            flag::register_usize(signal, received.clone(), signal as usize).map_err(failed)?;
         }
         Ok(Signals { received, at_once })
     }
