@@ -276,8 +276,7 @@ fn hold_against(schema: &Value, record: &mut TurnRecord) {
     }
 }
 
-/// Whether the server has a message. It answers 400 for one that it has and cannot show: a prompt
-/// with a schema, from 1.15.13 to 1.18.33.
+/// Whether the server has a message; perhaps one that it cannot show.
 fn has(
     server: &Server,
     place: &Place,
@@ -286,9 +285,9 @@ fn has(
 ) -> std::result::Result<bool, Failure> {
     match server.client.raw_message(&place.id, &place.directory, message, limit) {
         Ok(_) => Ok(true),
+        Err(failure) if failure.unreadable() => Ok(true),
         Err(failure) => match failure.status() {
-            Some(400) => Ok(message.starts_with("msg_")),
-            Some(404) => Ok(false),
+            Some(400 | 404) => Ok(false),
             _ => Err(failure),
         },
     }

@@ -171,7 +171,7 @@ fn check_turn(server: &Server, place: &Place, turn: &str) -> Result<()> {
         Ok(Info { parent: None, .. }) => Ok(()),
         Ok(Info { parent: Some(parent), .. }) => Err(Error::not_found(missing)
             .hint(format!("{turn} is an answer that belongs to the turn {parent}"))),
-        Err(failure) if matches!(failure.status(), Some(400 | 404)) => {
+        Err(failure) if matches!(failure.status(), Some(400 | 404)) && !failure.unreadable() => {
             Err(Error::not_found(missing).hint(hint))
         }
         Err(failure) => Err(failure.into()),

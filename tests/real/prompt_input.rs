@@ -51,6 +51,17 @@ fn files_system_prompts_and_schemas_reach_the_model() {
         (&json!({"colour": "red"}), &json!("ok"))
     );
     assert_eq!(record["answer"], "{\"colour\":\"red\"}");
+    // Some versions cannot list the conversation any more. That is said, and can be waited for.
+    let waited = sandbox.occtl(&["wait", &id, "-t", "60"]).run().ok();
+    assert!(waited.stdout.ends_with(" idle\n"), "{}", waited.stdout);
+    let turn = record["turn"].as_str().unwrap();
+    let again = sandbox.occtl(&["wait", &id, "--turn", turn, "--json"]).run().run_json(0);
+    assert_eq!((&again["turn"], &again["structured"]), (&record["turn"], &record["structured"]));
+    for words in [&["tail", &id][..], &["tail", &id, "--turn", turn], &["export", &id]] {
+        let read = sandbox.occtl(words).run();
+        let said = read.stderr.contains("cannot read back a prompt with --schema");
+        assert!(read.status == 0 || (read.status == 1 && said), "{words:?}: {read:?}");
+    }
     let record = structured("[[echo {\"colour\": \"green\"}]]").run_json(5);
     assert_eq!(record["error"]["name"], "SchemaMismatch", "{record}");
     let record = structured("[[echo no JSON at all]]").run_json(5);
