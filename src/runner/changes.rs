@@ -75,7 +75,9 @@ pub fn changes(
             match found.map(|message| message.info) {
                 Ok(info) if info.parent.is_none() => files.extend(info.summary.diffs),
                 Ok(_) => return Err(missing()),
-                Err(failure) if matches!(failure.status(), Some(400 | 404)) => {
+                Err(failure)
+                    if matches!(failure.status(), Some(400 | 404)) && !failure.unreadable() =>
+                {
                     return Err(missing());
                 }
                 Err(failure) => return Err(failure.into()),

@@ -5,11 +5,18 @@ use std::time::{Duration, Instant};
 use super::conversation::Place;
 use super::follow::{LOOK_LIMIT, messages_since};
 use super::outcome::*;
+use super::ready::version_of;
 use super::server::Server;
 use super::turn::Turn;
-use crate::client::wire::Message;
+use crate::client::wire::{Changed, Message};
 use crate::error::Code;
-use crate::units::{Deadline, milliseconds};
+use crate::process;
+use crate::units::{Backoff, Deadline, POLL_FIRST, TICK, milliseconds};
+
+/// The first version that tells what one turn changed where it is asked for that.
+const DIFFS_OF_TURNS: (u64, u64) = (1, 16);
+/// How long an older server may take to write it down.
+const SUMMARY_WITHIN: Duration = Duration::from_secs(1);
 
 /// What only the follower knows.
 pub struct Facts {
@@ -141,12 +148,30 @@ fn files(
     }
     let changes = server.client.diff(&place.id, &place.directory, id, limit).ok()?;
     let count = |value: Option<f64>| value.map(|value| value as u64);
-    let change = |one: crate::client::wire::FileDiff| FileChange {
-        path: one.file,
-        added: count(one.additions),
-        removed: count(one.deletions),
-    };
-    Some(changes.into_iter().map(change).collect())
+    let change =
+        |path, added, removed| FileChange { path, added: count(added), removed: count(removed) };
+    let version = server.record.opencode_version.as_deref().and_then(version_of);
+    if changes.is_empty() || version >= Some(DIFFS_OF_TURNS) {
+        let changes = changes.into_iter();
+        return Some(changes.map(|one| change(one.file, one.additions, one.deletions)).collect());
+    }
+    // That was about the whole conversation. What the turn did is with its prompt, a moment later.
+    let deadline = Deadline::after(left(asking)?.min(SUMMARY_WITHIN));
+    let mut pauses = Backoff::new(POLL_FIRST, TICK);
+    loop {
+        let prompt = server.client.raw_message(&place.id, &place.directory, id, limit).ok()?;
+        let changes = serde_json::from_value::<Changed>(prompt).ok()?.info.summary.diffs;
+        if !changes.is_empty() {
+            let changes = changes.into_iter();
+            return Some(
+                changes.map(|one| change(one.file, one.additions, one.deletions)).collect(),
+            );
+        }
+        if deadline.expired() {
+            return None;
+        }
+        process::pause(pauses.next());
+    }
 }
 
 /// What is counted over all conversations of a turn.
