@@ -14,13 +14,14 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::environment::{ISOLATED, RESERVED};
-use super::server::life;
+use super::server::{endpoint, life};
 use super::state::{Labels, SessionFacts};
 use super::{Context, Signals, guard, worktree};
+use crate::client::{Client, Endpoint};
 use crate::error::{Code, Error, Result};
 use crate::process::Guardian;
 use crate::store::{Record, Worktree};
-use crate::units::Deadline;
+use crate::units::{Deadline, PROBE_LIMIT};
 use attempt::Attempt;
 use reserve::reserve;
 
@@ -94,6 +95,7 @@ pub fn launch(
         Attempt { context, signals, options, deadline, record, workdir, program, extra };
     let record = attempt.run().inspect_err(|_| attempt.clean_up())?;
     warn_of_mixed_versions(context, &record);
+    warn_of_an_open_server(context, &record);
     Ok((SessionFacts::of(context, &record, &life(&record)), guard))
 }
 
@@ -174,6 +176,19 @@ fn warn_of_mixed_versions(context: &Context, new: &Record) {
             "warning: {own} shares its database with {} ({theirs}); --isolate keeps them apart",
             other.id
         ));
+    }
+}
+
+/// The first versions do not know of passwords.
+fn warn_of_an_open_server(context: &Context, record: &Record) {
+    let Some(version) = record.opencode_version.as_deref().filter(|text| text.starts_with("1.1."))
+    else {
+        return;
+    };
+    let open = Endpoint { password: None, ..endpoint(record, None) };
+    if Client::new(open).health(PROBE_LIMIT).is_ok() {
+        let what = "asks nobody for a password: every user of this machine can use";
+        (context.say)(&format!("warning: OpenCode {version} {what} {}", record.id));
     }
 }
 
