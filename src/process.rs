@@ -14,18 +14,20 @@ use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
 use std::io::{self, Read, Seek, Write};
 use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec};
+use rustix::fs::OFlags;
 use rustix::process::{Pid, PidfdFlags, Signal};
 
 pub use sockets::listens;
 pub use table::{ancestors, command_line, environment, marked, newest, with_variable};
 
-use crate::units::{Backoff, Deadline, KILL_WAIT, POLL_FIRST, POLL_LONGEST};
+use crate::units::{Backoff, Deadline, KILL_WAIT, POLL_FIRST, POLL_LONGEST, TICK};
 
 /// One process, told apart from every other that ever had or will have its pid.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -228,6 +230,29 @@ impl Drop for Guardian {
 /// All of stdin, once it has ended; nothing if it is no text.
 pub fn ended_input() -> String {
     io::read_to_string(io::stdin()).unwrap_or_default()
+}
+
+/// A file that somebody named, as text. It may be a pipe that nobody writes to, or a device without
+/// an end: neither is waited for longer than `limit`, nor read beyond `most` bytes.
+pub fn read_text(path: &Path, most: usize, limit: Duration) -> io::Result<String> {
+    let mut options = File::options();
+    let mut file = options.read(true).custom_flags(OFlags::NONBLOCK.bits() as i32).open(path)?;
+    let deadline = Deadline::after(limit);
+    let mut content = Vec::new();
+    let mut chunk = [0; 16 * 1024];
+    loop {
+        match file.read(&mut chunk) {
+            Ok(0) => return String::from_utf8(content).map_err(io::Error::other),
+            Ok(count) => content.extend_from_slice(&chunk[..count]),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) if error.kind() != io::ErrorKind::WouldBlock => return Err(error),
+            Err(_) if deadline.expired() => return Err(io::ErrorKind::TimedOut.into()),
+            Err(_) => drop(readable(&file, deadline.remaining(TICK))),
+        }
+        if content.len() > most {
+            return Err(io::ErrorKind::FileTooLarge.into());
+        }
+    }
 }
 
 /// Starts a program that finds `text` on its stdin, and does not wait for it: neither for it to read

@@ -112,14 +112,26 @@ pub fn send_and_follow(
     options: &PromptOptions,
     follow: Follow,
 ) -> Result<Option<Finished>> {
+    // Until there is a prompt there is nothing to abort.
+    signals.leave_at_once(true);
     let prepared = Prepared::read(options)?;
+    follow_prepared(context, signals, word, &prepared, follow)
+}
+
+/// The same with what has been read already.
+pub fn follow_prepared(
+    context: &Context,
+    signals: &Signals,
+    word: &str,
+    prepared: &Prepared,
+    follow: Follow,
+) -> Result<Option<Finished>> {
     let server = Server::open(context, word)?;
     let limit = follow.terms.limits.timeout;
     let deadline = Deadline::after(limit);
     let turn = new_message_id();
     server.client.limit_to(deadline);
     let late = |error| not_begun(context, &server, error, deadline, limit);
-    // Until there is a prompt there is nothing to abort.
     signals.leave_at_once(true);
     let place = prepared.place(&server).map_err(late)?;
     let follower =
@@ -164,14 +176,15 @@ fn not_begun(
 }
 
 /// Everything of a prompt that can be wrong before a server is asked.
-struct Prepared<'a> {
+pub struct Prepared<'a> {
     options: &'a PromptOptions,
     files: Vec<InputPart<'static>>,
     schema: Option<Value>,
 }
 
 impl<'a> Prepared<'a> {
-    fn read(options: &'a PromptOptions) -> Result<Prepared<'a>> {
+    /// Reads the files that go with it.
+    pub fn read(options: &'a PromptOptions) -> Result<Prepared<'a>> {
         Ok(Prepared {
             options,
             files: options
@@ -283,6 +296,10 @@ fn has(
     message: &str,
     limit: Duration,
 ) -> std::result::Result<bool, Failure> {
+    // Without an id it is another route that answers.
+    if message.is_empty() {
+        return Ok(false);
+    }
     match server.client.raw_message(&place.id, &place.directory, message, limit) {
         Ok(_) => Ok(true),
         Err(failure) if failure.unreadable() => Ok(true),

@@ -95,7 +95,10 @@ pub fn wait(
         }
         if deadline.expired() {
             let limit = seconds(options.timeout);
-            let left = waiting.places().collect::<Vec<_>>().join(", ");
+            let mut left = waiting.places().collect::<Vec<_>>().join(", ");
+            if only_dead {
+                left = format!("the end of session {}", server.record.id);
+            }
             return Err(Error::new(Code::Timeout, format!("not reached within {limit}: {left}")));
         }
         waiting.listen(Instant::now() + pauses.next(), deadline);
