@@ -159,8 +159,8 @@ fn files(
     let deadline = Deadline::after(left(asking)?.min(SUMMARY_WITHIN));
     let mut pauses = Backoff::new(POLL_FIRST, TICK);
     loop {
-        let prompt = server.client.raw_message(&place.id, &place.directory, id, limit).ok()?;
-        let changes = serde_json::from_value::<Changed>(prompt).ok()?.info.summary.diffs;
+        let prompt = server.client.message::<Changed>(&place.id, &place.directory, id, limit);
+        let changes = prompt.ok()?.info.summary.diffs;
         if !changes.is_empty() {
             let changes = changes.into_iter();
             return Some(

@@ -170,7 +170,7 @@ fn check_turn(server: &Server, place: &Place, turn: &str) -> Result<()> {
     if turn.is_empty() {
         return Err(Error::not_found(missing).hint(hint));
     }
-    let found = server.client.message::<Head>(&place.id, &place.directory, turn);
+    let found = server.client.message::<Head>(&place.id, &place.directory, turn, REQUEST_LIMIT);
     match found.map(|head| head.info) {
         Ok(Info { parent: None, .. }) => Ok(()),
         Ok(Info { parent: Some(parent), .. }) => Err(Error::not_found(missing)
