@@ -8,7 +8,7 @@ use super::outcome::*;
 use super::ready::version_of;
 use super::server::Server;
 use super::turn::Turn;
-use crate::client::wire::{Changed, Message};
+use crate::client::wire::{Changed, FilePatch, Message};
 use crate::error::Code;
 use crate::process;
 use crate::units::{Backoff, Deadline, POLL_FIRST, TICK, milliseconds};
@@ -147,13 +147,9 @@ fn files(
         return Some(Vec::new());
     }
     let changes = server.client.diff(&place.id, &place.directory, id, limit).ok()?;
-    let count = |value: Option<f64>| value.map(|value| value as u64);
-    let change =
-        |path, added, removed| FileChange { path, added: count(added), removed: count(removed) };
     let version = server.record.opencode_version.as_deref().and_then(version_of);
     if changes.is_empty() || version >= Some(DIFFS_OF_TURNS) {
-        let changes = changes.into_iter();
-        return Some(changes.map(|one| change(one.file, one.additions, one.deletions)).collect());
+        return Some(changes.into_iter().map(change).collect());
     }
     // That was about the whole conversation. What the turn did is with its prompt, a moment later.
     let deadline = Deadline::after(left(asking)?.min(SUMMARY_WITHIN));
@@ -162,16 +158,18 @@ fn files(
         let prompt = server.client.message::<Changed>(&place.id, &place.directory, id, limit);
         let changes = prompt.ok()?.info.summary.diffs;
         if !changes.is_empty() {
-            let changes = changes.into_iter();
-            return Some(
-                changes.map(|one| change(one.file, one.additions, one.deletions)).collect(),
-            );
+            return Some(changes.into_iter().map(change).collect());
         }
         if deadline.expired() {
             return None;
         }
         process::pause(pauses.next());
     }
+}
+
+fn change(one: FilePatch) -> FileChange {
+    let count = |value: Option<f64>| value.map(|value| value as u64);
+    FileChange { path: one.file, added: count(one.additions), removed: count(one.deletions) }
 }
 
 /// What is counted over all conversations of a turn.
