@@ -14,6 +14,7 @@ use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
 use std::io::{self, Read, Seek, Write};
 use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -22,13 +23,14 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec};
+use rustix::fs::OFlags;
 use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, Signal};
 
 pub use sockets::listens;
 pub use table::{ancestors, command_line, each_marked, environment, marked, with_variable};
 
-use crate::units::{Backoff, Deadline, KILL_WAIT, POLL_FIRST, POLL_LONGEST};
+use crate::units::{Backoff, Deadline, KILL_WAIT, POLL_FIRST, POLL_LONGEST, TICK};
 
 /// One process, told apart from every other that ever had or will have its pid.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -204,7 +206,7 @@ pub struct Guardian {
 }
 
 impl Guardian {
-    /// Starts it. Its stdin ends when this process does.
+    /// Starts it. Its stdin is what we tell it, and ends when this process does.
     pub fn start(
         arguments: &[&OsStr],
         environment: &[(OsString, OsString)],
@@ -224,6 +226,11 @@ impl Guardian {
             command.pre_exec(|| Ok(rustix::process::setsid().map(drop)?));
         }
         Ok(Guardian { child: command.spawn()? })
+    }
+
+    /// Tells it something short, which never waits: a pipe takes it.
+    pub fn tell(&self, text: &str) -> io::Result<()> {
+        self.child.stdin.as_ref().map_or(Ok(()), |mut pipe| pipe.write_all(text.as_bytes()))
     }
 }
 
@@ -271,9 +278,32 @@ pub fn catch(
     Ok(())
 }
 
-/// Waits until there is nothing more to read on stdin.
-pub fn await_end_of_input() {
-    let _ = io::copy(&mut io::stdin().lock(), &mut io::sink());
+/// All of stdin, once it has ended; nothing if it is no text.
+pub fn ended_input() -> String {
+    io::read_to_string(io::stdin()).unwrap_or_default()
+}
+
+/// A file that somebody named, as text. It may be a pipe that nobody writes to, or a device without
+/// an end: neither is waited for longer than `limit`, nor read beyond `most` bytes.
+pub fn read_text(path: &Path, most: usize, limit: Duration) -> io::Result<String> {
+    let mut options = File::options();
+    let mut file = options.read(true).custom_flags(OFlags::NONBLOCK.bits() as i32).open(path)?;
+    let deadline = Deadline::after(limit);
+    let mut content = Vec::new();
+    let mut chunk = [0; 16 * 1024];
+    loop {
+        match file.read(&mut chunk) {
+            Ok(0) => return String::from_utf8(content).map_err(io::Error::other),
+            Ok(count) => content.extend_from_slice(&chunk[..count]),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) if error.kind() != io::ErrorKind::WouldBlock => return Err(error),
+            Err(_) if deadline.expired() => return Err(io::ErrorKind::TimedOut.into()),
+            Err(_) => drop(readable(&file, deadline.remaining(TICK))),
+        }
+        if content.len() > most {
+            return Err(io::ErrorKind::FileTooLarge.into());
+        }
+    }
 }
 
 /// Starts a program that finds `text` on its stdin, and does not wait for it: neither for it to read

@@ -115,6 +115,28 @@ fn a_start_that_is_killed_at_any_moment_leaves_nothing_that_stop_cannot_reach() 
 }
 
 #[test]
+fn a_run_that_is_killed_at_any_moment_leaves_nothing_not_even_a_record_or_a_file() {
+    let mut sandbox = Sandbox::new("run-crash");
+    sandbox.use_stand_in(Value::Null);
+    let run = || sandbox.occtl(&["run", "-t", "100", "hello"]);
+    let whole = run().run().ok().elapsed;
+    for moment in 0..24 {
+        let running = run().spawn();
+        std::thread::sleep(whole * moment / 24);
+        running.signal(Signal::KILL);
+        // It may have been quicker than the kill.
+        let ended = running.wait(SOON);
+        assert!(ended.status == 137 || ended.status == 0, "{ended:?}");
+        sandbox.wait_for_nothing_left(SOON);
+        let what = format!("killed after {moment}/24 of {whole:?}");
+        assert_eq!(store(&sandbox)["sessions"], json!({}), "{what}");
+        let entries = ["logs", "isolated"].map(|name| std::fs::read_dir(sandbox.data().join(name)));
+        assert_eq!(entries.into_iter().flatten().flatten().count(), 0, "{what}");
+        assert!(!sandbox.data().join(".store.json.new").exists(), "{what}");
+    }
+}
+
+#[test]
 fn a_next_start_takes_over_what_a_killed_one_reserved() {
     let mut sandbox = Sandbox::new("reserved");
     sandbox.use_stand_in(json!({"silent_start": true}));

@@ -17,7 +17,12 @@ pub const PROMPT: [Flag; 7] = [
         .default("made up by the model"),
     Flag::value("file", Some('f'), "PATH", "Attach a file").repeated(),
     Flag::value("system", None, "TEXT", "Add this to the system prompt"),
-    Flag::value("schema", None, "FILE", "Want an answer that fits this JSON schema"),
+    Flag::value(
+        "schema",
+        None,
+        "FILE",
+        "Want an answer that fits this JSON schema; OpenCode from 1.15 on cannot list the conversation afterwards",
+    ),
 ];
 
 /// What a turn may take, besides `--timeout`, and what is answered to it.

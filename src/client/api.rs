@@ -102,7 +102,7 @@ impl Client {
         directory: &str,
         turn: &str,
         limit: Duration,
-    ) -> Answer<Vec<FileDiff>> {
+    ) -> Answer<Vec<FilePatch>> {
         let route = format!("/session/{}/diff", escape(conversation));
         self.get(&route, &[("directory", directory), ("messageID", turn)], limit)
     }

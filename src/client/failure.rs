@@ -46,6 +46,12 @@ impl Failure {
         }
     }
 
+    /// Whether the server has what was asked for and cannot show it: a prompt with a schema, from 1.15.13
+    /// to 1.18.33, and every page of messages that holds one.
+    pub fn unreadable(&self) -> bool {
+        matches!(&self.cause, Cause::Status(400, why) if why.contains("OutputFormat"))
+    }
+
     /// Whether asking again may help: the server was silent, broke off, or had trouble of its own.
     pub fn passing(&self) -> bool {
         match self.cause {
@@ -80,6 +86,10 @@ impl From<Failure> for Error {
             Cause::Status(..) => Code::Failed,
             _ => Code::Unreachable,
         };
+        if failure.unreadable() {
+            let what = "this OpenCode cannot read back a prompt with --schema, nor what is older";
+            return Error::new(code, what).hint("occtl tail -n 1 shows what came after it");
+        }
         Error::new(code, failure.to_string())
     }
 }

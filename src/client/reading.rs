@@ -97,9 +97,10 @@ impl Client {
         conversation: &str,
         directory: &str,
         id: &str,
+        limit: Duration,
     ) -> Answer<T> {
         let route = format!("/session/{}/message/{}", escape(conversation), escape(id));
-        self.get(&route, &[("directory", directory)], REQUEST_LIMIT)
+        self.get(&route, &[("directory", directory)], limit)
     }
 
     /// A conversation, as much of it as is wanted.

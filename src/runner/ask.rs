@@ -8,6 +8,11 @@ use super::outcome::Ask;
 use super::rules;
 use crate::client::wire::Rule;
 use crate::error::{Error, Result};
+use crate::process;
+use crate::units::REQUEST_LIMIT;
+
+/// The largest policy, in bytes.
+const LARGEST_POLICY: usize = 1 << 20;
 
 /// What to do with an ask that no rule settles.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -173,7 +178,7 @@ fn rule(text: &str, action: &str) -> Result<Rule> {
 
 fn read(path: &Path) -> Result<File> {
     let shown = path.display();
-    let text = std::fs::read_to_string(path)
+    let text = process::read_text(path, LARGEST_POLICY, REQUEST_LIMIT)
         .map_err(|error| Error::not_found(format!("cannot read the policy {shown}: {error}")))?;
     serde_json::from_str(&text).map_err(|error| {
         Error::usage(format!("the policy {shown} is not one: {error}"))

@@ -9,6 +9,7 @@ use super::server::Server;
 use crate::client::wire::{Changed, FilePatch};
 use crate::client::{LONG_READ, Page};
 use crate::error::{Error, Result};
+use crate::units::REQUEST_LIMIT;
 
 /// One changed file.
 #[derive(Clone, Debug, Default)]
@@ -71,11 +72,13 @@ pub fn changes(
                     ),
                 )
             };
-            let found = client.message::<Changed>(&place.id, directory, turn);
+            let found = client.message::<Changed>(&place.id, directory, turn, REQUEST_LIMIT);
             match found.map(|message| message.info) {
                 Ok(info) if info.parent.is_none() => files.extend(info.summary.diffs),
                 Ok(_) => return Err(missing()),
-                Err(failure) if matches!(failure.status(), Some(400 | 404)) => {
+                Err(failure)
+                    if matches!(failure.status(), Some(400 | 404)) && !failure.unreadable() =>
+                {
                     return Err(missing());
                 }
                 Err(failure) => return Err(failure.into()),

@@ -12,35 +12,38 @@ use super::server::MARK;
 use super::stop::{end_processes, sweep};
 use crate::error::{Error, Result};
 use crate::process::{self, Guardian};
+use crate::store::Record;
 use crate::units::{Deadline, TICK};
 
 /// For how long the guard tries to bring what it guards to an end.
 const KEEPS_TRYING: Duration = Duration::from_secs(60);
 
-/// Starts the guard of a session.
-pub fn start(context: &Context, session: &str) -> Result<Guardian> {
-    let environment: Vec<_> = context
+/// Starts a guard. It is there before the session is, and told its id before anything of it exists.
+pub fn start(context: &Context) -> Result<Guardian> {
+    let mut environment: Vec<_> = context
         .environment
         .variables
         .iter()
         // With an outer session's mark it would be stopped together with that.
-        .filter(|(name, _)| name != MARK)
+        .filter(|(name, _)| name != MARK && name != "OCCTL_DATA_DIR")
         .cloned()
         .collect();
     let directory = context.environment.data_directory()?;
-    let mut environment = environment;
-    environment.retain(|(name, _)| name != "OCCTL_DATA_DIR");
     environment.push(("OCCTL_DATA_DIR".into(), directory.into()));
-    Guardian::start(&[OsStr::new("guard"), OsStr::new(session)], &environment)
-        .map_err(|error| Error::failed(format!("cannot start the guard of {session}: {error}")))
+    Guardian::start(&[OsStr::new("guard")], &environment)
+        .map_err(|error| Error::failed(format!("cannot start the guard of a session: {error}")))
 }
 
-/// The guard itself: waits until its parent has ended, and then ends what that left of the session.
-pub fn guard(context: &Context, session: &str) -> Result<()> {
-    process::await_end_of_input();
+/// The guard itself: waits until its parent has ended, and then ends what that left of its session.
+pub fn guard(context: &Context) -> Result<()> {
+    let session = process::ended_input();
+    // It was killed before it had one.
+    if !session.starts_with("oc-") {
+        return Ok(());
+    }
     let deadline = Deadline::after(KEEPS_TRYING);
     loop {
-        match end(context, session) {
+        match end(context, &session) {
             // A process that dies slowly, or a lock that somebody holds for long: nobody else is left
             // to try again.
             Err(_) if !deadline.expired() => process::pause(TICK),
@@ -50,11 +53,16 @@ pub fn guard(context: &Context, session: &str) -> Result<()> {
 }
 
 fn end(context: &Context, session: &str) -> Result<()> {
-    let Some(record) = context.store.read()?.record(session)? else {
-        return Ok(());
-    };
-    end_processes(&record, None, Duration::ZERO)?;
-    context.update(|document| Ok(document.remove(session)))?;
-    sweep(context, &record);
+    let record = context.store.read()?.record(session)?;
+    if let Some(record) = &record {
+        end_processes(record, None, Duration::ZERO)?;
+        context.update(|document| Ok(document.remove(session)))?;
+    } else if context.store.unfinished().is_some() {
+        context.store.remove_unfinished()?;
+    }
+    // The files of a session go after its record, so they may be there without it.
+    let isolated = Some(String::new());
+    let files = || Record { id: session.into(), isolated, ..Record::default() };
+    sweep(context, &record.unwrap_or_else(files));
     Ok(())
 }

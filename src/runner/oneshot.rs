@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::prompt::{Finished, Follow, PromptOptions, send_and_follow};
+use super::prompt::{Finished, Follow, Prepared, PromptOptions, follow_prepared};
 use super::start::{StartOptions, launch};
 use super::stop::{StopOptions, stop};
 use super::{Context, Signals};
@@ -35,11 +35,15 @@ pub fn run(
         dies_with_us: !options.keep,
         ..options.start.clone()
     };
+    // Before a server is started for it.
+    signals.leave_at_once(true);
+    let prompt = Prepared::read(options.prompt)?;
+    signals.leave_at_once(false);
     let (session, guard) = launch(context, signals, &start)?;
     terms.limits.timeout = limit.saturating_sub(began.elapsed());
     terms.limits.rest_of = Some(limit);
     let follow = Follow { terms, ..follow };
-    let finished = send_and_follow(context, signals, &session.id, options.prompt, follow);
+    let finished = follow_prepared(context, signals, &session.id, prompt, follow);
     if options.keep {
         (context.say)(&format!(
             "session {} is left running: occtl stop {}",

@@ -123,14 +123,26 @@ pub fn send_and_follow(
     options: PromptOptions,
     follow: Follow,
 ) -> Result<Option<Finished>> {
-    let mut prepared = Prepared::read(options)?;
+    // Until there is a prompt there is nothing to abort.
+    signals.leave_at_once(true);
+    let prepared = Prepared::read(options)?;
+    follow_prepared(context, signals, word, prepared, follow)
+}
+
+/// The same with what has been read already.
+pub fn follow_prepared(
+    context: &Context,
+    signals: &Signals,
+    word: &str,
+    mut prepared: Prepared,
+    follow: Follow,
+) -> Result<Option<Finished>> {
     let server = Server::open(context, word)?;
     let limit = follow.terms.limits.timeout;
     let deadline = Deadline::after(limit);
     let turn = new_message_id();
     server.client.limit_to(deadline, Some(signals.flag()));
     let late = |error| cut_short(context, signals, &server, error, deadline, limit);
-    // Until there is a prompt there is nothing to abort.
     signals.leave_at_once(true);
     let place = prepared.place(&server).map_err(late)?;
     let follower =
@@ -194,14 +206,15 @@ pub fn out_of_time(error: Error, limit: Duration) -> Error {
 }
 
 /// Everything of a prompt that can be wrong before a server is asked.
-struct Prepared {
+pub struct Prepared {
     options: PromptOptions,
     files: Vec<InputPart<'static>>,
     schema: Option<Value>,
 }
 
 impl Prepared {
-    fn read(options: PromptOptions) -> Result<Prepared> {
+    /// Reads the files that go with it.
+    pub fn read(options: PromptOptions) -> Result<Prepared> {
         Ok(Prepared {
             files: options
                 .files
@@ -318,19 +331,22 @@ fn hold_against(schema: &Value, record: &mut TurnRecord) {
     }
 }
 
-/// Whether the server has a message. It answers 400 for one that it has and cannot show: a prompt
-/// with a schema, from 1.15.13 to 1.18.33.
+/// Whether the server has a message; perhaps one that it cannot show.
 fn has(
     server: &Server,
     place: &Place,
     message: &str,
     limit: Duration,
 ) -> std::result::Result<bool, Failure> {
+    // Without an id it is another route that answers.
+    if message.is_empty() {
+        return Ok(false);
+    }
     match server.client.raw_message(&place.id, &place.directory, message, limit) {
         Ok(_) => Ok(true),
+        Err(failure) if failure.unreadable() => Ok(true),
         Err(failure) => match failure.status() {
-            Some(400) => Ok(message.starts_with("msg_")),
-            Some(404) => Ok(false),
+            Some(400 | 404) => Ok(false),
             _ => Err(failure),
         },
     }

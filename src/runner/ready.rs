@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use super::Signals;
@@ -10,7 +11,7 @@ use super::server::{capped, directory, endpoint};
 use crate::client::wire::Health;
 use crate::client::{Cause, Client, Failure};
 use crate::error::Code;
-use crate::process::Handle;
+use crate::process::{Capture, Handle};
 use crate::store::Record;
 use crate::units::{Backoff, Deadline, POLL_FIRST, POLL_LONGEST};
 
@@ -24,6 +25,10 @@ const UNANNOUNCED: Duration = Duration::from_millis(500);
 const UNANNOUNCED_PART: u32 = 20;
 /// One question. After the line the answer takes some 20 ms; the machine may be busy.
 const QUESTION_LIMIT: Duration = Duration::from_secs(2);
+/// After so long without an answer the program is asked for its version.
+const DOUBTED_AFTER: Duration = Duration::from_secs(15);
+/// How long `opencode --version` may take.
+const VERSION_LIMIT: Duration = Duration::from_secs(15);
 /// The oldest version with the routes that occtl needs.
 pub const OLDEST: (u64, u64) = (1, 1);
 
@@ -58,6 +63,7 @@ pub fn await_ready(
     let began = Instant::now();
     let mut asked = began;
     let mut last = None;
+    let mut doubted = false;
     loop {
         if let Some(code) = signals.received() {
             return Err(NotReady::Interrupted(code));
@@ -69,14 +75,26 @@ pub fn await_ready(
                 // The answer may have come from somebody else who took the port.
                 Ok(ready) if !process.wait(Duration::ZERO) => return Ok(ready),
                 Ok(_) => return Err(NotReady::Exited),
-                // Versions before 1.1 answer unknown routes, and this one, with a page of HTML.
+                // Versions before 1.1 pass unknown routes, and this one, on to the internet: it is a page of
+                // HTML that answers, or where there is none an error or nobody.
                 Err(failure)
                     if announced
                         && (!failure.passing() || matches!(failure.cause, Cause::Alien(_))) =>
                 {
                     return Err(NotReady::Alien(failure));
                 }
-                Err(failure) => last = Some(failure),
+                Err(failure) => {
+                    let wrong = failure.status().is_some() || began.elapsed() >= DOUBTED_AFTER;
+                    if announced && wrong && !doubted {
+                        doubted = true;
+                        let program = Path::new(record.opencode.as_deref().unwrap_or_default());
+                        let version = program_version(program, deadline);
+                        if let Some(failure) = version.as_deref().and_then(too_old) {
+                            return Err(NotReady::Alien(failure));
+                        }
+                    }
+                    last = Some(failure);
+                }
             }
             asked = Instant::now();
         }
@@ -108,15 +126,24 @@ pub fn usable(client: &Client, limit: Duration) -> Result<String, Failure> {
     if !healthy {
         return Err(alien("it says that it is not healthy".into()));
     }
-    if version_of(&version).is_some_and(|version| version < OLDEST) {
-        let (major, minor) = OLDEST;
-        return Err(alien(format!("version {version} is too old, {major}.{minor} is the oldest")));
-    }
-    Ok(version)
+    too_old(&version).map_or(Ok(version), Err)
 }
 
 fn alien(what: String) -> Failure {
     Failure { request: "GET /global/health".into(), cause: Cause::Status(426, what) }
+}
+
+fn too_old(version: &str) -> Option<Failure> {
+    let old = version_of(version).is_some_and(|version| version < OLDEST);
+    let (major, minor) = OLDEST;
+    old.then(|| alien(format!("version {version} is too old, {major}.{minor} is the oldest")))
+}
+
+/// What a program says of its version.
+pub fn program_version(program: &Path, deadline: Deadline) -> Option<String> {
+    let capture = Capture::start(Command::new(program).arg("--version")).ok()?;
+    let output = capture.finish(deadline.or_after(VERSION_LIMIT))?;
+    Some(String::from_utf8_lossy(&output).trim().into())
 }
 
 /// The first two numbers of a version.

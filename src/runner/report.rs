@@ -5,11 +5,18 @@ use std::time::{Duration, Instant};
 use super::conversation::Place;
 use super::follow::{LOOK_LIMIT, messages_since};
 use super::outcome::*;
+use super::ready::version_of;
 use super::server::Server;
 use super::turn::Turn;
-use crate::client::wire::Message;
+use crate::client::wire::{Changed, FilePatch, Message};
 use crate::error::Code;
-use crate::units::{Deadline, milliseconds};
+use crate::process;
+use crate::units::{Backoff, Deadline, POLL_FIRST, TICK, milliseconds};
+
+/// The first version that tells what one turn changed where it is asked for that.
+const DIFFS_OF_TURNS: (u64, u64) = (1, 16);
+/// How long an older server may take to write it down.
+const SUMMARY_WITHIN: Duration = Duration::from_secs(1);
 
 /// What only the follower knows.
 pub struct Facts {
@@ -140,13 +147,29 @@ fn files(
         return Some(Vec::new());
     }
     let changes = server.client.diff(&place.id, &place.directory, id, limit).ok()?;
+    let version = server.record.opencode_version.as_deref().and_then(version_of);
+    if changes.is_empty() || version >= Some(DIFFS_OF_TURNS) {
+        return Some(changes.into_iter().map(change).collect());
+    }
+    // That was about the whole conversation. What the turn did is with its prompt, a moment later.
+    let deadline = Deadline::after(left(asking)?.min(SUMMARY_WITHIN));
+    let mut pauses = Backoff::new(POLL_FIRST, TICK);
+    loop {
+        let prompt = server.client.message::<Changed>(&place.id, &place.directory, id, limit);
+        let changes = prompt.ok()?.info.summary.diffs;
+        if !changes.is_empty() {
+            return Some(changes.into_iter().map(change).collect());
+        }
+        if deadline.expired() {
+            return None;
+        }
+        process::pause(pauses.next());
+    }
+}
+
+fn change(one: FilePatch) -> FileChange {
     let count = |value: Option<f64>| value.map(|value| value as u64);
-    let change = |one: crate::client::wire::FileDiff| FileChange {
-        path: one.file,
-        added: count(one.additions),
-        removed: count(one.deletions),
-    };
-    Some(changes.into_iter().map(change).collect())
+    FileChange { path: one.file, added: count(one.additions), removed: count(one.deletions) }
 }
 
 /// What is counted over all conversations of a turn.

@@ -4,20 +4,24 @@
 //! `prefixItems`, the limits of numbers, strings, arrays and objects, `anyOf`, `oneOf`, `allOf`,
 //! `not` and `$ref` within the document. Other keywords (`pattern`, `format`, …) are the server's.
 
-use std::fs;
 use std::path::Path;
 
 use serde_json::Value;
 
 use crate::error::{Error, Result};
+use crate::process;
+use crate::units::REQUEST_LIMIT;
 
 /// How deep schemas may lie within each other: a `$ref` to itself must not run for ever.
 const DEEPEST: usize = 64;
 
+/// The largest schema, in bytes.
+const LARGEST: usize = 1 << 20;
+
 /// Reads a schema from a file.
 pub fn read(path: &Path) -> Result<Value> {
     let shown = path.display();
-    let text = fs::read_to_string(path)
+    let text = process::read_text(path, LARGEST, REQUEST_LIMIT)
         .map_err(|error| Error::not_found(format!("cannot read the schema {shown}: {error}")))?;
     let schema: Value = serde_json::from_str(&text)
         .map_err(|error| Error::usage(format!("the schema {shown} is not JSON: {error}")))?;

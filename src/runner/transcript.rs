@@ -165,13 +165,17 @@ fn collect(server: &Server, place: &Place, options: &TailOptions) -> Result<VecD
 fn check_turn(server: &Server, place: &Place, turn: &str) -> Result<()> {
     let hint =
         format!("occtl tail {} -s {} --role user --json lists them", server.record.id, place.id);
-    let found = server.client.message::<Head>(&place.id, &place.directory, turn);
     let missing = format!("conversation {} has no turn {turn}", place.id);
+    // Without an id it is another route that answers.
+    if turn.is_empty() {
+        return Err(Error::not_found(missing).hint(hint));
+    }
+    let found = server.client.message::<Head>(&place.id, &place.directory, turn, REQUEST_LIMIT);
     match found.map(|head| head.info) {
         Ok(Info { parent: None, .. }) => Ok(()),
         Ok(Info { parent: Some(parent), .. }) => Err(Error::not_found(missing)
             .hint(format!("{turn} is an answer that belongs to the turn {parent}"))),
-        Err(failure) if matches!(failure.status(), Some(400 | 404)) => {
+        Err(failure) if matches!(failure.status(), Some(400 | 404)) && !failure.unreadable() => {
             Err(Error::not_found(missing).hint(hint))
         }
         Err(failure) => Err(failure.into()),

@@ -12,7 +12,7 @@ use super::server::Server;
 use super::turn::{Look, Turn};
 use super::{Context, Signals, Target};
 use crate::client::Failure;
-use crate::client::wire::Activities;
+use crate::client::wire::{Activities, Message};
 use crate::error::{Code, Error, Result};
 use crate::units::{Backoff, Deadline, seconds};
 
@@ -105,7 +105,10 @@ pub fn wait(
         }
         if deadline.expired() {
             let limit = seconds(options.timeout);
-            let left = waiting.places().collect::<Vec<_>>().join(", ");
+            let mut left = waiting.places().collect::<Vec<_>>().join(", ");
+            if only_dead {
+                left = format!("the end of session {}", server.record.id);
+            }
             return Err(Error::new(Code::Timeout, format!("not reached within {limit}: {left}")));
         }
         waiting.listen(Instant::now() + pauses.next(), deadline);
@@ -285,6 +288,9 @@ fn look_at(
         let idle = options.until.contains(&Until::Idle);
         return Ok(if idle { reached("idle", None) } else { None });
     };
+    if newest.0.is_empty() {
+        return Ok(None);
+    }
     if turn.as_ref().is_none_or(|turn| turn.id() != newest.0) {
         // A prompt that was never answered is not waited for once more.
         let accepted = Instant::now().checked_sub(newest.1).unwrap_or_else(Instant::now);
@@ -313,7 +319,8 @@ fn says(turn: &Turn, until: &Until) -> bool {
     matches!(until, Until::Text(wanted) if turn.text().all().contains(wanted.as_str()))
 }
 
-/// The id of the newest prompt, and how old it is.
+/// The id of the newest prompt, and how old it is; no id if the server cannot show it and there is no
+/// answer yet that names it.
 fn newest_prompt(
     server: &Server,
     place: &Place,
@@ -321,15 +328,23 @@ fn newest_prompt(
 ) -> std::result::Result<Option<(String, Duration)>, Failure> {
     let mut page = 8;
     loop {
-        let (messages, _) =
-            server.client.messages(&place.id, &place.directory, page, None, limit)?;
-        let user = messages.iter().rev().find(|message| message.info.role == "user");
-        if user.is_some() || messages.len() < page {
+        let messages = server.client.messages(&place.id, &place.directory, page, None, limit);
+        let messages = match messages {
+            Err(failure) if failure.unreadable() && page > 1 => {
+                page = 1;
+                continue;
+            }
+            Err(failure) if failure.unreadable() => return Ok(Some(Default::default())),
+            messages => messages?.0,
+        };
+        let prompt = |message: &&Message| page == 1 || message.info.role == "user";
+        let newest = messages.iter().rev().find(prompt);
+        if newest.is_some() || messages.len() < page {
             let now = jiff::Timestamp::now().as_millisecond() as f64;
             let age = |created: f64| Duration::from_millis((now - created).max(0.0) as u64);
-            return Ok(user.map(|message| {
-                let age = message.info.time.created.map(age).unwrap_or_default();
-                (message.info.id.clone(), age)
+            return Ok(newest.map(|Message { info, .. }| {
+                let id = info.parent.as_ref().unwrap_or(&info.id);
+                (id.clone(), info.time.created.map(age).unwrap_or_default())
             }));
         }
         page *= 8;

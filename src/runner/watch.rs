@@ -16,7 +16,7 @@ use crate::client::wire::Head;
 use crate::client::{Cause, Event, EventStream, Failure, Page, Received};
 use crate::error::{Code, Error, Result};
 use crate::process;
-use crate::units::{Backoff, Deadline, HEARTBEAT_SILENCE, START_WINDOW, TICK};
+use crate::units::{Backoff, Deadline, HEARTBEAT_SILENCE, REQUEST_LIMIT, START_WINDOW, TICK};
 
 /// How long a conversation must read idle: it does so for a moment between two turns.
 const IDLE_PROOF: Duration = Duration::from_millis(700);
@@ -353,6 +353,7 @@ impl Watch<'_> {
                     &self.place.id,
                     &self.place.directory,
                     &self.done,
+                    REQUEST_LIMIT,
                 )?;
                 let time = moment(newest.info.time.created);
                 Ok(newest.info.role == "user" && young(time))

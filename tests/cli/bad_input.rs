@@ -3,6 +3,7 @@
 use std::ffi::OsStr;
 use std::net::TcpListener;
 use std::os::unix::ffi::OsStrExt;
+use std::time::Duration;
 
 use serde_json::json;
 
@@ -246,4 +247,36 @@ fn a_long_message_and_one_with_escape_sequences_arrive_as_they_are() {
     assert_eq!(dashed.stdout, "-x --json\n");
     sandbox.occtl(&["stop", &id]).run().ok();
     assert_no_trace(&sandbox);
+}
+
+#[test]
+fn a_schema_or_policy_without_an_end_or_a_writer_is_an_error_and_a_pipe_is_read() {
+    let sandbox = sandbox("endless", json!(null));
+    let id = sandbox.occtl(&["start", "-q"]).run().ok().stdout.trim().to_owned();
+    let fifo = sandbox.root().join("fifo");
+    let made = sandbox.command("mkfifo", &[&fifo]).run();
+    made.ok();
+    let fifo = fifo.to_str().unwrap();
+    for flag in ["--schema", "--policy"] {
+        for (file, status) in [("/dev/zero", 3), (fifo, 2)] {
+            let send = ["send", &id, "--wait", flag, file, "hello"];
+            let failed = sandbox.occtl(&send).timeout(Duration::from_secs(20)).run().fails(status);
+            assert!(failed.stderr.contains(file), "{}", failed.stderr);
+        }
+    }
+    // No server is started for a prompt that cannot be.
+    let run = sandbox.occtl(&["run", "--schema", fifo, "hello"]).run().fails(2);
+    assert!(run.stderr.contains("is not JSON"), "{}", run.stderr);
+    let script = format!(
+        "{} send {id} --wait --schema <(sleep 0.2; echo '{{\"type\":\"integer\"}}') 7",
+        env!("CARGO_BIN_EXE_occtl")
+    );
+    assert_eq!(sandbox.command("bash", &["-c", &script]).run().ok().stdout, "7\n");
+    let late = sandbox.occtl(&["wait", &id, "--until", "dead", "-t", "0.2"]).run().fails(124);
+    assert!(late.stderr.contains(&format!("the end of session {id}")), "{}", late.stderr);
+    for command in ["wait", "tail"] {
+        sandbox.occtl(&[command, &id, "--turn", ""]).run().fails(3);
+    }
+    sandbox.occtl(&["stop", &id]).run().ok();
+    sandbox.assert_nothing_left();
 }

@@ -93,6 +93,11 @@ fn a_server_that_is_another_one_is_refused_at_once() {
             json!({"version": "1.0.223", "health": {"healthy": true, "version": "1.0.223"}}),
             "1.0.223 is too old",
         ),
+        (
+            // The real 1.0 has no such route, passes it on to the internet, and cannot reach that.
+            json!({"version": "1.0.185", "status": {"/global/health": 500}}),
+            "1.0.185 is too old",
+        ),
         (json!({"health": {"healthy": false, "version": "1.18.33"}}), "not healthy"),
         (
             json!({"body": {"/path": {"directory": "/somewhere/else"}}}),

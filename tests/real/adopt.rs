@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use super::versions::can;
 use crate::support::processes::is_running;
 use crate::support::sandbox::Sandbox;
 
@@ -28,8 +29,10 @@ fn an_adopted_server_is_driven_like_any_other_and_lives_on() {
         adopt(&guarded.url(), &[]),
         adopt(&guarded.url(), &[]).env("OPENCODE_SERVER_PASSWORD", "wrong"),
     ] {
-        let refused = bad.run().fails(4);
-        assert!(refused.stderr.contains("password"), "{}", refused.stderr);
+        if can("the server asks for its password") {
+            let refused = bad.run().fails(4);
+            assert!(refused.stderr.contains("password"), "{}", refused.stderr);
+        }
     }
     assert_eq!(sandbox.occtl(&["list", "-q"]).run().ok().stdout, "");
 

@@ -7,6 +7,8 @@ use crate::support::processes::poll;
 use crate::support::sandbox::Sandbox;
 use crate::support::session::{SOON, Session};
 
+use super::versions::can;
+
 fn ids(asks: &Value) -> Vec<String> {
     let rows = asks["permissions"].as_array().unwrap().iter();
     rows.map(|row| row["id"].as_str().unwrap().to_owned()).collect()
@@ -37,6 +39,9 @@ fn permissions_are_found_everywhere_and_settled() {
     let found = session.run("permissions", &["--json"]).ok().json();
     let rows = found["permissions"].as_array().unwrap();
     let of = |conversation: &str| rows.iter().find(|row| row["conversation"] == conversation);
+    if !can("asks of another directory are listed") {
+        return;
+    }
     assert_eq!(rows.len(), 3, "{found}");
     assert_eq!(of(&own).unwrap()["patterns"], json!(["echo one", "echo two"]));
     assert_eq!(of(&far).unwrap()["directory"], other);
@@ -91,8 +96,10 @@ fn permissions_are_found_everywhere_and_settled() {
     let aborted = session.prompt("[[bash uptime]]");
     session.wait_for_asks("/permission", session.directory(), 1);
     session.ask("POST", &format!("/session/{aborted}/abort"), session.directory(), &json!({}));
-    session.wait_until_idle();
-    assert_eq!(session.run("permissions", &["-q"]).ok().stdout.lines().count(), 1);
+    if can("an abort ends the answer that waits for a permission") {
+        session.wait_until_idle();
+        assert_eq!(session.run("permissions", &["-q"]).ok().stdout.lines().count(), 1);
+    }
     session.run("reject", &["--all"]).ok();
     assert_eq!(session.run("permissions", &[]).ok().stdout, "No pending permissions\n");
 }

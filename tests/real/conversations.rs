@@ -4,6 +4,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
+use super::versions::can;
 use super::{send, start};
 use crate::support::http_client::request;
 use crate::support::sandbox::Sandbox;
@@ -36,8 +37,10 @@ fn conversations_are_listed_copied_counted_and_deleted() {
     assert_eq!(of(&root)["parent"], Value::Null);
     assert_eq!(of(&root)["state"], "idle");
     assert_eq!(of(&root)["directory"], json!(sandbox.work()));
-    assert_eq!(of(&root)["tokens"]["input"], 200);
-    assert!(of(&root)["cost_usd"].as_f64().unwrap() > 0.0);
+    if can("a conversation tells its tokens") {
+        assert_eq!(of(&root)["tokens"]["input"], 200);
+        assert!(of(&root)["cost_usd"].as_f64().unwrap() > 0.0);
+    }
     let plain = occtl(&["sessions", &id]).run().ok().stdout;
     assert!(plain.contains("odd\\n\\x1b[31m[bold] 你好"), "{plain}");
     let quiet = occtl(&["sessions", &id, "-q"]).run().ok().stdout;
@@ -82,8 +85,10 @@ fn conversations_are_listed_copied_counted_and_deleted() {
     // It is no way around the rule that keeps the model from running occtl.
     let exported = occtl(&["export", &id, "-s", fork]).run().ok().json();
     let rule = json!({"permission": "bash", "pattern": "occtl *", "action": "deny"});
-    let rules = exported["info"]["permission"].as_array().unwrap();
-    assert!(rules.contains(&rule), "{rules:?}");
+    if can("a fork can be given rules") {
+        let rules = exported["info"]["permission"].as_array().unwrap();
+        assert!(rules.contains(&rule), "{rules:?}");
+    }
     let plain = occtl(&["fork", &id, "-s", &root]).run().ok().stdout;
     let copy = plain.lines().next().unwrap().strip_prefix("Forked: ").unwrap();
     assert_eq!(plain, format!("Forked: {copy}\n  Parent: {root}\n"));
@@ -135,9 +140,16 @@ fn changes_and_plans_of_a_turn() {
     let prompt = format!(
         "[[bash printf 'x\\ny\\n' > 'odd name.txt']] [[tool todowrite {todo}]] [[echo ok]]"
     );
-    send(&sandbox, &id, &["-s", &root, &prompt]);
+    let turn = json(&["send", &id, "--wait", "-s", &root, &prompt]);
+    // What this turn changed, and not what the one before it did; or nothing is said of it.
+    if turn["files"].is_array() || can("each turn tells what it changed") {
+        assert_eq!(turn["files"], json!([{"path": "odd name.txt", "added": 2, "removed": 0}]));
+    }
     assert_eq!(sandbox.occtl(&["todo", &id]).run().ok().stdout, "[~] dig\n[ ] plant\\x1b\n");
     assert_eq!(json(&["todo", &id])["todos"][0]["status"], "in_progress");
+    if !can("each prompt keeps what it changed") {
+        return;
+    }
     // The server writes a turn's changes down a moment after its end.
     let whole = crate::support::processes::poll(std::time::Duration::from_secs(20), || {
         let whole = json(&["diff", &id]);
@@ -190,7 +202,9 @@ fn all_conversations_of_this_directory_are_seen_and_no_others() {
     // The newest is the one that was used last, however many were opened after it.
     send(&sandbox, &id, &["-s", &oldest, "again"]);
     let latest = sandbox.occtl(&["tail", &id, "--json"]).run().ok().json();
-    assert_eq!(latest["conversation"], json!(oldest));
+    if can("a prompt makes its conversation the newest") {
+        assert_eq!(latest["conversation"], json!(oldest));
+    }
 }
 
 /// What a server wants to see before it answers.

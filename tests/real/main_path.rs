@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use super::versions::can;
 use crate::support::opencode::{config, version};
 use crate::support::processes::poll;
 use crate::support::sandbox::Sandbox;
@@ -126,13 +127,16 @@ fn send_does_what_its_flags_say() {
     };
     poll(SOON, running).expect("the state of a turn that goes on");
     model.release("gate");
+    if !can("a prompt that comes at the very end of a turn is answered") {
+        sandbox.occtl(&["wait", &id]).run().ok();
+    }
     let next = record(&["-s", &conversation, "--wait", "--json", "[[echo second]]"]);
     assert_eq!((&next["conversation"], &next["answer"]), (&json!(conversation), &json!("second")));
     let next = record(&["-c", "--wait", "--json", "[[echo third]]"]);
     assert_eq!(next["conversation"], *conversation);
     let newest = model.requests().last().unwrap()["messages"].to_string();
     assert!(newest.contains("first") && newest.contains("second"), "no history: {newest}");
-    assert!(model.title_requests().is_empty());
+    assert!(!can("a given title costs no call of the model") || model.title_requests().is_empty());
     let other = record(&["--wait", "--json", "[[echo other]]"]);
     assert_ne!(other["conversation"], *conversation, "without -s and -c it is a new one");
 
@@ -229,7 +233,8 @@ fn agents_models_and_variants_are_those_that_were_asked_for() {
     assert_eq!(send(&[])["agent"], "plan", "the session's own agent");
     assert_eq!(send(&["-a", "build"])["agent"], "build");
     let other = send(&["-m", "scripted/other", "--variant", "high"]);
-    assert_eq!(other["model"], json!({"provider": "scripted", "id": "other", "variant": "high"}));
+    let named = can("an answer names the variant of its model").then_some("high");
+    assert_eq!(other["model"], json!({"provider": "scripted", "id": "other", "variant": named}));
     assert_eq!(model.requests().last().unwrap()["model"], "other");
     let deep = send(&["--model=scripted/deep/er/model"]);
     assert_eq!(deep["model"]["id"], "deep/er/model");

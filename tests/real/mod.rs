@@ -15,6 +15,7 @@ mod tail;
 mod turn_asks;
 mod turn_ends;
 mod turn_tree;
+mod versions;
 mod walk;
 
 use crate::support::sandbox::Sandbox;

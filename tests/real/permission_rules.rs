@@ -3,6 +3,7 @@
 
 use serde_json::json;
 
+use super::versions::can;
 use crate::support::opencode::config;
 use crate::support::processes::poll;
 use crate::support::sandbox::Sandbox;
@@ -97,7 +98,7 @@ fn test_permission_tells_what_the_real_server_does() {
             wrong.push(format!("{command:?}: really {real:?}, told {action}"));
         }
     }
-    assert!(wrong.is_empty(), "{wrong:#?}");
+    assert!(!can("patterns match as documented") || wrong.is_empty(), "{wrong:#?}");
 
     let said = |words: &[&str]| session.run("test-permission", words).stdout;
     assert_eq!(said(&["git status"]), "✅ allow — git status\nMatched: bash:git * → allow\n");
@@ -169,7 +170,7 @@ fn a_model_cannot_run_occtl_unless_it_is_allowed() {
             ran.push(format!("{way:?}: {tools:?}"));
         }
     }
-    assert!(ran.is_empty(), "{ran:#?}");
+    assert!(!can("patterns match as documented") || ran.is_empty(), "{ran:#?}");
     for (way, conversation) in HARMLESS.iter().zip(&harmless) {
         let tools = session.tools(conversation);
         assert!(tools.iter().all(|(_, status, _)| status == "completed"), "{way}: {tools:?}");
@@ -177,7 +178,9 @@ fn a_model_cannot_run_occtl_unless_it_is_allowed() {
     let children = session.get(&format!("/session/{by_child}/children"));
     let child = children[0]["id"].as_str().expect("a sub-agent");
     let tools = session.tools(child);
-    assert!(tools.len() == 1 && tools[0].1 == "error", "{tools:?}");
+    assert_eq!(tools.len(), 1, "{tools:?}");
+    let denied = tools[0].1 == "error";
+    assert!(!can("rules of a conversation reach its sub-agents") || denied, "{tools:?}");
     let told = session.run("test-permission", &["echo a && occtl list"]).fails(6).stdout;
     assert_eq!(
         told,

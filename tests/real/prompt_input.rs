@@ -6,6 +6,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
+use super::versions::can;
 use crate::support::sandbox::Sandbox;
 
 /// A picture of one pixel.
@@ -45,12 +46,28 @@ fn files_system_prompts_and_schemas_reach_the_model() {
     let schema = json!({"type": "object", "required": ["colour"], "properties": {"colour": {"enum": ["red", "blue"]}}});
     let schema = write("schema.json", schema.to_string().as_bytes());
     let structured = |answer: &str| send(&["--schema", &schema, answer]);
-    let record = structured("[[tool StructuredOutput {\"colour\": \"red\"}]]").run_json(0);
-    assert_eq!(
-        (&record["structured"], &record["outcome"]),
-        (&json!({"colour": "red"}), &json!("ok"))
-    );
-    assert_eq!(record["answer"], "{\"colour\":\"red\"}");
+    if can("a schema reaches the model") {
+        let record = structured("[[tool StructuredOutput {\"colour\": \"red\"}]]").run_json(0);
+        assert_eq!(
+            (&record["structured"], &record["outcome"]),
+            (&json!({"colour": "red"}), &json!("ok"))
+        );
+        assert_eq!(record["answer"], "{\"colour\":\"red\"}");
+        // Some versions cannot list the conversation any more. That is said, and can be waited for.
+        let waited = sandbox.occtl(&["wait", &id, "-t", "60"]).run().ok();
+        assert!(waited.stdout.ends_with(" idle\n"), "{}", waited.stdout);
+        let turn = record["turn"].as_str().unwrap();
+        let again = sandbox.occtl(&["wait", &id, "--turn", turn, "--json"]).run().run_json(0);
+        assert_eq!(
+            (&again["turn"], &again["structured"]),
+            (&record["turn"], &record["structured"])
+        );
+        for words in [&["tail", &id][..], &["tail", &id, "--turn", turn], &["export", &id]] {
+            let read = sandbox.occtl(words).run();
+            let said = read.stderr.contains("cannot read back a prompt with --schema");
+            assert!(read.status == 0 || (read.status == 1 && said), "{words:?}: {read:?}");
+        }
+    }
     let record = structured("[[echo {\"colour\": \"green\"}]]").run_json(5);
     assert_eq!(record["error"]["name"], "SchemaMismatch", "{record}");
     let record = structured("[[echo no JSON at all]]").run_json(5);

@@ -1,4 +1,4 @@
-use crate::cli::spec::{Action, Command, Exit, SESSION};
+use crate::cli::spec::{Action, Command, Exit};
 use crate::cli::words::Words;
 use crate::error::Result;
 use crate::runner;
@@ -8,16 +8,15 @@ pub const COMMAND: Command = Command {
     name: "guard",
     summary: "",
     about: &[],
-    operands: &[SESSION],
+    operands: &[],
     flags: &[],
     examples: &[],
     parse,
 };
 
-fn parse(words: &Words) -> Result<Action> {
-    let session = words.required(0)?;
-    Ok(Box::new(move |app| {
-        runner::guard(&app.context()?, &session)?;
+fn parse(_: &Words) -> Result<Action> {
+    Ok(Box::new(|app| {
+        runner::guard(&app.context()?)?;
         Ok(Exit::OK)
     }))
 }

@@ -64,20 +64,6 @@ impl Activity {
 /// `GET /session/status`.
 pub type Activities = BTreeMap<String, Activity>;
 
-/// One changed file of `GET /session/ID/diff`.
-#[derive(Clone, Debug, Deserialize)]
-pub struct FileDiff {
-    /// Relative to the worktree.
-    #[serde(default, alias = "path", deserialize_with = "lenient")]
-    pub file: String,
-    /// Lines added.
-    #[serde(default, deserialize_with = "lenient")]
-    pub additions: Option<f64>,
-    /// Lines removed.
-    #[serde(default, deserialize_with = "lenient")]
-    pub deletions: Option<f64>,
-}
-
 /// The body of `POST /session`. The server refuses fields that it does not know.
 #[derive(Debug, Default, Serialize)]
 pub struct NewConversation<'a> {

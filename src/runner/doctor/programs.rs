@@ -2,11 +2,10 @@
 
 use std::process::Command;
 
-use super::sessions::VERSION_LIMIT;
 use super::{Context, Finding};
 use crate::process::Capture;
 use crate::runner::isolate::data_home;
-use crate::runner::ready::{OLDEST, version_of};
+use crate::runner::ready::{OLDEST, program_version, version_of};
 use crate::units::{Deadline, GIT_LIMIT};
 
 pub fn check(context: &Context) -> Vec<Finding> {
@@ -21,11 +20,7 @@ fn opencode(context: &Context) -> Finding {
         }
     };
     let shown = program.display();
-    let mut command = Command::new(&program);
-    let output = Capture::start(command.arg("--version")).ok();
-    let output = output.and_then(|capture| capture.finish(Deadline::after(VERSION_LIMIT)));
-    let version = output.map(|bytes| String::from_utf8_lossy(&bytes).trim().to_string());
-    match version {
+    match program_version(&program, Deadline::never()) {
         None => Finding::bad("opencode", format!("{shown} --version fails"), "install it again"),
         Some(version) if version_of(&version).is_some_and(|version| version < OLDEST) => {
             let (major, minor) = OLDEST;

@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use super::{Context, Finding, Health};
 use crate::client::Client;
@@ -217,6 +216,3 @@ fn left_over(id: &str, path: &PathBuf, fix: bool) -> Finding {
     let finding = finding.of(id);
     if fix { finding.after(remove()) } else { finding }
 }
-
-/// How long a program may take to tell its version.
-pub const VERSION_LIMIT: Duration = Duration::from_secs(15);

@@ -16,13 +16,14 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::environment::{ISOLATED, RESERVED};
-use super::server::{LOOPBACK, PASSWORD, life};
+use super::server::{LOOPBACK, PASSWORD, endpoint, life};
 use super::state::{Labels, SessionFacts};
 use super::{Context, Signals, guard, resolve, worktree};
+use crate::client::{Client, Endpoint};
 use crate::error::{Code, Error, Result};
 use crate::process::Guardian;
 use crate::store::{Record, Worktree};
-use crate::units::Deadline;
+use crate::units::{Deadline, PROBE_LIMIT};
 use attempt::Attempt;
 use reserve::reserve;
 
@@ -90,21 +91,18 @@ pub fn launch(
     if let Some(worktree) = &worktree {
         workdir = PathBuf::from(&worktree.path);
     }
+    // Before there is a record, so that nothing of the session is ever without its guard.
+    let guard = options.dies_with_us.then(|| guard::start(context)).transpose()?;
+    let (place, worktree, watch) = (&workdir, &worktree, guard.as_ref());
     let plan =
-        Plan { options, workdir: &workdir, program: &program, worktree: &worktree, labels, opened };
-    let started = reserve(context, &plan).and_then(|record| {
-        let mut attempt =
-            Attempt { context, signals, options, deadline, record, workdir, program, extra };
-        // Before there is a process, so that none is ever without its guard.
-        let guard = options.dies_with_us.then(|| guard::start(context, &attempt.record.id));
-        let guard = guard.transpose().inspect_err(|_| attempt.clean_up())?;
-        let record = attempt.run().inspect_err(|_| attempt.clean_up())?;
-        Ok((record, guard))
-    });
-    if let Ok((record, _)) = &started {
-        warn_of_mixed_versions(context, record);
-    }
-    started.map(|(record, guard)| (SessionFacts::of(context, &record, &life(&record)), guard))
+        Plan { options, workdir: place, program: &program, worktree, labels, opened, guard: watch };
+    let record = reserve(context, &plan)?;
+    let mut attempt =
+        Attempt { context, signals, options, deadline, record, workdir, program, extra };
+    let record = attempt.run().inspect_err(|_| attempt.clean_up())?;
+    warn_of_mixed_versions(context, &record);
+    warn_of_an_open_server(context, &record);
+    Ok((SessionFacts::of(context, &record, &life(&record)), guard))
 }
 
 /// What a reservation is made from.
@@ -115,6 +113,7 @@ struct Plan<'a> {
     worktree: &'a Option<Worktree>,
     labels: Labels,
     opened: Option<(String, String)>,
+    guard: Option<&'a Guardian>,
 }
 
 /// The address and the password of a server that other machines shall reach: a password that nobody
@@ -204,6 +203,19 @@ fn warn_of_mixed_versions(context: &Context, new: &Record) {
             "warning: {own} shares its database with {} ({theirs}); --isolate keeps them apart",
             other.id
         ));
+    }
+}
+
+/// The first versions do not know of passwords.
+fn warn_of_an_open_server(context: &Context, record: &Record) {
+    let Some(version) = record.opencode_version.as_deref().filter(|text| text.starts_with("1.1."))
+    else {
+        return;
+    };
+    let open = Endpoint { password: None, ..endpoint(record, None) };
+    if Client::new(open).health(PROBE_LIMIT).is_ok() {
+        let what = "asks nobody for a password: every user of this machine can use";
+        (context.say)(&format!("warning: OpenCode {version} {what} {}", record.id));
     }
 }
 

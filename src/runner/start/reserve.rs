@@ -59,6 +59,11 @@ pub fn reserve(context: &Context, plan: &Plan) -> Result<Record> {
             record.isolated = Some(place.display().to_string());
         }
         record.port = free_port(document, &ports, &[])?;
+        if let Some(guard) = plan.guard {
+            guard.tell(&record.id).map_err(|error| {
+                Error::failed(format!("the guard of the session has ended: {error}"))
+            })?;
+        }
         document.put(&record)?;
         document.set_next_port(record.port.saturating_add(1));
         Ok(())
