@@ -45,12 +45,12 @@ impl Client {
 }
 
 impl Held {
-    /// Whether there is something to read: the answer, or the end of the connection.
-    pub fn ready(&self) -> bool {
+    /// Whether there is something to read within less than a second: the answer, or the end of the connection.
+    pub fn ready(&self, within: Duration) -> bool {
         let Some(stream) = self.line.0.stream.get() else { return true };
         let mut fds = [PollFd::new(stream, PollFlags::IN)];
-        let now = Timespec { tv_sec: 0, tv_nsec: 0 };
-        rustix::event::poll(&mut fds, Some(&now)).is_ok_and(|ready| ready > 0)
+        let within = Timespec { tv_sec: 0, tv_nsec: within.subsec_nanos().into() };
+        rustix::event::poll(&mut fds, Some(&within)).is_ok_and(|ready| ready > 0)
     }
 
     /// The last message of the turn. The server answers when the turn is over; so do ask

@@ -52,6 +52,7 @@ impl Decoder {
                 let mut line = std::mem::take(&mut self.line);
                 if line.starts_with(b"data: ") && !self.has_data {
                     // It can be large, and is not copied.
+                    self.started = true;
                     line.drain(..b"data: ".len());
                     (self.data, self.has_data) = (line, true);
                 } else {
@@ -151,6 +152,13 @@ mod tests {
     fn only_one_line_feed_belongs_to_a_carriage_return_before_it() {
         assert_eq!(decode(&[b"data: a\r\n\n"]), ["a"]);
         assert_eq!(decode(&[b"data: a\r", b"\n", b"\n"]), ["a"]);
+    }
+
+    #[test]
+    fn a_byte_order_mark_is_passed_over_only_at_the_very_beginning() {
+        let (mark, first, more) = (b"\xEF\xBB\xBF", b"data: a", b"\n\xEF\xBB\xBFdata: b\n\n");
+        assert_eq!(decode(&[mark, first, more]), ["a"]);
+        assert_eq!(decode(&[first, more]), ["a"]);
     }
 
     #[test]

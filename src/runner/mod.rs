@@ -25,6 +25,7 @@ mod inspect;
 mod isolate;
 mod limits;
 mod logs;
+mod message_id;
 mod nearest;
 mod oneshot;
 mod outcome;

@@ -323,10 +323,9 @@ impl Watch<'_> {
             }
             match next {
                 Some(next) if cursor.as_ref() != Some(&next) => cursor = Some(next),
-                Some(_) => return Ok(found),
                 // The end, or a server without cursors, which gives everything at once.
-                None if cursor.is_some() => return Ok(found),
-                None => {
+                _ if cursor.is_some() => return Ok(found),
+                _ => {
                     size = usize::MAX;
                     found.clear();
                 }

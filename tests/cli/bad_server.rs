@@ -6,17 +6,13 @@ use std::time::Duration;
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
-use super::{assert_no_trace, edit_record, sandbox, start, store};
+use super::{assert_no_trace, edit_record, sandbox, server_pid, start};
 use crate::support::processes::{is_running, poll, signal};
 use crate::support::sandbox::Sandbox;
 
 /// No `list` takes longer, whatever the servers do.
 const LIST_LIMIT: Duration = Duration::from_secs(5);
 const SOON: Duration = Duration::from_secs(20);
-
-fn pid(sandbox: &Sandbox, id: &str) -> u32 {
-    store(sandbox)["sessions"][id]["pid"].as_u64().unwrap().try_into().unwrap()
-}
 
 /// The states that `list` shows, in the order of `ids`.
 #[track_caller]
@@ -35,7 +31,7 @@ fn stopped_servers_are_rows_in_state_error_and_hurt_nobody_else() {
     let ids: Vec<String> = (0..6).map(|_| start(&sandbox)).collect();
     let frozen = &ids[..5];
     for id in frozen {
-        signal(pid(&sandbox, id), Signal::STOP);
+        signal(server_pid(&sandbox, id), Signal::STOP);
     }
     assert_eq!(states(&sandbox, &ids), ["error", "error", "error", "error", "error", "idle"]);
     let status = sandbox.occtl(&["status", &ids[0]]).run().ok();
@@ -111,7 +107,7 @@ fn servers_that_answer_wrongly_are_rows_in_state_error() {
 fn a_server_that_is_stopped_costs_a_turn_no_more_than_its_time() {
     let sandbox = sandbox("stopped", json!({}));
     let id = start(&sandbox);
-    signal(pid(&sandbox, &id), Signal::STOP);
+    signal(server_pid(&sandbox, &id), Signal::STOP);
     for how in ["--wait", "--stream", "--raw"] {
         let ended = sandbox.occtl(&["send", &id, how, "-t", "2", "hello"]).run().fails(124);
         assert!(ended.elapsed < Duration::from_secs(4), "{how}: {:?}", ended.elapsed);
@@ -153,13 +149,13 @@ fn the_time_of_a_turn_is_kept_to_by_a_server_that_stops_in_the_middle() {
         let send = ["send", &id, "--stream", "-t", seconds, &message];
         let sending = sandbox.occtl(&send).spawn();
         poll(SOON, || sending.stdout().contains("word").then_some(())).expect("the first word");
-        signal(pid(&sandbox, &id), Signal::STOP);
+        signal(server_pid(&sandbox, &id), Signal::STOP);
         let ended = sending.wait(SOON).fails(124);
         // Trying to abort the turn takes a moment of its own.
         let limit = Duration::from_secs_f64(seconds.parse().unwrap());
         assert!(ended.elapsed >= limit, "{:?}", ended.elapsed);
         assert!(ended.elapsed < limit + Duration::from_secs(6), "{:?}", ended.elapsed);
-        signal(pid(&sandbox, &id), Signal::CONT);
+        signal(server_pid(&sandbox, &id), Signal::CONT);
     }
     sandbox.occtl(&["stop", "--force", &id]).run().ok();
     assert_no_trace(&sandbox);
@@ -194,7 +190,7 @@ fn a_server_that_is_killed_in_the_middle_of_a_turn_is_noticed_soon() {
             requests[before..].iter().any(|one| one["body"]["parts"].is_array()).then_some(())
         };
         poll(SOON, prompted).expect("a prompt");
-        signal(pid(&sandbox, &id), Signal::KILL);
+        signal(server_pid(&sandbox, &id), Signal::KILL);
         let began = std::time::Instant::now();
         let failed = sending.wait(SOON).fails(4);
         assert!(began.elapsed() < Duration::from_secs(4), "{how}: {:?}", began.elapsed());
@@ -243,8 +239,8 @@ fn a_pid_that_somebody_else_has_now_is_never_signalled() {
     for forgetful in [false, true] {
         for arguments in [vec!["stop"], vec!["stop", "--force"], vec!["stop", "--all"]] {
             let id = start(&sandbox);
-            signal(pid(&sandbox, &id), Signal::KILL);
-            poll(SOON, || (!is_running(pid(&sandbox, &id))).then_some(())).expect("its end");
+            signal(server_pid(&sandbox, &id), Signal::KILL);
+            poll(SOON, || (!is_running(server_pid(&sandbox, &id))).then_some(())).expect("its end");
             edit_record(&sandbox, &id, |record| {
                 record["pid"] = json!(foreign);
                 // Ticks are 10 ms, and here both may have been started within one.

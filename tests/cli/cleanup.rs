@@ -5,15 +5,11 @@ use std::time::Duration;
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
-use super::{assert_no_trace, edit_record, sandbox, start, store};
+use super::{assert_no_trace, edit_record, sandbox, server_pid, start, store};
 use crate::support::processes::{is_running, poll, signal};
 use crate::support::sandbox::Sandbox;
 
 const SOON: Duration = Duration::from_secs(20);
-
-fn pid(sandbox: &Sandbox, id: &str) -> u32 {
-    store(sandbox)["sessions"][id]["pid"].as_u64().unwrap().try_into().unwrap()
-}
 
 /// Makes a session look unused for that many seconds.
 fn age(sandbox: &Sandbox, id: &str, seconds: i64) {
@@ -26,7 +22,7 @@ fn age(sandbox: &Sandbox, id: &str, seconds: i64) {
 }
 
 fn kill(sandbox: &Sandbox, id: &str) {
-    let pid = pid(sandbox, id);
+    let pid = server_pid(sandbox, id);
     signal(pid, Signal::KILL);
     poll(SOON, || (!is_running(pid)).then_some(())).expect("its end");
 }
@@ -44,7 +40,7 @@ fn only_sessions_past_the_limit_are_stopped_and_a_dry_run_stops_none() {
     let json = sandbox.occtl(&["cleanup", "--dry-run", "--json"]).run().ok().json();
     assert_eq!((&json["dry_run"], &json["cleaned"][0]["reason"]), (&json!(true), &json!("idle")));
     assert!(json["cleaned"][0]["idle_ms"].as_u64().unwrap() >= 61_000, "{json}");
-    assert!(is_running(pid(&sandbox, &old)));
+    assert!(is_running(server_pid(&sandbox, &old)));
     let touched = sandbox.occtl(&["touch", &old]).run().ok().stdout;
     assert_eq!(touched, format!("Updated activity: {old}\n"));
     assert_eq!(sandbox.occtl(&["cleanup"]).run().ok().stdout, "No idle sessions to clean\n");
@@ -85,7 +81,7 @@ fn a_server_that_does_not_answer_or_whose_pid_is_taken_is_not_stopped() {
     let sandbox = sandbox("cleanup-frozen", json!({}));
     let frozen = start(&sandbox);
     age(&sandbox, &frozen, 1000);
-    let pid = pid(&sandbox, &frozen);
+    let pid = server_pid(&sandbox, &frozen);
     signal(pid, Signal::STOP);
     let done = sandbox.occtl(&["cleanup", "--json"]).run().ok();
     assert_eq!(done.json()["spared"][0]["id"], frozen, "{}", done.stdout);

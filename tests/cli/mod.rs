@@ -14,13 +14,18 @@ mod logs;
 mod scarce;
 mod stopping;
 mod tail;
+mod turn_closing;
 mod turn_faults;
 mod turn_held;
 mod worktrees;
 
 use serde_json::{Value, json};
 
+use crate::support::command::Outcome;
 use crate::support::sandbox::Sandbox;
+
+/// What prompts say, and so what is answered.
+const TEXT: &str = "one two three four five";
 
 /// A sandbox with a stand-in.
 fn sandbox(name: &str, faults: Value) -> Sandbox {
@@ -33,6 +38,27 @@ fn sandbox(name: &str, faults: Value) -> Sandbox {
 #[track_caller]
 fn start(sandbox: &Sandbox) -> String {
     sandbox.occtl(&["start", "-q"]).run().ok().stdout.trim().to_owned()
+}
+
+/// Sends [`TEXT`] with `faults` in force and gives the outcome, without faults again.
+fn send(sandbox: &Sandbox, session: &str, faults: &Value, flags: &[&str]) -> Outcome {
+    sandbox.set_faults(faults);
+    let sent = sandbox.occtl(&["send", session, "--title", "t", TEXT]).args(flags).run();
+    sandbox.set_faults(&json!({}));
+    sent
+}
+
+/// The process of a session's server.
+fn server_pid(sandbox: &Sandbox, session: &str) -> u32 {
+    store(sandbox)["sessions"][session]["pid"].as_u64().unwrap().try_into().unwrap()
+}
+
+/// What the server says that goes on.
+fn goes_on(sandbox: &Sandbox, session: &str) -> bool {
+    let listed = sandbox.occtl(&["list", "--json"]).run().ok().json();
+    let rows = listed["sessions"].as_array().unwrap().iter();
+    let row = rows.clone().find(|row| row["id"] == session).unwrap();
+    row["state"] != "idle"
 }
 
 /// The store, or an empty one.

@@ -6,22 +6,13 @@ use std::time::{Duration, Instant};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
-use super::{sandbox, start, store};
+use super::{TEXT, goes_on, sandbox, send, server_pid, start};
 use crate::support::command::{Outcome, Running};
 use crate::support::processes::{poll, signal};
 use crate::support::sandbox::Sandbox;
 
-const TEXT: &str = "one two three four five";
 /// A turn without obstacles takes some milliseconds; the machine may be busy.
 const SOON: Duration = Duration::from_secs(15);
-
-/// Sends [`TEXT`] with `faults` in force and gives the outcome, without faults again.
-fn send(sandbox: &Sandbox, session: &str, faults: &Value, flags: &[&str]) -> Outcome {
-    sandbox.set_faults(faults);
-    let sent = sandbox.occtl(&["send", session, "--title", "t", TEXT]).args(flags).run();
-    sandbox.set_faults(&json!({}));
-    sent
-}
 
 /// The record that `--json` prints; its outcome must be this one, and its text [`TEXT`].
 #[track_caller]
@@ -32,10 +23,6 @@ fn whole(sent: Outcome, faults: &Value, limit: Duration) -> Value {
     assert_eq!(told, [&json!("ok"), &json!(TEXT), &json!(TEXT)], "{faults}");
     assert_eq!(record["steps"], 1, "{faults}");
     record
-}
-
-fn server_pid(sandbox: &Sandbox, session: &str) -> u32 {
-    store(sandbox)["sessions"][session]["pid"].as_u64().unwrap().try_into().unwrap()
 }
 
 /// A turn of five words, `pace` milliseconds each, whose first word has been streamed.
@@ -185,55 +172,6 @@ fn a_server_that_refuses_or_dies_or_freezes_ends_the_command() {
 }
 
 #[test]
-fn no_limit_is_passed_on_a_frozen_server() {
-    let sandbox = sandbox("frozen", json!({}));
-    let session = start(&sandbox);
-    let session = session.as_str();
-    let sent = sandbox.occtl(&["send", session, "x", "--json"]).run().ok().json();
-    let (turn, conversation) = (sent["turn"].as_str().unwrap(), &sent["conversation"]);
-    let conversation = conversation.as_str().unwrap();
-    signal(server_pid(&sandbox, session), Signal::STOP);
-    let commands = [
-        &["send", session, "--wait", "x"][..],
-        &["send", session, "-c", "--stream", "x"],
-        &["wait", session],
-        &["wait", session, "-s", conversation],
-        &["wait", session, "--turn", turn],
-        &["abort", session],
-    ];
-    // All at once, because each takes as long as it may.
-    let began = Instant::now();
-    let running = commands.map(|words| sandbox.occtl(words).args(&["-t", "1.5"]).spawn());
-    for (words, running) in commands.iter().zip(running) {
-        let ended = running.wait(SOON).fails(124);
-        assert!(began.elapsed() < Duration::from_secs(4), "{words:?}: {:?}", began.elapsed());
-        assert!(ended.stderr.contains("1.5 s"), "{words:?}: {}", ended.stderr);
-    }
-    // It ends like any other one, and need not be killed.
-    let stopped = sandbox.occtl(&["stop", session, "--json"]).run().ok().json();
-    assert_eq!(stopped["stopped"][0]["killed"], false, "{stopped}");
-}
-
-#[test]
-fn a_prompt_that_may_have_arrived_is_aborted() {
-    let sandbox = sandbox("perhaps", json!({}));
-    let session = start(&sandbox);
-    let faults = json!({"silence": ["POST /session/*/message"]});
-    let sent = send(&sandbox, &session, &faults, &["--wait", "-t", "1"]).fails(124);
-    assert!(sent.stderr.contains("not over after 1 s"), "{}", sent.stderr);
-    let last = sandbox.stand_in_requests().into_iter().rev().find(|one| one["method"] == "POST");
-    let path = last.unwrap()["path"].as_str().unwrap().to_owned();
-    assert!(path.ends_with("/abort"), "{path}");
-    // A policy's answer has no more time than the turn.
-    let ask = json!({"permission": "bash", "patterns": ["ls"]});
-    let faults = json!({"turn": {"ask": ask}, "silence": ["/permission/*/reply"]});
-    let sent = send(&sandbox, &session, &faults, &["--wait", "--allow", "bash", "-t", "2"]);
-    assert!(sent.elapsed < Duration::from_secs(7), "{:?}", sent.elapsed);
-    let sent = sent.fails(6);
-    assert!(sent.stderr.contains("waits for permission bash: ls"), "{}", sent.stderr);
-}
-
-#[test]
 fn a_server_that_is_killed_is_noticed_at_once() {
     let sandbox = sandbox("killed", json!({}));
     let session = start(&sandbox);
@@ -292,14 +230,6 @@ fn a_prompt_that_nobody_takes_up_fails_after_half_a_minute() {
     // The next look at it knows how old it is.
     let waited = sandbox.occtl(&["wait", &session, "-t", "40"]).run().ok();
     assert!(waited.elapsed < Duration::from_secs(5), "{:?}", waited.elapsed);
-}
-
-/// What the server says that goes on.
-fn goes_on(sandbox: &Sandbox, session: &str) -> bool {
-    let listed = sandbox.occtl(&["list", "--json"]).run().ok().json();
-    let rows = listed["sessions"].as_array().unwrap().iter();
-    let row = rows.clone().find(|row| row["id"] == session).unwrap();
-    row["state"] != "idle"
 }
 
 #[test]

@@ -1,18 +1,24 @@
 //! The server's own answer to the prompt, which it gives when the turn is over.
 
 use std::slice;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::{Ended, Follower, Watcher};
 use crate::client::Cause;
 use crate::client::wire::{Message, Part};
 use crate::runner::turn::Look;
 
+/// How long the answer may take to arrive after events have told of its end: they are quicker at times, and
+/// any other question costs more.
+const BEHIND_EVENTS: Duration = Duration::from_millis(20);
+
 impl Follower<'_> {
     /// Takes the answer if it has come. It is REST's word on the last step, and comes before the server
     /// tidies up after the turn, during which any other question waits.
     pub(super) fn held_answer(&mut self, watcher: &mut dyn Watcher) -> Option<Ended> {
-        let held = self.held.take_if(|held| held.ready())?;
+        let awaited = self.only_answer && self.turn.ending();
+        let within = if awaited { BEHIND_EVENTS } else { Duration::ZERO };
+        let held = self.held.take_if(|held| held.ready(within))?;
         match held.answer(self.left()) {
             Ok(message) => self.last_message(message, watcher),
             Err(failure) => match &failure.cause {

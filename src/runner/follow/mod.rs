@@ -309,7 +309,8 @@ impl<'a> Follower<'a> {
         let below: Vec<String> = self.turn.descendants().map(String::from).collect();
         // A prompt whose answer is held back may not have begun yet.
         let coming = Deadline::after(BEGINS_WITHIN);
-        let settled = || coming.expired() || self.held.as_ref().is_none_or(Held::ready);
+        let settled =
+            || coming.expired() || self.held.as_ref().is_none_or(|held| held.ready(Duration::ZERO));
         let aborted = aborts.then(|| abort(self.server, self.place, &below, closing, &settled));
         let done = match aborted {
             None => "it goes on",

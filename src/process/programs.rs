@@ -1,0 +1,139 @@
+//! Other programs, what they print, and what is read from outside.
+
+use std::ffi::OsString;
+use std::fs::File;
+use std::io::{self, Read, Seek, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use rustix::fs::OFlags;
+
+use super::{pause, readable};
+use crate::units::{Backoff, Deadline, POLL_FIRST, POLL_LONGEST, TICK};
+
+/// All of stdin, once it has ended; nothing if it is no text.
+pub fn ended_input() -> String {
+    io::read_to_string(io::stdin()).unwrap_or_default()
+}
+
+/// A file that somebody named, as text. It may be a pipe that nobody writes to, or a device without
+/// an end: neither is waited for longer than `limit`, nor read beyond `most` bytes.
+pub fn read_text(path: &Path, most: usize, limit: Duration) -> io::Result<String> {
+    let mut options = File::options();
+    let mut file = options.read(true).custom_flags(OFlags::NONBLOCK.bits() as i32).open(path)?;
+    let deadline = Deadline::after(limit);
+    let mut content = Vec::new();
+    let mut chunk = [0; 16 * 1024];
+    loop {
+        match file.read(&mut chunk) {
+            Ok(0) => return String::from_utf8(content).map_err(io::Error::other),
+            Ok(count) => content.extend_from_slice(&chunk[..count]),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) if error.kind() != io::ErrorKind::WouldBlock => return Err(error),
+            Err(_) if deadline.expired() => return Err(io::ErrorKind::TimedOut.into()),
+            Err(_) => drop(readable(&file, deadline.remaining(TICK))),
+        }
+        if content.len() > most {
+            return Err(io::ErrorKind::FileTooLarge.into());
+        }
+    }
+}
+
+/// Starts a program that finds `text` on its stdin, and does not wait for it: neither for it to read
+/// nor for it to end. What it prints is thrown away.
+pub fn feed(command: &mut Command, text: &str) -> io::Result<()> {
+    // A file in memory: a pipe would make us wait for a program that does not read.
+    let mut input = File::from(rustix::fs::memfd_create("stdin", rustix::fs::MemfdFlags::CLOEXEC)?);
+    input.write_all(text.as_bytes())?;
+    input.rewind()?;
+    // When it has ended it is a zombie until this process ends, which is soon.
+    command.stdin(input).stdout(Stdio::null()).stderr(Stdio::null()).spawn().map(drop)
+}
+
+/// Becomes another program: same process, same terminal, its own signals and status. Only a failure
+/// returns. `environment` is all that it gets.
+pub fn replace(
+    program: &Path,
+    arguments: &[OsString],
+    environment: &[(OsString, OsString)],
+) -> io::Error {
+    let mut command = Command::new(program);
+    command.args(arguments).env_clear();
+    command.envs(environment.iter().map(|(name, value)| (name, value))).exec()
+}
+
+/// A program whose output is collected while we do something else.
+#[derive(Debug)]
+pub struct Capture {
+    child: Child,
+}
+
+impl Capture {
+    /// Starts it with nothing to read and its complaints thrown away.
+    pub fn start(command: &mut Command) -> io::Result<Capture> {
+        let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+        Ok(Capture { child: child.spawn()? })
+    }
+
+    /// Its whole output if it ends with status 0 before the deadline; it does not run afterwards.
+    pub fn finish(mut self, deadline: Deadline) -> Option<Vec<u8>> {
+        let mut output = Vec::new();
+        let mut chunk = [0; 16 * 1024];
+        let mut pipe = self.child.stdout.take()?;
+        loop {
+            if !readable(&pipe, deadline.remaining(Duration::MAX)) {
+                if deadline.expired() {
+                    return None;
+                }
+                continue;
+            }
+            match pipe.read(&mut chunk) {
+                Ok(0) => break,
+                Ok(count) => output.extend_from_slice(&chunk[..count]),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(_) => return None,
+            }
+        }
+        // A program may close its output and live on, so the end of the pipe is not enough.
+        let mut pauses = Backoff::new(Duration::from_micros(100), POLL_LONGEST.min(POLL_FIRST));
+        loop {
+            match self.child.try_wait() {
+                Ok(Some(status)) => return status.success().then_some(output),
+                Ok(None) if !deadline.expired() => pause(pauses.next()),
+                _ => return None,
+            }
+        }
+    }
+}
+
+impl Drop for Capture {
+    fn drop(&mut self) {
+        if let Ok(None) = self.child.try_wait() {
+            let _ = self.child.kill();
+            let _ = self.child.wait();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_capture_ends_at_its_deadline() {
+        let capture = Capture::start(Command::new("sleep").arg("60")).unwrap();
+        assert_eq!(capture.finish(Deadline::after(Duration::from_millis(20))), None);
+    }
+
+    #[test]
+    fn a_capture_of_a_failing_program_is_none() {
+        let deadline = Deadline::after(Duration::from_secs(10));
+        let failing = Capture::start(Command::new("sh").args(["-c", "echo x; exit 3"])).unwrap();
+        assert_eq!(failing.finish(deadline), None);
+        let good = Capture::start(Command::new("sh").args(["-c", "echo x"])).unwrap();
+        assert_eq!(good.finish(deadline).as_deref(), Some(&b"x\n"[..]));
+    }
+}
