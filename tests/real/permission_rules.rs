@@ -61,6 +61,11 @@ const COMMANDS: [&str; 48] = [
     "ls || git push",
 ];
 
+/// Whether a tool was kept from its work by a rule.
+fn denied(said: &str) -> bool {
+    said.contains("prevents") || said.contains("PermissionDenied")
+}
+
 #[test]
 fn test_permission_tells_what_the_real_server_does() {
     let (sandbox, model) = Sandbox::real("test-permission");
@@ -87,7 +92,8 @@ fn test_permission_tells_what_the_real_server_does() {
             let tools = session.tools(conversation);
             match tools.first()? {
                 (_, status, _) if status == "completed" => Some("allow"),
-                (_, status, said) if status == "error" && said.contains("prevents") => Some("deny"),
+                // 1.2.27 and 1.3.2 say no words of it, but the name of the error.
+                (_, status, said) if status == "error" && denied(said) => Some("deny"),
                 _ => None,
             }
         });
