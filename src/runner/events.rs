@@ -33,7 +33,7 @@ pub fn events(
         match opened {
             Ok(mut stream) => {
                 pauses = Backoff::new(TICK, Duration::from_secs(2));
-                if !follow(&mut stream, signals, deadline, &server, take)? {
+                if !follow(context, &mut stream, signals, deadline, &server, take)? {
                     return Ok(());
                 }
                 (context.say)(
@@ -53,6 +53,7 @@ pub fn events(
 
 /// False if nobody wants more, true if the stream is over.
 fn follow(
+    context: &Context,
     stream: &mut EventStream,
     signals: &Signals,
     deadline: Deadline,
@@ -62,7 +63,10 @@ fn follow(
     loop {
         let mut wanted = true;
         let received = stream.pump(&mut |data| {
-            if let Some(line) = data.and_then(line) {
+            let Some(data) = data else {
+                return (context.say)("an event of more than 64 MiB was left out");
+            };
+            if let Some(line) = line(data) {
                 wanted = wanted && take(&line);
             }
         });

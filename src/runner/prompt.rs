@@ -104,13 +104,24 @@ pub struct Accepted {
 }
 
 /// Sends a prompt and returns once the server has it.
-pub fn send(context: &Context, word: &str, options: PromptOptions) -> Result<Accepted> {
+pub fn send(
+    context: &Context,
+    word: &str,
+    options: PromptOptions,
+    limit: Duration,
+) -> Result<Accepted> {
     let prepared = Prepared::read(options)?;
     let server = Server::open(context, word)?;
-    let place = prepared.place(&server)?;
+    let deadline = Deadline::after(limit);
+    server.client.limit_to(deadline, None);
+    let late = |error: Error| match error.code {
+        Code::Unreachable | Code::TurnFailed if deadline.expired() => out_of_time(error, limit),
+        _ => error,
+    };
+    let place = prepared.place(&server).map_err(late)?;
     let turn = new_message_id();
-    prepared.hand_over(&server, &place, &turn)?;
-    stored(context, &server, &place, &turn)?;
+    prepared.hand_over(&server, &place, &turn).map_err(late)?;
+    stored(context, &server, &place, &turn, deadline).map_err(late)?;
     server.touch(context)?;
     Ok(Accepted { session: server.record.id.clone(), conversation: place.id, turn })
 }
@@ -353,8 +364,14 @@ fn has(
 }
 
 /// Waits until the prompt can be read back: a 204 alone promises nothing.
-fn stored(context: &Context, server: &Server, place: &Place, turn: &str) -> Result<()> {
-    let deadline = Deadline::after(STORED_WITHIN);
+fn stored(
+    context: &Context,
+    server: &Server,
+    place: &Place,
+    turn: &str,
+    deadline: Deadline,
+) -> Result<()> {
+    let deadline = deadline.or_after(STORED_WITHIN);
     let mut pauses = Backoff::new(POLL_FIRST, Duration::from_millis(100));
     loop {
         let limit = deadline.remaining(LOOK_LIMIT);

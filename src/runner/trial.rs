@@ -2,12 +2,16 @@
 
 use super::Context;
 use super::conversation::no_occtl;
+use super::ready::version_of;
 use super::rules::decide;
 use super::server::Server;
 use super::shell::commands;
 use crate::client::wire::Agent;
 use crate::client::wire::Rule;
 use crate::error::{Error, Result};
+
+/// The first version of which the answers were all right.
+const SAME_PATTERNS: (u64, u64) = (1, 2);
 
 /// What OpenCode would do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -64,6 +68,12 @@ pub fn test_permission(
     agent: &str,
 ) -> Result<Trial> {
     let server = Server::open(context, session)?;
+    let version = server.record.opencode_version.as_deref();
+    if version.and_then(version_of).is_some_and(|version| version < SAME_PATTERNS) {
+        (context.say)(
+            "warning: OpenCode 1.1 reads patterns in ways of its own, so this may be wrong",
+        );
+    }
     let agent = find(server.client.agents(&server.directory)?, agent)?;
     let mut rules = agent.permission;
     if !server.record.allow_occtl_commands.unwrap_or(false) {

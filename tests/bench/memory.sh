@@ -3,12 +3,13 @@
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 use_model
+bar=8192
 # memory NAME COMMAND…
 memory() {
     local name=$1 size
     shift
     size=$(/usr/bin/time -o "$SCRATCH/size" -f %M "$@" >"$SCRATCH/out" && tail -1 "$SCRATCH/size")
-    row "memory: $name" "8192 KiB" "$size KiB" "$size <= 8192"
+    row "memory: $name" "$bar KiB" "$size KiB" "$size <= $bar"
 }
 memory "version" "$OCCTL" version
 memory "help send" "$OCCTL" help send
@@ -23,3 +24,14 @@ memory "send --stream, 4000 tokens" "$OCCTL" send "$session" --stream '[[tokens 
 head -c 1000000 /dev/zero | tr '\0' x >"$SCRATCH/prompt"
 memory "send --wait -, a prompt of 1 MB" "$OCCTL" send "$session" --wait --title t - <"$SCRATCH/prompt"
 memory "stop" "$OCCTL" stop "$session"
+
+# One event of 20 MB, from the stand-in: a text, and a tool's result.
+bar=65536
+export OCCTL_OPENCODE=$EXAMPLES/stand-in STAND_IN_FAULTS=$SCRATCH/faults.json
+session=$("$OCCTL" start -q -w "$SCRATCH/work")
+for turn in '{"bytes": 20000000}' '{"tool": {"name": "bash", "input": {}, "bytes": 20000000}}'; do
+    echo "{\"turn\": $turn}" >"$STAND_IN_FAULTS"
+    for how in --wait --json --stream; do
+        memory "send $how, an event of 20 MB" "$OCCTL" send "$session" --wait --title t $how hello
+    done
+done

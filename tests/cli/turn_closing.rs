@@ -21,7 +21,8 @@ fn no_limit_is_passed_on_a_frozen_server() {
     let conversation = conversation.as_str().unwrap();
     signal(server_pid(&sandbox, session), Signal::STOP);
     let commands = [
-        &["send", session, "--wait", "x"][..],
+        &["send", session, "x"][..],
+        &["send", session, "--wait", "x"],
         &["send", session, "-c", "--stream", "x"],
         &["wait", session],
         &["wait", session, "-s", conversation],

@@ -122,6 +122,7 @@ fn wait_tells_which_conversation_reached_what() {
     sandbox.occtl(&["wait", &id]).run().fails(3);
     let done = send("[[echo done it]]");
     assert_eq!(wait(&[]).wait(SOON).ok().stdout, format!("{done} idle\n"));
+    assert_eq!(wait(&["-q"]).wait(SOON).ok().stdout, format!("{done}\n"));
     assert_eq!(wait(&["--until", "text:done"]).wait(SOON).ok().stdout, format!("{done} text\n"));
 
     let gated = send("[[text looking]][[wait one]][[text nearly]][[wait two]][[echo there]]");

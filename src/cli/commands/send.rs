@@ -14,8 +14,13 @@ const OWN: [Flag; 7] = [
     Flag::switch("raw", Some('r'), "Wait and print the last message as the server has it"),
     Flag::value("session", Some('s'), "CONVERSATION", "Send into this conversation"),
     Flag::switch("continue", Some('c'), "Send into the newest root conversation"),
-    Flag::value("timeout", Some('t'), "SECONDS", "End the turn after that, with status 124")
-        .default("300"),
+    Flag::value(
+        "timeout",
+        Some('t'),
+        "SECONDS",
+        "End the turn, or without --wait the command, after that, with status 124",
+    )
+    .default("300"),
     QUIET,
 ];
 
@@ -85,7 +90,7 @@ fn run(app: &mut App, args: Args, terms: Terms) -> Result<Exit> {
     let options = PromptOptions { message: turn::message(&args.message)?, ..args.options };
     let context = app.context()?;
     let Some(show) = args.show else {
-        let sent = runner::send(&context, &args.session, options)?;
+        let sent = runner::send(&context, &args.session, options, terms.limits.timeout)?;
         if app.json {
             app.out.json(&json!({"session": sent.session, "conversation": sent.conversation,
                                  "turn": sent.turn}))?;

@@ -2,14 +2,14 @@ use serde_json::json;
 
 use crate::cli::App;
 use crate::cli::output::{one_line, status};
-use crate::cli::spec::{Action, Command, Exit, Flag, SESSION};
+use crate::cli::spec::{Action, Command, Exit, Flag, QUIET, SESSION};
 use crate::cli::turn::{self, Show};
 use crate::cli::turn_flags::{self, TERMS, both};
 use crate::cli::words::Words;
 use crate::error::{Error, Result};
 use crate::runner::{self, Follow, OnAsk, Target, Terms, Until, WaitOptions, Wanted};
 
-const OWN: [Flag; 6] = [
+const OWN: [Flag; 7] = [
     Flag::value("session", Some('s'), "CONVERSATION", "The conversation")
         .default("the newest root one")
         .repeated(),
@@ -26,6 +26,7 @@ const OWN: [Flag; 6] = [
     Flag::value("turn", None, "TURN", "Until this turn is over; the status is that of the turn"),
     Flag::value("timeout", Some('t'), "SECONDS", "Give up after that, with status 124")
         .default("300"),
+    QUIET,
 ];
 
 pub const COMMAND: Command = Command {
@@ -36,7 +37,7 @@ pub const COMMAND: Command = Command {
         "With --turn it follows one turn as `send --wait` does: it prints the answer, its limits end the turn, and asks are answered by the same flags. Without --turn nothing is ended.",
     ],
     operands: &[SESSION],
-    flags: &both::<6, 11, 17>(OWN, TERMS),
+    flags: &both::<7, 11, 18>(OWN, TERMS),
     examples: &[
         ("occtl wait $S", "until the newest conversation is idle"),
         ("occtl wait $S --until ask -t 60 && occtl permissions $S", "until somebody has to decide"),
@@ -49,7 +50,7 @@ fn parse(words: &Words) -> Result<Action> {
     let session = words.required(0)?;
     let conversations = words.values("session")?;
     let terms = turn_flags::terms(words, 300.0, OnAsk::Wait)?;
-    let (any, all) = (words.set("any"), words.set("all"));
+    let (any, all, quiet) = (words.set("any"), words.set("all"), words.set("quiet"));
     if any && all {
         return Err(Error::usage("--any and --all exclude each other"));
     }
@@ -62,14 +63,15 @@ fn parse(words: &Words) -> Result<Action> {
             ));
         }
         let target = conversations.into_iter().next().map_or(Target::Latest, Target::Given);
-        return Ok(Box::new(move |app| follow(app, &session, &target, &turn, terms()?)));
+        let show = if quiet { Show::Id } else { Show::Answer };
+        return Ok(Box::new(move |app| follow(app, &session, &target, &turn, terms()?, show)));
     }
     if until.is_empty() {
         until.push(Until::Idle);
     }
     let timeout = words.seconds("timeout", 300.0)?;
     let options = WaitOptions { conversations, any, until, timeout };
-    Ok(Box::new(move |app| run(app, &session, &options)))
+    Ok(Box::new(move |app| run(app, &session, &options, quiet)))
 }
 
 fn what(text: &str) -> Result<Until> {
@@ -83,7 +85,7 @@ fn what(text: &str) -> Result<Until> {
     }
 }
 
-fn run(app: &mut App, session: &str, options: &WaitOptions) -> Result<Exit> {
+fn run(app: &mut App, session: &str, options: &WaitOptions, quiet: bool) -> Result<Exit> {
     let context = app.context()?;
     let signals = app.signals()?;
     status("waiting");
@@ -99,15 +101,23 @@ fn run(app: &mut App, session: &str, options: &WaitOptions) -> Result<Exit> {
     for one in reached {
         let name = one.conversation.unwrap_or_else(|| session.into());
         let ask = one.ask.map_or(String::new(), |ask| format!(" {}", one_line(&ask)));
-        app.out.line(&format!("{} {}{ask}", one_line(&name), one.what))?;
+        let what = if quiet { String::new() } else { format!(" {}{ask}", one.what) };
+        app.out.line(&format!("{}{what}", one_line(&name)))?;
     }
     Ok(Exit::OK)
 }
 
-fn follow(app: &mut App, session: &str, target: &Target, turn: &str, terms: Terms) -> Result<Exit> {
+fn follow(
+    app: &mut App,
+    session: &str,
+    target: &Target,
+    turn: &str,
+    terms: Terms,
+    show: Show,
+) -> Result<Exit> {
     let context = app.context()?;
     let signals = app.signals()?;
-    turn::show(app, Show::Answer, |watcher| {
+    turn::show(app, show, |watcher| {
         let follow = Follow { terms, watcher, wanted: Wanted::Record };
         runner::follow_turn(&context, &signals, session, target, turn, follow)
     })
