@@ -54,15 +54,18 @@ pub fn guard(context: &Context) -> Result<()> {
 
 fn end(context: &Context, session: &str) -> Result<()> {
     let record = context.store.read()?.record(session)?;
+    let recorded = record.is_some();
     if let Some(record) = &record {
         end_processes(record, None, Duration::ZERO)?;
-        context.update(|document| Ok(document.remove(session)))?;
     } else if context.store.unfinished().is_some() {
         context.store.remove_unfinished()?;
     }
-    // The files of a session go after its record, so they may be there without it.
+    // The files may be there without the record. They go first: on a full disk they are its room.
     let isolated = Some(String::new());
     let files = || Record { id: session.into(), isolated, ..Record::default() };
     sweep(context, &record.unwrap_or_else(files));
+    if recorded {
+        context.update(|document| Ok(document.remove(session)))?;
+    }
     Ok(())
 }
