@@ -7,10 +7,12 @@
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec};
+use rustix::io::Errno;
+use rustix::net::RecvFlags;
 use ureq::unversioned::transport::{
     Buffers, ConnectionDetails, Connector, LazyBuffers, NextTimeout, Transport,
 };
@@ -45,12 +47,27 @@ impl Client {
 }
 
 impl Held {
-    /// Whether there is something to read within less than a second: the answer, or the end of the connection.
+    /// Whether the answer has come, within less than a second, or the connection has ended. Versions before
+    /// 1.15 send a part of its head at once, and the rest when the turn is over.
     pub fn ready(&self, within: Duration) -> bool {
         let Some(stream) = self.line.0.stream.get() else { return true };
-        let mut fds = [PollFd::new(stream, PollFlags::IN)];
+        let mut early = self.line.0.early();
         let within = Timespec { tv_sec: 0, tv_nsec: within.subsec_nanos().into() };
-        rustix::event::poll(&mut fds, Some(&within)).is_ok_and(|ready| ready > 0)
+        let mut chunk = [0; 4096];
+        loop {
+            if has_come(&early) {
+                return true;
+            }
+            let mut fds = [PollFd::new(stream, PollFlags::IN)];
+            if !rustix::event::poll(&mut fds, Some(&within)).is_ok_and(|ready| ready > 0) {
+                return false;
+            }
+            match rustix::net::recv(stream, &mut chunk[..], RecvFlags::DONTWAIT) {
+                Ok((count @ 1.., _)) => early.extend_from_slice(&chunk[..count]),
+                Err(Errno::AGAIN | Errno::INTR) => return false,
+                _ => return true,
+            }
+        }
     }
 
     /// The last message of the turn. The server answers when the turn is over; so do ask
@@ -65,6 +82,14 @@ impl Held {
     }
 }
 
+/// Whether the rest of an answer follows by itself: its head is complete, and if the body's length is not in it
+/// the body has begun.
+fn has_come(answer: &[u8]) -> bool {
+    let Some(end) = answer.windows(4).position(|bytes| bytes == b"\r\n\r\n") else { return false };
+    let chunked = answer[..end].to_ascii_lowercase().windows(9).any(|bytes| bytes == b": chunked");
+    !chunked || answer.len() > end + 4
+}
+
 /// The one connection.
 #[derive(Clone, Debug, Default)]
 struct Line(Arc<Connection>);
@@ -73,6 +98,14 @@ struct Line(Arc<Connection>);
 struct Connection {
     stream: OnceLock<TcpStream>,
     sent: AtomicBool,
+    /// What has been read of the answer before it was asked for.
+    early: Mutex<Vec<u8>>,
+}
+
+impl Connection {
+    fn early(&self) -> MutexGuard<'_, Vec<u8>> {
+        self.early.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Connector for Line {
@@ -124,8 +157,15 @@ impl Transport for Wire {
         }
         let connection = Arc::clone(&self.connection);
         let mut stream = connection.stream.get().ok_or(Error::ConnectionFailed)?;
-        stream.set_read_timeout(timeout.for_read().not_zero().map(|limit| *limit))?;
-        let amount = stream.read(self.buffers.input_append_buf())?;
+        let mut early = connection.early();
+        let amount = if early.is_empty() {
+            stream.set_read_timeout(timeout.for_read().not_zero().map(|limit| *limit))?;
+            stream.read(self.buffers.input_append_buf())?
+        } else {
+            let amount = early.as_slice().read(self.buffers.input_append_buf())?;
+            early.drain(..amount);
+            amount
+        };
         self.buffers.input_appended(amount);
         Ok(amount > 0)
     }
@@ -133,5 +173,23 @@ impl Transport for Wire {
     /// It serves no other request.
     fn is_open(&mut self) -> bool {
         false
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_has_come_when_nothing_but_its_rest_is_waited_for() {
+        for (answer, come) in [
+            ("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n", false),
+            ("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", true),
+            ("HTTP/1.1 401 Unauthorized\r\n\r\n", true),
+            ("HTTP/1.1 200 OK\r\nTransfer-Encoding: Chunked\r\n\r\n", false),
+            ("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1", true),
+        ] {
+            assert_eq!(has_come(answer.as_bytes()), come, "{answer}");
+        }
     }
 }

@@ -49,6 +49,7 @@ fn find<'a>(pairs: &'a [(String, String)], name: &str) -> Option<&'a str> {
 pub struct Connection {
     reader: BufReader<TcpStream>,
     writer: io::BufWriter<TcpStream>,
+    head_has_begun: bool,
 }
 
 impl Connection {
@@ -57,6 +58,7 @@ impl Connection {
         Ok(Self {
             reader: BufReader::new(stream.try_clone()?),
             writer: io::BufWriter::with_capacity(64 * 1024, stream),
+            head_has_begun: false,
         })
     }
 
@@ -132,8 +134,17 @@ impl Connection {
         stream.set_nonblocking(false).is_err() || closed
     }
 
+    /// Sends the beginning of a good answer's head, long before the rest is known.
+    pub fn early_head(&mut self) -> io::Result<()> {
+        self.writer.write_all(b"HTTP/1.1 200 OK\r\nvary: Origin\r\n")?;
+        self.head_has_begun = true;
+        self.writer.flush()
+    }
+
     fn head(&mut self, status: u16, headers: &[(&str, &str)]) -> io::Result<()> {
-        write!(self.writer, "HTTP/1.1 {status} {}\r\n", reason(status))?;
+        if !std::mem::take(&mut self.head_has_begun) {
+            write!(self.writer, "HTTP/1.1 {status} {}\r\n", reason(status))?;
+        }
         for (name, value) in headers {
             write!(self.writer, "{name}: {value}\r\n")?;
         }

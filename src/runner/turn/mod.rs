@@ -7,10 +7,10 @@
 mod asks;
 mod judge;
 mod prompts;
+mod retries;
 #[cfg(test)]
 mod tests;
 
-use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
@@ -179,6 +179,10 @@ impl Turn {
         let over = info.time.completed.is_some() && info.finish.as_deref() != Some("tool-calls");
         self.ending = over;
         self.look_wanted |= over;
+        self.own_step(info);
+    }
+
+    fn own_step(&mut self, info: &Info) {
         if self.steps.insert(info.id.clone(), info.clone()).is_none() {
             self.attempts.remove(&self.conversation);
         }
@@ -196,26 +200,6 @@ impl Turn {
         }
     }
 
-    /// Counts how often and how long a provider is waited for, the sub-agents' included.
-    fn retry(&mut self, conversation: &str, activity: &Activity, now: Instant) {
-        if activity.kind == "retry" {
-            let attempt = activity.attempt.unwrap_or(0.0).max(1.0) as u64;
-            let waits = self.retrying.is_some();
-            let last = self.attempts.insert(conversation.into(), attempt).unwrap_or(0);
-            self.retries += match attempt.cmp(&last) {
-                Ordering::Greater => attempt - last,
-                // The same one, told again by an event or by REST.
-                Ordering::Equal if waits => 0,
-                _ => attempt,
-            };
-            let why = activity.message.clone().unwrap_or_default();
-            let since = self.retrying.take().map_or(now, |(since, _)| since);
-            self.retrying = Some((since, why));
-        } else if let Some((since, _)) = self.retrying.take() {
-            self.retry_wait += now.saturating_duration_since(since);
-        }
-    }
-
     /// Takes a conversation into the tree if its parent belongs to it; true if it is in the tree.
     pub fn relative(&mut self, conversation: &Conversation) -> bool {
         if conversation.parent.as_deref().is_some_and(|parent| self.concerns(parent)) {
@@ -227,7 +211,7 @@ impl Turn {
     /// Takes a message as REST has it.
     fn step(&mut self, info: &Info) {
         if self.prompts.answered_by(info) {
-            self.steps.insert(info.id.clone(), info.clone());
+            self.own_step(info);
         } else if self.prompts.compacted_by(info) {
             self.step_below(info);
         }
@@ -360,16 +344,6 @@ impl Turn {
         let costs: Vec<f64> =
             own.chain(self.below.values().copied()).map(|cost| cost.unwrap_or(0.0)).collect();
         (costs.len() as u64, costs.iter().sum())
-    }
-
-    /// Why the provider is being tried again right now.
-    pub fn retrying(&self) -> Option<&str> {
-        self.retrying.as_ref().map(|(_, why)| why.as_str())
-    }
-
-    /// How often the provider was tried again, and how long that took.
-    pub fn retries(&self) -> (u64, Duration) {
-        (self.retries, self.retry_wait)
     }
 
     /// When the first text was shown.

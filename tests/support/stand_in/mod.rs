@@ -23,6 +23,7 @@
 //! | `body: {PATH: {…}}` | this document with status 200 |
 //! | `html: [PATH]` | the page of unknown routes, status 200 |
 //! | `silence: [PATH]` | never answers these |
+//! | `early_head: [PATH]` | the head's beginning is sent at once, whatever follows |
 //! | `cut_body: [PATH]` | announces the whole body and sends half of it |
 //! | `delay_ms: {PATH: N}` | answers later |
 //! | `no_cursors: true` | pages of messages name no next one, as those of 1.1.65 |

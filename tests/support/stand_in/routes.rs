@@ -50,6 +50,9 @@ pub fn handle(
         ("GET", "/global/event") => return events::stream(shared, request, connection, true),
         _ => {}
     }
+    if faults.lists("/early_head", request) {
+        connection.early_head()?;
+    }
     let reply = route(shared, request, &faults);
     match reply {
         Reply::Json(value) | Reply::Page(value, _) if faults.lists("/cut_body", request) => {
