@@ -60,12 +60,13 @@ impl Client {
     }
 
     /// Conversations of all projects that changed since a moment (milliseconds since 1970). Servers
-    /// without that route list those of the directory's own project.
-    pub fn changed_since(&self, directory: &str, since_ms: i64) -> Answer<Vec<Conversation>> {
+    /// without that route (1.1) list those of the server's own project, to which all directories that are
+    /// no git repository belong.
+    pub fn changed_since(&self, since_ms: i64) -> Answer<Vec<Conversation>> {
         let since = since_ms.to_string();
-        let query = [("directory", directory), ("limit", "10000"), ("start", since.as_str())];
-        // Without a directory this route speaks of all of them.
-        match self.get("/experimental/session", &query[1..], REQUEST_LIMIT) {
+        // Without a directory these routes speak of all of them.
+        let query = [("limit", "10000"), ("start", since.as_str())];
+        match self.get("/experimental/session", &query, REQUEST_LIMIT) {
             Ok(found) => Ok(found),
             Err(_) => self.get("/session", &query, REQUEST_LIMIT),
         }

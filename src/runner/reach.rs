@@ -20,7 +20,7 @@ const LOOKS: usize = 200;
 pub fn directories(context: &Context, server: &Server) -> Result<Vec<String>> {
     let mut found = vec![server.directory.clone()];
     let since = server.record.created().map_or(0, |moment| moment.as_millisecond());
-    let mut conversations = server.client.changed_since(&server.directory, since)?;
+    let mut conversations = server.client.changed_since(since)?;
     let elsewhere =
         |one: &Conversation| one.directory.as_ref().is_some_and(|place| *place != server.directory);
     conversations.retain(elsewhere);

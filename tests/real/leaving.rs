@@ -153,7 +153,9 @@ fn isolated_servers_share_credentials_and_nothing_else() {
     let providers = Session::of(&sandbox, ids[0].clone()).get("/config/providers").to_string();
     assert!(providers.contains("secret-of-the-user"), "{providers}");
     sandbox.occtl(&["stop", "--keep-data", &ids[0]]).run().ok();
-    assert!(sandbox.data().join("kept").join(&ids[0]).join("data/opencode/opencode.db").exists());
+    let kept = sandbox.data().join("kept").join(&ids[0]).join("data/opencode");
+    let data = if can("the data of a server is one database") { "opencode.db" } else { "storage" };
+    assert!(kept.join(data).exists());
     sandbox.occtl(&["stop", "--all"]).run().ok();
     assert_eq!(files(&sandbox.data().join("isolated")), [""; 0].map(std::path::PathBuf::from));
     assert!(shared.join("auth.json").exists());

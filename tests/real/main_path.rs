@@ -43,7 +43,7 @@ fn start_list_status_and_stop_show_what_they_did() {
     assert_eq!(sandbox.occtl(&["list"]).run().ok().stdout, "No active sessions\n");
     let started =
         sandbox.occtl(&["start", "-t", "120", "-a", "plan", "--name", "nightly"]).run().ok();
-    assert_eq!(started.stderr, "");
+    assert!(started.stderr.is_empty() || !can("the server asks for its password"), "{started:?}");
     let lines: Vec<&str> = started.stdout.lines().collect();
     let id = lines[0].strip_prefix("Started session: oc-").expect("the phrase of 0.4.0");
     assert!(id.len() == 8 && id.chars().all(|c| c.is_ascii_hexdigit()), "{id}");
