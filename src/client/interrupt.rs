@@ -1,7 +1,6 @@
 //! Waits for a server's bytes, and looks meanwhile whether somebody wants it to end.
 
 use std::fmt;
-use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -63,7 +62,8 @@ impl<T: Transport> Transport for Ticking<T> {
         let mut left = timeout.for_read();
         loop {
             if self.interruption.wanted() {
-                return Err(io::Error::from(io::ErrorKind::Interrupted).into());
+                // Whoever reads a body tries again after `Interrupted`.
+                return Err(Error::Timeout(left.reason));
             }
             let tick = NextTimeout { after: time::Duration::from(TICK.min(*left.after)), ..left };
             match self.inner.await_input(tick) {

@@ -43,6 +43,26 @@ fn no_limit_is_passed_on_a_frozen_server() {
 }
 
 #[test]
+fn a_signal_does_not_wait_for_the_rest_of_an_answer() {
+    let sandbox = sandbox("rest-of-answer", json!({}));
+    let session = start(&sandbox);
+    sandbox.occtl(&["send", &session, "x"]).run().ok();
+    sandbox.set_faults(&json!({"stall_body": ["GET /session/status"]}));
+    let before = sandbox.stand_in_requests().len();
+    let waiting = sandbox.occtl(&["wait", &session]).spawn();
+    let asked = || {
+        let status = |one: &Value| one["path"] == "/session/status";
+        sandbox.stand_in_requests()[before..].iter().any(status).then_some(())
+    };
+    poll(SOON, asked).expect("a question");
+    let signalled = Instant::now();
+    waiting.signal(Signal::INT);
+    waiting.wait(SOON).fails(130);
+    // Such a request may take ten seconds.
+    assert!(signalled.elapsed() < Duration::from_secs(3), "{:?}", signalled.elapsed());
+}
+
+#[test]
 fn a_prompt_that_may_have_arrived_is_aborted() {
     let sandbox = sandbox("perhaps", json!({}));
     let session = start(&sandbox);

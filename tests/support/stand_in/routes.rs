@@ -56,6 +56,10 @@ pub fn handle(
             connection.cut_json(&value)?;
             Err(io::ErrorKind::ConnectionAborted.into())
         }
+        Reply::Json(value) | Reply::Page(value, _) if faults.lists("/stall_body", request) => {
+            connection.cut_json(&value)?;
+            connection.wait_until_closed()
+        }
         Reply::Json(value) => connection.json(200, &value),
         Reply::Failed(status, value) => connection.json(status, &value),
         Reply::Recorded(text) => connection.answer(200, &JSON, text.as_bytes()),
