@@ -21,7 +21,8 @@ impl Interruption {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = flag;
     }
 
-    fn wanted(&self) -> bool {
+    /// Whether requests shall end now.
+    pub fn wanted(&self) -> bool {
         let flag = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         flag.as_ref().is_some_and(|flag| flag.load(Ordering::Relaxed) != 0)
     }
