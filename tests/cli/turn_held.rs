@@ -44,6 +44,9 @@ fn an_answer_that_does_not_arrive_is_read_from_the_conversation() {
         json!({"cut_body": [PROMPT]}),
         json!({"cut_body": [PROMPT], "events": {"silent": true}}),
         json!({"turn": {"tool": tool}}),
+        // What has begun was not refused.
+        json!({"late_status": {PROMPT: 404}}),
+        json!({"late_status": {PROMPT: 408}, "events": {"silent": true}}),
     ] {
         let sent = send(&sandbox, &session, &faults, &["--wait"]).ok();
         assert_eq!((sent.stdout, sent.stderr), (format!("{TEXT}\n"), String::new()), "{faults}");

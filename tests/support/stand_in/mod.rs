@@ -20,6 +20,7 @@
 //! | `never_answer: true` | accepts every request and answers none |
 //! | `unauthorized: true` | 401 for everything |
 //! | `status: {PATH: 500}` | this status with an error object |
+//! | `late_status: {PATH: 404}` | does what is wanted, and then this status with an error object |
 //! | `body: {PATH: {…}}` | this document with status 200 |
 //! | `html: [PATH]` | the page of unknown routes, status 200 |
 //! | `silence: [PATH]` | never answers these |
