@@ -7,7 +7,7 @@
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec};
@@ -20,6 +20,9 @@ use super::http::{Answer, Client, Exchange, Limit, WRITE_LIMIT, encode, escape};
 use super::interrupt::Interruption;
 use super::wire::{Message, Prompt};
 use crate::units::{Deadline, REQUEST_LIMIT, TICK};
+
+/// How much of an answer's head is put aside. It must fit the library's buffer.
+const LARGEST_HEAD: usize = 16 * 1024;
 
 /// A prompt that was sent. Whoever drops it hears no answer; the turn goes on.
 #[derive(Debug)]
@@ -50,11 +53,26 @@ impl Client {
 
 impl Held {
     /// Whether there is something to read within less than a second: the answer, or the end of the connection.
+    ///
+    /// Up to 1.14 servers send some of its head at once, and the rest when the turn is over.
     pub fn ready(&self, within: Duration) -> bool {
-        let Some(stream) = self.line.0.stream.get() else { return true };
+        let Some(mut stream) = self.line.0.stream.get() else { return true };
         let mut fds = [PollFd::new(stream, PollFlags::IN)];
         let within = Timespec { tv_sec: 0, tv_nsec: within.subsec_nanos().into() };
-        rustix::event::poll(&mut fds, Some(&within)).is_ok_and(|ready| ready > 0)
+        let mut begun = self.line.0.begun.lock().unwrap_or_else(PoisonError::into_inner);
+        if rustix::event::poll(&mut fds, Some(&within)).is_ok_and(|ready| ready > 0) {
+            let mut piece = [0; 1024];
+            let count = stream.read(&mut piece).unwrap_or(0);
+            if count == 0 {
+                return true;
+            }
+            begun.extend_from_slice(&piece[..count]);
+        }
+        let head = begun.windows(4).position(|four| four == b"\r\n\r\n").map(|at| at + 4);
+        let head_alone = begun.starts_with(b"HTTP/1.1 200 ")
+            && begun.len() < LARGEST_HEAD
+            && head.is_none_or(|end| end == begun.len());
+        !begun.is_empty() && !head_alone
     }
 
     /// The last message of the turn. The server answers when the turn is over; so do ask
@@ -77,6 +95,8 @@ struct Line(Arc<Connection>);
 struct Connection {
     stream: OnceLock<TcpStream>,
     sent: AtomicBool,
+    /// What has been read of the answer already.
+    begun: Mutex<Vec<u8>>,
     interruption: Interruption,
 }
 
@@ -151,8 +171,12 @@ impl Transport for Wire {
             self.connection.sent.store(true, Ordering::Relaxed);
             return Err(Error::Timeout(Timeout::RecvResponse));
         }
+        let mut begun = self.connection.begun.lock().unwrap_or_else(PoisonError::into_inner);
         let room = self.buffers.input_append_buf();
-        let read = |mut stream: &TcpStream| stream.read(room);
+        let read = |mut stream: &TcpStream| match begun.is_empty() {
+            true => stream.read(room),
+            false => std::mem::take(&mut *begun).as_slice().read(room),
+        };
         let amount = self.connection.wait(timeout.for_read(), read)?;
         self.buffers.input_appended(amount);
         Ok(amount > 0)

@@ -88,6 +88,19 @@ impl Connection {
         self.writer.flush()
     }
 
+    /// Sends the beginning of a JSON answer's head.
+    pub fn begin_json(&mut self) -> io::Result<()> {
+        self.head(200, &[("content-type", "application/json")])?;
+        self.writer.flush()
+    }
+
+    /// Sends the rest of an answer that [`Connection::begin_json`] began.
+    pub fn end_json(&mut self, value: &Value) -> io::Result<()> {
+        let body = value.to_string();
+        write!(self.writer, "content-length: {}\r\n\r\n{body}", body.len())?;
+        self.writer.flush()
+    }
+
     /// Begins a chunked answer, for server-sent events.
     pub fn begin_stream(&mut self) -> io::Result<()> {
         self.head(200, &[("content-type", "text/event-stream"), ("cache-control", "no-cache")])?;

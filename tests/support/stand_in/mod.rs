@@ -26,6 +26,7 @@
 //! | `silence: [PATH]` | never answers these |
 //! | `cut_body: [PATH]` | announces the whole body and sends half of it |
 //! | `stall_body: [PATH]` | the same, and the other half never comes |
+//! | `early_head: [PATH]` | begins its answer before it has one, as 1.1 to 1.14 do after a prompt |
 //! | `delay_ms: {PATH: N}` | answers later |
 //! | `no_cursors: true` | pages of messages name no next one, as those of 1.1.65 |
 //! | `messages: N` | starts with a conversation of N messages |

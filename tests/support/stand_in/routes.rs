@@ -50,12 +50,17 @@ pub fn handle(
         ("GET", "/global/event") => return events::stream(shared, request, connection, true),
         _ => {}
     }
+    let early = faults.lists("/early_head", request);
+    if early {
+        connection.begin_json()?;
+    }
     let mut reply = route(shared, request, &faults);
     if let Some(status) = faults.entry("/late_status", request).and_then(Value::as_u64) {
         let error = json!({"name": "NotFoundError", "data": {"message": "too late"}});
         reply = Reply::Failed(u16::try_from(status).unwrap_or(500), error);
     }
     match reply {
+        Reply::Json(value) if early => connection.end_json(&value),
         Reply::Json(value) | Reply::Page(value, _) if faults.lists("/cut_body", request) => {
             connection.cut_json(&value)?;
             Err(io::ErrorKind::ConnectionAborted.into())
