@@ -77,6 +77,10 @@ pub fn show(
     };
     status("waiting for the answer");
     let finished = follow(&mut printer);
+    // From here on there is only something to print, for a reader who may never take it.
+    if let Some((_, signals)) = &printer.patience {
+        signals.leave_at_once(true);
+    }
     let (ends_line, stuck, failed) = (printer.ends_line, printer.stuck, printer.failed);
     if !ends_line && !stuck {
         app.out.write("\n")?;

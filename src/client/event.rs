@@ -1,7 +1,7 @@
 //! The server's events: the stream, and what one event says.
 
 use std::borrow::Cow;
-use std::io::{self, Read};
+use std::io::Read;
 use std::time::{Duration, Instant};
 
 use serde::Deserialize;
@@ -242,7 +242,6 @@ impl EventStream {
                 self.decoder.feed(&self.buffer[..count], take);
                 Received::Data
             }
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => Received::Quiet,
             Err(error) => match ureq::Error::from(error) {
                 // The stream goes on where it stopped: what is incomplete is in the decoder.
                 ureq::Error::Timeout(Timeout::PerRead) => Received::Quiet,

@@ -4,7 +4,7 @@
 //! made twice over one connection: the first time it gives up once the request is sent, and the second
 //! time nothing is sent and the answer is read.
 
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 use std::net::TcpStream;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -19,8 +19,12 @@ use ureq::unversioned::transport::{
 use ureq::{Error, Timeout};
 
 use super::http::{Answer, Client, Exchange, Limit, WRITE_LIMIT, encode, escape};
+use super::interrupt::Interruption;
 use super::wire::{Message, Prompt};
-use crate::units::REQUEST_LIMIT;
+use crate::units::{Deadline, REQUEST_LIMIT, TICK};
+
+/// How much of an answer's head is put aside. It must fit the library's buffer.
+const LARGEST_HEAD: usize = 16 * 1024;
 
 /// A prompt that was sent. Whoever drops it hears no answer; the turn goes on.
 #[derive(Debug)]
@@ -35,7 +39,10 @@ impl Client {
     /// Sends a prompt and waits for nothing. Whether the server takes it is known once it answers, or
     /// from what it says of the conversation.
     pub fn hold(&self, conversation: &str, directory: &str, prompt: &Prompt) -> Answer<Held> {
-        let line = Line::default();
+        let line = Line(Arc::new(Connection {
+            interruption: self.interruption.clone(),
+            ..Connection::default()
+        }));
         let route = format!("/session/{}/message", escape(conversation));
         let client = self.over(line.clone());
         let held = Held { client, line, route, directory: directory.into() };
@@ -85,13 +92,15 @@ impl Held {
 /// Whether the rest of an answer follows by itself: its head is complete, and if the body's length is not in it
 /// the body has begun.
 fn has_come(answer: &[u8]) -> bool {
-    let Some(end) = answer.windows(4).position(|bytes| bytes == b"\r\n\r\n") else { return false };
+    let Some(end) = answer.windows(4).position(|bytes| bytes == b"\r\n\r\n") else {
+        return answer.len() > LARGEST_HEAD;
+    };
     let chunked = answer[..end].to_ascii_lowercase().windows(9).any(|bytes| bytes == b": chunked");
     !chunked || answer.len() > end + 4
 }
 
 /// The one connection.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 struct Line(Arc<Connection>);
 
 #[derive(Debug, Default)]
@@ -100,11 +109,33 @@ struct Connection {
     sent: AtomicBool,
     /// What has been read of the answer before it was asked for.
     early: Mutex<Vec<u8>>,
+    interruption: Interruption,
 }
 
 impl Connection {
     fn early(&self) -> MutexGuard<'_, Vec<u8>> {
         self.early.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Reads or writes something, in ticks: a server may neither answer nor read a large prompt.
+    fn wait(
+        &self,
+        timeout: NextTimeout,
+        mut step: impl FnMut(&TcpStream) -> io::Result<usize>,
+    ) -> Result<usize, Error> {
+        let stream = self.stream.get().ok_or(Error::ConnectionFailed)?;
+        let deadline = Deadline::after(*timeout.after);
+        while !deadline.expired() && !self.interruption.wanted() {
+            match step(stream) {
+                Err(error)
+                    if matches!(
+                        error.kind(),
+                        io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted
+                    ) => {}
+                done => return Ok(done?),
+            }
+        }
+        Err(Error::Timeout(timeout.reason))
     }
 }
 
@@ -117,7 +148,8 @@ impl Connector for Line {
             let limit = details.timeout.not_zero().map_or(WRITE_LIMIT, |limit| *limit);
             let stream = TcpStream::connect_timeout(address, limit)?;
             stream.set_nodelay(true)?;
-            stream.set_write_timeout(Some(WRITE_LIMIT))?;
+            stream.set_read_timeout(Some(TICK))?;
+            stream.set_write_timeout(Some(TICK))?;
             let _ = self.0.stream.set(stream);
         }
         let config = details.config;
@@ -141,11 +173,11 @@ impl Transport for Wire {
         &mut self.buffers
     }
 
-    fn transmit_output(&mut self, amount: usize, _: NextTimeout) -> Result<(), Error> {
-        if !self.sent {
-            let connection = Arc::clone(&self.connection);
-            let mut stream = connection.stream.get().ok_or(Error::ConnectionFailed)?;
-            stream.write_all(&self.buffers.output()[..amount])?;
+    fn transmit_output(&mut self, amount: usize, timeout: NextTimeout) -> Result<(), Error> {
+        let mut rest = if self.sent { &[] } else { &self.buffers.output()[..amount] };
+        while !rest.is_empty() {
+            let write = |mut stream: &TcpStream| stream.write(rest);
+            rest = &rest[self.connection.wait(timeout.for_write(), write)?..];
         }
         Ok(())
     }
@@ -155,17 +187,13 @@ impl Transport for Wire {
             self.connection.sent.store(true, Ordering::Relaxed);
             return Err(Error::Timeout(Timeout::RecvResponse));
         }
-        let connection = Arc::clone(&self.connection);
-        let mut stream = connection.stream.get().ok_or(Error::ConnectionFailed)?;
-        let mut early = connection.early();
-        let amount = if early.is_empty() {
-            stream.set_read_timeout(timeout.for_read().not_zero().map(|limit| *limit))?;
-            stream.read(self.buffers.input_append_buf())?
-        } else {
-            let amount = early.as_slice().read(self.buffers.input_append_buf())?;
-            early.drain(..amount);
-            amount
+        let mut early = self.connection.early();
+        let room = self.buffers.input_append_buf();
+        let read = |mut stream: &TcpStream| match early.is_empty() {
+            true => stream.read(room),
+            false => std::mem::take(&mut *early).as_slice().read(room),
         };
+        let amount = self.connection.wait(timeout.for_read(), read)?;
         self.buffers.input_appended(amount);
         Ok(amount > 0)
     }
@@ -178,7 +206,13 @@ impl Transport for Wire {
 
 #[cfg(test)]
 mod tests {
+    use std::net::TcpListener;
+    use std::sync::atomic::AtomicUsize;
+    use std::time::Instant;
+
     use super::*;
+    use crate::client::wire::InputPart;
+    use crate::client::{Cause, Endpoint};
 
     #[test]
     fn an_answer_has_come_when_nothing_but_its_rest_is_waited_for() {
@@ -190,6 +224,33 @@ mod tests {
             ("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1", true),
         ] {
             assert_eq!(has_come(answer.as_bytes()), come, "{answer}");
+        }
+    }
+
+    #[test]
+    fn a_prompt_that_nobody_reads_is_given_up_at_the_limit_and_for_a_signal() {
+        let text = "x".repeat(32 << 20);
+        let prompt = Prompt {
+            id: "msg_1",
+            parts: vec![InputPart::Text { text: &text }],
+            model: None,
+            agent: None,
+            variant: None,
+            system: None,
+            format: None,
+        };
+        // It is the system that accepts, and that takes some megabytes.
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let client =
+            Client::new(Endpoint { url, address: None, username: String::new(), password: None });
+        let signal = Arc::new(AtomicUsize::new(2));
+        for (limit, flag) in [(1, None), (60, Some(&signal))] {
+            client.limit_to(Deadline::after(Duration::from_secs(limit)), flag);
+            let began = Instant::now();
+            let failure = client.hold("ses_1", "/", &prompt).unwrap_err();
+            assert!(matches!(failure.cause, Cause::Silent), "{failure}");
+            assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
         }
     }
 }

@@ -90,7 +90,7 @@ pub struct Client {
     endpoint: Endpoint,
     authorization: Option<String>,
     deadline: Cell<Deadline>,
-    interruption: Interruption,
+    pub(super) interruption: Interruption,
 }
 
 impl Client {

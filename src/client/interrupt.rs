@@ -1,7 +1,6 @@
 //! Waits for a server's bytes, and looks meanwhile whether somebody wants it to end.
 
 use std::fmt;
-use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -22,7 +21,8 @@ impl Interruption {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = flag;
     }
 
-    fn wanted(&self) -> bool {
+    /// Whether requests shall end now.
+    pub fn wanted(&self) -> bool {
         let flag = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         flag.as_ref().is_some_and(|flag| flag.load(Ordering::Relaxed) != 0)
     }
@@ -63,7 +63,8 @@ impl<T: Transport> Transport for Ticking<T> {
         let mut left = timeout.for_read();
         loop {
             if self.interruption.wanted() {
-                return Err(io::Error::from(io::ErrorKind::Interrupted).into());
+                // Whoever reads a body tries again after `Interrupted`.
+                return Err(Error::Timeout(left.reason));
             }
             let tick = NextTimeout { after: time::Duration::from(TICK.min(*left.after)), ..left };
             match self.inner.await_input(tick) {

@@ -153,8 +153,8 @@ pub fn follow_prepared(
     let deadline = Deadline::after(limit);
     let turn = new_message_id();
     server.client.limit_to(deadline, Some(signals.flag()));
-    let late = |error| cut_short(context, signals, &server, error, deadline, limit);
-    signals.leave_at_once(true);
+    let whole = follow.terms.limits.rest_of.unwrap_or(limit);
+    let late = |error| cut_short(context, signals, &server, error, deadline, whole);
     let place = prepared.place(&server).map_err(late)?;
     let follower =
         Follower::prepare(context, signals, &server, &place, &turn, &follow.terms, deadline);

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs::File;
+use std::io::Read;
 use std::time::Duration;
 
 use rustix::process::Signal;
@@ -164,5 +165,17 @@ fn a_reader_that_does_not_read_holds_up_neither_a_limit_nor_a_signal() {
         let ended = running.wait(Duration::from_secs(10)).fails(status);
         assert!(ended.stderr.contains("it was aborted"), "{}", ended.stderr);
         sandbox.occtl(&["wait", &id, "-t", "5"]).run().ok();
+    } // The turn is over, and what is left to do is to print its answer.
+    sandbox.set_faults(&json!({"turn": {"bytes": 1_000_000}}));
+    for form in ["--color=never", "--json"] {
+        let pipe = sandbox.root().join(form);
+        sandbox.command("mkfifo", &["--", pipe.to_str().unwrap()]).run().ok();
+        let mut reader = File::options().read(true).write(true).open(&pipe).unwrap();
+        let script = "exec \"$0\" send \"$1\" --wait \"$2\" --title t x > \"$3\"";
+        let words = ["-c", script, env!("CARGO_BIN_EXE_occtl"), &id, form, pipe.to_str().unwrap()];
+        let running = sandbox.command("bash", &words).spawn();
+        reader.read_exact(&mut [0]).unwrap();
+        running.signal(Signal::TERM);
+        running.wait(Duration::from_secs(10)).fails(143);
     }
 }

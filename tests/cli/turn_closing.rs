@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
-use super::{goes_on, sandbox, send, server_pid, start};
+use super::{assert_no_trace, goes_on, sandbox, send, server_pid, start};
 use crate::support::processes::{poll, signal};
 
 /// A turn without obstacles takes some milliseconds; the machine may be busy.
@@ -40,6 +40,46 @@ fn no_limit_is_passed_on_a_frozen_server() {
     // It ends like any other one, and need not be killed.
     let stopped = sandbox.occtl(&["stop", session, "--json"]).run().ok().json();
     assert_eq!(stopped["stopped"][0]["killed"], false, "{stopped}");
+}
+
+#[test]
+fn a_signal_does_not_wait_for_the_rest_of_an_answer() {
+    let sandbox = sandbox("rest-of-answer", json!({}));
+    let session = start(&sandbox);
+    sandbox.occtl(&["send", &session, "x"]).run().ok();
+    sandbox.set_faults(&json!({"stall_body": ["GET /session/status"]}));
+    let before = sandbox.stand_in_requests().len();
+    let waiting = sandbox.occtl(&["wait", &session]).spawn();
+    let asked = || {
+        let status = |one: &Value| one["path"] == "/session/status";
+        sandbox.stand_in_requests()[before..].iter().any(status).then_some(())
+    };
+    poll(SOON, asked).expect("a question");
+    let signalled = Instant::now();
+    waiting.signal(Signal::INT);
+    waiting.wait(SOON).fails(130);
+    // Such a request may take ten seconds.
+    assert!(signalled.elapsed() < Duration::from_secs(3), "{:?}", signalled.elapsed());
+}
+
+#[test]
+fn run_names_its_own_limit_and_what_it_leaves_running() {
+    let sandbox = sandbox("run-silent", json!({"silence": ["POST /session"]}));
+    let ended = sandbox.occtl(&["run", "-t", "2", "x"]).run().fails(124);
+    assert!(ended.stderr.contains("the limit of 2 s is over"), "{}", ended.stderr);
+    assert_no_trace(&sandbox);
+    let before = sandbox.stand_in_requests().len();
+    let running = sandbox.occtl(&["run", "--keep", "x"]).spawn();
+    let asked = || {
+        let opens = |one: &Value| one["path"] == "/session" && one["method"] == "POST";
+        sandbox.stand_in_requests()[before..].iter().any(opens).then_some(())
+    };
+    poll(SOON, asked).expect("a conversation is wanted");
+    running.signal(Signal::INT);
+    let ended = running.wait(SOON).fails(130);
+    assert!(ended.stderr.contains("is left running: occtl stop oc-"), "{}", ended.stderr);
+    sandbox.occtl(&["stop", "--all"]).run().ok();
+    assert_no_trace(&sandbox);
 }
 
 #[test]

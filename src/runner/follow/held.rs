@@ -21,16 +21,27 @@ impl Follower<'_> {
         let held = self.held.take_if(|held| held.ready(within))?;
         match held.answer(self.left()) {
             Ok(message) => self.last_message(message, watcher),
-            Err(failure) => match &failure.cause {
-                Cause::Alien(_) | Cause::Unauthorized => Some(Ended::Refused(failure)),
-                Cause::Status(status, _) if *status < 500 => Some(Ended::Refused(failure)),
-                // The turn may go on all the same; if it never begins, this is why.
-                _ => {
-                    self.turn.refused(&failure.to_string());
-                    None
+            Err(failure) => {
+                let refused = match failure.cause {
+                    Cause::Alien(_) | Cause::Unauthorized => true,
+                    Cause::Status(status, _) => status < 500,
+                    _ => false,
+                };
+                if refused && !self.answered() {
+                    return Some(Ended::Refused(failure));
                 }
-            },
+                // The turn may go on all the same; if it never begins, this is why.
+                self.turn.refused(&failure.to_string());
+                None
+            }
         }
+    }
+
+    /// Whether the server has begun with an answer: then it has taken the prompt, whatever it says now.
+    fn answered(&mut self) -> bool {
+        let known = self.turn.steps().next().is_some();
+        known
+            || self.messages().is_ok_and(|all| all.iter().any(|one| self.turn.includes(&one.info)))
     }
 
     fn last_message(&mut self, message: Message, watcher: &mut dyn Watcher) -> Option<Ended> {

@@ -84,7 +84,7 @@ impl Follower<'_> {
     }
 
     /// The newest messages from the prompt on.
-    fn messages(&mut self) -> Result<Vec<Message>, Failure> {
+    pub(super) fn messages(&mut self) -> Result<Vec<Message>, Failure> {
         let owns = |info: &Info| self.turn.includes(info);
         let found = messages_since(self.server, self.place, self.turn_id, Some(&owns), self.left());
         found.map_err(|failure| self.trouble(failure))

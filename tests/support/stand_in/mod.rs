@@ -20,11 +20,13 @@
 //! | `never_answer: true` | accepts every request and answers none |
 //! | `unauthorized: true` | 401 for everything |
 //! | `status: {PATH: 500}` | this status with an error object |
+//! | `late_status: {PATH: 404}` | does what is wanted, and then this status with an error object |
 //! | `body: {PATH: {…}}` | this document with status 200 |
 //! | `html: [PATH]` | the page of unknown routes, status 200 |
 //! | `silence: [PATH]` | never answers these |
 //! | `early_head: [PATH]` | the head's beginning is sent at once, whatever follows |
 //! | `cut_body: [PATH]` | announces the whole body and sends half of it |
+//! | `stall_body: [PATH]` | the same, and the other half never comes |
 //! | `delay_ms: {PATH: N}` | answers later |
 //! | `no_cursors: true` | pages of messages name no next one, as those of 1.1.65 |
 //! | `messages: N` | starts with a conversation of N messages |

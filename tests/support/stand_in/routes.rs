@@ -53,11 +53,19 @@ pub fn handle(
     if faults.lists("/early_head", request) {
         connection.early_head()?;
     }
-    let reply = route(shared, request, &faults);
+    let mut reply = route(shared, request, &faults);
+    if let Some(status) = faults.entry("/late_status", request).and_then(Value::as_u64) {
+        let error = json!({"name": "NotFoundError", "data": {"message": "too late"}});
+        reply = Reply::Failed(u16::try_from(status).unwrap_or(500), error);
+    }
     match reply {
         Reply::Json(value) | Reply::Page(value, _) if faults.lists("/cut_body", request) => {
             connection.cut_json(&value)?;
             Err(io::ErrorKind::ConnectionAborted.into())
+        }
+        Reply::Json(value) | Reply::Page(value, _) if faults.lists("/stall_body", request) => {
+            connection.cut_json(&value)?;
+            connection.wait_until_closed()
         }
         Reply::Json(value) => connection.json(200, &value),
         Reply::Failed(status, value) => connection.json(status, &value),
