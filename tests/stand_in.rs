@@ -200,8 +200,9 @@ fn order(server: &Serving, route: &str) -> Vec<String> {
         let detail = match kind {
             // The user message is told again when its summary is ready.
             "message.updated" if properties["info"]["role"] == "user" => return None,
-            // Whether the message is complete with its finish or just after it is a race inside the real server.
-            "message.updated" => properties["info"]["finish"].to_string(),
+            // The real server writes down how the message is when the event goes out, which may be later: then even
+            // the first one has its finish.
+            "message.updated" => String::new(),
             "message.part.updated" => properties["part"]["type"].to_string(),
             "message.part.delta" => properties["delta"].to_string(),
             "session.status" => properties["status"].to_string(),
