@@ -78,7 +78,7 @@ impl Deadline {
     }
 }
 
-/// Pauses that double from [`POLL_FIRST`] up to a longest one.
+/// Pauses that double from a first one up to a longest one.
 #[derive(Clone, Copy, Debug)]
 pub struct Backoff {
     next: Duration,

@@ -180,8 +180,8 @@ const OCCTL: [&str; 21] = [
     "*sh <<*occtl*",
 ];
 
-/// The rules that keep a model from running occtl. The server appends them to all configured ones,
-/// and to those of sub-agents. What no rule can catch is in `docs/migrating.md`.
+/// The rules that keep a model from running occtl. The server appends them to all configured ones, and
+/// from 1.18 on to those of sub-agents. What no rule can catch is in `docs/migrating.md`.
 pub fn no_occtl() -> Vec<Rule> {
     let deny = |pattern: &&str| Rule {
         permission: "bash".into(),

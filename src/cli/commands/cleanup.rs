@@ -15,7 +15,7 @@ pub const COMMAND: Command = Command {
     summary: "Stop sessions that nobody uses, and remove what dead ones left",
     about: &[
         "A session is stopped when its last activity is longer ago than --max-idle and its server, which is asked first and once more right before, has no turn and no pending ask. One that does not answer is left alone; stderr says so.",
-        "Last activity is moved forward by send, approve, reject, answer, touch, fork and attach.",
+        "Last activity is moved forward by send, abort, approve, reject, answer, fork, attach and touch.",
         "Sessions whose server is dead are removed with their log and with whatever processes they left; stderr says why they died, if the log tells.",
     ],
     operands: &[],

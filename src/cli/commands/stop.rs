@@ -14,8 +14,8 @@ pub const COMMAND: Command = Command {
     name: "stop",
     summary: "Stop sessions and everything that they started",
     about: &[
-        "The server and every process that carries the session's OPENCODE_SESSION_ID get SIGTERM, after five seconds SIGKILL. The session is forgotten once all of them are gone and the port is free.",
-        "Sessions that were started from within it are not stopped unless --recursive says so; then it refuses. A worktree is removed only if it holds no uncommitted change and no commit that is nowhere else.",
+        "The server and every process that carries the session's OPENCODE_SESSION_ID get SIGTERM, and after --grace SIGKILL. The session is forgotten once all of them are gone and the port is free.",
+        "A session from within which others were started is refused unless --recursive stops those first. A worktree is removed only if it holds no uncommitted change and no commit that is nowhere else.",
     ],
     operands: &[Operand::optional("SESSION", "Ids, unique beginnings of ids, or names").many()],
     flags: &[

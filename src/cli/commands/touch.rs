@@ -8,7 +8,9 @@ use crate::runner;
 pub const COMMAND: Command = Command {
     name: "touch",
     summary: "Move a session's last activity to now, so that cleanup leaves it alone",
-    about: &["The server is not asked; send, approve, reject, answer and fork do the same."],
+    about: &[
+        "The server is not asked; send, abort, approve, reject, answer, fork and attach do the same.",
+    ],
     operands: &[SESSION],
     flags: &[QUIET],
     examples: &[("occtl touch $S", "another minute for it")],
