@@ -1,6 +1,5 @@
 //! Records a server that somebody else started.
 
-use std::io::Read;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -159,13 +158,10 @@ fn password(context: &Context, options: &AdoptOptions) -> Result<Option<String>>
         return Ok(inherited.and_then(|text| text.to_str()).map(String::from));
     };
     let shown = path.display();
-    let mut text = String::new();
-    let read = std::fs::File::open(path)
-        // A pipe or a device may have no end.
-        .and_then(|file| file.take(LONGEST_PASSWORD as u64 + 3).read_to_string(&mut text));
-    read.map_err(|error| {
+    let text = process::read_text(path, LONGEST_PASSWORD + 2, ADOPT_LIMIT).map_err(|error| {
         let code = match error.kind() {
             std::io::ErrorKind::NotFound => Code::NotFound,
+            std::io::ErrorKind::FileTooLarge => Code::Usage,
             _ => Code::Failed,
         };
         Error::new(code, format!("cannot read the password in {shown}: {error}"))

@@ -264,6 +264,14 @@ fn a_schema_or_policy_without_an_end_or_a_writer_is_an_error_and_a_pipe_is_read(
             assert!(failed.stderr.contains(file), "{}", failed.stderr);
         }
     }
+    for words in [["start", "--config", "/dev/zero"], ["adopt", "--password-file", fifo]] {
+        let url = if words[0] == "adopt" { &["http://127.0.0.1:1"][..] } else { &[] };
+        let failed =
+            sandbox.occtl(&words).args(url).timeout(Duration::from_secs(20)).run().fails(2);
+        assert!(failed.stderr.contains(words[2]), "{}", failed.stderr);
+    }
+    let piped = sandbox.occtl(&["start", "-q", "--config", fifo]).timeout(Duration::from_secs(20));
+    sandbox.occtl(&["stop", piped.run().ok().stdout.trim()]).run().ok();
     // No server is started for a prompt that cannot be.
     let run = sandbox.occtl(&["run", "--schema", fifo, "hello"]).run().fails(2);
     assert!(run.stderr.contains("is not JSON"), "{}", run.stderr);

@@ -9,7 +9,6 @@ mod reserve;
 
 use std::ffi::OsString;
 use std::fs;
-use std::io::Read;
 use std::net::Ipv4Addr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -20,8 +19,8 @@ use super::server::{LOOPBACK, PASSWORD, endpoint, life};
 use super::state::{Labels, SessionFacts};
 use super::{Context, Signals, guard, resolve, worktree};
 use crate::client::{Client, Endpoint};
-use crate::error::{Code, Error, Result};
-use crate::process::Guardian;
+use crate::error::{Error, Result};
+use crate::process::{self, Guardian};
 use crate::store::{Record, Worktree};
 use crate::units::{Deadline, PROBE_LIMIT};
 use attempt::Attempt;
@@ -31,6 +30,7 @@ pub use reserve::new_id;
 
 /// The longest value of a variable that Linux hands to a program.
 const LONGEST_VARIABLE: usize = 128 * 1024 - 64;
+const LARGE_CONFIG: &str = "OPENCODE_CONFIG=FILE in the environment names a large configuration";
 
 /// What `start` was asked for.
 #[derive(Clone, Debug, Default)]
@@ -150,17 +150,15 @@ fn variables(options: &StartOptions) -> Result<Vec<(String, OsString)>> {
     }
     if let Some(path) = &options.config {
         let shown = path.display();
-        // A pipe or a device may have no end.
-        let mut content = String::new();
-        let read = fs::File::open(path)
-            .and_then(|file| file.take(LONGEST_VARIABLE as u64 + 1).read_to_string(&mut content));
-        read.map_err(|error| {
-            let code = match error.kind() {
-                std::io::ErrorKind::NotFound => Code::NotFound,
-                _ => Code::Failed,
-            };
-            Error::new(code, format!("cannot read the config {shown}: {error}"))
-        })?;
+        let content =
+            process::read_text(path, LONGEST_VARIABLE, options.timeout).map_err(|error| {
+                let message = format!("cannot read the config {shown}: {error}");
+                match error.kind() {
+                    std::io::ErrorKind::NotFound => Error::not_found(message),
+                    std::io::ErrorKind::FileTooLarge => Error::usage(message).hint(LARGE_CONFIG),
+                    _ => Error::failed(message),
+                }
+            })?;
         variables.push(("OPENCODE_CONFIG_CONTENT".into(), content.into()));
     }
     if let Some((name, _)) = variables.iter().find(|(_, value)| value.as_bytes().contains(&0)) {
@@ -170,7 +168,7 @@ fn variables(options: &StartOptions) -> Result<Vec<(String, OsString)>> {
         Some((name, _)) => Err(Error::usage(format!(
             "{name} has more than the {LONGEST_VARIABLE} bytes that Linux hands over"
         ))
-        .hint("OPENCODE_CONFIG=FILE in the environment names a large configuration")),
+        .hint(LARGE_CONFIG)),
         None => Ok(variables),
     }
 }
