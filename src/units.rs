@@ -7,9 +7,11 @@ pub const FIRST_PORT: u16 = 9100;
 /// The last port that is given to a server, unless `OCCTL_PORT_RANGE` says otherwise: below Linux'
 /// ephemeral ports, which any outgoing connection may take.
 pub const LAST_PORT: u16 = 32767;
-/// How long a command waits for the store's lock. Nothing slow happens under it, so a longer wait
-/// means that its holder hangs.
+/// How long a command waits for the store's lock while nobody saves the store. Nothing slow happens
+/// under it, so a longer wait means that its holder hangs.
 pub const LOCK_WAIT: Duration = Duration::from_secs(10);
+/// How long it waits in a crowd whose members save one after the other.
+pub const LOCK_CROWD_WAIT: Duration = Duration::from_secs(60);
 /// How long a lock may be held by somebody else before we say what we wait for.
 pub const LOCK_NOTICE: Duration = Duration::from_millis(500);
 /// The first pause of anything that is polled.

@@ -254,7 +254,7 @@ fn assert_whole(sandbox: &Sandbox) {
     assert_eq!(different.len(), ports.len(), "two records share a port: {records:#?}");
     // One that was killed between fork and exec may show its mark a moment later.
     let mut seen = Value::Null;
-    let all_found = poll(Duration::from_secs(5), || {
+    let all_found = poll(Duration::from_secs(30), || {
         let known: BTreeSet<String> = ids(sandbox).into_iter().collect();
         let report = sandbox.occtl(&["doctor", "--json"]).run();
         let findings = report.json()["findings"].clone();
@@ -300,7 +300,7 @@ fn end(sandbox: &Sandbox) {
     }
     assert_eq!(marks(sandbox).difference(&ids(sandbox).into_iter().collect()).count(), 0);
     sandbox.occtl(&["stop", "--all", "--grace", "1"]).run().ok();
-    sandbox.wait_for_nothing_left(Duration::from_secs(10));
+    sandbox.wait_for_nothing_left(Duration::from_secs(40));
     assert_eq!(records(sandbox), [Value::Null; 0]);
     for folder in ["logs", "isolated", "kept"] {
         assert_eq!(entries(&sandbox.data().join(folder)), [""; 0], "{folder}");

@@ -179,7 +179,7 @@ fn a_start_that_is_interrupted_leaves_nothing_and_says_so() {
                 let running = kill_at(&sandbox, *moment, 0, signal).unwrap();
                 let began = std::time::Instant::now();
                 let ended = running.wait(SOON).fails(status);
-                assert!(began.elapsed() < Duration::from_secs(3), "{:?}", began.elapsed());
+                assert!(began.elapsed() < Duration::from_secs(12), "{:?}", began.elapsed());
                 assert_eq!(ended.stdout, "");
                 assert!(ended.stderr.contains("interrupted"), "{}", ended.stderr);
                 assert_no_trace(&sandbox);

@@ -5,6 +5,7 @@
 
 mod document;
 mod entries;
+mod lock;
 mod migrate;
 mod record;
 mod safety;
@@ -14,18 +15,12 @@ use std::io::{self, BufWriter, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
-use std::time::{Duration, Instant};
 
 pub use document::Document;
 pub use record::{Record, Status, Worktree};
 pub use safety::unsafe_reason;
 
 use crate::error::{Error, Result};
-use crate::units::{LOCK_NOTICE, LOCK_WAIT, seconds};
-
-/// How often a held lock is tried again. Constant on purpose: pauses that grow would make those
-/// who have waited longest wait longer still.
-const LOCK_POLL: Duration = Duration::from_millis(4);
 
 /// The directory that holds `store.json`, `store.lock` and `logs/`.
 pub struct Store {
@@ -184,30 +179,7 @@ impl Store {
     }
 
     fn lock(&self) -> Result<File> {
-        let path = self.directory.join("store.lock");
-        let failed = |error| Error::store(format!("cannot lock {}: {error}", path.display()));
-        let file = private_file(&path, false).map_err(failed)?;
-        let began = Instant::now();
-        let mut told = false;
-        loop {
-            match fs2::FileExt::try_lock_exclusive(&file) {
-                Ok(()) => return Ok(file),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                Err(error) => return Err(failed(error)),
-            }
-            if began.elapsed() >= LOCK_WAIT {
-                let waited = seconds(LOCK_WAIT);
-                let message = format!("another process has held {} for {waited}", path.display());
-                let hint = format!("fuser {} names it", path.display());
-                return Err(Error::store(message).hint(hint));
-            }
-            if !told && began.elapsed() >= LOCK_NOTICE {
-                (self.say)(&format!("waiting for the lock on {}", path.display()));
-                told = true;
-            }
-            std::thread::sleep(LOCK_POLL);
-        }
+        lock::take(&self.directory.join("store.lock"), &self.path(), &*self.say)
     }
 
     /// Where the store really is, and what is written before it takes its place. A store.json that

@@ -83,14 +83,14 @@ fn a_huge_log_costs_a_look_at_its_end() {
     let path = directory(&sandbox).join("opencode.log");
     let mut file = std::fs::File::create(path).unwrap();
     // A hole: no disk is needed, but reading it all would take its time.
-    file.seek(std::io::SeekFrom::Start(20 << 30)).unwrap();
+    file.seek(std::io::SeekFrom::Start(100 << 30)).unwrap();
     for number in 0..1000 {
         file.write_all(format!("\nline {number} of the log").as_bytes()).unwrap();
     }
     let began = Instant::now();
     let run = sandbox.occtl(&["logs", "-n", "50"]).run().ok();
     assert_eq!(run.stdout.lines().count(), 50);
-    assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
+    assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
 }
 
 #[test]

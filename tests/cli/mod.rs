@@ -7,6 +7,7 @@ mod bad_opencode;
 mod bad_server;
 mod bad_store;
 mod cleanup;
+mod crowds;
 mod doctor;
 mod git;
 mod listing;

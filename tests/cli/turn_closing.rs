@@ -34,7 +34,7 @@ fn no_limit_is_passed_on_a_frozen_server() {
     let running = commands.map(|words| sandbox.occtl(words).args(&["-t", "1.5"]).spawn());
     for (words, running) in commands.iter().zip(running) {
         let ended = running.wait(SOON).fails(124);
-        assert!(began.elapsed() < Duration::from_secs(4), "{words:?}: {:?}", began.elapsed());
+        assert!(began.elapsed() < Duration::from_secs(10), "{words:?}: {:?}", began.elapsed());
         assert!(ended.stderr.contains("1.5 s"), "{words:?}: {}", ended.stderr);
     }
     // It ends like any other one, and need not be killed.
@@ -59,7 +59,7 @@ fn a_signal_does_not_wait_for_the_rest_of_an_answer() {
     waiting.signal(Signal::INT);
     waiting.wait(SOON).fails(130);
     // Such a request may take ten seconds.
-    assert!(signalled.elapsed() < Duration::from_secs(3), "{:?}", signalled.elapsed());
+    assert!(signalled.elapsed() < Duration::from_secs(8), "{:?}", signalled.elapsed());
 }
 
 #[test]
@@ -96,7 +96,7 @@ fn a_prompt_that_may_have_arrived_is_aborted() {
     let ask = json!({"permission": "bash", "patterns": ["ls"]});
     let faults = json!({"turn": {"ask": ask}, "silence": ["/permission/*/reply"]});
     let sent = send(&sandbox, &session, &faults, &["--wait", "--allow", "bash", "-t", "2"]);
-    assert!(sent.elapsed < Duration::from_secs(7), "{:?}", sent.elapsed);
+    assert!(sent.elapsed < Duration::from_secs(15), "{:?}", sent.elapsed);
     let sent = sent.fails(6);
     assert!(sent.stderr.contains("waits for permission bash: ls"), "{}", sent.stderr);
 }

@@ -63,9 +63,9 @@ fn whatever_the_events_do_the_text_is_complete() {
         assert_eq!(streamed.stderr, "", "{faults}");
     }
     // Late events are not waited for: REST has the whole text.
-    let faults = json!({"events": {"late": 4000}});
+    let faults = json!({"events": {"late": 60_000}});
     let sent = send(&sandbox, &session, &faults, &["--wait", "--json"]);
-    whole(sent, &faults, Duration::from_millis(3900));
+    whole(sent, &faults, SOON);
 }
 
 #[test]
@@ -154,7 +154,7 @@ fn a_server_that_refuses_or_dies_or_freezes_ends_the_command() {
         }
         let ended = running.wait(SOON).fails(status);
         // 2 s until the end of the limit or the signal, 5 s at most for the rest.
-        assert!(frozen.elapsed() < Duration::from_millis(7500), "{:?}", frozen.elapsed());
+        assert!(frozen.elapsed() < SOON, "{:?}", frozen.elapsed());
         assert!(ended.stderr.contains("does not confirm"), "{}", ended.stderr);
         assert!(ended.stdout.starts_with("one\n"), "{}", ended.stdout);
         signal(server, Signal::CONT);
@@ -179,7 +179,7 @@ fn a_server_that_is_killed_is_noticed_at_once() {
     let killed = Instant::now();
     signal(server_pid(&sandbox, &session), Signal::KILL);
     let ended = running.wait(SOON).fails(4);
-    assert!(killed.elapsed() < Duration::from_secs(3), "{:?}", killed.elapsed());
+    assert!(killed.elapsed() < Duration::from_secs(10), "{:?}", killed.elapsed());
     assert!(ended.stderr.contains("ended"), "{}", ended.stderr);
     assert!(ended.stdout.starts_with("one\n"), "{}", ended.stdout);
 }
@@ -229,7 +229,7 @@ fn a_prompt_that_nobody_takes_up_fails_after_half_a_minute() {
     assert_eq!(sent.json()["error"]["name"], "NotStarted");
     // The next look at it knows how old it is.
     let waited = sandbox.occtl(&["wait", &session, "-t", "40"]).run().ok();
-    assert!(waited.elapsed < Duration::from_secs(5), "{:?}", waited.elapsed);
+    assert!(waited.elapsed < Duration::from_secs(20), "{:?}", waited.elapsed);
 }
 
 #[test]

@@ -1,17 +1,14 @@
 //! What a real server leaves, keeps apart, and tells nobody: tools that hide, isolation, secrets, the loopback.
 
 use std::collections::BTreeSet;
-use std::path::Path;
 use std::time::Duration;
 
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
-use super::versions::can;
 use crate::support::opencode::config;
 use crate::support::processes::{self, is_running, poll};
 use crate::support::sandbox::Sandbox;
-use crate::support::seats::Seat;
 use crate::support::session::Session;
 
 const SOON: Duration = Duration::from_secs(120);
@@ -91,95 +88,6 @@ fn stop_ends_tools_that_hide_and_doctor_ends_those_of_a_server_and_a_store_that_
     sandbox.assert_nothing_left();
     assert_eq!(bystander.marked_processes().len(), 1, "somebody else's process is gone");
     watched.signal(Signal::KILL);
-}
-
-#[test]
-fn isolated_servers_share_credentials_and_nothing_else() {
-    let _all = Seat::all();
-    let (sandbox, model) = Sandbox::real("isolated");
-    let shared = sandbox.home().join(".local/share/opencode");
-    let auth = json!({"keyed": {"type": "api", "key": "secret-of-the-user"}});
-    std::fs::write(shared.join("auth.json"), auth.to_string()).unwrap();
-    let mut keyed = config(&model);
-    keyed["provider"]["keyed"] = keyed["provider"]["scripted"].clone();
-    keyed["provider"]["keyed"]["options"].as_object_mut().unwrap().remove("apiKey");
-    sandbox.configure(&sandbox.work(), &keyed);
-    let before = modified(&shared);
-    let start = || {
-        let start = sandbox.occtl(&["start", "--json", "--isolate", "-t", "140"]);
-        start.env("OPENCODE_DB", shared.join("opencode.db")).spawn()
-    };
-    let starting: Vec<_> = (0..12).map(|_| start()).collect();
-    let ids: Vec<String> = starting
-        .into_iter()
-        .map(|one| one.wait(CROWD_TIME).ok().json()["id"].as_str().unwrap().to_owned())
-        .collect();
-    let turns: Vec<_> = ids
-        .iter()
-        .map(|id| {
-            sandbox
-                .occtl(&["send", id, "--wait", "-t", "140", "--title", "t", "[[echo ok]]"])
-                .spawn()
-        })
-        .collect();
-    for turn in turns {
-        let ended = turn.wait(CROWD_TIME).ok();
-        assert!(ended.stdout.contains("ok"), "{ended:?}");
-    }
-    for id in &ids {
-        let own = sandbox.data().join("isolated").join(id);
-        if can("the data of a server is one database") {
-            assert!(own.join("data/opencode/opencode.db").exists(), "its own database");
-        }
-        for log in
-            files(&own).into_iter().filter(|path| path.extension().is_some_and(|end| end == "log"))
-        {
-            let text = std::fs::read_to_string(&log).unwrap();
-            assert!(
-                !text.contains("database is locked") && !text.contains("SQLITE_BUSY"),
-                "{}",
-                log.display()
-            );
-        }
-        let conversations = sandbox.occtl(&["sessions", id, "--json"]).run().ok().json();
-        assert_eq!(
-            conversations["conversations"].as_array().map_or(1, Vec::len),
-            1,
-            "{conversations}"
-        );
-    }
-    assert_eq!(modified(&shared), before, "the user's own database was not touched");
-    // The key of auth.json reaches the provider.
-    let providers = Session::of(&sandbox, ids[0].clone()).get("/config/providers").to_string();
-    assert!(providers.contains("secret-of-the-user"), "{providers}");
-    sandbox.occtl(&["stop", "--keep-data", &ids[0]]).run().ok();
-    let kept = sandbox.data().join("kept").join(&ids[0]).join("data/opencode");
-    let data = if can("the data of a server is one database") { "opencode.db" } else { "storage" };
-    assert!(kept.join(data).exists());
-    sandbox.occtl(&["stop", "--all"]).run().ok();
-    assert_eq!(files(&sandbox.data().join("isolated")), [""; 0].map(std::path::PathBuf::from));
-    assert!(shared.join("auth.json").exists());
-    sandbox.assert_nothing_left();
-}
-
-fn files(place: &Path) -> Vec<std::path::PathBuf> {
-    let entries = std::fs::read_dir(place).into_iter().flatten().flatten();
-    entries
-        .flat_map(|entry| match entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-            true => files(&entry.path()),
-            false => vec![entry.path()],
-        })
-        .collect()
-}
-
-/// When each file of the user's own database was changed.
-fn modified(place: &Path) -> Vec<(std::path::PathBuf, std::time::SystemTime)> {
-    let databases = files(place).into_iter().filter(|path| path.to_string_lossy().contains(".db"));
-    let mut found: Vec<_> = databases
-        .map(|path| (path.clone(), std::fs::metadata(&path).unwrap().modified().unwrap()))
-        .collect();
-    found.sort();
-    found
 }
 
 #[test]

@@ -123,7 +123,7 @@ fn a_busy_session_and_one_with_an_ask_are_never_cleaned_up() {
         (run.stdout == format!("Cleaned up 1 session(s):\n  - {}\n", session.id)).then_some(())
     });
     done.expect("a cleanup");
-    sandbox.wait_for_nothing_left(Duration::from_secs(10));
+    sandbox.wait_for_nothing_left(Duration::from_secs(40));
 }
 
 #[test]

@@ -2,8 +2,8 @@
 
 mod adopt;
 mod asks;
-mod concurrent;
 mod conversations;
+mod crowds;
 mod leaving;
 mod main_path;
 mod manage;

@@ -107,7 +107,7 @@ fn stop_ends_every_process_that_a_tool_has_started() {
         let stop = if force { vec!["stop", "-f", id] } else { vec!["stop", id] };
         let stopped = sandbox.occtl(&stop).args(&["--json"]).run().ok();
         sandbox.assert_nothing_left();
-        assert!(stopped.elapsed < Duration::from_secs(8), "{:?}", stopped.elapsed);
+        assert!(stopped.elapsed < Duration::from_secs(20), "{:?}", stopped.elapsed);
         let one = &stopped.json()["stopped"][0];
         assert_eq!((&one["id"], &one["was_dead"]), (&json!(id), &json!(false)));
         assert!(one["processes"].as_u64().unwrap() >= 5, "{one}");

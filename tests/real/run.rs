@@ -65,7 +65,7 @@ fn run_answers_and_leaves_nothing() {
     );
     // The limit is for all of it, the start included.
     let timed = sandbox.occtl(&["run", "-t", "3", "[[silence]]"]).run().fails(124);
-    assert!(timed.elapsed < Duration::from_secs(9), "{:?}", timed.elapsed);
+    assert!(timed.elapsed < Duration::from_secs(20), "{:?}", timed.elapsed);
     nothing_left(&sandbox, Duration::ZERO, "run");
     let mut settings = config(&model);
     settings["permission"] = json!({"bash": "ask"});
@@ -127,9 +127,9 @@ fn run_leaves_nothing_when_it_is_killed_or_interrupted_at_any_moment() {
             let began = Instant::now();
             running.signal(sent);
             running.wait(SOON).fails(status);
-            nothing_left(&sandbox, Duration::from_secs(15), &format!("{sent:?} when {name}"));
+            nothing_left(&sandbox, SOON, &format!("{sent:?} when {name}"));
             assert!(
-                began.elapsed() < Duration::from_secs(20),
+                began.elapsed() < Duration::from_secs(40),
                 "{name}, {sent:?}: {:?}",
                 began.elapsed()
             );

@@ -93,7 +93,7 @@ fn a_turn_that_is_timed_out_or_interrupted_is_aborted_on_the_server() {
     {
         let run = send(&sandbox, &id, &["--wait", "--json", "-t", "2.5", message]).run().fails(124);
         assert!(run.elapsed >= Duration::from_millis(2500), "{message}: {:?}", run.elapsed);
-        assert!(run.elapsed < Duration::from_secs(8), "{message}: {:?}", run.elapsed);
+        assert!(run.elapsed < Duration::from_secs(20), "{message}: {:?}", run.elapsed);
         let record = told(&run, "timeout");
         let why = record["error"]["message"].as_str().unwrap();
         assert!(why.contains("2.5 s") && why.contains("aborted"), "{why}");
@@ -118,7 +118,7 @@ fn a_turn_that_is_timed_out_or_interrupted_is_aborted_on_the_server() {
             let began = std::time::Instant::now();
             running.signal(signal);
             let ended = running.wait(SOON).fails(status);
-            assert!(began.elapsed() < Duration::from_secs(5), "{how}: {:?}", began.elapsed());
+            assert!(began.elapsed() < Duration::from_secs(15), "{how}: {:?}", began.elapsed());
             assert!(ended.stderr.contains("aborted"), "{}", ended.stderr);
             assert!(how == "--stream" || !ended.stdout.contains("w9999"));
             assert_aborted(&sandbox, &model, &id);

@@ -301,15 +301,6 @@ fn streams(stdout: &str, stderr: &str) -> String {
     format!("\n--- stdout\n{stdout}\n--- stderr\n{stderr}\n---")
 }
 
-/// Fails unless none of those who came together took more than three times the median.
-#[track_caller]
-pub fn assert_fair(ended: &[Outcome]) {
-    let mut took: Vec<Duration> = ended.iter().map(|one| one.elapsed).collect();
-    took.sort();
-    let (median, slowest) = (took[took.len() / 2], took[took.len() - 1]);
-    assert!(slowest <= 3 * median, "median {median:?}, slowest {slowest:?}");
-}
-
 /// How a command ended, and what it wrote.
 #[derive(Clone, Debug)]
 pub struct Outcome {
@@ -341,6 +332,14 @@ impl Outcome {
             streams(&self.stdout, &self.stderr)
         );
         self
+    }
+
+    /// Itself if it took less than `limit`, and otherwise how long it took.
+    pub fn within(self, limit: Duration) -> Result<Self, String> {
+        match self.elapsed < limit {
+            true => Ok(self),
+            false => Err(format!("{}: {:?}", self.name, self.elapsed)),
+        }
     }
 
     /// Its stdout as one JSON document.

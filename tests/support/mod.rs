@@ -9,6 +9,7 @@ pub mod model_script;
 pub mod opencode;
 pub mod ports;
 pub mod processes;
+pub mod rounds;
 pub mod sandbox;
 pub mod seats;
 pub mod session;

@@ -10,7 +10,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::command::{Run, Running};
-use super::seats::Seat;
+use super::seats::{Place, Seat};
 use super::{opencode, ports, processes};
 
 /// The variable that marks every process of a sandbox.
@@ -30,11 +30,13 @@ pub struct Sandbox {
     served: AtomicU16,
     environment: BTreeMap<OsString, OsString>,
     seat: Option<Seat>,
+    _place: Place,
 }
 
 impl Sandbox {
     /// A fresh sandbox. It has no program under `OCCTL_OPENCODE` yet: see the `use_…` methods.
     pub fn new(name: &str) -> Self {
+        let place = Place::among_others();
         let number = NUMBERS.fetch_add(1, Ordering::Relaxed);
         let mark = format!("{name}-{}-{number}", std::process::id());
         let root = parent().join(&mark);
@@ -48,6 +50,7 @@ impl Sandbox {
             environment: BTreeMap::new(),
             served: AtomicU16::new(0),
             seat: None,
+            _place: place,
             root,
             mark,
             ports,
@@ -126,7 +129,7 @@ impl Sandbox {
 
     /// Makes a certain version of OpenCode the program under `OCCTL_OPENCODE`.
     pub fn use_real_version(&mut self, version: &str) {
-        self.seat.get_or_insert_with(Seat::one);
+        self.seat.get_or_insert_with(Seat::take);
         self.set_env("OCCTL_OPENCODE", opencode::program(version));
         // Nobody needs the thousands of models that it knows, and to sort them takes it 1.5 s.
         let models = self.root.join("models.json");
