@@ -9,6 +9,9 @@ use super::http::{Answer, Client, escape};
 use super::wire::*;
 use crate::units::REQUEST_LIMIT;
 
+/// What the conversations of a directory are doing.
+pub(super) const ACTIVITIES: &str = "/session/status";
+
 impl Client {
     /// Whether an OpenCode server is there, and which.
     pub fn health(&self, limit: Duration) -> Answer<Health> {
@@ -27,7 +30,7 @@ impl Client {
 
     /// What the conversations of a directory are doing; idle ones are absent.
     pub fn activities(&self, directory: &str, limit: Duration) -> Answer<Activities> {
-        self.get("/session/status", &[("directory", directory)], limit)
+        self.get(ACTIVITIES, &[("directory", directory)], limit)
     }
 
     /// The pending permission requests of a directory.

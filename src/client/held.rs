@@ -1,10 +1,12 @@
-//! A prompt whose answer the server holds back until its turn is over.
+//! A request whose answer is not waited for: that to a prompt, which the server holds back until its turn is
+//! over, and those of many servers that are asked at once.
 //!
 //! For the library a request and its answer are one call, which would block until then. So the call is
 //! made twice over one connection: the first time it gives up once the request is sent, and the second
 //! time nothing is sent and the answer is read.
 
 use std::io::{self, Read, Write};
+use std::marker::PhantomData;
 use std::net::TcpStream;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -13,47 +15,69 @@ use std::time::Duration;
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::io::Errno;
 use rustix::net::RecvFlags;
+use serde::de::DeserializeOwned;
 use ureq::unversioned::transport::{
     Buffers, ConnectionDetails, Connector, LazyBuffers, NextTimeout, Transport,
 };
 use ureq::{Error, Timeout};
 
+use super::api::ACTIVITIES;
 use super::http::{Answer, Client, Exchange, Limit, WRITE_LIMIT, encode, escape};
 use super::interrupt::Interruption;
-use super::wire::{Message, Prompt};
+use super::wire::{Activities, Message, Prompt};
 use crate::units::{Deadline, REQUEST_LIMIT, TICK};
 
 /// How much of an answer's head is put aside. It must fit the library's buffer.
 const LARGEST_HEAD: usize = 16 * 1024;
 
-/// A prompt that was sent. Whoever drops it hears no answer; the turn goes on.
+/// A request that was sent, and whose answer is a `T`. Whoever drops it hears no answer; the turn of a prompt
+/// goes on.
 #[derive(Debug)]
-pub struct Held {
+pub struct Held<T = Message> {
     client: Client,
     line: Line,
+    method: &'static str,
     route: String,
     directory: String,
+    answer: PhantomData<T>,
 }
 
 impl Client {
     /// Sends a prompt and waits for nothing. Whether the server takes it is known once it answers, or
     /// from what it says of the conversation.
     pub fn hold(&self, conversation: &str, directory: &str, prompt: &Prompt) -> Answer<Held> {
+        let route = format!("/session/{}/message", escape(conversation));
+        self.begin("POST", route, directory, Some(encode(prompt)), REQUEST_LIMIT)
+    }
+
+    /// Asks what the conversations of a directory are doing. `limit` is for the connection and the question.
+    pub fn hold_activities(&self, directory: &str, limit: Duration) -> Answer<Held<Activities>> {
+        self.begin("GET", ACTIVITIES.into(), directory, None, limit)
+    }
+
+    fn begin<T>(
+        &self,
+        method: &'static str,
+        route: String,
+        directory: &str,
+        body: Option<Vec<u8>>,
+        limit: Duration,
+    ) -> Answer<Held<T>> {
         let line = Line(Arc::new(Connection {
             interruption: self.interruption.clone(),
             ..Connection::default()
         }));
-        let route = format!("/session/{}/message", escape(conversation));
         let client = self.over(line.clone());
-        let held = Held { client, line, route, directory: directory.into() };
-        match held.call(Some(encode(prompt)), REQUEST_LIMIT) {
+        let directory = directory.into();
+        let held = Held { client, line, method, route, directory, answer: PhantomData };
+        match held.call(body, limit) {
             Err(failure) if !held.line.0.sent.load(Ordering::Relaxed) => Err(failure),
             _ => Ok(held),
         }
     }
 }
 
-impl Held {
+impl<T: DeserializeOwned> Held<T> {
     /// Whether the answer has come, within less than a second, or the connection has ended. Versions before
     /// 1.15 send a part of its head at once, and the rest when the turn is over.
     pub fn ready(&self, within: Duration) -> bool {
@@ -77,15 +101,17 @@ impl Held {
         }
     }
 
-    /// The last message of the turn. The server answers when the turn is over; so do ask
-    /// [`Held::ready`] before.
-    pub fn answer(self, limit: Duration) -> Answer<Message> {
+    /// The answer; to a prompt it is the last message of the turn, which the server gives when that is over, so
+    /// do ask [`Held::ready`] before.
+    pub fn answer(self, limit: Duration) -> Answer<T> {
         self.client.json(self.call(None, limit)?)
     }
+}
 
+impl<T> Held<T> {
     fn call(&self, body: Option<Vec<u8>>, limit: Duration) -> Answer<Exchange> {
         let query = [("directory", &*self.directory)];
-        self.client.send("POST", &self.route, &query, body, Limit::Whole(limit))
+        self.client.send(self.method, &self.route, &query, body, Limit::Whole(limit))
     }
 }
 

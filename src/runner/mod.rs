@@ -30,6 +30,7 @@ mod nearest;
 mod oneshot;
 mod outcome;
 mod permission;
+mod probe;
 mod prompt;
 mod question;
 mod reach;

@@ -6,17 +6,17 @@ use std::time::Duration;
 
 use super::Context;
 use super::git::{self, Changes};
+use super::probe::{Asked, SMALLEST_SHARE};
 use super::resolve;
 use super::select::select;
-use super::server::{Life, capped, directory, endpoint, life, url};
-use crate::client::{Client, Failure};
+use super::server::{Life, directory, life, url};
 use crate::error::Result;
-use crate::process::Identity;
 use crate::store::Record;
 use crate::units::{Deadline, GIT_LIMIT, LIST_LIMIT, PROBE_LIMIT};
 
-/// The least that one server of many is given: enough for one that is well.
-const SMALLEST_SHARE: Duration = Duration::from_millis(20);
+/// Servers that are asked at once: together they answer sooner than one after the other, and each takes a
+/// descriptor.
+const AT_ONCE: usize = 64;
 
 /// Labels by key.
 pub type Labels = BTreeMap<String, String>;
@@ -137,8 +137,8 @@ pub struct Look {
     pub trouble: Option<String>,
 }
 
-/// All sessions, in the order of the store. Never takes longer than five seconds: each server is
-/// given its share of what is left, so that those that answer are not hurt by those that do not.
+/// All sessions, in the order of the store. Never takes longer than five seconds. The servers are asked
+/// together, so that those that answer are not hurt by those that do not.
 pub fn list(context: &Context, labels: &Labels) -> Result<Vec<Look>> {
     let deadline = Deadline::after(LIST_LIMIT);
     let mut records = context.store.read()?.records()?;
@@ -153,17 +153,21 @@ pub fn list(context: &Context, labels: &Labels) -> Result<Vec<Look>> {
     for place in repositories.iter().flatten() {
         asked.entry(place).or_insert_with(|| git::ask(place));
     }
-    let mut left = u32::try_from(records.len()).unwrap_or(u32::MAX).max(1);
+    let servers: Vec<_> = records.iter().zip(&lives).zip(&directories).collect();
+    let mut left = servers.len();
     let mut states = Vec::new();
-    for ((record, life), directory) in records.iter().zip(&lives).zip(&directories) {
-        let share = (deadline.remaining(LIST_LIMIT) / left).clamp(SMALLEST_SHARE, PROBE_LIMIT);
-        left = left.saturating_sub(1).max(1);
-        states.push(match life {
-            Life::Alive(_) | Life::Adopted if deadline.expired() => {
-                (State::Error, Some("no time was left to ask it".into()))
-            }
-            life => state(record, life, directory.as_deref(), share),
-        });
+    for some in servers.chunks(AT_ONCE) {
+        // One that takes its time to connect to must not take that of the others.
+        let asked: Vec<Asked> = some
+            .iter()
+            .map(|((record, life), directory)| {
+                let share = share(deadline, left);
+                left -= 1;
+                Asked::new(record, life, directory.as_deref(), deadline, share)
+            })
+            .collect();
+        let answers = Deadline::after(share(deadline, 1 + left.div_ceil(AT_ONCE)));
+        states.extend(asked.into_iter().map(|one| one.state(answers)));
     }
     let git_deadline = deadline.or_after(GIT_LIMIT);
     let changes: BTreeMap<&Path, Changes> =
@@ -182,6 +186,12 @@ pub fn list(context: &Context, labels: &Labels) -> Result<Vec<Look>> {
         .collect())
 }
 
+/// What one of so many is given of the time that is left.
+fn share(deadline: Deadline, of: usize) -> Duration {
+    let of = u32::try_from(of).unwrap_or(u32::MAX).max(1);
+    (deadline.remaining(LIST_LIMIT) / of).clamp(SMALLEST_SHARE, PROBE_LIMIT)
+}
+
 /// The repository that a session works in; `None` also where that is on another machine.
 fn repository(record: &Record, directory: &Option<String>) -> Option<PathBuf> {
     let here = |url: &String| resolve::address(url).is_some_and(|address| address.is_loopback());
@@ -195,64 +205,14 @@ pub fn status(context: &Context, word: &str) -> Result<Look> {
     let life = life(&record);
     let directory = directory_of(&record, &life);
     let asked = repository(&record, &directory).map(|place| git::ask(&place));
-    let (state, trouble) = state(&record, &life, directory.as_deref(), PROBE_LIMIT);
+    let limit = Deadline::after(PROBE_LIMIT);
+    let asked_server = Asked::new(&record, &life, directory.as_deref(), limit, PROBE_LIMIT);
+    let (state, trouble) = asked_server.state(limit);
     let git = Deadline::after(GIT_LIMIT);
     let changes = asked.map_or(Changes::Unknown, |asked| asked.answer(git));
     Ok(Look { facts: SessionFacts::of(context, &record, &life), state, changes, trouble })
 }
 
-fn state(
-    record: &Record,
-    life: &Life,
-    directory: Option<&str>,
-    limit: Duration,
-) -> (State, Option<String>) {
-    match life {
-        Life::Alive(_) | Life::Adopted => {
-            probe(record, life.server(), directory.unwrap_or("/"), limit)
-        }
-        Life::Starting => (State::Starting, None),
-        Life::Dead => (State::Dead, None),
-    }
-}
-
 fn directory_of(record: &Record, life: &Life) -> Option<String> {
     Some(directory(record, life.server())).filter(|place| place.starts_with('/'))
-}
-
-/// Asks a server what it is doing, in at most three requests and about `limit`.
-fn probe(
-    record: &Record,
-    server: Option<&Identity>,
-    directory: &str,
-    limit: Duration,
-) -> (State, Option<String>) {
-    let deadline = Deadline::after(limit);
-    let client = Client::new(endpoint(record, server));
-    match ask(&client, directory, deadline, limit) {
-        Ok(state) => (state, None),
-        Err(failure) => (State::Error, Some(failure.to_string())),
-    }
-}
-
-fn ask(
-    client: &Client,
-    directory: &str,
-    deadline: Deadline,
-    limit: Duration,
-) -> std::result::Result<State, Failure> {
-    let left = || capped(deadline.remaining(limit), limit);
-    let activities = client.activities(directory, left())?;
-    // An ask of an aborted turn stays in the list; only a busy conversation waits for one.
-    let waits = |conversation: &str| activities.get(conversation).is_some_and(|a| a.busy());
-    if activities.values().all(|activity| !activity.busy()) {
-        return Ok(State::Idle);
-    }
-    if client.permissions(directory, left())?.iter().any(|ask| waits(&ask.conversation)) {
-        return Ok(State::WaitingPermission);
-    }
-    if client.questions(directory, left())?.iter().any(|ask| waits(&ask.conversation)) {
-        return Ok(State::WaitingQuestion);
-    }
-    Ok(State::Running)
 }
