@@ -7,9 +7,10 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use rustix::process::Signal;
 use serde_json::{Value, json};
 
-use crate::support::processes::is_running;
+use crate::support::processes::{is_running, poll};
 use crate::support::sandbox::Sandbox;
 
 const SOON: Duration = Duration::from_secs(90);
@@ -75,6 +76,35 @@ fn a_held_lock_is_announced_and_given_up_on_after_ten_seconds_while_readers_go_o
     reading.wait(SOON).ok();
     assert_eq!(store(&sandbox)["sessions"], json!({}));
     sandbox.assert_nothing_left();
+}
+
+#[test]
+fn a_signal_ends_the_wait_for_the_lock() {
+    let sandbox = sandbox("impatient");
+    sandbox.occtl(&["touch", "oc-none"]).run().fails(3);
+    let lock = hold(&sandbox);
+    for words in [&["start"][..], &["run", "hello"]] {
+        let waiting = sandbox.occtl(words).spawn();
+        waiting.wait_for_stderr("waiting for the lock on", SOON);
+        waiting.signal(Signal::INT);
+        let ended = waiting.wait(SOON).fails(130);
+        assert!(ended.stderr.contains("interrupted in its wait for the lock"), "{}", ended.stderr);
+        sandbox.wait_for_nothing_left(SOON);
+    }
+    drop(lock);
+    // What has been started by then is ended; to forget it the lock is waited for once more.
+    sandbox.set_faults(&json!({"never_answer": true}));
+    let starting = sandbox.occtl(&["start"]).spawn();
+    let spawned = || sandbox.marked_processes().iter().any(|(_, line)| line.contains(" serve "));
+    poll(SOON, || spawned().then_some(())).expect("a server");
+    let lock = hold(&sandbox);
+    sandbox.set_faults(&json!({}));
+    starting.wait_for_stderr("waiting for the lock on", SOON);
+    starting.signal(Signal::INT);
+    poll(SOON, || (!spawned()).then_some(())).expect("the end of the server");
+    drop(lock);
+    starting.wait(SOON).fails(130);
+    assert_eq!(store(&sandbox)["sessions"], json!({}));
 }
 
 #[test]

@@ -16,7 +16,7 @@ pub mod words;
 use std::process::ExitCode;
 
 use crate::error::{Error, Result};
-use crate::runner::{Context, Environment, Signals};
+use crate::runner::{Context, Environment};
 use output::Output;
 use spec::Exit;
 use words::{Found, Global};
@@ -34,11 +34,6 @@ impl App {
     fn context(&self) -> Result<Context> {
         let say: fn(&str) = if self.json { output::say_json } else { output::say };
         Context::new(Environment::of_process(), Box::new(say))
-    }
-
-    /// From here on a signal is something that the command brings to a proper end.
-    fn signals(&self) -> Result<Signals> {
-        Signals::catch()
     }
 }
 

@@ -100,6 +100,7 @@ pub use wait::{Until, WaitOptions, abort_conversation, wait};
 pub use watch::{End as WatchEnd, watch};
 pub use writing::Reader;
 
+use std::cell::OnceCell;
 use std::rc::Rc;
 
 use crate::error::Result;
@@ -113,6 +114,8 @@ pub struct Context {
     store: Store,
     /// Says something to whoever watches; never part of a result.
     say: Rc<dyn Fn(&str)>,
+    /// Those that a command brings to a proper end.
+    signals: Rc<OnceCell<Signals>>,
 }
 
 impl Context {
@@ -120,8 +123,19 @@ impl Context {
     pub fn new(environment: Environment, say: Box<dyn Fn(&str)>) -> Result<Context> {
         Signals::survive_full_files()?;
         let say: Rc<dyn Fn(&str)> = say.into();
-        let store = Store::new(environment.data_directory()?, Rc::clone(&say));
-        Ok(Context { environment, store, say })
+        let signals: Rc<OnceCell<Signals>> = Rc::default();
+        let caught = Rc::clone(&signals);
+        let signal = Rc::new(move || caught.get().and_then(Signals::received));
+        let store = Store::new(environment.data_directory()?, Rc::clone(&say), signal);
+        Ok(Context { environment, store, say, signals })
+    }
+
+    /// From here on a signal is something that the command brings to a proper end.
+    pub fn signals(&self) -> Result<Signals> {
+        match self.signals.get() {
+            Some(signals) => Ok(signals.clone()),
+            None => Signals::catch().map(|new| self.signals.get_or_init(|| new).clone()),
+        }
     }
 
     /// Changes the store; says so if the lock is held by somebody else.

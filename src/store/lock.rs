@@ -6,7 +6,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 use crate::units::{LOCK_CROWD_WAIT, LOCK_NOTICE, LOCK_WAIT, seconds};
 
 /// How often a held lock is tried again. Constant on purpose: pauses that grow would make those
@@ -16,20 +16,30 @@ const LOCK_POLL: Duration = Duration::from_millis(4);
 const LOOK: Duration = Duration::from_millis(500);
 
 /// Opens and locks `path`; closing it gives it back. `say` is called once when it takes long. It is given up
-/// after `LOCK_WAIT` without a new `store`, which is what every other holder leaves, or after `LOCK_CROWD_WAIT`.
-pub fn take(path: &Path, store: &Path, say: &dyn Fn(&str)) -> Result<File> {
+/// after `LOCK_WAIT` without a new `store`, which is what every other holder leaves, or after `LOCK_CROWD_WAIT`, or
+/// when a first `signal` arrives meanwhile. Whoever tidies up after one waits like everybody else.
+pub fn take(
+    path: &Path,
+    store: &Path,
+    say: &dyn Fn(&str),
+    signal: &dyn Fn() -> Option<Code>,
+) -> Result<File> {
     let failed = |error| Error::store(format!("cannot lock {}: {error}", path.display()));
     let file = super::private_file(path, false).map_err(failed)?;
     let began = Instant::now();
     let mut looked = began;
     let (mut saved, mut last_save) = (version(store), began);
-    let mut told = false;
+    let (mut told, tidies_up) = (false, signal().is_some());
     loop {
         match fs2::FileExt::try_lock_exclusive(&file) {
             Ok(()) => return Ok(file),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
             Err(error) => return Err(failed(error)),
+        }
+        if let (Some(code), false) = (signal(), tidies_up) {
+            let message = format!("interrupted in its wait for the lock on {}", path.display());
+            return Err(Error::new(code, message));
         }
         if looked.elapsed() >= LOOK {
             looked = Instant::now();

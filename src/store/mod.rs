@@ -20,19 +20,24 @@ pub use document::Document;
 pub use record::{Record, Status, Worktree};
 pub use safety::unsafe_reason;
 
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 
 /// The directory that holds `store.json`, `store.lock` and `logs/`.
 pub struct Store {
     directory: PathBuf,
     say: Rc<dyn Fn(&str)>,
+    signal: Rc<dyn Fn() -> Option<Code>>,
 }
 
 impl Store {
     /// The store in that directory, which need not exist yet. `say` is called when somebody else has
-    /// held the lock for long.
-    pub fn new(directory: PathBuf, say: Rc<dyn Fn(&str)>) -> Store {
-        Store { directory, say }
+    /// held the lock for long, and `signal` tells whether the wait for it is to end.
+    pub fn new(
+        directory: PathBuf,
+        say: Rc<dyn Fn(&str)>,
+        signal: Rc<dyn Fn() -> Option<Code>>,
+    ) -> Store {
+        Store { directory, say, signal }
     }
 
     /// The store as it is now. No lock is needed: a save replaces the file in one step. Only 0.4.0
@@ -46,6 +51,7 @@ impl Store {
             }
             match self.lock() {
                 Ok(_lock) => self.read_now(),
+                Err(error) if error.code != Code::Store => Err(error),
                 Err(_) => Err(torn),
             }
         })
@@ -179,7 +185,8 @@ impl Store {
     }
 
     fn lock(&self) -> Result<File> {
-        lock::take(&self.directory.join("store.lock"), &self.path(), &*self.say)
+        let path = self.directory.join("store.lock");
+        lock::take(&path, &self.path(), &*self.say, &*self.signal)
     }
 
     /// Where the store really is, and what is written before it takes its place. A store.json that

@@ -30,7 +30,8 @@ fn parse(words: &Words) -> Result<Action> {
 }
 
 fn run(app: &mut App, session: &str, limit: Option<Duration>) -> Result<Exit> {
-    let (context, signals) = (app.context()?, app.signals()?);
+    let context = app.context()?;
+    let signals = context.signals()?;
     let mut failed = None;
     let out = &mut app.out;
     runner::events(&context, &signals, session, limit, &mut |line| {

@@ -39,7 +39,7 @@ fn parse(words: &Words) -> Result<Action> {
 
 fn run(app: &mut App, session: &str, id: Option<&str>, output: Option<&Path>) -> Result<Exit> {
     let context = app.context()?;
-    let signals = app.signals()?;
+    let signals = context.signals()?;
     let Some(path) = output else {
         let out = &mut app.out;
         runner::export(&context, &signals, session, id, &mut |text| {

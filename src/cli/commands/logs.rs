@@ -59,7 +59,7 @@ fn run(app: &mut App, mut options: LogOptions) -> Result<Exit> {
     {
         options.session = options.pattern.take();
     }
-    let signals = app.signals()?;
+    let signals = context.signals()?;
     let (out, json) = (&mut app.out, app.json);
     let shown = runner::logs(&context, &signals, &options, &mut |line| {
         match line {

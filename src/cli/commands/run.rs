@@ -80,7 +80,7 @@ fn run(
     let prompt = PromptOptions { message: turn::message(message)?, ..options.prompt };
     let options = RunOptions { prompt, ..options };
     let context = app.context()?;
-    let signals = app.signals()?;
+    let signals = context.signals()?;
     let json = app.json;
     turn::show(app, show, |watcher| {
         let follow = Follow { terms, watcher, wanted: show.wants(json) };

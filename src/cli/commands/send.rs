@@ -99,7 +99,7 @@ fn run(app: &mut App, args: Args, terms: Terms) -> Result<Exit> {
         }
         return Ok(Exit::OK);
     };
-    let signals = app.signals()?;
+    let signals = context.signals()?;
     let json = app.json;
     turn::show(app, show, |watcher| {
         let follow = Follow { terms, watcher, wanted: show.wants(json) };

@@ -86,7 +86,7 @@ fn named(path: &Path) -> bool {
 
 fn run(app: &mut App, options: &StartOptions, quiet: bool) -> Result<Exit> {
     let context = app.context()?;
-    let signals = app.signals()?;
+    let signals = context.signals()?;
     output::status("starting OpenCode");
     let started = runner::start(&context, &signals, options)?;
     // Whoever cannot read the id must still get to know it.

@@ -189,7 +189,7 @@ fn document(entry: &Entry) -> String {
 
 fn follow(app: &mut App, args: &Args, limit: Duration) -> Result<Exit> {
     let context = app.context()?;
-    let signals = app.signals()?;
+    let signals = context.signals()?;
     let mut options = args.options.clone();
     options.whole = app.json;
     let json = app.json || options.raw;

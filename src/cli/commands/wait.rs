@@ -87,7 +87,7 @@ fn what(text: &str) -> Result<Until> {
 
 fn run(app: &mut App, session: &str, options: &WaitOptions, quiet: bool) -> Result<Exit> {
     let context = app.context()?;
-    let signals = app.signals()?;
+    let signals = context.signals()?;
     status("waiting");
     let reached = runner::wait(&context, &signals, session, options)?;
     if app.json {
@@ -116,7 +116,7 @@ fn follow(
     show: Show,
 ) -> Result<Exit> {
     let context = app.context()?;
-    let signals = app.signals()?;
+    let signals = context.signals()?;
     turn::show(app, show, |watcher| {
         let follow = Follow { terms, watcher, wanted: Wanted::Record };
         runner::follow_turn(&context, &signals, session, target, turn, follow)
