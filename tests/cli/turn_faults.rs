@@ -12,7 +12,7 @@ use crate::support::processes::{poll, signal};
 use crate::support::sandbox::Sandbox;
 
 /// A turn without obstacles takes some milliseconds; the machine may be busy.
-const SOON: Duration = Duration::from_secs(15);
+const SOON: Duration = Duration::from_secs(25);
 
 /// The record that `--json` prints; its outcome must be this one, and its text [`TEXT`].
 #[track_caller]
@@ -25,9 +25,14 @@ fn whole(sent: Outcome, faults: &Value, limit: Duration) -> Value {
     record
 }
 
-/// A turn of five words, `pace` milliseconds each, whose first word has been streamed.
-fn slow_turn(sandbox: &Sandbox, session: &str, pace: u64, flags: &[&str]) -> Running {
-    sandbox.set_faults(&json!({"turn": {"delta_ms": pace, "text": "one\n two three four five"}}));
+/// A turn of a minute and more, whose first word has been streamed.
+fn long_turn(sandbox: &Sandbox, session: &str, flags: &[&str]) -> Running {
+    slow_turn(sandbox, session, 200, &format!("one\n{}", " more".repeat(400)), flags)
+}
+
+/// A turn whose words take `pace` milliseconds each, and whose first word has been streamed.
+fn slow_turn(sandbox: &Sandbox, session: &str, pace: u64, text: &str, flags: &[&str]) -> Running {
+    sandbox.set_faults(&json!({"turn": {"delta_ms": pace, "text": text}}));
     let mut running =
         sandbox.occtl(&["send", session, "--title", "t", "--stream", "x"]).args(flags).spawn();
     running.wait_for_line("one", SOON);
@@ -115,7 +120,8 @@ fn trouble_in_the_middle_of_a_turn_is_sat_out() {
         json!({"silence": ["/session/*/message"]}),
         json!({"body": {"/session/*/message": {"not": "a list"}}}),
     ] {
-        let running = slow_turn(&sandbox, &session, 150, &["-t", "30"]);
+        let running =
+            slow_turn(&sandbox, &session, 600, "one\n two three four five", &["-t", "30"]);
         let looks = || {
             let asked = sandbox.stand_in_requests().into_iter();
             let path = |one: &Value| one["path"].as_str().unwrap_or_default().to_owned();
@@ -135,25 +141,25 @@ fn trouble_in_the_middle_of_a_turn_is_sat_out() {
 fn a_server_that_refuses_or_dies_or_freezes_ends_the_command() {
     let sandbox = sandbox("dying", json!({}));
     let session = start(&sandbox);
-    let running = slow_turn(&sandbox, &session, 400, &["-t", "60"]);
+    // It goes on, as nobody may end it.
+    let text = "one\n two three four five";
+    let running = slow_turn(&sandbox, &session, 2000, text, &["-t", "60"]);
     sandbox.set_faults(&json!({"unauthorized": true}));
     let refused = running.wait(SOON).fails(4);
     assert!(refused.stderr.contains("401"), "{}", refused.stderr);
 
     let server = server_pid(&sandbox, &session);
-    for (flags, sent, status) in [(["-t", "2"], None, 124), (["-t", "60"], Some(Signal::INT), 130)]
+    for (flags, sent, status) in [(["-t", "4"], None, 124), (["-t", "60"], Some(Signal::INT), 130)]
     {
-        let running = slow_turn(&sandbox, &session, 400, &flags);
+        let running = long_turn(&sandbox, &session, &flags);
         let asked = sandbox.stand_in_requests().len();
         let frozen = Instant::now();
         signal(server, Signal::STOP);
         if let Some(sent) = sent {
-            // It is noticed while a request waits for its answer.
-            std::thread::sleep(Duration::from_secs(2));
             running.signal(sent);
         }
         let ended = running.wait(SOON).fails(status);
-        // 2 s until the end of the limit or the signal, 5 s at most for the rest.
+        // 4 s until the end of the limit, 5 s at most for the rest.
         assert!(frozen.elapsed() < SOON, "{:?}", frozen.elapsed());
         assert!(ended.stderr.contains("does not confirm"), "{}", ended.stderr);
         assert!(ended.stdout.starts_with("one\n"), "{}", ended.stdout);
@@ -175,7 +181,7 @@ fn a_server_that_refuses_or_dies_or_freezes_ends_the_command() {
 fn a_server_that_is_killed_is_noticed_at_once() {
     let sandbox = sandbox("killed", json!({}));
     let session = start(&sandbox);
-    let running = slow_turn(&sandbox, &session, 1000, &["-t", "60"]);
+    let running = long_turn(&sandbox, &session, &["-t", "60"]);
     let killed = Instant::now();
     signal(server_pid(&sandbox, &session), Signal::KILL);
     let ended = running.wait(SOON).fails(4);
@@ -313,7 +319,7 @@ fn signals_abort_the_turn_and_a_closed_pipe_does_not() {
     let sandbox = sandbox("signals", json!({}));
     let session = start(&sandbox);
     for (sent, status) in [(Signal::INT, 130), (Signal::TERM, 143)] {
-        let running = slow_turn(&sandbox, &session, 2000, &[]);
+        let running = long_turn(&sandbox, &session, &[]);
         // As `timeout` does it: to the program, and to the group that it is in.
         running.signal(sent);
         let handled = || (!is_pending(running.pid())).then_some(());
@@ -324,7 +330,7 @@ fn signals_abort_the_turn_and_a_closed_pipe_does_not() {
         assert!(ended.stderr.contains("it was aborted"), "{}", ended.stderr);
         assert!(!goes_on(&sandbox, &session));
     }
-    sandbox.set_faults(&json!({"turn": {"delta_ms": 300, "text": "one\n two three four five"}}));
+    sandbox.set_faults(&json!({"turn": {"delta_ms": 1500, "text": "one\n two three four five"}}));
     let program = env!("CARGO_BIN_EXE_occtl");
     let script =
         format!("{program} send {session} --title t --stream x | head -1; exit ${{PIPESTATUS[0]}}");
