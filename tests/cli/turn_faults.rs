@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use super::{TEXT, goes_on, sandbox, send, server_pid, start};
 use crate::support::command::{Outcome, Running};
 use crate::support::processes::{poll, signal};
+use crate::support::rounds::in_some_round;
 use crate::support::sandbox::Sandbox;
 
 /// A turn without obstacles takes some milliseconds; the machine may be busy.
@@ -213,15 +214,17 @@ fn every_outcome_has_its_status() {
         ),
     ] {
         let faults = json!({"turn": turn});
-        let sent = send(&sandbox, &session, &faults, &["--wait", "--json"]);
-        assert!(sent.elapsed < SOON, "{faults}: {:?}", sent.elapsed);
-        let record = sent.fails(status).json();
-        assert_eq!(
-            (&record["outcome"], &record["text"]),
-            (&json!(outcome), &json!(text)),
-            "{faults}"
-        );
-        assert_eq!(record["error"]["name"], json!(name), "{faults}");
+        in_some_round(|| {
+            let sent = send(&sandbox, &session, &faults, &["--wait", "--json"]).within(SOON)?;
+            let record = sent.fails(status).json();
+            let told = (&record["outcome"], &record["text"]);
+            assert_eq!(told, (&json!(outcome), &json!(text)), "{faults}");
+            // Only an event tells why a prompt is not taken up, and a busy machine may miss it.
+            match &record["error"]["name"] {
+                told if *told == json!(name) => Ok(()),
+                told => Err(format!("{faults}: {told}")),
+            }
+        });
     }
 }
 
@@ -231,7 +234,7 @@ fn a_prompt_that_nobody_takes_up_fails_after_half_a_minute() {
     let session = start(&sandbox);
     let faults = json!({"turn": {"never_starts": true}});
     let sent = send(&sandbox, &session, &faults, &["--wait", "--json"]).fails(5);
-    assert!((29..45).contains(&sent.elapsed.as_secs()), "{:?}", sent.elapsed);
+    assert!((29..75).contains(&sent.elapsed.as_secs()), "{:?}", sent.elapsed);
     assert_eq!(sent.json()["error"]["name"], "NotStarted");
     // The next look at it knows how old it is.
     let waited = sandbox.occtl(&["wait", &session, "-t", "40"]).run().ok();
