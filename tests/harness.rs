@@ -9,7 +9,7 @@ use crate::support::opencode::version;
 use crate::support::processes::{is_running, poll};
 use crate::support::sandbox::{Sandbox, Serving};
 
-const SOON: Duration = Duration::from_secs(30);
+const SOON: Duration = Duration::from_secs(120);
 
 /// Opens a conversation, with a title so that no model call goes to one.
 fn conversation(server: &Serving) -> String {

@@ -9,7 +9,7 @@ use crate::support::http_client::{Events, get, post, request};
 use crate::support::processes::poll;
 use crate::support::sandbox::{Sandbox, Serving};
 
-const SOON: Duration = Duration::from_secs(30);
+const SOON: Duration = Duration::from_secs(120);
 
 /// Every path of keys in a document, with the kind of value there. Arrays count as their first element.
 fn shape(value: &Value, path: &str, shapes: &mut BTreeSet<String>) {
