@@ -11,7 +11,9 @@ use crate::units::{Backoff, Deadline, HEARTBEAT_SILENCE, TICK};
 /// The pauses between tries to open an event stream.
 const RECONNECT_FIRST: Duration = Duration::from_millis(50);
 const RECONNECT_LONGEST: Duration = Duration::from_secs(5);
-/// The longest that the head of a stream is waited for: a busy machine needs more than one tick.
+/// How long the head of a stream is waited for. On a busy machine it takes its time, and without a stream no
+/// text is shown as it is written.
+const HEAD_FIRST: Duration = Duration::from_millis(500);
 const HEAD_LONGEST: Duration = Duration::from_secs(1);
 
 /// An event stream that is opened again when it breaks.
@@ -54,7 +56,7 @@ impl Stream {
             stream: None,
             reconnect: Instant::now(),
             pauses: Backoff::new(RECONNECT_FIRST, RECONNECT_LONGEST),
-            patience: Backoff::new(TICK, HEAD_LONGEST),
+            patience: Backoff::new(HEAD_FIRST, HEAD_LONGEST),
         };
         stream.connect(client);
         stream
