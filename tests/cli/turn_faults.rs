@@ -343,3 +343,25 @@ fn signals_abort_the_turn_and_a_closed_pipe_does_not() {
     let idle = poll(SOON, || (!goes_on(&sandbox, &session)).then_some(()));
     assert!(idle.is_some());
 }
+
+#[test]
+fn a_hook_that_cannot_run_is_warned_of_and_changes_nothing() {
+    let sandbox = sandbox("hooks", json!({}));
+    let session = start(&sandbox);
+    for (hook, said) in [
+        ("no-such-program --flag", "warning: the shell finds no no-such-program for --on-event"),
+        ("/no/such/program", "warning: the shell finds no /no/such/program for --on-event"),
+        ("true", ""),
+        ("cat > told", ""),
+        ("if true; then :; fi", ""),
+        ("'quoted program'", ""),
+    ] {
+        let sent = send(&sandbox, &session, &json!({}), &["--wait", "--on-event", hook]).ok();
+        assert_eq!(sent.stdout, format!("{TEXT}\n"), "{hook}");
+        assert!(sent.stderr.contains(said), "{hook}: {}", sent.stderr);
+        assert_eq!(sent.stderr.is_empty(), said.is_empty(), "{hook}: {}", sent.stderr);
+    }
+    let flags = ["--wait", "--json", "--on-event", "/no/such/program"];
+    let sent = send(&sandbox, &session, &json!({}), &flags).ok();
+    assert!(sent.stderr.starts_with("{\"notice\":\"warning: the shell finds"), "{}", sent.stderr);
+}

@@ -124,6 +124,9 @@ impl<'a> Follower<'a> {
     ) -> Follower<'a> {
         let began = Instant::now();
         server.client.limit_to(deadline, Some(signals.flag()));
+        if let Some(trouble) = terms.hook.trouble() {
+            (context.say)(&trouble);
+        }
         Follower {
             context,
             signals,
