@@ -270,8 +270,17 @@ fn a_schema_or_policy_without_an_end_or_a_writer_is_an_error_and_a_pipe_is_read(
             sandbox.occtl(&words).args(url).timeout(Duration::from_secs(20)).run().fails(2);
         assert!(failed.stderr.contains(words[2]), "{}", failed.stderr);
     }
-    let piped = sandbox.occtl(&["start", "-q", "--config", fifo]).timeout(Duration::from_secs(20));
-    sandbox.occtl(&["stop", piped.run().ok().stdout.trim()]).run().ok();
+    for empty in [fifo, "/dev/null"] {
+        let start = sandbox.occtl(&["start", "--config", empty]).timeout(Duration::from_secs(20));
+        let failed = start.run().fails(2);
+        let expected = format!("occtl: the config {empty} is empty ({{}} is a configuration");
+        assert!(failed.stderr.starts_with(&expected), "{}", failed.stderr);
+    }
+    let misspelt = sandbox.root().join("misspelt.json");
+    std::fs::write(&misspelt, r#"{"properties": {"a": {"type": "strng"}}}"#).unwrap();
+    let misspelt = misspelt.to_str().unwrap();
+    let failed = sandbox.occtl(&["send", &id, "--wait", "--schema", misspelt, "x"]).run().fails(2);
+    assert!(failed.stderr.contains("/properties/a/type is \"strng\""), "{}", failed.stderr);
     // No server is started for a prompt that cannot be.
     let run = sandbox.occtl(&["run", "--schema", fifo, "hello"]).run().fails(2);
     assert!(run.stderr.contains("is not JSON"), "{}", run.stderr);

@@ -159,6 +159,11 @@ fn variables(options: &StartOptions) -> Result<Vec<(String, OsString)>> {
                     _ => Error::failed(message),
                 }
             })?;
+        // The server would take it for none, and nobody would learn that a script has failed to fill it.
+        if content.trim().is_empty() {
+            let message = format!("the config {shown} is empty");
+            return Err(Error::usage(message).hint("{} is a configuration that changes nothing"));
+        }
         variables.push(("OPENCODE_CONFIG_CONTENT".into(), content.into()));
     }
     if let Some((name, _)) = variables.iter().find(|(_, value)| value.as_bytes().contains(&0)) {
