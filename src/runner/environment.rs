@@ -7,11 +7,13 @@ use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
 use crate::process;
+use crate::runner::carried::CARRIED;
 use crate::units::{FIRST_PORT, LAST_PORT};
 
-/// Variables that an outer OpenCode sets for what it starts, or that would lock us out of our own
-/// server. None of them is for the server that we start.
-const LEFT_BEHIND: [&str; 12] = [
+/// Variables that an outer OpenCode or session sets for what it starts, or that would lock us out of our
+/// own server. None of them is for the server that we start.
+const LEFT_BEHIND: [&str; 13] = [
+    CARRIED,
     "OPENCODE",
     "OPENCODE_PID",
     "OPENCODE_PPID",
@@ -41,12 +43,15 @@ pub struct NewServer<'a> {
     pub parent: Option<&'a str>,
     /// Whether conversations may run occtl.
     pub allow_occtl: bool,
+    /// What it carries of its record.
+    pub carried: Option<String>,
     /// What goes before the inherited variables.
     pub extra: Vec<(String, OsString)>,
 }
 
 /// Variables that a server gets from us alone.
-pub const RESERVED: [&str; 6] = [
+pub const RESERVED: [&str; 7] = [
+    CARRIED,
     "OPENCODE_SESSION_ID",
     "OPENCODE_PARENT_SESSION_ID",
     "OPENCODE_SERVER_PASSWORD",
@@ -180,6 +185,9 @@ impl Environment {
         set("OPENCODE_DISABLE_AUTOUPDATE", "1".into());
         // Tells our servers from those of another store, and leads a nested occtl to this one.
         set("OCCTL_DATA_DIR", new.data_directory.into());
+        if let Some(carried) = &new.carried {
+            set(CARRIED, carried.into());
+        }
         if let Some(parent) = new.parent {
             set("OPENCODE_PARENT_SESSION_ID", parent.into());
         }
@@ -246,6 +254,7 @@ mod tests {
             data_directory: Path::new("/data"),
             parent: parent.as_deref(),
             allow_occtl: false,
+            carried: None,
             extra: vec![("EXTRA".into(), "x".into())],
         });
         let get = |name: &str| {

@@ -8,6 +8,7 @@ mod adopt;
 mod ask;
 mod attach;
 mod attach_files;
+mod carried;
 mod changes;
 mod check;
 mod cleanup;

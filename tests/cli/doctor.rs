@@ -97,9 +97,20 @@ fn a_store_or_directory_that_others_can_write_to_is_refused_and_mended() {
 #[test]
 fn a_lost_store_is_rebuilt_from_the_running_servers_and_they_are_all_that_is_recorded() {
     let sandbox = sandbox("lost", Value::Null);
-    let kept = sandbox.occtl(&["start", "--json", "--isolate"]).run().ok().json();
+    let told = ["--name", "mine", "--label", "a=b=c", "--agent", "build", "--idle-timeout", "90"];
+    let open = ["--hostname", "0.0.0.0"];
+    let kept = sandbox.occtl(&["start", "--json", "--isolate"]).args(&told).args(&open);
+    let kept = kept.env("OPENCODE_SERVER_PASSWORD", "sesame").run().ok().json();
     let id = kept["id"].as_str().unwrap();
-    let dead = start(&sandbox);
+    // What one session is called is not handed on to those within it.
+    let outer = format!("/proc/{}/environ", kept["pid"]);
+    let outer = std::fs::read_to_string(outer).unwrap();
+    let facts = outer.split('\0').find(|one| one.starts_with("OCCTL_SESSION_FACTS=")).unwrap();
+    let inherits = ["OCCTL_SESSION_FACTS", facts.split_once('=').unwrap().1];
+    let dead = sandbox.occtl(&["start", "-q"]).env(inherits[0], inherits[1]).run().ok();
+    let dead = dead.stdout.trim().to_owned();
+    let theirs = format!("/proc/{}/environ", store(&sandbox)["sessions"][&dead]["pid"]);
+    assert!(!std::fs::read_to_string(theirs).unwrap().contains("OCCTL_SESSION_FACTS"));
     let pid = u32::try_from(store(&sandbox)["sessions"][&dead]["pid"].as_u64().unwrap()).unwrap();
     let tool = sandbox.command("sh", &["-c", "setsid sleep 7300 >/dev/null 2>&1 &"]);
     tool.env("OPENCODE_SESSION_ID", &dead).run().ok();
@@ -130,6 +141,11 @@ fn a_lost_store_is_rebuilt_from_the_running_servers_and_they_are_all_that_is_rec
         "workdir",
         "isolated",
         "allow_occtl_commands",
+        "hostname",
+        "name",
+        "labels",
+        "agent",
+        "idle_timeout_s",
     ] {
         assert_eq!(
             before[name],

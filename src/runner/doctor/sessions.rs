@@ -9,7 +9,8 @@ use super::{Context, Finding, Health};
 use crate::client::Client;
 use crate::error::{Error, Result};
 use crate::process::{self, Identity};
-use crate::runner::server::{Life, MARK, endpoint, life};
+use crate::runner::carried::{CARRIED, Carried};
+use crate::runner::server::{LOOPBACK, Life, MARK, endpoint, life};
 use crate::runner::stop::{end_processes, sweep};
 use crate::store::{Record, Status};
 use crate::units::{PROBE_LIMIT, STOP_GRACE};
@@ -124,12 +125,16 @@ fn orphans(
 ) -> Finding {
     let pids: Vec<String> = members.iter().map(|(one, _)| one.pid.to_string()).collect();
     let pids = pids.join(", ");
-    if let Some(record) = rebuilt(context, id, members) {
+    if let Some((record, carried)) = rebuilt(context, id, members) {
         let detail =
             format!("a server without a record listens on port {} (pid {pids})", record.port);
         let finding = Finding::bad("process", detail, "occtl doctor --fix records it again").of(id);
         let record_it = || -> Result<&str> {
-            context.update(|document| document.put(&record))?;
+            let mut record = record;
+            context.update(|document| {
+                carried.restore(document, &mut record);
+                document.put(&record)
+            })?;
             Ok("recorded again")
         };
         return if fix { finding.after(record_it()) } else { finding };
@@ -149,11 +154,18 @@ fn orphans(
 
 /// The record of a server that lives, made from what its process tells. One that is too busy to answer
 /// is not lost for that.
-fn rebuilt(context: &Context, id: &str, members: &[(Identity, Variables)]) -> Option<Record> {
+fn rebuilt(
+    context: &Context,
+    id: &str,
+    members: &[(Identity, Variables)],
+) -> Option<(Record, Carried)> {
     members.iter().find_map(|(identity, variables)| {
         let words = process::command_line(identity.pid);
-        let at = words.iter().position(|word| word == "--port")?;
-        let port = words.get(at + 1)?.to_str()?.parse().ok()?;
+        let value = |flag: &str| {
+            let at = words.iter().position(|word| word == flag)?;
+            words.get(at + 1)?.to_str()
+        };
+        let port = value("--port")?.parse().ok()?;
         words.iter().find(|word| *word == "serve")?;
         let get = |name: &str| {
             variables.get(&OsString::from(name)).and_then(|value| value.to_str()).map(String::from)
@@ -167,6 +179,7 @@ fn rebuilt(context: &Context, id: &str, members: &[(Identity, Variables)]) -> Op
             pid_start_time: Some(identity.start_time),
             boot_id: Some(identity.boot_id.clone()),
             status: "running".into(),
+            hostname: value("--hostname").filter(|name| *name != LOOPBACK).map(String::from),
             config_path: Some(workdir.display().to_string()),
             workdir: Some(workdir.display().to_string()),
             password: get("OPENCODE_SERVER_PASSWORD"),
@@ -181,7 +194,7 @@ fn rebuilt(context: &Context, id: &str, members: &[(Identity, Variables)]) -> Op
         (health.is_some() || process::listens(identity.pid, port)).then_some(())?;
         record.opencode_version = health.map(|health| health.version);
         record.set_created(jiff::Timestamp::now());
-        Some(record)
+        Some((record, get(CARRIED).map(|text| Carried::read(&text)).unwrap_or_default()))
     })
 }
 

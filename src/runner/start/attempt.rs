@@ -13,6 +13,7 @@ use super::StartOptions;
 use super::reserve::free_port;
 use crate::error::{Code, Error, Result};
 use crate::process::{self, Handle, Identity};
+use crate::runner::carried::Carried;
 use crate::runner::environment::{INSTALL_HINT, NewServer};
 use crate::runner::ready::{NotReady, OLDEST, Ready, await_ready};
 use crate::runner::server::{LOOPBACK, last_lines, port_free};
@@ -94,6 +95,7 @@ impl Attempt<'_> {
             data_directory: self.context.store.directory(),
             parent: record.parent.as_deref(),
             allow_occtl: self.options.allow_occtl,
+            carried: Carried::of(record),
             extra: self.extra.clone(),
         });
         let log = self.context.store.create_log(&record.id)?;

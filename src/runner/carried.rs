@@ -1,0 +1,53 @@
+//! What a server's environment carries of its record, so that a store that is lost can be made again.
+
+use serde::{Deserialize, Serialize};
+
+use super::select::check_name;
+use super::state::Labels;
+use crate::store::{Document, Record, Worktree};
+
+/// The variable of a server that holds it, as JSON.
+pub const CARRIED: &str = "OCCTL_SESSION_FACTS";
+
+/// More than this is not carried: labels may be long, and an environment is not.
+const LONGEST: usize = 16 * 1024;
+
+/// What only `start` was told.
+#[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Carried {
+    name: Option<String>,
+    agent: Option<String>,
+    labels: Labels,
+    idle_timeout_s: Option<f64>,
+    worktree: Option<Worktree>,
+}
+
+impl Carried {
+    /// As text, if there is anything to tell and not too much.
+    pub fn of(record: &Record) -> Option<String> {
+        let carried = Carried {
+            name: record.name.clone(),
+            agent: record.agent.clone(),
+            labels: record.labels.clone(),
+            idle_timeout_s: record.idle_timeout_s,
+            worktree: record.worktree.clone(),
+        };
+        let text = serde_json::to_string(&carried).ok()?;
+        (carried != Carried::default() && text.len() <= LONGEST).then_some(text)
+    }
+
+    /// What a server's environment says; nothing of it is relied on.
+    pub fn read(text: &str) -> Carried {
+        serde_json::from_str(text).unwrap_or_default()
+    }
+
+    /// Puts it into a record that `document` is to have. A name that somebody has meanwhile stays his.
+    pub fn restore(self, document: &Document, record: &mut Record) {
+        record.name = self.name.filter(|name| check_name(document, name).is_ok());
+        record.agent = self.agent;
+        record.labels = self.labels;
+        record.idle_timeout_s = self.idle_timeout_s.filter(|limit| *limit >= 0.0);
+        record.worktree = self.worktree;
+    }
+}
