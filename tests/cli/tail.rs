@@ -1,13 +1,16 @@
 //! Reading conversations from servers that are large, slow or broken.
 
 use std::os::unix::ffi::OsStrExt;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use super::{sandbox, start};
+use crate::support::processes::poll;
 use crate::support::sandbox::Sandbox;
 
+const SOON: Duration = Duration::from_secs(25);
 /// What a command may take of memory for its data. A debug build's own pages are not among it.
 const MEMORY_KIB: u64 = 8 * 1024;
 
@@ -123,7 +126,21 @@ fn broken_servers_are_told_from_missing_conversations() {
     // Following keeps its limit although the server says nothing.
     sandbox.set_faults(&json!({"silence": ["/session/status", "/event"]}));
     let followed = sandbox.occtl(&["tail", &id, "-f", "-t", "1"]).run().fails(124);
-    assert!(followed.elapsed < Duration::from_secs(5), "{:?}", followed.elapsed);
+    assert!(followed.elapsed < Duration::from_secs(15), "{:?}", followed.elapsed);
+    // Nor does a signal wait for a request, which may take ten seconds.
+    sandbox.set_faults(&json!({"silence": [messages]}));
+    let before = sandbox.stand_in_requests().len();
+    let following = sandbox.occtl(&["tail", &id, "-f"]).spawn();
+    let asked = || {
+        let wants =
+            |one: &Value| one["path"].as_str().is_some_and(|path| path.ends_with("/message"));
+        sandbox.stand_in_requests()[before..].iter().any(wants).then_some(())
+    };
+    poll(SOON, asked).expect("a question");
+    let signalled = Instant::now();
+    following.signal(Signal::INT);
+    following.wait(SOON).fails(130);
+    assert!(signalled.elapsed() < Duration::from_secs(8), "{:?}", signalled.elapsed());
     // Without events it is slower and as complete.
     sandbox.set_faults(&json!({"status": {"/event": 500}}));
     sandbox.occtl(&["send", &id, "-c", "hello there"]).run().ok();
@@ -141,7 +158,7 @@ fn broken_servers_are_told_from_missing_conversations() {
 
 #[test]
 fn a_slow_event_stream_is_opened_with_patience() {
-    let slow = json!({"messages": 2, "delay_ms": {"/event": 400}});
+    let slow = json!({"messages": 2, "delay_ms": {"/event": 700}});
     let sandbox = sandbox("slow", slow);
     let id = start(&sandbox);
     sandbox.occtl(&["send", &id, "-c", "one two three four five six"]).run().ok();
