@@ -11,11 +11,12 @@ use super::resolve;
 use super::select::select;
 use super::server::{Life, directory, life, url};
 use crate::error::Result;
+use crate::process;
 use crate::store::Record;
 use crate::units::{Deadline, GIT_LIMIT, LIST_LIMIT, PROBE_LIMIT};
 
-/// Servers that are asked at once: together they answer sooner than one after the other, and each takes a
-/// descriptor.
+/// Servers that are asked at once: together they answer sooner than one after the other. Each takes a
+/// descriptor, and where few may be open it is fewer.
 const AT_ONCE: usize = 64;
 
 /// Labels by key.
@@ -154,9 +155,10 @@ pub fn list(context: &Context, labels: &Labels) -> Result<Vec<Look>> {
         asked.entry(place).or_insert_with(|| git::ask(place));
     }
     let servers: Vec<_> = records.iter().zip(&lives).zip(&directories).collect();
+    let at_once = (process::descriptor_limit() / 4).clamp(1, AT_ONCE);
     let mut left = servers.len();
     let mut states = Vec::new();
-    for some in servers.chunks(AT_ONCE) {
+    for some in servers.chunks(at_once) {
         // One that takes its time to connect to must not take that of the others.
         let asked: Vec<Asked> = some
             .iter()
@@ -166,7 +168,7 @@ pub fn list(context: &Context, labels: &Labels) -> Result<Vec<Look>> {
                 Asked::new(record, life, directory.as_deref(), deadline, share)
             })
             .collect();
-        let answers = Deadline::after(share(deadline, 1 + left.div_ceil(AT_ONCE)));
+        let answers = Deadline::after(share(deadline, 1 + left.div_ceil(at_once)));
         states.extend(asked.into_iter().map(|one| one.state(answers)));
     }
     let git_deadline = deadline.or_after(GIT_LIMIT);

@@ -86,6 +86,19 @@ fn a_list_has_the_columns_the_labels_and_the_conversations_that_were_asked_for()
 }
 
 #[test]
+fn a_list_of_many_needs_few_descriptors() {
+    let sandbox = sandbox("descriptors", Value::Null);
+    for _ in 0..16 {
+        super::start(&sandbox);
+    }
+    let words = ["--nofile=16", env!("CARGO_BIN_EXE_occtl"), "list", "-o", "state"];
+    let listed = sandbox.command("prlimit", &words).run().ok().stdout;
+    assert_eq!(listed.matches("idle").count(), 16, "{listed}");
+    sandbox.occtl(&["stop", "--all"]).run().ok();
+    assert_no_trace(&sandbox);
+}
+
+#[test]
 fn a_watched_list_goes_on_until_it_is_interrupted_or_nobody_reads_it() {
     let sandbox = sandbox("watch", Value::Null);
     // A shell's jobs in the background begin like this.
