@@ -198,6 +198,31 @@ fn a_port_that_is_taken_after_all_is_left_for_the_next() {
 }
 
 #[test]
+fn a_server_that_stumbles_over_the_first_start_of_another_one_is_started_again() {
+    let sandbox = sandbox("stumbles", Value::Null);
+    let (tries, server) =
+        (sandbox.root().join("tries"), crate::support::sandbox::example("stand-in"));
+    for said in [
+        "SQLiteError: database is locked",
+        "Failed to run the query 'PRAGMA journal_mode = WAL'",
+        "Failed to run the query 'CREATE TABLE project'",
+    ] {
+        std::fs::write(&tries, "").unwrap();
+        let script = format!(
+            "#!/bin/sh\nif test $(wc -c <{tries}) -lt 2; then printf x >>{tries}; echo \"{said}\"; exit 1; fi\n\
+             exec {server} \"$@\"\n",
+            tries = tries.display(),
+            server = server.display()
+        );
+        let program = sandbox.install("stumbling", &script);
+        let start = sandbox.occtl(&["start", "-q", "--opencode"]).args(&[&program]).run().ok();
+        assert_eq!(std::fs::read_to_string(&tries).unwrap(), "xx", "{said}");
+        sandbox.occtl(&["stop", start.stdout.trim()]).run().ok();
+        assert_no_trace(&sandbox);
+    }
+}
+
+#[test]
 fn a_late_server_is_waited_for_and_one_that_never_says_so_is_found() {
     let sandbox = sandbox("late", Value::Null);
     for line in ["late", "none"] {

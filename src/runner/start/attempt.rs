@@ -225,5 +225,7 @@ fn port_taken(log: &str) -> bool {
 
 fn database_busy(log: &str) -> bool {
     let sign = |text: &str| log.contains(text);
-    sign("database is locked") || sign("SQLITE_BUSY") || (sign("CREATE TABLE") && sign("ailed"))
+    // A query that creates the database is named without its reason: CREATE TABLE, PRAGMA journal_mode.
+    let unmade = || sign("ailed") && (sign("CREATE TABLE") || sign("PRAGMA"));
+    sign("database is locked") || sign("SQLITE_BUSY") || unmade()
 }
