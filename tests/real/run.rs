@@ -121,7 +121,8 @@ fn run_leaves_nothing_when_it_is_killed_or_interrupted_at_any_moment() {
             }
             let model = Model::start();
             sandbox.configure(&sandbox.work(), &config(&model));
-            let prompt = "[[bash setsid sleep 600]]";
+            // One out of the tool's session; the tool itself goes on, as old servers do not wait for the other.
+            let prompt = "[[bash setsid sleep 600 & exec sleep 601]]";
             let running = sandbox.occtl(&["run", "-t", "170", "--title", "t", prompt]).spawn();
             let come = || moment(&sandbox, &model).then_some(());
             let _ = poll(SOON, || come().or((!is_running(running.pid())).then_some(())));
