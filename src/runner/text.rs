@@ -24,12 +24,35 @@ struct Piece {
     complete: bool,
 }
 
+/// Which events have been taken before.
+#[derive(Debug, Default)]
+pub struct Seen {
+    ids: HashSet<String>,
+    order: VecDeque<String>,
+}
+
+impl Seen {
+    /// Whether this event has been taken before. Servers without event ids never repeat one as far
+    /// as anybody can tell.
+    pub fn repeated(&mut self, event: Option<&str>) -> bool {
+        let Some(id) = event else { return false };
+        if !self.ids.insert(id.into()) {
+            return true;
+        }
+        self.order.push_back(id.into());
+        if self.order.len() > REMEMBERED_EVENTS
+            && let Some(oldest) = self.order.pop_front()
+        {
+            self.ids.remove(&oldest);
+        }
+        false
+    }
+}
+
 /// The text of the steps of one turn.
 #[derive(Debug, Default)]
 pub struct Text {
     pieces: BTreeMap<(String, String), Piece>,
-    seen: HashSet<String>,
-    order: VecDeque<String>,
     ends_line: bool,
     any_shown: bool,
     /// Whether events may have been missed at some time.
@@ -42,22 +65,6 @@ impl Text {
     /// Nothing yet.
     pub fn new() -> Text {
         Text { ends_line: true, ..Text::default() }
-    }
-
-    /// Whether this event has been taken before. Servers without event ids never repeat one as far
-    /// as anybody can tell.
-    pub fn repeated(&mut self, event: Option<&str>) -> bool {
-        let Some(id) = event else { return false };
-        if !self.seen.insert(id.into()) {
-            return true;
-        }
-        self.order.push_back(id.into());
-        if self.order.len() > REMEMBERED_EVENTS
-            && let Some(oldest) = self.order.pop_front()
-        {
-            self.seen.remove(&oldest);
-        }
-        false
     }
 
     /// Takes a part as the server has it now.
@@ -329,13 +336,13 @@ mod tests {
 
     #[test]
     fn an_event_that_comes_twice_counts_once() {
-        let mut text = Text::new();
-        assert!(!text.repeated(Some("evt_1")));
-        assert!(text.repeated(Some("evt_1")));
-        assert!(!text.repeated(None) && !text.repeated(None));
+        let mut seen = Seen::default();
+        assert!(!seen.repeated(Some("evt_1")));
+        assert!(seen.repeated(Some("evt_1")));
+        assert!(!seen.repeated(None) && !seen.repeated(None));
         for number in 0..2000 {
-            assert!(!text.repeated(Some(&format!("other_{number}"))));
+            assert!(!seen.repeated(Some(&format!("other_{number}"))));
         }
-        assert!(text.seen.len() <= REMEMBERED_EVENTS + 1);
+        assert!(seen.ids.len() <= REMEMBERED_EVENTS + 1);
     }
 }

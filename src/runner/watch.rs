@@ -7,31 +7,24 @@ use std::time::{Duration, Instant};
 
 use super::conversation::{self, Place};
 use super::entry::{Entry, each_entry, moment};
-use super::server::{Server, capped};
+use super::follow::stream::{Heard, Stream};
+use super::follow::{ALERT, ALERT_FIRST, CALM, LOOK_LIMIT, NEAR_FIRST};
+use super::prompt::cut_short;
+use super::server::Server;
+use super::text::Seen;
 use super::transcript::{TailOptions, Taker, hand_over};
 use super::writing::{Reader, Writing};
 use super::{Context, Signals};
 use crate::client::event::Kind;
 use crate::client::wire::Head;
-use crate::client::{Cause, Event, EventStream, Failure, Page, Received};
+use crate::client::{Cause, Event, Failure, Page};
 use crate::error::{Code, Error, Result};
-use crate::process;
-use crate::units::{Backoff, Deadline, HEARTBEAT_SILENCE, REQUEST_LIMIT, START_WINDOW, TICK};
+use crate::units::{Backoff, Deadline, REQUEST_LIMIT, START_WINDOW};
 
 /// How long a conversation must read idle: it does so for a moment between two turns.
 const IDLE_PROOF: Duration = Duration::from_millis(700);
-/// How often REST is asked while events come in.
-const CALM: Duration = Duration::from_secs(5);
-/// How often it is asked while none do.
-const POLL_FIRST: Duration = Duration::from_millis(250);
-const POLL_LONGEST: Duration = Duration::from_secs(2);
-/// How long a server may take to open an event stream; more with each try, because a busy one needs it.
-const HEAD_FIRST: Duration = Duration::from_millis(250);
-const HEAD_LONGEST: Duration = Duration::from_secs(2);
-/// How soon after an event that says that something has ended.
-const SOON: Duration = Duration::from_millis(10);
-/// One request of a look: short, so that a limit or a signal is never far away.
-const LOOK_LIMIT: Duration = Duration::from_secs(10);
+/// How long a server may take to open an event stream: no prompt waits for that here.
+const PATIENCE: Backoff = Backoff::new(Duration::from_millis(250), Duration::from_secs(2));
 /// How many messages one look asks for first.
 const PAGE: usize = 8;
 
@@ -61,14 +54,11 @@ struct Watch<'a> {
     writing: BTreeMap<String, Writing>,
     /// Up to and with this message everything has been read.
     done: String,
-    stream: Option<EventStream>,
-    reconnect: Instant,
-    pauses: Backoff,
-    patience: Backoff,
+    /// Events that were taken.
+    seen: Seen,
     look_wanted: bool,
     asked: bool,
     idle_since: Option<Instant>,
-    deadline: Deadline,
 }
 
 /// Hands over the newest messages, and then what is added until the conversation is idle.
@@ -82,7 +72,15 @@ pub fn watch(
 ) -> Result<End> {
     let deadline = Deadline::after(limit);
     let server = Server::open(context, word)?;
-    let place = conversation::given_or_latest(&server, options.conversation.as_deref())?;
+    server.client.limit_to(deadline, Some(signals.flag()));
+    let late = |error| cut_short(context, signals, &server, error, deadline, limit);
+    let given = options.conversation.as_deref();
+    let place = conversation::given_or_latest(&server, given).map_err(late)?;
+    // Before the first look, so that nothing falls between the two.
+    let stream = Stream::open(&server.client, &place.directory, PATIENCE);
+    let done = newest_complete(&server, &place).map_err(late)?;
+    let mut before = Before { place: &place, done: &done, reader };
+    hand_over(&server, &place, options, &mut before).map_err(late)?;
     let mut watch = Watch {
         context,
         server: &server,
@@ -90,22 +88,37 @@ pub fn watch(
         options,
         live: !options.raw && !options.whole && options.search.is_none(),
         writing: BTreeMap::new(),
-        done: String::new(),
-        stream: None,
-        reconnect: Instant::now(),
-        pauses: Backoff::new(Duration::from_millis(50), CALM),
-        patience: Backoff::new(HEAD_FIRST, HEAD_LONGEST),
+        done,
+        seen: Seen::default(),
         look_wanted: true,
         asked: false,
         idle_since: None,
-        deadline,
     };
-    // Before the first look, so that nothing falls between the two.
-    watch.connect();
-    watch.done = watch.newest_complete()?;
-    let mut before = Before { place: &place, done: &watch.done, reader };
-    hand_over(&server, &place, options, &mut before)?;
-    watch.run(signals, reader)
+    watch.run(signals, stream, deadline, reader)
+}
+
+/// The newest message up to which nothing more will be added; empty if there is none.
+fn newest_complete(server: &Server, place: &Place) -> Result<String> {
+    let mut size = PAGE;
+    loop {
+        let (mut done, mut last, mut open, mut seen) = (String::new(), String::new(), false, 0);
+        let take = &mut |entry: Entry| {
+            seen += 1;
+            // Prompts may be queued behind an answer that is being written. What an older answer left open stays so.
+            if !open || entry.role != "user" {
+                open = !entry.complete();
+                done.clone_from(if open { &last } else { &entry.id });
+            }
+            last = entry.id;
+            ControlFlow::Continue(())
+        };
+        each_entry(server, place, Page::Newest(size), LOOK_LIMIT, false, false, take)
+            .map_err(|failure| conversation::gone(server, place, failure))?;
+        if !done.is_empty() || seen < size {
+            return Ok(done);
+        }
+        size *= PAGE;
+    }
 }
 
 /// Takes what was there before: what is not complete follows in pieces.
@@ -129,9 +142,16 @@ impl Taker for Before<'_> {
 }
 
 impl Watch<'_> {
-    fn run(&mut self, signals: &Signals, reader: &mut dyn Reader) -> Result<End> {
+    fn run(
+        &mut self,
+        signals: &Signals,
+        mut stream: Stream,
+        deadline: Deadline,
+        reader: &mut dyn Reader,
+    ) -> Result<End> {
+        let client = &self.server.client;
         let mut next_look = Instant::now();
-        let mut poll = Backoff::new(POLL_FIRST, POLL_LONGEST);
+        let mut poll = ALERT;
         loop {
             if let Some(code) = signals.received() {
                 return Ok(End::Signal(code));
@@ -139,7 +159,7 @@ impl Watch<'_> {
             if reader.gone() {
                 return Ok(End::Gone);
             }
-            if self.deadline.expired() {
+            if deadline.expired() {
                 return Ok(End::Limit { asked: self.asked });
             }
             if Instant::now() >= next_look {
@@ -149,63 +169,37 @@ impl Watch<'_> {
                     Ok(false) => {}
                     Err(failure) => self.check(failure)?,
                 }
-                next_look = Instant::now()
-                    + match (self.idle_since, &self.stream) {
-                        (Some(_), _) => POLL_FIRST,
-                        (None, Some(_)) => CALM,
-                        (None, None) => poll.next(),
-                    };
+                let pause = match self.idle_since {
+                    Some(_) => ALERT_FIRST,
+                    None if stream.is_open() => CALM,
+                    None => poll.next(),
+                };
+                next_look = Instant::now() + pause;
             }
-            let pause = next_look.saturating_duration_since(Instant::now());
-            self.listen(self.deadline.remaining(pause));
+            stream.listen(client, next_look, deadline, &mut |heard| self.hear(&heard));
             self.flush(reader);
             if self.look_wanted {
-                next_look = next_look.min(Instant::now() + SOON);
+                next_look = next_look.min(Instant::now() + NEAR_FIRST);
             }
         }
     }
 
-    fn limit(&self) -> Duration {
-        capped(self.deadline.remaining(LOOK_LIMIT), LOOK_LIMIT)
-    }
-
-    fn connect(&mut self) {
-        // There is no replay: what is being written has a hole from here on.
-        self.writing.values_mut().for_each(|one| one.text.gap());
-        let patience = self.patience.next();
-        let head = capped(self.deadline.remaining(patience), patience);
-        match EventStream::open(&self.server.client, &self.place.directory, head, TICK, false) {
-            Ok(stream) => self.stream = Some(stream),
-            Err(_) => self.reconnect = Instant::now() + self.pauses.next(),
-        }
-        self.look_wanted = true;
-    }
-
-    /// Takes what the stream has, or waits.
-    fn listen(&mut self, pause: Duration) {
-        if self.stream.is_none() && Instant::now() >= self.reconnect {
-            self.connect();
-        }
-        let Some(mut stream) = self.stream.take() else {
-            return process::pause(pause.min(TICK));
-        };
+    fn hear(&mut self, heard: &Heard) {
         let conversation = &self.place.id;
-        let mut events = Vec::new();
-        let mut missed = false;
-        let received = stream.pump(&mut |data| {
-            missed |= data.is_none();
-            let event = data.and_then(|data| Event::decode(data, &|id| id == conversation));
-            events.extend(event.filter(|one| one.conversation.as_ref() == Some(conversation)));
-        });
-        for event in events {
-            self.pauses = Backoff::new(Duration::from_millis(50), CALM);
-            self.event(event);
-        }
-        missed |= matches!(received, Received::Ended(_));
-        if missed || stream.silence() >= HEARTBEAT_SILENCE {
-            self.reconnect = Instant::now() + self.pauses.next();
-        } else {
-            self.stream = Some(stream);
+        match heard {
+            Heard::Gap => {
+                self.writing.values_mut().for_each(|one| one.text.gap());
+                self.look_wanted = true;
+            }
+            Heard::Data(data) => {
+                let event = Event::decode(data, &|id| id == conversation);
+                let ours = event.filter(|one| one.conversation.as_ref() == Some(conversation));
+                if let Some(event) = ours
+                    && !self.seen.repeated(event.id.as_deref())
+                {
+                    self.event(event);
+                }
+            }
         }
     }
 
@@ -249,24 +243,10 @@ impl Watch<'_> {
         }
     }
 
-    /// The newest message that nothing more will be added to; empty if there is none.
-    fn newest_complete(&self) -> Result<String> {
-        let mut newest = [String::new(), String::new()];
-        let take = &mut |entry: Entry| {
-            newest.swap(0, 1);
-            newest[1] = if entry.complete() { entry.id } else { String::new() };
-            ControlFlow::Continue(())
-        };
-        each_entry(self.server, self.place, Page::Newest(2), self.limit(), false, false, take)
-            .map_err(|failure| conversation::gone(self.server, self.place, failure))?;
-        let [older, newer] = newest;
-        Ok(if newer.is_empty() { older } else { newer })
-    }
-
     /// Reads the state; whether the conversation is idle and all of it has been handed over.
     fn look(&mut self, reader: &mut dyn Reader) -> std::result::Result<bool, Failure> {
         // First what is going on and then the messages, so that nothing is written in between unseen.
-        let activities = self.server.client.activities(&self.place.directory, self.limit())?;
+        let activities = self.server.client.activities(&self.place.directory, LOOK_LIMIT)?;
         let busy = activities.get(&self.place.id).is_some_and(|one| one.busy());
         let entries = self.since_done()?;
         let idle = !busy && !self.about_to_start(&entries)?;
@@ -315,7 +295,7 @@ impl Watch<'_> {
                 ControlFlow::Continue(())
             };
             let (raw, tools) = (self.options.raw, self.options.tools);
-            let next = each_entry(self.server, self.place, page, self.limit(), raw, tools, take)?;
+            let next = each_entry(self.server, self.place, page, LOOK_LIMIT, raw, tools, take)?;
             older.append(&mut found);
             found = older;
             if reached || seen < size {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::{sandbox, start};
+use super::{TEXT, sandbox, start};
 use crate::support::sandbox::Sandbox;
 
 /// What a command may take of memory for its data. A debug build's own pages are not among it.
@@ -149,4 +149,51 @@ fn a_slow_event_stream_is_opened_with_patience() {
     assert!(followed.contains("one two three four five six"), "{followed}");
     let opened = sandbox.stand_in_requests().iter().filter(|one| one["path"] == "/event").count();
     assert!((2..4).contains(&opened), "a try that was too short, and one that was not: {opened}");
+}
+
+#[test]
+fn whatever_the_events_do_a_follower_reads_the_text_once() {
+    let sandbox = sandbox("odd-events", json!({}));
+    let id = start(&sandbox);
+    for events in [
+        json!({"silent": true}),
+        json!({"duplicate": true}),
+        json!({"duplicate": true, "close_after": 6}),
+        json!({"garbage": true, "deltas_before_part": true, "close_after": 5}),
+    ] {
+        // The second answer begins while somebody already reads.
+        sandbox.set_faults(&json!({"events": events, "turn": {"delta_ms": 100}}));
+        let send = |flags: &[&str]| {
+            sandbox.occtl(&["send", &id, "--json", TEXT]).args(flags).run().ok().json()
+        };
+        let first = send(&["--title", "t"]);
+        let conversation = first["conversation"].as_str().unwrap();
+        send(&["-s", conversation]);
+        let followed = sandbox.occtl(&["tail", &id, "-f", "-s", conversation]).run().ok().stdout;
+        let turn = format!("━━━ user ━━━\n{TEXT}\n\n━━━ assistant ━━━\n{TEXT}\n\n");
+        let whole = turn.repeat(2);
+        assert_eq!(followed, whole, "{events}");
+    }
+}
+
+#[test]
+fn a_stream_that_always_ends_at_once_is_not_opened_again_and_again() {
+    let faults = json!({"events": {"close_after": 1}, "turn": {"never_ends": true}});
+    let sandbox = sandbox("ending", faults);
+    let id = start(&sandbox);
+    sandbox.occtl(&["send", &id, "--title", "t", "x"]).run().ok();
+    sandbox.occtl(&["tail", &id, "-f", "-t", "3"]).run().fails(124);
+    let opened = sandbox.stand_in_requests().iter().filter(|one| one["path"] == "/event").count();
+    assert!((2..8).contains(&opened), "{opened} within three seconds");
+}
+
+#[test]
+fn the_limit_holds_from_the_first_question_on() {
+    let sandbox = sandbox("silent-first", json!({"messages": 2}));
+    let id = start(&sandbox);
+    for silent in ["/session", "/session/*/message"] {
+        sandbox.set_faults(&json!({"silence": [silent]}));
+        let followed = sandbox.occtl(&["tail", &id, "-f", "-t", "1"]).run().fails(124);
+        assert!(followed.elapsed < Duration::from_secs(12), "{silent}: {:?}", followed.elapsed);
+    }
 }

@@ -9,10 +9,9 @@ use crate::runner::turn::Turn;
 use crate::units::{Backoff, Deadline, HEARTBEAT_SILENCE, TICK};
 
 /// The pauses between tries to open an event stream.
-const RECONNECT_FIRST: Duration = Duration::from_millis(50);
-const RECONNECT_LONGEST: Duration = Duration::from_secs(5);
-/// The longest that the head of a stream is waited for: a busy machine needs more than one tick.
-const HEAD_LONGEST: Duration = Duration::from_secs(1);
+const RECONNECT: Backoff = Backoff::new(Duration::from_millis(50), Duration::from_secs(5));
+/// How long the head of a stream is waited for before a prompt: a busy machine needs more than one tick.
+pub const HURRY: Backoff = Backoff::new(TICK, Duration::from_secs(1));
 
 /// An event stream that is opened again when it breaks.
 pub struct Stream {
@@ -21,6 +20,8 @@ pub struct Stream {
     reconnect: Instant,
     pauses: Backoff,
     patience: Backoff,
+    /// Whether the open stream has brought more than the greeting with which each begins.
+    greeted: bool,
 }
 
 /// What a stream brought.
@@ -47,14 +48,15 @@ impl Heard<'_> {
 }
 
 impl Stream {
-    /// Opens the stream; that it fails is no reason to worry yet.
-    pub fn open(client: &Client, directory: &str) -> Stream {
+    /// Opens the stream, its head awaited for so long each time; that it fails is no reason to worry yet.
+    pub fn open(client: &Client, directory: &str, patience: Backoff) -> Stream {
         let mut stream = Stream {
             directory: directory.into(),
             stream: None,
             reconnect: Instant::now(),
-            pauses: Backoff::new(RECONNECT_FIRST, RECONNECT_LONGEST),
-            patience: Backoff::new(TICK, HEAD_LONGEST),
+            pauses: RECONNECT,
+            patience,
+            greeted: false,
         };
         stream.connect(client);
         stream
@@ -82,13 +84,13 @@ impl Stream {
             process::pause(deadline.remaining(pause));
             return;
         };
-        let mut useful = false;
+        let (greeted, mut useful) = (&mut self.greeted, false);
         let received = stream.pump(&mut |data| {
-            useful = true;
+            useful |= std::mem::replace(greeted, true);
             take(data.map_or(Heard::Gap, Heard::Data));
         });
         if useful {
-            self.pauses = Backoff::new(RECONNECT_FIRST, RECONNECT_LONGEST);
+            self.pauses = RECONNECT;
         }
         if matches!(received, Received::Ended(_)) || stream.silence() >= HEARTBEAT_SILENCE {
             self.stream = None;
@@ -97,6 +99,7 @@ impl Stream {
     }
 
     fn connect(&mut self, client: &Client) {
+        self.greeted = false;
         match EventStream::open(client, &self.directory, self.patience.next(), TICK, false) {
             Ok(stream) => self.stream = Some(stream),
             Err(_) => self.reconnect = Instant::now() + self.pauses.next(),
