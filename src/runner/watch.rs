@@ -77,7 +77,7 @@ pub fn watch(
     let given = options.conversation.as_deref();
     let place = conversation::given_or_latest(&server, given).map_err(late)?;
     // Before the first look, so that nothing falls between the two.
-    let stream = Stream::open(&server.client, &place.directory, PATIENCE);
+    let stream = Stream::open(&server.client, &place.directory, PATIENCE, false);
     let done = newest_complete(&server, &place).map_err(late)?;
     let mut before = Before { place: &place, done: &done, reader };
     hand_over(&server, &place, options, &mut before).map_err(late)?;
@@ -187,7 +187,7 @@ impl Watch<'_> {
     fn hear(&mut self, heard: &Heard) {
         let conversation = &self.place.id;
         match heard {
-            Heard::Gap => {
+            Heard::Gap | Heard::Long => {
                 self.writing.values_mut().for_each(|one| one.text.gap());
                 self.look_wanted = true;
             }

@@ -132,7 +132,7 @@ impl<'a> Follower<'a> {
             place,
             turn_id,
             turn: Turn::new(&place.id, turn_id, began),
-            stream: Stream::open(&server.client, &place.directory, HURRY),
+            stream: Stream::open(&server.client, &place.directory, HURRY, false),
             held: None,
             only_answer: false,
             watch: Watch::new(terms.limits.clone(), deadline),

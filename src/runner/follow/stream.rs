@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::Watcher;
-use crate::client::{Client, Event, EventStream, Received};
+use crate::client::{Client, Event, EventStream, Failure, Received};
 use crate::process;
 use crate::runner::turn::Turn;
 use crate::units::{Backoff, Deadline, HEARTBEAT_SILENCE, TICK};
@@ -20,14 +20,19 @@ pub struct Stream {
     reconnect: Instant,
     pauses: Backoff,
     patience: Backoff,
+    all: bool,
+    /// Why opening it again is of no use.
+    pub refused: Option<Failure>,
     /// Whether the open stream has brought more than the greeting with which each begins.
     greeted: bool,
 }
 
 /// What a stream brought.
 pub enum Heard<'a> {
-    /// There was none for a while, or one too long to be taken. It is lost; there is no replay.
+    /// There was none for a while; what came meanwhile is lost, as there is no replay.
     Gap,
+    /// One too long to be taken, which is lost as well.
+    Long,
     /// The data of one event.
     Data(&'a [u8]),
 }
@@ -36,7 +41,7 @@ impl Heard<'_> {
     /// Gives it to a turn.
     pub fn tell(&self, turn: &mut Turn, watcher: &mut dyn Watcher) {
         match self {
-            Heard::Gap => turn.gap(),
+            Heard::Gap | Heard::Long => turn.gap(),
             Heard::Data(data) => {
                 let event = Event::decode(data, &|conversation| turn.concerns(conversation));
                 if let Some(event) = event {
@@ -49,13 +54,16 @@ impl Heard<'_> {
 
 impl Stream {
     /// Opens the stream, its head awaited for so long each time; that it fails is no reason to worry yet.
-    pub fn open(client: &Client, directory: &str, patience: Backoff) -> Stream {
+    /// With `all` no event is too long.
+    pub fn open(client: &Client, directory: &str, patience: Backoff, all: bool) -> Stream {
         let mut stream = Stream {
             directory: directory.into(),
             stream: None,
             reconnect: Instant::now(),
             pauses: RECONNECT,
             patience,
+            all,
+            refused: None,
             greeted: false,
         };
         stream.connect(client);
@@ -87,7 +95,7 @@ impl Stream {
         let (greeted, mut useful) = (&mut self.greeted, false);
         let received = stream.pump(&mut |data| {
             useful |= std::mem::replace(greeted, true);
-            take(data.map_or(Heard::Gap, Heard::Data));
+            take(data.map_or(Heard::Long, Heard::Data));
         });
         if useful {
             self.pauses = RECONNECT;
@@ -100,9 +108,13 @@ impl Stream {
 
     fn connect(&mut self, client: &Client) {
         self.greeted = false;
-        match EventStream::open(client, &self.directory, self.patience.next(), TICK, false) {
+        let head = self.patience.next();
+        match EventStream::open(client, &self.directory, head, TICK, self.all) {
             Ok(stream) => self.stream = Some(stream),
-            Err(_) => self.reconnect = Instant::now() + self.pauses.next(),
+            Err(failure) => {
+                self.reconnect = Instant::now() + self.pauses.next();
+                self.refused = Some(failure).filter(|failure| !failure.passing());
+            }
         }
     }
 }
