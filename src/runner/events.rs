@@ -29,9 +29,6 @@ pub fn events(
     let mut stream = Stream::open(&server.client, &server.directory, PATIENCE, true);
     let (mut wanted, mut broken) = (true, true);
     while wanted {
-        if let Some(failure) = stream.refused {
-            return Err(failure.into());
-        }
         if let Some(code) = signals.received() {
             return Err(Error::new(code, "interrupted"));
         }
@@ -58,7 +55,17 @@ pub fn events(
         if quiet {
             // An empty line asks whether anybody still reads.
             wanted = wanted && take("");
-            server.ended(context).map_or(Ok(()), Err)?;
+            let trouble = stream.trouble.take();
+            let ended = match &trouble {
+                Some(failure) => server.ended_by(context, failure),
+                None => server.ended(context),
+            };
+            if let Some(error) = ended {
+                return Err(error);
+            }
+            if let Some(failure) = trouble.filter(|failure| !failure.passing()) {
+                return Err(failure.into());
+            }
         }
     }
     Ok(())

@@ -368,7 +368,7 @@ impl Watch<'_> {
 
     /// A failed request is no reason to stop, unless there is nothing to wait for.
     fn check(&self, failure: Failure) -> Result<()> {
-        if let Some(error) = self.server.ended(self.context) {
+        if let Some(error) = self.server.ended_by(self.context, &failure) {
             return Err(error);
         }
         match failure.cause {

@@ -21,8 +21,8 @@ pub struct Stream {
     pauses: Backoff,
     patience: Backoff,
     all: bool,
-    /// Why opening it again is of no use.
-    pub refused: Option<Failure>,
+    /// Why it could not be opened the last time.
+    pub trouble: Option<Failure>,
     /// Whether the open stream has brought more than the greeting with which each begins.
     greeted: bool,
 }
@@ -63,7 +63,7 @@ impl Stream {
             pauses: RECONNECT,
             patience,
             all,
-            refused: None,
+            trouble: None,
             greeted: false,
         };
         stream.connect(client);
@@ -113,7 +113,7 @@ impl Stream {
             Ok(stream) => self.stream = Some(stream),
             Err(failure) => {
                 self.reconnect = Instant::now() + self.pauses.next();
-                self.refused = Some(failure).filter(|failure| !failure.passing());
+                self.trouble = Some(failure);
             }
         }
     }
