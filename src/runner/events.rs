@@ -8,10 +8,7 @@ use super::follow::stream::{Heard, Stream};
 use super::server::Server;
 use super::{Context, Signals};
 use crate::error::{Code, Error, Result};
-use crate::units::{Backoff, Deadline, TICK};
-
-/// How long the head of the stream may take: a cold directory blocks the server for a second or two.
-const PATIENCE: Backoff = Backoff::new(Duration::from_millis(500), Duration::from_secs(2));
+use crate::units::{Deadline, TICK};
 
 /// Hands every event of a session's directory to `take` as one line of JSON, until `take` says false,
 /// a signal comes, the limit is reached, or the server ends. A stream that breaks is opened again;
@@ -26,7 +23,7 @@ pub fn events(
     let server = Server::open(context, session)?;
     let deadline = limit.map_or(Deadline::never(), Deadline::after);
     server.client.limit_to(deadline, Some(signals.flag()));
-    let mut stream = Stream::open(&server.client, &server.directory, PATIENCE, true);
+    let mut stream = Stream::open(&server.client, &server.directory, true);
     let (mut wanted, mut broken) = (true, true);
     while wanted {
         if let Some(code) = signals.received() {

@@ -55,16 +55,16 @@ pub struct Text {
     pieces: BTreeMap<(String, String), Piece>,
     ends_line: bool,
     any_shown: bool,
-    /// Whether events may have been missed at some time.
-    had_gap: bool,
+    /// Whether all events were heard from its beginning on.
+    whole: bool,
     /// Up to here everything is complete and shown, so that a delta costs the same in a long turn.
     done: Option<(String, String)>,
 }
 
 impl Text {
-    /// Nothing yet.
+    /// Nothing yet, and no event of it missed; the default is one that is joined in its middle.
     pub fn new() -> Text {
-        Text { ends_line: true, ..Text::default() }
+        Text { ends_line: true, whole: true, ..Text::default() }
     }
 
     /// Takes a part as the server has it now.
@@ -95,7 +95,7 @@ impl Text {
     pub fn delta(&mut self, message: &str, part: &str, text: &str, show: &mut dyn FnMut(&str)) {
         let key = (message.into(), part.into());
         self.done.take_if(|done| *done > key);
-        let unknown = Piece { gap: self.had_gap, ..Piece::default() };
+        let unknown = Piece { gap: !self.whole, ..Piece::default() };
         let piece = self.pieces.entry(key).or_insert(unknown);
         if !piece.gap && !piece.complete {
             piece.text.push_str(text);
@@ -106,7 +106,7 @@ impl Text {
     /// Events may have been missed: parts that are being written can no longer be trusted to deltas,
     /// nor can those of which the first thing that is heard is a delta.
     pub fn gap(&mut self) {
-        self.had_gap = true;
+        self.whole = false;
         for piece in self.pieces.values_mut().filter(|piece| !piece.complete) {
             piece.gap = true;
         }
@@ -332,6 +332,16 @@ mod tests {
         text.delta("msg_1", "prt_1", "a \n", show);
         text.part(&part("prt_1", "text", "a", true), show);
         assert_eq!((text.all().as_str(), shown.as_str()), ("a", "a \n"));
+    }
+
+    #[test]
+    fn a_text_that_is_joined_in_its_middle_trusts_no_delta_before_its_part() {
+        let (mut text, mut shown) = (Text::default(), String::new());
+        let show = &mut |new: &str| shown.push_str(new);
+        text.delta("msg_1", "prt_1", "two", show);
+        text.part(&part("prt_1", "text", "", false), show);
+        text.part(&part("prt_1", "text", "one two", true), show);
+        assert_eq!(shown, "one two");
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::abort::abort;
 use super::conversation::{self, Place};
-use super::follow::stream::{HURRY, Stream};
+use super::follow::stream::Stream;
 use super::follow::{LOOK_LIMIT, Watcher, messages_since};
 use super::prompt::{cut_short, out_of_time, target_place};
 use super::server::Server;
@@ -204,7 +204,7 @@ impl<'a> Waiting<'a> {
     fn new(server: &'a Server, places: Vec<Place>, options: &'a WaitOptions) -> Waiting<'a> {
         let mut streams = BTreeMap::new();
         for place in &places {
-            let open = || Stream::open(&server.client, &place.directory, HURRY, false);
+            let open = || Stream::open(&server.client, &place.directory, false);
             streams.entry(place.directory.clone()).or_insert_with(open);
         }
         let search = Search::new(&options.until);

@@ -19,12 +19,10 @@ use crate::client::event::Kind;
 use crate::client::wire::Head;
 use crate::client::{Cause, Event, Failure, Page};
 use crate::error::{Code, Error, Result};
-use crate::units::{Backoff, Deadline, REQUEST_LIMIT, START_WINDOW};
+use crate::units::{Deadline, REQUEST_LIMIT, START_WINDOW};
 
 /// How long a conversation must read idle: it does so for a moment between two turns.
 const IDLE_PROOF: Duration = Duration::from_millis(700);
-/// How long a server may take to open an event stream: no prompt waits for that here.
-const PATIENCE: Backoff = Backoff::new(Duration::from_millis(250), Duration::from_secs(2));
 /// How many messages one look asks for first.
 const PAGE: usize = 8;
 
@@ -57,6 +55,8 @@ struct Watch<'a> {
     /// Events that were taken.
     seen: Seen,
     look_wanted: bool,
+    /// Events have told something since the last look.
+    moved: bool,
     asked: bool,
     idle_since: Option<Instant>,
 }
@@ -77,7 +77,7 @@ pub fn watch(
     let given = options.conversation.as_deref();
     let place = conversation::given_or_latest(&server, given).map_err(late)?;
     // Before the first look, so that nothing falls between the two.
-    let stream = Stream::open(&server.client, &place.directory, PATIENCE, false);
+    let stream = Stream::open(&server.client, &place.directory, false);
     let done = newest_complete(&server, &place).map_err(late)?;
     let mut before = Before { place: &place, done: &done, reader };
     hand_over(&server, &place, options, &mut before).map_err(late)?;
@@ -91,6 +91,7 @@ pub fn watch(
         done,
         seen: Seen::default(),
         look_wanted: true,
+        moved: false,
         asked: false,
         idle_since: None,
     };
@@ -171,7 +172,10 @@ impl Watch<'_> {
                 }
                 let pause = match self.idle_since {
                     Some(_) => ALERT_FIRST,
-                    None if stream.is_open() => CALM,
+                    None if std::mem::take(&mut self.moved) && stream.is_open() => {
+                        poll = ALERT;
+                        CALM
+                    }
                     None => poll.next(),
                 };
                 next_look = Instant::now() + pause;
@@ -197,6 +201,7 @@ impl Watch<'_> {
                 if let Some(event) = ours
                     && !self.seen.repeated(event.id.as_deref())
                 {
+                    self.moved = true;
                     self.event(event);
                 }
             }

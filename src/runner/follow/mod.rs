@@ -26,7 +26,7 @@ use crate::client::wire::Message;
 use crate::client::{Cause, Failure, Held};
 use crate::error::{Code, Result};
 use crate::units::{Backoff, CLOSING, Deadline};
-use stream::{HURRY, Stream};
+use stream::Stream;
 
 /// How often REST is asked while events tell that the turn goes on.
 pub const CALM: Duration = Duration::from_secs(5);
@@ -132,7 +132,7 @@ impl<'a> Follower<'a> {
             place,
             turn_id,
             turn: Turn::new(&place.id, turn_id, began),
-            stream: Stream::open(&server.client, &place.directory, HURRY, false),
+            stream: Stream::open(&server.client, &place.directory, false),
             held: None,
             only_answer: false,
             watch: Watch::new(terms.limits.clone(), deadline),

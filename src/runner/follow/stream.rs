@@ -10,8 +10,9 @@ use crate::units::{Backoff, Deadline, HEARTBEAT_SILENCE, TICK};
 
 /// The pauses between tries to open an event stream.
 const RECONNECT: Backoff = Backoff::new(Duration::from_millis(50), Duration::from_secs(5));
-/// How long the head of a stream is waited for before a prompt: a busy machine needs more than one tick.
-pub const HURRY: Backoff = Backoff::new(TICK, Duration::from_secs(1));
+/// How long the head of a stream is waited for. On a busy machine it takes its time, and without a stream no
+/// text is shown as it is written.
+const PATIENCE: Backoff = Backoff::new(Duration::from_millis(500), Duration::from_secs(1));
 
 /// An event stream that is opened again when it breaks.
 pub struct Stream {
@@ -53,15 +54,14 @@ impl Heard<'_> {
 }
 
 impl Stream {
-    /// Opens the stream, its head awaited for so long each time; that it fails is no reason to worry yet.
-    /// With `all` no event is too long.
-    pub fn open(client: &Client, directory: &str, patience: Backoff, all: bool) -> Stream {
+    /// Opens the stream; that it fails is no reason to worry yet. With `all` no event is too long.
+    pub fn open(client: &Client, directory: &str, all: bool) -> Stream {
         let mut stream = Stream {
             directory: directory.into(),
             stream: None,
             reconnect: Instant::now(),
             pauses: RECONNECT,
-            patience,
+            patience: PATIENCE,
             all,
             trouble: None,
             greeted: false,
