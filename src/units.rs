@@ -89,7 +89,7 @@ pub struct Backoff {
 
 impl Backoff {
     /// Starts at `first` and never exceeds `longest`.
-    pub fn new(first: Duration, longest: Duration) -> Backoff {
+    pub const fn new(first: Duration, longest: Duration) -> Backoff {
         Backoff { next: first, longest }
     }
 

@@ -24,40 +24,47 @@ struct Piece {
     complete: bool,
 }
 
-/// The text of the steps of one turn.
+/// Which events have been taken before.
 #[derive(Debug, Default)]
-pub struct Text {
-    pieces: BTreeMap<(String, String), Piece>,
-    seen: HashSet<String>,
+pub struct Seen {
+    ids: HashSet<String>,
     order: VecDeque<String>,
-    ends_line: bool,
-    any_shown: bool,
-    /// Whether events may have been missed at some time.
-    had_gap: bool,
-    /// Up to here everything is complete and shown, so that a delta costs the same in a long turn.
-    done: Option<(String, String)>,
 }
 
-impl Text {
-    /// Nothing yet.
-    pub fn new() -> Text {
-        Text { ends_line: true, ..Text::default() }
-    }
-
+impl Seen {
     /// Whether this event has been taken before. Servers without event ids never repeat one as far
     /// as anybody can tell.
     pub fn repeated(&mut self, event: Option<&str>) -> bool {
         let Some(id) = event else { return false };
-        if !self.seen.insert(id.into()) {
+        if !self.ids.insert(id.into()) {
             return true;
         }
         self.order.push_back(id.into());
         if self.order.len() > REMEMBERED_EVENTS
             && let Some(oldest) = self.order.pop_front()
         {
-            self.seen.remove(&oldest);
+            self.ids.remove(&oldest);
         }
         false
+    }
+}
+
+/// The text of the steps of one turn.
+#[derive(Debug, Default)]
+pub struct Text {
+    pieces: BTreeMap<(String, String), Piece>,
+    ends_line: bool,
+    any_shown: bool,
+    /// Whether all events were heard from its beginning on.
+    whole: bool,
+    /// Up to here everything is complete and shown, so that a delta costs the same in a long turn.
+    done: Option<(String, String)>,
+}
+
+impl Text {
+    /// Nothing yet, and no event of it missed; the default is one that is joined in its middle.
+    pub fn new() -> Text {
+        Text { ends_line: true, whole: true, ..Text::default() }
     }
 
     /// Takes a part as the server has it now.
@@ -88,7 +95,7 @@ impl Text {
     pub fn delta(&mut self, message: &str, part: &str, text: &str, show: &mut dyn FnMut(&str)) {
         let key = (message.into(), part.into());
         self.done.take_if(|done| *done > key);
-        let unknown = Piece { gap: self.had_gap, ..Piece::default() };
+        let unknown = Piece { gap: !self.whole, ..Piece::default() };
         let piece = self.pieces.entry(key).or_insert(unknown);
         if !piece.gap && !piece.complete {
             piece.text.push_str(text);
@@ -99,7 +106,7 @@ impl Text {
     /// Events may have been missed: parts that are being written can no longer be trusted to deltas,
     /// nor can those of which the first thing that is heard is a delta.
     pub fn gap(&mut self) {
-        self.had_gap = true;
+        self.whole = false;
         for piece in self.pieces.values_mut().filter(|piece| !piece.complete) {
             piece.gap = true;
         }
@@ -328,14 +335,24 @@ mod tests {
     }
 
     #[test]
+    fn a_text_that_is_joined_in_its_middle_trusts_no_delta_before_its_part() {
+        let (mut text, mut shown) = (Text::default(), String::new());
+        let show = &mut |new: &str| shown.push_str(new);
+        text.delta("msg_1", "prt_1", "two", show);
+        text.part(&part("prt_1", "text", "", false), show);
+        text.part(&part("prt_1", "text", "one two", true), show);
+        assert_eq!(shown, "one two");
+    }
+
+    #[test]
     fn an_event_that_comes_twice_counts_once() {
-        let mut text = Text::new();
-        assert!(!text.repeated(Some("evt_1")));
-        assert!(text.repeated(Some("evt_1")));
-        assert!(!text.repeated(None) && !text.repeated(None));
+        let mut seen = Seen::default();
+        assert!(!seen.repeated(Some("evt_1")));
+        assert!(seen.repeated(Some("evt_1")));
+        assert!(!seen.repeated(None) && !seen.repeated(None));
         for number in 0..2000 {
-            assert!(!text.repeated(Some(&format!("other_{number}"))));
+            assert!(!seen.repeated(Some(&format!("other_{number}"))));
         }
-        assert!(text.seen.len() <= REMEMBERED_EVENTS + 1);
+        assert!(seen.ids.len() <= REMEMBERED_EVENTS + 1);
     }
 }

@@ -204,7 +204,7 @@ impl<'a> Waiting<'a> {
     fn new(server: &'a Server, places: Vec<Place>, options: &'a WaitOptions) -> Waiting<'a> {
         let mut streams = BTreeMap::new();
         for place in &places {
-            let open = || Stream::open(&server.client, &place.directory);
+            let open = || Stream::open(&server.client, &place.directory, false);
             streams.entry(place.directory.clone()).or_insert_with(open);
         }
         let search = Search::new(&options.until);

@@ -7,10 +7,11 @@ use std::time::{Duration, Instant};
 
 use super::conversation::{self, Place};
 use super::entry::{Entry, each_entry, moment};
-use super::follow::LOOK_LIMIT;
 use super::follow::stream::{Heard, Stream};
+use super::follow::{ALERT, ALERT_FIRST, CALM, LOOK_LIMIT, NEAR_FIRST};
 use super::prompt::cut_short;
 use super::server::Server;
+use super::text::Seen;
 use super::transcript::{TailOptions, Taker, hand_over};
 use super::writing::{Reader, Writing};
 use super::{Context, Signals};
@@ -18,17 +19,10 @@ use crate::client::event::Kind;
 use crate::client::wire::Head;
 use crate::client::{Cause, Event, Failure, Page};
 use crate::error::{Code, Error, Result};
-use crate::units::{Backoff, Deadline, REQUEST_LIMIT, START_WINDOW};
+use crate::units::{Deadline, REQUEST_LIMIT, START_WINDOW};
 
 /// How long a conversation must read idle: it does so for a moment between two turns.
 const IDLE_PROOF: Duration = Duration::from_millis(700);
-/// How often REST is asked while events come in.
-const CALM: Duration = Duration::from_secs(5);
-/// How often it is asked while none do.
-const POLL_FIRST: Duration = Duration::from_millis(250);
-const POLL_LONGEST: Duration = Duration::from_secs(2);
-/// How soon after an event that says that something has ended.
-const SOON: Duration = Duration::from_millis(10);
 /// How many messages one look asks for first.
 const PAGE: usize = 8;
 
@@ -58,11 +52,13 @@ struct Watch<'a> {
     writing: BTreeMap<String, Writing>,
     /// Up to and with this message everything has been read.
     done: String,
-    stream: Stream,
+    /// Events that were taken.
+    seen: Seen,
     look_wanted: bool,
+    /// Events have told something since the last look.
+    moved: bool,
     asked: bool,
     idle_since: Option<Instant>,
-    deadline: Deadline,
 }
 
 /// Hands over the newest messages, and then what is added until the conversation is idle.
@@ -78,8 +74,13 @@ pub fn watch(
     let server = Server::open(context, word)?;
     server.client.limit_to(deadline, Some(signals.flag()));
     let late = |error| cut_short(context, signals, &server, error, deadline, limit);
-    let place = conversation::given_or_latest(&server, options.conversation.as_deref());
-    let place = place.map_err(late)?;
+    let given = options.conversation.as_deref();
+    let place = conversation::given_or_latest(&server, given).map_err(late)?;
+    // Before the first look, so that nothing falls between the two.
+    let stream = Stream::open(&server.client, &place.directory, false);
+    let done = newest_complete(&server, &place).map_err(late)?;
+    let mut before = Before { place: &place, done: &done, reader };
+    hand_over(&server, &place, options, &mut before).map_err(late)?;
     let mut watch = Watch {
         context,
         server: &server,
@@ -87,18 +88,38 @@ pub fn watch(
         options,
         live: !options.raw && !options.whole && options.search.is_none(),
         writing: BTreeMap::new(),
-        done: String::new(),
-        // Before the first look, so that nothing falls between the two.
-        stream: Stream::open(&server.client, &place.directory),
+        done,
+        seen: Seen::default(),
         look_wanted: true,
+        moved: false,
         asked: false,
         idle_since: None,
-        deadline,
     };
-    watch.done = watch.newest_complete().map_err(late)?;
-    let mut before = Before { place: &place, done: &watch.done, reader };
-    hand_over(&server, &place, options, &mut before).map_err(late)?;
-    watch.run(signals, reader)
+    watch.run(signals, stream, deadline, reader)
+}
+
+/// The newest message up to which nothing more will be added; empty if there is none.
+fn newest_complete(server: &Server, place: &Place) -> Result<String> {
+    let mut size = PAGE;
+    loop {
+        let (mut done, mut last, mut open, mut seen) = (String::new(), String::new(), false, 0);
+        let take = &mut |entry: Entry| {
+            seen += 1;
+            // Prompts may be queued behind an answer that is being written. What an older answer left open stays so.
+            if !open || entry.role != "user" {
+                open = !entry.complete();
+                done.clone_from(if open { &last } else { &entry.id });
+            }
+            last = entry.id;
+            ControlFlow::Continue(())
+        };
+        each_entry(server, place, Page::Newest(size), LOOK_LIMIT, false, false, take)
+            .map_err(|failure| conversation::gone(server, place, failure))?;
+        if !done.is_empty() || seen < size {
+            return Ok(done);
+        }
+        size *= PAGE;
+    }
 }
 
 /// Takes what was there before: what is not complete follows in pieces.
@@ -122,9 +143,16 @@ impl Taker for Before<'_> {
 }
 
 impl Watch<'_> {
-    fn run(&mut self, signals: &Signals, reader: &mut dyn Reader) -> Result<End> {
+    fn run(
+        &mut self,
+        signals: &Signals,
+        mut stream: Stream,
+        deadline: Deadline,
+        reader: &mut dyn Reader,
+    ) -> Result<End> {
+        let client = &self.server.client;
         let mut next_look = Instant::now();
-        let mut poll = Backoff::new(POLL_FIRST, POLL_LONGEST);
+        let mut poll = ALERT;
         loop {
             if let Some(code) = signals.received() {
                 return Ok(End::Signal(code));
@@ -132,7 +160,7 @@ impl Watch<'_> {
             if reader.gone() {
                 return Ok(End::Gone);
             }
-            if self.deadline.expired() {
+            if deadline.expired() {
                 return Ok(End::Limit { asked: self.asked });
             }
             if Instant::now() >= next_look {
@@ -142,39 +170,39 @@ impl Watch<'_> {
                     Ok(false) => {}
                     Err(failure) => self.check(failure)?,
                 }
-                next_look = Instant::now()
-                    + match self.idle_since {
-                        Some(_) => POLL_FIRST,
-                        None if self.stream.is_open() => CALM,
-                        None => poll.next(),
-                    };
+                let pause = match self.idle_since {
+                    Some(_) => ALERT_FIRST,
+                    None if std::mem::take(&mut self.moved) && stream.is_open() => {
+                        poll = ALERT;
+                        CALM
+                    }
+                    None => poll.next(),
+                };
+                next_look = Instant::now() + pause;
             }
-            self.listen(next_look);
+            stream.listen(client, next_look, deadline, &mut |heard| self.hear(&heard));
             self.flush(reader);
             if self.look_wanted {
-                next_look = next_look.min(Instant::now() + SOON);
+                next_look = next_look.min(Instant::now() + NEAR_FIRST);
             }
         }
     }
 
-    /// Takes what the stream has, or waits.
-    fn listen(&mut self, until: Instant) {
+    fn hear(&mut self, heard: &Heard) {
         let conversation = &self.place.id;
-        let mut heard = Vec::new();
-        self.stream.listen(&self.server.client, until, self.deadline, &mut |one| match one {
-            Heard::Gap => heard.push(None),
+        match heard {
+            Heard::Gap | Heard::Long => {
+                self.writing.values_mut().for_each(|one| one.text.gap());
+                self.look_wanted = true;
+            }
             Heard::Data(data) => {
                 let event = Event::decode(data, &|id| id == conversation);
-                let own = event.filter(|one| one.conversation.as_ref() == Some(conversation));
-                heard.extend(own.map(Some));
-            }
-        });
-        for one in heard {
-            match one {
-                Some(event) => self.event(event),
-                None => {
-                    self.writing.values_mut().for_each(|one| one.text.gap());
-                    self.look_wanted = true;
+                let ours = event.filter(|one| one.conversation.as_ref() == Some(conversation));
+                if let Some(event) = ours
+                    && !self.seen.repeated(event.id.as_deref())
+                {
+                    self.moved = true;
+                    self.event(event);
                 }
             }
         }
@@ -218,20 +246,6 @@ impl Watch<'_> {
                 format!("the conversation waits for {what}, {id} (occtl {command} {session})");
             (self.context.say)(&text);
         }
-    }
-
-    /// The newest message that nothing more will be added to; empty if there is none.
-    fn newest_complete(&self) -> Result<String> {
-        let mut newest = [String::new(), String::new()];
-        let take = &mut |entry: Entry| {
-            newest.swap(0, 1);
-            newest[1] = if entry.complete() { entry.id } else { String::new() };
-            ControlFlow::Continue(())
-        };
-        each_entry(self.server, self.place, Page::Newest(2), LOOK_LIMIT, false, false, take)
-            .map_err(|failure| conversation::gone(self.server, self.place, failure))?;
-        let [older, newer] = newest;
-        Ok(if newer.is_empty() { older } else { newer })
     }
 
     /// Reads the state; whether the conversation is idle and all of it has been handed over.
@@ -359,7 +373,7 @@ impl Watch<'_> {
 
     /// A failed request is no reason to stop, unless there is nothing to wait for.
     fn check(&self, failure: Failure) -> Result<()> {
-        if let Some(error) = self.server.ended(self.context) {
+        if let Some(error) = self.server.ended_by(self.context, &failure) {
             return Err(error);
         }
         match failure.cause {

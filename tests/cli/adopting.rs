@@ -6,7 +6,7 @@ use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use super::{sandbox, start, store};
-use crate::support::processes::is_running;
+use crate::support::processes::{is_running, poll};
 
 const SOON: Duration = Duration::from_secs(15);
 
@@ -80,11 +80,18 @@ fn the_end_of_a_server_without_a_known_process_is_noticed() {
     let mut turn = sandbox.occtl(&["send", &id, "--stream", "one\n"]).spawn();
     turn.wait_for_line("one", SOON);
     let idle = sandbox.occtl(&["wait", &id]).spawn();
+    let tail = sandbox.occtl(&["tail", &id, "-f"]).spawn();
+    let events = sandbox.occtl(&["events", &id]).spawn();
+    for reader in [&tail, &events] {
+        poll(SOON, || (!reader.stdout().is_empty()).then_some(())).expect("something to read");
+    }
     let dead = sandbox.occtl(&["wait", &id, "--until", "dead"]).spawn();
     server.running.signal(Signal::KILL);
     let lost = turn.wait(SOON).fails(4);
     assert!(lost.stderr.contains("ended"), "{}", lost.stderr);
-    idle.wait(SOON).fails(4);
+    for follower in [idle, tail, events] {
+        follower.wait(SOON).fails(4);
+    }
     assert_eq!(dead.wait(SOON).ok().stdout, format!("{id} dead\n"));
 }
 

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
-use super::{sandbox, start};
+use super::{TEXT, sandbox, start};
 use crate::support::processes::poll;
 use crate::support::sandbox::Sandbox;
 
@@ -166,4 +166,81 @@ fn a_slow_event_stream_is_opened_with_patience() {
     assert!(followed.contains("one two three four five six"), "{followed}");
     let opened = sandbox.stand_in_requests().iter().filter(|one| one["path"] == "/event").count();
     assert!((2..4).contains(&opened), "a try that was too short, and one that was not: {opened}");
+}
+
+#[test]
+fn whatever_the_events_do_a_follower_reads_the_text_once() {
+    let sandbox = sandbox("odd-events", json!({}));
+    let id = start(&sandbox);
+    for events in [
+        json!({"silent": true}),
+        json!({"duplicate": true}),
+        json!({"garbage": true, "deltas_before_part": true, "close_after": 5}),
+    ] {
+        // The second answer begins while somebody already reads.
+        sandbox.set_faults(&json!({"events": events, "turn": {"delta_ms": 60}}));
+        let send = |flags: &[&str]| {
+            sandbox.occtl(&["send", &id, "--json", TEXT]).args(flags).run().ok().json()
+        };
+        let first = send(&["--title", "t"]);
+        let conversation = first["conversation"].as_str().unwrap();
+        send(&["-s", conversation]);
+        let followed = sandbox.occtl(&["tail", &id, "-f", "-s", conversation]).run().ok().stdout;
+        let turn = format!("━━━ user ━━━\n{TEXT}\n\n━━━ assistant ━━━\n{TEXT}\n\n");
+        let whole = turn.repeat(2);
+        assert_eq!(followed, whole, "{events}");
+    }
+}
+
+#[test]
+fn a_stream_that_always_ends_at_once_is_not_opened_again_and_again() {
+    let faults = json!({"events": {"close_after": 1}, "turn": {"never_ends": true}});
+    let sandbox = sandbox("ending", faults);
+    let id = start(&sandbox);
+    sandbox.occtl(&["send", &id, "--title", "t", "x"]).run().ok();
+    sandbox.occtl(&["tail", &id, "-f", "-t", "3"]).run().fails(124);
+    let opened = sandbox.stand_in_requests().iter().filter(|one| one["path"] == "/event").count();
+    assert!((2..8).contains(&opened), "{opened} within three seconds");
+}
+
+#[test]
+fn the_limit_holds_from_the_first_question_on() {
+    let sandbox = sandbox("silent-first", json!({"messages": 2}));
+    let id = start(&sandbox);
+    for silent in ["/session", "/session/*/message"] {
+        sandbox.set_faults(&json!({"silence": [silent]}));
+        let followed = sandbox.occtl(&["tail", &id, "-f", "-t", "1"]).run().fails(124);
+        assert!(followed.elapsed < Duration::from_secs(12), "{silent}: {:?}", followed.elapsed);
+    }
+}
+
+#[test]
+fn a_stream_of_events_that_breaks_goes_on_and_one_that_is_refused_does_not() {
+    let sandbox = sandbox("events", json!({"events": {"close_after": 3, "heartbeat_ms": 50}}));
+    let id = start(&sandbox);
+    let running = sandbox.occtl(&["events", &id]).spawn();
+    let streams = || running.stdout().matches("server.connected").count();
+    poll(Duration::from_secs(30), || (streams() > 2).then_some(())).expect("a third stream");
+    running.signal(Signal::INT);
+    let ended = running.wait(Duration::from_secs(30)).fails(130);
+    let lines = ended.json_lines().into_iter().map(|line| line["type"].clone());
+    let lines: Vec<_> = lines.take(4).collect();
+    let beat = json!("server.heartbeat");
+    assert_eq!(lines, [json!("server.connected"), beat.clone(), beat, json!("server.connected")]);
+    let broke = ended.stderr.matches("the event stream broke; opening it again").count();
+    assert!(
+        (2..=ended.stdout.matches("server.connected").count()).contains(&broke),
+        "{}",
+        ended.stderr
+    );
+    // What it was from the beginning is no break.
+    sandbox.set_faults(&json!({"status": {"/event": 500}}));
+    let never = sandbox.occtl(&["events", &id, "-t", "1"]).run().fails(124);
+    assert!(!never.stderr.contains("broke"), "{}", never.stderr);
+    for (faults, status) in
+        [(json!({"status": {"/event": 404}}), 3), (json!({"unauthorized": true}), 4)]
+    {
+        sandbox.set_faults(&faults);
+        sandbox.occtl(&["events", &id, "-t", "60"]).run().fails(status);
+    }
 }

@@ -29,14 +29,15 @@ use crate::units::{Backoff, CLOSING, Deadline};
 use stream::Stream;
 
 /// How often REST is asked while events tell that the turn goes on.
-const CALM: Duration = Duration::from_secs(5);
+pub const CALM: Duration = Duration::from_secs(5);
 /// The same while they tell nothing.
-const ALERT_FIRST: Duration = Duration::from_millis(250);
-const ALERT_LONGEST: Duration = Duration::from_secs(2);
+pub const ALERT: Backoff = Backoff::new(ALERT_FIRST, Duration::from_secs(2));
+/// The first of these pauses.
+pub const ALERT_FIRST: Duration = Duration::from_millis(250);
 /// How soon REST is asked for the first time while a stream is open.
 const OPEN_FIRST: Duration = Duration::from_secs(1);
 /// How soon REST is asked again when an event says that the end is near and REST does not yet.
-const NEAR_FIRST: Duration = Duration::from_millis(10);
+pub const NEAR_FIRST: Duration = Duration::from_millis(10);
 /// All that is asked after the end of a turn, for its record, while there is time left for it.
 const AFTERCARE: Duration = Duration::from_secs(10);
 /// The same where the server did not answer before either.
@@ -134,7 +135,7 @@ impl<'a> Follower<'a> {
             place,
             turn_id,
             turn: Turn::new(&place.id, turn_id, began),
-            stream: Stream::open(&server.client, &place.directory),
+            stream: Stream::open(&server.client, &place.directory, false),
             held: None,
             only_answer: false,
             watch: Watch::new(terms.limits.clone(), deadline),
@@ -224,7 +225,7 @@ impl<'a> Follower<'a> {
         };
         let mut next_look = Instant::now() + first;
         let mut near = Backoff::new(NEAR_FIRST, ALERT_FIRST);
-        let mut alert = Backoff::new(ALERT_FIRST, ALERT_LONGEST);
+        let mut alert = ALERT;
         let mut progress = 0;
         loop {
             if let Some(code) = self.signals.received() {
@@ -268,7 +269,7 @@ impl<'a> Follower<'a> {
                 near.next()
             } else if moved && self.stream.is_open() {
                 near = Backoff::new(NEAR_FIRST, ALERT_FIRST);
-                alert = Backoff::new(ALERT_FIRST, ALERT_LONGEST);
+                alert = ALERT;
                 CALM
             } else {
                 alert.next()

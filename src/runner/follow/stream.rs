@@ -3,18 +3,16 @@
 use std::time::{Duration, Instant};
 
 use super::Watcher;
-use crate::client::{Client, Event, EventStream, Received};
+use crate::client::{Client, Event, EventStream, Failure, Received};
 use crate::process;
 use crate::runner::turn::Turn;
 use crate::units::{Backoff, Deadline, HEARTBEAT_SILENCE, TICK};
 
 /// The pauses between tries to open an event stream.
-const RECONNECT_FIRST: Duration = Duration::from_millis(50);
-const RECONNECT_LONGEST: Duration = Duration::from_secs(5);
+const RECONNECT: Backoff = Backoff::new(Duration::from_millis(50), Duration::from_secs(5));
 /// How long the head of a stream is waited for. On a busy machine it takes its time, and without a stream no
 /// text is shown as it is written.
-const HEAD_FIRST: Duration = Duration::from_millis(500);
-const HEAD_LONGEST: Duration = Duration::from_secs(1);
+const PATIENCE: Backoff = Backoff::new(Duration::from_millis(500), Duration::from_secs(1));
 
 /// An event stream that is opened again when it breaks.
 pub struct Stream {
@@ -23,12 +21,19 @@ pub struct Stream {
     reconnect: Instant,
     pauses: Backoff,
     patience: Backoff,
+    all: bool,
+    /// Why it could not be opened the last time.
+    pub trouble: Option<Failure>,
+    /// Whether the open stream has brought more than the greeting with which each begins.
+    greeted: bool,
 }
 
 /// What a stream brought.
 pub enum Heard<'a> {
-    /// There was none for a while, or one too long to be taken. It is lost; there is no replay.
+    /// There was none for a while; what came meanwhile is lost, as there is no replay.
     Gap,
+    /// One too long to be taken, which is lost as well.
+    Long,
     /// The data of one event.
     Data(&'a [u8]),
 }
@@ -37,7 +42,7 @@ impl Heard<'_> {
     /// Gives it to a turn.
     pub fn tell(&self, turn: &mut Turn, watcher: &mut dyn Watcher) {
         match self {
-            Heard::Gap => turn.gap(),
+            Heard::Gap | Heard::Long => turn.gap(),
             Heard::Data(data) => {
                 let event = Event::decode(data, &|conversation| turn.concerns(conversation));
                 if let Some(event) = event {
@@ -49,14 +54,17 @@ impl Heard<'_> {
 }
 
 impl Stream {
-    /// Opens the stream; that it fails is no reason to worry yet.
-    pub fn open(client: &Client, directory: &str) -> Stream {
+    /// Opens the stream; that it fails is no reason to worry yet. With `all` no event is too long.
+    pub fn open(client: &Client, directory: &str, all: bool) -> Stream {
         let mut stream = Stream {
             directory: directory.into(),
             stream: None,
             reconnect: Instant::now(),
-            pauses: Backoff::new(RECONNECT_FIRST, RECONNECT_LONGEST),
-            patience: Backoff::new(HEAD_FIRST, HEAD_LONGEST),
+            pauses: RECONNECT,
+            patience: PATIENCE,
+            all,
+            trouble: None,
+            greeted: false,
         };
         stream.connect(client);
         stream
@@ -84,13 +92,13 @@ impl Stream {
             process::pause(deadline.remaining(pause));
             return;
         };
-        let mut useful = false;
+        let (greeted, mut useful) = (&mut self.greeted, false);
         let received = stream.pump(&mut |data| {
-            useful = true;
-            take(data.map_or(Heard::Gap, Heard::Data));
+            useful |= std::mem::replace(greeted, true);
+            take(data.map_or(Heard::Long, Heard::Data));
         });
         if useful {
-            self.pauses = Backoff::new(RECONNECT_FIRST, RECONNECT_LONGEST);
+            self.pauses = RECONNECT;
         }
         if matches!(received, Received::Ended(_)) || stream.silence() >= HEARTBEAT_SILENCE {
             self.stream = None;
@@ -99,9 +107,14 @@ impl Stream {
     }
 
     fn connect(&mut self, client: &Client) {
-        match EventStream::open(client, &self.directory, self.patience.next(), TICK, false) {
+        self.greeted = false;
+        let head = self.patience.next();
+        match EventStream::open(client, &self.directory, head, TICK, self.all) {
             Ok(stream) => self.stream = Some(stream),
-            Err(_) => self.reconnect = Instant::now() + self.pauses.next(),
+            Err(failure) => {
+                self.reconnect = Instant::now() + self.pauses.next();
+                self.trouble = Some(failure);
+            }
         }
     }
 }

@@ -18,7 +18,7 @@ pub use asks::Asks;
 pub use judge::End;
 use prompts::Prompts;
 
-use super::text::Text;
+use super::text::{Seen, Text};
 use crate::client::event::{Event, Kind};
 use crate::client::wire::{Activities, Activity, Conversation, Info, Message, TurnError};
 
@@ -43,6 +43,7 @@ pub struct Turn {
     descendants: BTreeSet<String>,
     steps: BTreeMap<String, Info>,
     text: Text,
+    seen: Seen,
     first_text: Option<Instant>,
     early: Option<TurnError>,
     refused: Option<String>,
@@ -76,6 +77,7 @@ impl Turn {
             descendants: BTreeSet::new(),
             steps: BTreeMap::new(),
             text: Text::new(),
+            seen: Seen::default(),
             first_text: None,
             early: None,
             refused: None,
@@ -116,7 +118,7 @@ impl Turn {
             self.look_wanted |= matches!(event.kind, Kind::Permission(_) | Kind::Question(_));
             return;
         }
-        if self.text.repeated(event.id.as_deref()) {
+        if self.seen.repeated(event.id.as_deref()) {
             return;
         }
         self.progress += 1;
