@@ -9,6 +9,7 @@ use serde_json::value::RawValue;
 use ureq::{BodyReader, Timeout};
 
 use super::http::{Answer, Client};
+use super::interrupt::Interruption;
 use super::sse::{Decoder, LONG, LONGEST};
 use super::wire::{Activity, Conversation, Info, Part, Permission, Question, TurnError};
 
@@ -210,32 +211,33 @@ pub enum Received {
 /// An open event stream.
 pub struct EventStream {
     reader: BodyReader<'static>,
+    interruption: Interruption,
     decoder: Decoder,
     buffer: Box<[u8]>,
     heard: Instant,
 }
 
 impl EventStream {
-    /// Opens `GET /event` for one directory. The head must come within `head`, and no look at the
-    /// stream takes longer than `tick`. With `all` no event is too long.
+    /// Opens `GET /event` for one directory. The head must come within `head`. With `all` no event is
+    /// too long.
     pub fn open(
         client: &Client,
         directory: &str,
         head: Duration,
-        tick: Duration,
         all: bool,
     ) -> Answer<EventStream> {
-        let response = client.open("/event", &[("directory", directory)], head, tick)?;
+        let response = client.open("/event", &[("directory", directory)], head)?;
         let reader = response.into_body().into_with_config().limit(u64::MAX).reader();
         let buffer = vec![0; 64 * 1024].into();
         let decoder = Decoder::new(if all { LONGEST } else { LONG });
-        Ok(EventStream { reader, decoder, buffer, heard: Instant::now() })
+        let interruption = client.interruption.clone();
+        Ok(EventStream { reader, interruption, decoder, buffer, heard: Instant::now() })
     }
 
     /// Waits for up to one tick and hands over the data of every event that has become complete; `None`
     /// for one that is too long, as if it had been missed.
     pub fn pump(&mut self, take: &mut dyn FnMut(Option<&[u8]>)) -> Received {
-        match self.reader.read(&mut self.buffer) {
+        match self.interruption.briefly(|| self.reader.read(&mut self.buffer)) {
             Ok(0) => Received::Ended("the server closed it".into()),
             Ok(count) => {
                 self.heard = Instant::now();

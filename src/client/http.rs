@@ -192,9 +192,8 @@ impl Client {
         route: &str,
         query: &[(&str, &str)],
         head: Duration,
-        tick: Duration,
     ) -> Answer<Response<Body>> {
-        let exchange = self.send("GET", route, query, None, Limit::Stream { head, tick })?;
+        let exchange = self.send("GET", route, query, None, Limit::Stream(head))?;
         match exchange.mime() {
             Some(mime) if mime.contains("event-stream") => Ok(exchange.response),
             other => {
@@ -255,12 +254,12 @@ impl Client {
                 .timeout_connect(Some(limit))
                 .timeout_recv_response(Some(limit))
                 .timeout_per_read(Some(limit)),
-            Limit::Stream { head, tick } => configure
+            Limit::Stream(head) => configure
                 .timeout_connect(left(head))
                 .timeout_recv_response(left(head))
-                // The library holds this against the reads of the head too, so a tick that is shorter than what
-                // the head is given would end every try on a busy server.
-                .timeout_per_read(Some(tick.max(head))),
+                // The library holds this against the reads of the head too, so it is no tick; those are the
+                // connection's.
+                .timeout_per_read(Some(head)),
         }
         .build();
         self.agent.run(configured)
@@ -288,7 +287,7 @@ impl Client {
 pub(super) enum Limit {
     Whole(Duration),
     Read(Duration),
-    Stream { head: Duration, tick: Duration },
+    Stream(Duration),
 }
 
 /// A request whose answer's head has arrived.

@@ -1,30 +1,44 @@
 //! Waits for a server's bytes, and looks meanwhile whether somebody wants it to end.
 
 use std::fmt;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use ureq::Error;
 use ureq::unversioned::transport::{
     Buffers, ConnectionDetails, Connector, NextTimeout, Transport, time,
 };
+use ureq::{Error, Timeout};
 
 use crate::units::TICK;
 
-/// A flag that ends requests when it becomes other than zero; or none.
+/// What ends a wait for bytes before its time.
 #[derive(Clone, Debug, Default)]
-pub struct Interruption(Arc<Mutex<Option<Arc<AtomicUsize>>>>);
+pub struct Interruption {
+    /// Ends requests when it becomes other than zero.
+    flag: Arc<Mutex<Option<Arc<AtomicUsize>>>>,
+    /// One tick is all that is waited.
+    brief: Arc<AtomicBool>,
+}
 
 impl Interruption {
     /// Looks at this flag from now on.
     pub fn set(&self, flag: Option<Arc<AtomicUsize>>) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = flag;
+        *self.flag.lock().unwrap_or_else(PoisonError::into_inner) = flag;
     }
 
     /// Whether requests shall end now.
     pub fn wanted(&self) -> bool {
-        let flag = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let flag = self.flag.lock().unwrap_or_else(PoisonError::into_inner);
         flag.as_ref().is_some_and(|flag| flag.load(Ordering::Relaxed) != 0)
+    }
+
+    /// Does something whose waits end after one tick. The library has no such limit for a body alone: it would
+    /// hold it against the head as well.
+    pub fn briefly<T>(&self, act: impl FnOnce() -> T) -> T {
+        self.brief.store(true, Ordering::Relaxed);
+        let done = act();
+        self.brief.store(false, Ordering::Relaxed);
+        done
     }
 }
 
@@ -68,6 +82,9 @@ impl<T: Transport> Transport for Ticking<T> {
             }
             let tick = NextTimeout { after: time::Duration::from(TICK.min(*left.after)), ..left };
             match self.inner.await_input(tick) {
+                Err(Error::Timeout(_)) if self.interruption.brief.load(Ordering::Relaxed) => {
+                    return Err(Error::Timeout(Timeout::PerRead));
+                }
                 Err(Error::Timeout(_)) if *left.after > TICK => {
                     left.after = (*left.after - TICK).into();
                 }

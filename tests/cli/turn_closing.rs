@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::{assert_no_trace, goes_on, sandbox, send, server_pid, start};
 use crate::support::processes::{poll, signal};
+use crate::support::rounds::in_some_round;
 
 /// A turn without obstacles takes some milliseconds; the machine may be busy.
 const SOON: Duration = Duration::from_secs(15);
@@ -40,6 +41,18 @@ fn no_limit_is_passed_on_a_frozen_server() {
     // It ends like any other one, and need not be killed.
     let stopped = sandbox.occtl(&["stop", session, "--json"]).run().ok().json();
     assert_eq!(stopped["stopped"][0]["killed"], false, "{stopped}");
+}
+
+#[test]
+fn a_quiet_event_stream_holds_up_no_limit() {
+    let sandbox = sandbox("quiet", json!({}));
+    let session = start(&sandbox);
+    // The head of a stream may take half a second, and a look at it must not.
+    let ended = in_some_round(|| {
+        let events = sandbox.occtl(&["events", &session, "-t", "1.1"]).run().fails(124);
+        events.within(Duration::from_millis(1400))
+    });
+    assert!(ended.elapsed >= Duration::from_millis(1100), "{:?}", ended.elapsed);
 }
 
 #[test]

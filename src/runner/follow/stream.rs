@@ -109,7 +109,7 @@ impl Stream {
     fn connect(&mut self, client: &Client) {
         self.greeted = false;
         let head = self.patience.next();
-        match EventStream::open(client, &self.directory, head, TICK, self.all) {
+        match EventStream::open(client, &self.directory, head, self.all) {
             Ok(stream) => self.stream = Some(stream),
             Err(failure) => {
                 self.reconnect = Instant::now() + self.pauses.next();
