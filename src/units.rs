@@ -12,6 +12,8 @@ pub const LAST_PORT: u16 = 32767;
 pub const LOCK_WAIT: Duration = Duration::from_secs(10);
 /// How long it waits in a crowd whose members save one after the other.
 pub const LOCK_CROWD_WAIT: Duration = Duration::from_secs(60);
+/// How long a turn that is being followed is held up to note that its session is in use.
+pub const BRIEF_LOCK_WAIT: Duration = Duration::from_secs(1);
 /// How long a lock may be held by somebody else before we say what we wait for.
 pub const LOCK_NOTICE: Duration = Duration::from_millis(500);
 /// The first pause of anything that is polled.

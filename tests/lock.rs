@@ -92,6 +92,14 @@ fn a_signal_ends_the_wait_for_the_lock() {
         sandbox.wait_for_nothing_left(SOON);
     }
     drop(lock);
+    // A followed turn is not held up for what is only a note.
+    let session = sandbox.occtl(&["start", "-q"]).run().ok().stdout.trim().to_owned();
+    let lock = hold(&sandbox);
+    let sent = sandbox.occtl(&["send", &session, "--wait", "-t", "9", "hello"]).run().ok();
+    assert_eq!(sent.stdout, "hello\n");
+    assert!(sent.stderr.contains("warning: another process has held"), "{}", sent.stderr);
+    drop(lock);
+    sandbox.occtl(&["stop", &session]).run().ok();
     // What has been started by then is ended; to forget it the lock is waited for once more.
     sandbox.set_faults(&json!({"never_answer": true}));
     let starting = sandbox.occtl(&["start"]).spawn();

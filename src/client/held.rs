@@ -22,6 +22,7 @@ use ureq::unversioned::transport::{
 use ureq::{Error, Timeout};
 
 use super::api::ACTIVITIES;
+use super::failure::{Cause, Failure};
 use super::http::{Answer, Client, Exchange, Limit, WRITE_LIMIT, encode, escape};
 use super::interrupt::Interruption;
 use super::wire::{Activities, Message, Prompt};
@@ -99,6 +100,17 @@ impl<T: DeserializeOwned> Held<T> {
                 _ => return true,
             }
         }
+    }
+
+    /// The answer, if it begins to come in time. One that is owed for long is not waited for at all.
+    pub fn answer_by(self, deadline: Deadline) -> Answer<T> {
+        while !self.ready(deadline.remaining(TICK)) {
+            if deadline.expired() {
+                let request = format!("{} {}", self.method, self.route);
+                return Err(Failure { request, cause: Cause::Silent });
+            }
+        }
+        self.answer(TICK.max(deadline.remaining(REQUEST_LIMIT)))
     }
 
     /// The answer; to a prompt it is the last message of the turn, which the server gives when that is over, so

@@ -1,9 +1,12 @@
 //! What a server's environment carries of its record, so that a store that is lost can be made again.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use super::select::check_name;
 use super::state::Labels;
+use super::worktree;
 use crate::store::{Document, Record, Worktree};
 
 /// The variable of a server that holds it, as JSON.
@@ -12,8 +15,11 @@ pub const CARRIED: &str = "OCCTL_SESSION_FACTS";
 /// More than this is not carried: labels may be long, and an environment is not.
 const LONGEST: usize = 16 * 1024;
 
+/// No limit of anybody's is longer.
+const FOR_EVER: Duration = Duration::from_secs(1 << 40);
+
 /// What only `start` was told.
-#[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Carried {
     name: Option<String>,
@@ -33,8 +39,12 @@ impl Carried {
             idle_timeout_s: record.idle_timeout_s,
             worktree: record.worktree.clone(),
         };
-        let text = serde_json::to_string(&carried).ok()?;
-        (carried != Carried::default() && text.len() <= LONGEST).then_some(text)
+        let fits = |carried: &Carried| {
+            serde_json::to_string(carried).ok().filter(|text| text.len() <= LONGEST)
+        };
+        let without = || fits(&Carried { labels: Labels::new(), ..carried.clone() });
+        let text = fits(&carried).or_else(without)?;
+        (carried != Carried::default()).then_some(text)
     }
 
     /// What a server's environment says; nothing of it is relied on.
@@ -47,7 +57,13 @@ impl Carried {
         record.name = self.name.filter(|name| check_name(document, name).is_ok());
         record.agent = self.agent;
         record.labels = self.labels;
-        record.idle_timeout_s = self.idle_timeout_s.filter(|limit| *limit >= 0.0);
-        record.worktree = self.worktree;
+        let sound =
+            |limit: &f64| Duration::try_from_secs_f64(*limit).is_ok_and(|limit| limit < FOR_EVER);
+        record.idle_timeout_s = self.idle_timeout_s.filter(sound);
+        // The server works in it, and it is one that we make: nobody else's can be removed with the session.
+        let own = |worktree: &Worktree| {
+            record.workdir.as_ref() == Some(&worktree.path) && worktree::is_made_by_us(worktree)
+        };
+        record.worktree = self.worktree.filter(own);
     }
 }

@@ -105,7 +105,8 @@ use std::cell::OnceCell;
 use std::rc::Rc;
 
 use crate::error::Result;
-use crate::store::{Document, Store};
+use crate::store::{Document, Patience, Store};
+use crate::units::BRIEF_LOCK_WAIT;
 
 /// What every command works with. The surroundings come in as values, so that tests own them.
 pub struct Context {
@@ -137,6 +138,14 @@ impl Context {
             Some(signals) => Ok(signals.clone()),
             None => Signals::catch().map(|new| self.signals.get_or_init(|| new).clone()),
         }
+    }
+
+    /// Does something for which the store's lock is not worth a long wait.
+    fn briefly<T>(&self, act: impl FnOnce() -> T) -> T {
+        let before = self.store.wait(Patience { still: BRIEF_LOCK_WAIT, most: BRIEF_LOCK_WAIT });
+        let done = act();
+        self.store.wait(before);
+        done
     }
 
     /// Changes the store; says so if the lock is held by somebody else.

@@ -6,11 +6,15 @@ use super::server::{Life, capped, endpoint};
 use super::state::State;
 use crate::client::wire::Activities;
 use crate::client::{Client, Failure, Held};
+use crate::process;
 use crate::store::Record;
 use crate::units::{Deadline, PROBE_LIMIT};
 
 /// The least that one server of many is given: enough for one that is well.
 pub const SMALLEST_SHARE: Duration = Duration::from_millis(20);
+
+/// How often it is looked who has answered.
+const LOOK_AGAIN: Duration = Duration::from_millis(1);
 
 /// A session whose server was asked, if it has one.
 pub enum Asked {
@@ -54,6 +58,14 @@ impl Asked {
         }
     }
 
+    /// Whether nothing need be waited for to know what it is doing.
+    fn ready(&self) -> bool {
+        match self {
+            Asked::Server(question) => question.answer.ready(Duration::ZERO),
+            _ => true,
+        }
+    }
+
     /// What it is doing, and what is wrong in state [`State::Error`]. A server that is busy is asked twice more
     /// at most.
     pub fn state(self, deadline: Deadline) -> (State, Option<String>) {
@@ -66,10 +78,30 @@ impl Asked {
     }
 }
 
+/// What all of them are doing. Who answers first is heard first: one that is silent must not take the time of
+/// those that have more to be asked.
+pub fn states(asked: Vec<Asked>, deadline: Deadline) -> Vec<(State, Option<String>)> {
+    let mut owed: Vec<Option<Asked>> = asked.into_iter().map(Some).collect();
+    let mut states: Vec<_> = owed.iter().map(|_| (State::Error, None)).collect();
+    while owed.iter().any(Option::is_some) {
+        let mut quiet = true;
+        for (one, state) in owed.iter_mut().zip(&mut states) {
+            if let Some(ready) = one.take_if(|one| deadline.expired() || one.ready()) {
+                *state = ready.state(deadline);
+                quiet = false;
+            }
+        }
+        if quiet {
+            process::pause(LOOK_AGAIN);
+        }
+    }
+    states
+}
+
 impl Question {
     fn state(self, deadline: Deadline) -> Result<State, Failure> {
         let left = || capped(deadline.remaining(PROBE_LIMIT), PROBE_LIMIT).max(SMALLEST_SHARE);
-        let activities = self.answer.answer(left())?;
+        let activities = self.answer.answer_by(deadline)?;
         // An ask of an aborted turn stays in the list; only a busy conversation waits for one.
         let waits = |conversation: &str| activities.get(conversation).is_some_and(|a| a.busy());
         if activities.values().all(|activity| !activity.busy()) {

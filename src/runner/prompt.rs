@@ -181,9 +181,9 @@ pub fn follow_prepared(
     Ok(Some(Finished { record, raw, session_remains: true }))
 }
 
-/// A store that cannot be written must not hide what became of a turn.
+/// A store that cannot be written must not hide what became of a turn, nor hold it up.
 fn touch(context: &Context, server: &Server) {
-    if let Err(error) = server.touch(context) {
+    if let Err(error) = context.briefly(|| server.touch(context)) {
         (context.say)(&format!("warning: {error}"));
     }
 }

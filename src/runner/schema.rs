@@ -50,20 +50,26 @@ fn fault(root: &Value, schema: &Value, place: &str) -> Option<String> {
         let here = format!("{place}/{key}");
         let wanted = match key.as_str() {
             "type" if !is_type(value) => {
-                let many = value.as_array().is_some_and(|all| all.iter().all(is_type));
+                let many = value.as_array().filter(|all| !all.is_empty());
+                let many = many.is_some_and(|all| all.iter().all(is_type));
                 (!many).then(|| format!("a type ({})", TYPES.join(", ")))
             }
-            "enum" if !value.is_array() => Some("a list".into()),
-            "required" if !texts(value) => Some("a list of names".into()),
+            "enum" if value.as_array().is_none_or(Vec::is_empty) => Some("a list of values".into()),
+            // It was a boolean in the first drafts, as the exclusive limits were until the fourth.
+            "required" if !texts(value) && !value.is_boolean() => Some("a list of names".into()),
+            "exclusiveMinimum" | "exclusiveMaximum" if value.is_boolean() => None,
             "minimum" | "maximum" | "exclusiveMinimum" | "exclusiveMaximum" | "minLength"
             | "maxLength" | "minItems" | "maxItems" | "minProperties" | "maxProperties"
                 if !value.is_number() =>
             {
                 Some("a number".into())
             }
+            // Anchors, other documents and escapes are looked at when an answer needs them.
             "$ref" => {
-                let found = value.as_str().and_then(|path| root.pointer(path.strip_prefix('#')?));
-                found.is_none().then(|| "a place within it (#/…)".into())
+                let plain = |path: &&str| path.starts_with('/') && !path.contains('%');
+                let path = value.as_str().and_then(|path| path.strip_prefix('#')).filter(plain);
+                let lost = path.is_some_and(|path| root.pointer(path).is_none());
+                (lost || !value.is_string()).then(|| "a place within it".into())
             }
             _ => None,
         };
@@ -278,6 +284,8 @@ mod tests {
                 "properties": {"type": {"type": "string"}, "of": {"$ref": "#/$defs/of"}},
                 "$defs": {"of": {"enum": [1], "anyOf": [{"const": 1}]}}}),
             json!({"items": [{"type": "integer"}], "$ref": "#"}),
+            json!({"minimum": 0, "exclusiveMinimum": true, "required": true}),
+            json!({"anyOf": [{"$ref": "#leaf"}, {"$ref": "other.json"}, {"$ref": "#/$defs/a%20b"}]}),
         ] {
             assert_eq!(fault(good.clone()), None, "{good}");
         }
@@ -293,7 +301,9 @@ mod tests {
             (json!({"anyOf": [true, {"not": 1}]}), "/anyOf/1/not is neither"),
             (json!({"oneOf": {}}), "/oneOf is no list"),
             (json!({"$ref": "#/$defs/none"}), "/$ref is"),
-            (json!({"$ref": "other.json"}), "/$ref is"),
+            (json!({"$ref": 1}), "/$ref is"),
+            (json!({"type": []}), "/type is []"),
+            (json!({"enum": []}), "/enum is []"),
         ] {
             let told = fault(bad.clone()).unwrap_or_default();
             assert!(told.starts_with(place), "{bad}: {told}");

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::Context;
 use super::git::{self, Changes};
-use super::probe::{Asked, SMALLEST_SHARE};
+use super::probe::{self, Asked, SMALLEST_SHARE};
 use super::resolve;
 use super::select::select;
 use super::server::{Life, directory, life, url};
@@ -169,7 +169,7 @@ pub fn list(context: &Context, labels: &Labels) -> Result<Vec<Look>> {
             })
             .collect();
         let answers = Deadline::after(share(deadline, 1 + left.div_ceil(at_once)));
-        states.extend(asked.into_iter().map(|one| one.state(answers)));
+        states.extend(probe::states(asked, answers));
     }
     let git_deadline = deadline.or_after(GIT_LIMIT);
     let changes: BTreeMap<&Path, Changes> =

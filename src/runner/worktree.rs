@@ -20,6 +20,14 @@ const LONGEST_NAME: usize = 200;
 /// Where worktrees are, below the top of the one that they were made from.
 const PLACE: &str = ".occtl/worktrees";
 
+/// Whether it is where and as [`plan`] makes them.
+pub fn is_made_by_us(worktree: &Worktree) -> bool {
+    let place = format!("/{PLACE}/");
+    let name = worktree.path.rsplit_once(&place).map(|(_, name)| name);
+    name.is_some_and(|name| !name.contains('/') && worktree.branch == format!("occtl/{name}"))
+        && worktree.repository.starts_with('/')
+}
+
 /// What `--worktree NAME` comes to: `.occtl/worktrees/NAME` on the new branch `occtl/NAME`. Nothing is
 /// made yet, so that the session's record can say first what is going to be.
 pub fn plan(directory: &Path, name: &str, base: Option<&str>) -> Result<Worktree> {

@@ -65,7 +65,7 @@ impl Document {
         };
         let mut document =
             Document { top: kept(top), sessions: kept(sessions), ..Document::empty(path) };
-        if let Some(id) = document.ids().find(|id| !plain(id)) {
+        if let Some(id) = document.ids().find(|id| !is_id(id)) {
             return Err(damaged(path, &format!("{id:?} cannot be the id of a session")));
         }
         document.text = text;
@@ -232,7 +232,7 @@ impl Document {
 
 /// Whether an id can be the name of a log and of a directory, and nothing but that: what a session
 /// leaves is removed by it.
-fn plain(id: &str) -> bool {
+pub fn is_id(id: &str) -> bool {
     let letter = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     !id.is_empty() && id.len() <= LONGEST_ID && !id.starts_with('.') && id.chars().all(letter)
 }

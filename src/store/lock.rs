@@ -15,12 +15,28 @@ const LOCK_POLL: Duration = Duration::from_millis(4);
 /// How often it is looked whether anybody gets on.
 const LOOK: Duration = Duration::from_millis(500);
 
+/// How long the lock is waited for.
+#[derive(Clone, Copy, Debug)]
+pub struct Patience {
+    /// While nobody saves the store, which is what every other holder does.
+    pub still: Duration,
+    /// At most.
+    pub most: Duration,
+}
+
+impl Default for Patience {
+    fn default() -> Patience {
+        Patience { still: LOCK_WAIT, most: LOCK_CROWD_WAIT }
+    }
+}
+
 /// Opens and locks `path`; closing it gives it back. `say` is called once when it takes long. It is given up
-/// after `LOCK_WAIT` without a new `store`, which is what every other holder leaves, or after `LOCK_CROWD_WAIT`, or
-/// when a first `signal` arrives meanwhile. Whoever tidies up after one waits like everybody else.
+/// after a wait without a new `store`, or as long as there is `patience`, or when a first `signal` arrives
+/// meanwhile. Whoever tidies up after one waits no longer than behind a holder that hangs.
 pub fn take(
     path: &Path,
     store: &Path,
+    patience: Patience,
     say: &dyn Fn(&str),
     signal: &dyn Fn() -> Option<Code>,
 ) -> Result<File> {
@@ -30,6 +46,7 @@ pub fn take(
     let mut looked = began;
     let (mut saved, mut last_save) = (version(store), began);
     let (mut told, tidies_up) = (false, signal().is_some());
+    let most = if tidies_up { patience.most.min(LOCK_WAIT) } else { patience.most };
     loop {
         match fs2::FileExt::try_lock_exclusive(&file) {
             Ok(()) => return Ok(file),
@@ -49,8 +66,10 @@ pub fn take(
             }
         }
         let who = match () {
-            () if last_save.elapsed() >= LOCK_WAIT => Some(("another process has", LOCK_WAIT)),
-            () if began.elapsed() >= LOCK_CROWD_WAIT => Some(("others have", LOCK_CROWD_WAIT)),
+            () if last_save.elapsed() >= patience.still => {
+                Some(("another process has", patience.still))
+            }
+            () if began.elapsed() >= most => Some(("others have", most)),
             () => None,
         };
         if let Some((who, waited)) = who {

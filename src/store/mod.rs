@@ -10,13 +10,15 @@ mod migrate;
 mod record;
 mod safety;
 
+use std::cell::Cell;
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io::{self, BufWriter, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-pub use document::Document;
+pub use document::{Document, is_id};
+pub use lock::Patience;
 pub use record::{Record, Status, Worktree};
 pub use safety::unsafe_reason;
 
@@ -27,6 +29,7 @@ pub struct Store {
     directory: PathBuf,
     say: Rc<dyn Fn(&str)>,
     signal: Rc<dyn Fn() -> Option<Code>>,
+    patience: Cell<Patience>,
 }
 
 impl Store {
@@ -37,7 +40,12 @@ impl Store {
         say: Rc<dyn Fn(&str)>,
         signal: Rc<dyn Fn() -> Option<Code>>,
     ) -> Store {
-        Store { directory, say, signal }
+        Store { directory, say, signal, patience: Cell::default() }
+    }
+
+    /// How long the lock is waited for from now on; what it was before.
+    pub fn wait(&self, patience: Patience) -> Patience {
+        self.patience.replace(patience)
     }
 
     /// The store as it is now. No lock is needed: a save replaces the file in one step. Only 0.4.0
@@ -186,7 +194,7 @@ impl Store {
 
     fn lock(&self) -> Result<File> {
         let path = self.directory.join("store.lock");
-        lock::take(&path, &self.path(), &*self.say, &*self.signal)
+        lock::take(&path, &self.path(), self.patience.get(), &*self.say, &*self.signal)
     }
 
     /// Where the store really is, and what is written before it takes its place. A store.json that

@@ -53,6 +53,31 @@ fn stopped_servers_are_rows_in_state_error_and_hurt_nobody_else() {
 }
 
 #[test]
+fn many_silent_servers_take_neither_the_time_of_list_nor_that_of_a_busy_one() {
+    let sandbox = sandbox("silent", json!({}));
+    let silent = start(&sandbox);
+    let busy = start(&sandbox);
+    sandbox.set_faults(&json!({"turn": {"never_ends": true}}));
+    sandbox.occtl(&["send", &busy, "hello"]).run().ok();
+    signal(server_pid(&sandbox, &silent), Signal::STOP);
+    // The same server under many names, all of them before the busy one.
+    let path = sandbox.data().join("store.json");
+    let mut all = super::store(&sandbox);
+    for number in 0..40 {
+        let id = format!("oc-000000{number:02}");
+        all["sessions"][&id] = all["sessions"][&silent].clone();
+        all["sessions"][&id]["id"] = json!(id);
+    }
+    let last = all["sessions"].as_object_mut().unwrap().remove(&busy).unwrap();
+    all["sessions"][&busy] = last;
+    std::fs::write(path, all.to_string()).unwrap();
+    let list = || sandbox.occtl(&["list", "--json"]).run().ok().within(LIST_LIMIT);
+    let rows = in_some_round(list).json()["sessions"].as_array().unwrap().clone();
+    let of = |state: &str| rows.iter().filter(|row| row["state"] == state).count();
+    assert_eq!((rows.len(), of("error"), of("running")), (42, 41, 1), "{rows:#?}");
+}
+
+#[test]
 fn a_server_that_ignores_sigterm_is_killed_after_five_seconds() {
     let sandbox = sandbox("stubborn", json!({"ignore_sigterm": true}));
     let id = start(&sandbox);

@@ -156,6 +156,15 @@ fn a_lost_store_is_rebuilt_from_the_running_servers_and_they_are_all_that_is_rec
         );
     }
     assert_eq!(store(&sandbox)["sessions"].as_object().unwrap().len(), 1);
+    // What claims to be a session without being able to be one is nobody's business, and hurts no record.
+    let foreign = sandbox.command(crate::support::sandbox::example("stand-in"), &["serve"]);
+    let foreign = foreign.args(&["--port", &sandbox.free_port().to_string()]);
+    let mut foreign = foreign.env("OPENCODE_SESSION_ID", "oc-../../x").spawn();
+    foreign.wait_for_line("listening", SOON);
+    sandbox.occtl(&["doctor", "--fix"]).run();
+    sandbox.occtl(&["list"]).run().ok();
+    assert_eq!(store(&sandbox)["sessions"].as_object().unwrap().len(), 1);
+    foreign.signal(Signal::KILL);
     assert!(!sandbox.marked_processes().iter().any(|(_, line)| line == "sleep 7300"));
     sandbox.occtl(&["send", id, "--wait", "hello"]).run().ok();
     assert_eq!(of(&findings(&sandbox, &["--fix"], 0), "mended"), [""; 0], "once is enough");

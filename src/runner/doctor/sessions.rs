@@ -12,7 +12,7 @@ use crate::process::{self, Identity};
 use crate::runner::carried::{CARRIED, Carried};
 use crate::runner::server::{LOOPBACK, Life, MARK, endpoint, life};
 use crate::runner::stop::{end_processes, sweep};
-use crate::store::{Record, Status};
+use crate::store::{Record, Status, is_id};
 use crate::units::{PROBE_LIMIT, STOP_GRACE};
 
 pub fn check(context: &Context, fix: bool) -> Vec<Finding> {
@@ -105,7 +105,8 @@ fn of_our_store(context: &Context) -> BTreeMap<String, Vec<(Identity, Variables)
         let default =
             || get("HOME").map(|home| PathBuf::from(home).join(".local/share/opencode-ctl"));
         let same = named.or_else(default).is_some_and(|place| real(&place) == ours);
-        let id = get(MARK).and_then(|id| id.to_str()).filter(|id| id.starts_with("oc-"));
+        let id =
+            get(MARK).and_then(|id| id.to_str()).filter(|id| id.starts_with("oc-") && is_id(id));
         if let (true, Some(id)) = (same, id.map(String::from)) {
             found.entry(id).or_default().push((identity, variables));
         }

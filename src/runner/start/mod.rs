@@ -21,8 +21,8 @@ use super::{Context, Signals, guard, resolve, worktree};
 use crate::client::{Client, Endpoint};
 use crate::error::{Error, Result};
 use crate::process::{self, Guardian};
-use crate::store::{Record, Worktree};
-use crate::units::{Deadline, PROBE_LIMIT};
+use crate::store::{Patience, Record, Worktree};
+use crate::units::{Deadline, LOCK_CROWD_WAIT, LOCK_WAIT, PROBE_LIMIT};
 use attempt::Attempt;
 use reserve::reserve;
 
@@ -81,6 +81,8 @@ pub fn launch(
     let deadline = Deadline::after(options.timeout);
     let program = context.environment.opencode(options.opencode.as_deref())?;
     let extra = variables(options)?;
+    let most = options.timeout.clamp(LOCK_WAIT, LOCK_CROWD_WAIT);
+    context.store.wait(Patience { most, ..Patience::default() });
     let labels = labels(&options.labels)?;
     let opened = opened(context, options)?;
     let mut workdir = workdir(context, options.workdir.as_deref())?;
