@@ -177,12 +177,22 @@ impl Server {
     }
 }
 
-/// Whether nobody listens on a port of 127.0.0.1 right now.
+/// The address that a record's server listens on.
+pub fn address(record: &Record) -> Ipv4Addr {
+    let given = record.hostname.as_deref().and_then(|hostname| hostname.parse().ok());
+    given.unwrap_or(Ipv4Addr::LOCALHOST)
+}
+
+/// Whether nobody listens on a port of that address right now; of 0.0.0.0, on that of any address.
 ///
 /// The standard library sets SO_REUSEADDR here, without which a port that was just freed looks taken
 /// for a minute.
-pub fn port_free(port: u16) -> bool {
-    std::net::TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, port))).is_ok()
+pub fn port_free(address: Ipv4Addr, port: u16) -> bool {
+    match std::net::TcpListener::bind(SocketAddr::from((address, port))) {
+        Ok(_) => true,
+        // The machine no longer has it, so that nobody can listen there.
+        Err(error) => error.kind() == std::io::ErrorKind::AddrNotAvailable,
+    }
 }
 
 /// The last lines of a file; empty if it cannot be read.

@@ -5,7 +5,7 @@ use std::fs;
 use std::time::Duration;
 
 use super::select::select;
-use super::server::{Life, MARK, life, port_free};
+use super::server::{Life, MARK, address, life, port_free};
 use super::state::{Labels, carries};
 use super::{Context, isolate, worktree};
 use crate::error::{Code, Error, Result};
@@ -132,8 +132,8 @@ fn stop_one(context: &Context, record: &Record, options: &StopOptions) -> Result
         true => Ended { count: 0, killed: false },
         false => end_processes(record, now.server(), options.grace)?,
     };
-    let port = record.port;
-    if ended.count > 0 && !adopted && !await_free_port(port) {
+    if ended.count > 0 && !adopted && !await_free_port(record) {
+        let port = record.port;
         return Err(Error::failed(format!("port {port} of {id} is still taken"))
             .hint(format!("somebody else listens there: ss -ltnp 'sport = :{port}'")));
     }
@@ -275,10 +275,11 @@ fn grace_and(extra: Duration, grace: Deadline) -> Deadline {
     Deadline::after(grace.remaining(Duration::MAX).saturating_add(extra))
 }
 
-fn await_free_port(port: u16) -> bool {
+fn await_free_port(record: &Record) -> bool {
+    let (address, port) = (address(record), record.port);
     let deadline = Deadline::after(KILL_WAIT);
     let mut pauses = Backoff::new(POLL_FIRST, Duration::from_millis(100));
-    while !port_free(port) {
+    while !port_free(address, port) {
         if deadline.expired() {
             return false;
         }

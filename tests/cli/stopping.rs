@@ -173,3 +173,35 @@ fn kept_data_stays_whatever_is_cleaned_up_afterwards() {
     assert!(!own.exists());
     assert_no_trace(&sandbox);
 }
+
+#[test]
+fn the_port_is_looked_at_where_the_server_listens() {
+    let sandbox = sandbox("address", Value::Null);
+    let start = || {
+        let start = sandbox.occtl(&["start", "--json", "--hostname", "127.0.0.2"]);
+        start.env("OPENCODE_SERVER_PASSWORD", "sesame").run().ok().json()
+    };
+    let at = |facts: &Value| u16::try_from(facts["port"].as_u64().unwrap()).unwrap();
+    // Who has the same port of another address is in nobody's way, neither before nor after.
+    let first = start();
+    let other = std::net::TcpListener::bind(("127.0.0.1", at(&first))).unwrap();
+    assert_eq!(stopped(&sandbox, &["--all"]), [(first["id"].as_str().unwrap().to_owned(), false)]);
+    let second = start();
+    assert_eq!(at(&second), at(&first));
+    drop(other);
+    // Nobody else can listen there while the server does, so the record names another place.
+    let id = second["id"].as_str().unwrap();
+    edit_record(&sandbox, id, |record| record["hostname"] = json!("127.0.0.3"));
+    let taken = std::net::TcpListener::bind(("127.0.0.3", at(&second))).unwrap();
+    let stop = sandbox.occtl(&["stop", id]).spawn();
+    let server = u32::try_from(second["pid"].as_u64().unwrap()).unwrap();
+    poll(SOON, || (!is_running(server)).then_some(())).expect("its end");
+    // It is confirmed a moment later, and not before the port is free.
+    let gone = poll(Duration::from_millis(500), || {
+        store(&sandbox)["sessions"].as_object().unwrap().is_empty().then_some(())
+    });
+    assert!(gone.is_none(), "forgotten while the port is taken");
+    drop(taken);
+    stop.wait(SOON).ok();
+    assert_no_trace(&sandbox);
+}

@@ -1,11 +1,13 @@
 //! Reserves a session: an id, a port, a record.
 
+use std::net::Ipv4Addr;
+
 use super::Plan;
 use crate::error::{Error, Result};
 use crate::process;
 use crate::runner::Context;
 use crate::runner::select::check_name;
-use crate::runner::server::{Life, life, port_free};
+use crate::runner::server::{Life, address, life, port_free};
 use crate::runner::{stop, worktree};
 use crate::store::{Document, Record, Status};
 
@@ -58,7 +60,7 @@ pub fn reserve(context: &Context, plan: &Plan) -> Result<Record> {
             let place = context.store.isolated_path(&record.id);
             record.isolated = Some(place.display().to_string());
         }
-        record.port = free_port(document, &ports, &[])?;
+        record.port = free_port(document, address(&record), &ports, &[])?;
         if let Some(guard) = plan.guard {
             guard.tell(&record.id).map_err(|error| {
                 Error::failed(format!("the guard of the session has ended: {error}"))
@@ -79,15 +81,18 @@ fn abandoned(context: &Context) -> Result<Vec<Record>> {
     Ok(records.into_iter().filter(is).collect())
 }
 
-/// The lowest port that no record holds, that is not in `busy`, and that can be bound right now.
+/// The lowest port that no record holds, that is not in `busy`, and that can be bound at that address
+/// right now.
 pub fn free_port(
     document: &Document,
+    address: Ipv4Addr,
     ports: &std::ops::RangeInclusive<u16>,
     busy: &[u16],
 ) -> Result<u16> {
     let held: std::collections::HashSet<u16> =
         document.records()?.iter().map(|record| record.port).collect();
-    let free = |port: &u16| !held.contains(port) && !busy.contains(port) && port_free(*port);
+    let free =
+        |port: &u16| !held.contains(port) && !busy.contains(port) && port_free(address, *port);
     ports.clone().find(free).ok_or_else(|| {
         let (first, last) = (ports.start(), ports.end());
         Error::failed(format!("no port from {first} to {last} is free")).hint(
