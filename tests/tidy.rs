@@ -117,7 +117,7 @@ fn no_import_runs_against_the_layers() {
     for (name, text) in [
         ("src/client/http.rs", "use crate::store::Record;\n"),
         ("src/cli/commands/x.rs", "use crate::{error::Error, client::{Client, Event}};\n"),
-        ("src/process.rs", "fn f() { crate::runner::start() }\n"),
+        ("src/process/mod.rs", "fn f() { crate::runner::start() }\n"),
         ("src/runner/stop.rs", "use super::super::cli::App;\n"),
         ("src/units.rs", "use super::store;\n"),
         ("src/other.rs", ""),
@@ -238,8 +238,8 @@ fn forbidden(name: &str, text: &str) -> Vec<String> {
         forbid(word, printer);
     }
     // Prompts are read by `cli`; `process` has a child that waits for the end of its stdin.
-    forbid("stdin()", name.starts_with("src/cli/") || name.starts_with("src/process"));
-    forbid("unsafe", name == "src/process.rs");
+    forbid("stdin()", name.starts_with("src/cli/") || name.starts_with("src/process/"));
+    forbid("unsafe", name.starts_with("src/process/"));
     for word in ["thread::spawn", "thread::scope", "thread::Builder"] {
         forbid(word, false);
     }
@@ -254,7 +254,7 @@ fn output_unsafe_and_threads_are_only_where_they_belong() {
         ("src/cli/mod.rs", "let out = std::io::stderr().lock();"),
         ("src/client/x.rs", "io::stdin().read_to_end(&mut x);"),
         ("src/cli/output.rs", "unsafe { x() }"),
-        ("src/process.rs", "std::thread::spawn(|| ());"),
+        ("src/process/mod.rs", "std::thread::spawn(|| ());"),
     ] {
         assert_eq!(forbidden(name, text).len(), 1, "{text}");
     }

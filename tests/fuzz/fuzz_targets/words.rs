@@ -8,7 +8,7 @@ mod cli;
 mod client;
 #[path = "../../../src/error.rs"]
 mod error;
-#[path = "../../../src/process.rs"]
+#[path = "../../../src/process/mod.rs"]
 mod process;
 #[path = "../../../src/runner/mod.rs"]
 mod runner;

@@ -4,12 +4,8 @@
 //! process is the one we mean only if its start time and the machine's boot agree as well, and a
 //! signal goes through a pidfd that was checked after it was opened.
 
-// With their paths, so that the fuzz targets can take this file in from another place.
-#[path = "process/programs.rs"]
 mod programs;
-#[path = "process/sockets.rs"]
 mod sockets;
-#[path = "process/table.rs"]
 mod table;
 
 use std::ffi::{OsStr, OsString};
