@@ -6,6 +6,8 @@ mod error;
 mod process;
 mod runner;
 mod store;
+#[cfg(test)]
+mod testing;
 mod units;
 
 fn main() -> std::process::ExitCode {

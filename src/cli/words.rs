@@ -316,7 +316,7 @@ mod tests {
             "--json --color never list -o id,port,state",
             "stop --all --grace 0 -f",
         ];
-        crate::units::mutations(&lines, Duration::from_millis(500), |bytes| {
+        crate::testing::mutations(&lines, Duration::from_millis(500), |bytes| {
             use std::os::unix::ffi::OsStringExt;
             let words = bytes.split(|byte| *byte == b' ').filter(|word| !word.contains(&0));
             let words = words.map(|word| OsString::from_vec(word.to_vec())).collect();

@@ -179,7 +179,7 @@ mod tests {
     fn whatever_comes_is_the_same_in_one_piece_and_in_many() {
         let texts = [String::from_utf8_lossy(STREAM).into_owned(), "data: {\"a\":1}\n\n".repeat(9)];
         let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
-        crate::units::mutations(&texts, std::time::Duration::from_millis(500), |bytes| {
+        crate::testing::mutations(&texts, std::time::Duration::from_millis(500), |bytes| {
             let whole = decode(&[bytes]);
             let size = bytes.first().map_or(1, |byte| usize::from(*byte) % 7 + 1);
             assert_eq!(decode(&bytes.chunks(size).collect::<Vec<_>>()), whole);
