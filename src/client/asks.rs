@@ -1,27 +1,22 @@
-//! The routes of asks, agents and configuration.
+//! The routes of asks: what waits for an answer, and answering it.
 
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::http::{Answer, Client, escape};
-use super::wire::*;
+use super::wire::{Permission, Question, QuestionAsk};
 use crate::units::REQUEST_LIMIT;
 
 impl Client {
-    /// The agents of a directory with their resolved rules.
-    pub fn agents(&self, directory: &str) -> Answer<Vec<Agent>> {
-        self.get("/agent", &[("directory", directory)], REQUEST_LIMIT)
+    /// The pending permission requests of a directory.
+    pub fn permissions(&self, directory: &str, limit: Duration) -> Answer<Vec<Permission>> {
+        self.get("/permission", &[("directory", directory)], limit)
     }
 
-    /// The providers and models of a directory.
-    pub fn providers(&self, directory: &str) -> Answer<Providers> {
-        self.get("/config/providers", &[("directory", directory)], REQUEST_LIMIT)
-    }
-
-    /// The resolved configuration of a directory. It holds secrets.
-    pub fn configuration(&self, directory: &str) -> Answer<Value> {
-        self.get("/config", &[("directory", directory)], REQUEST_LIMIT)
+    /// The pending questions of a directory.
+    pub fn questions(&self, directory: &str, limit: Duration) -> Answer<Vec<Question>> {
+        self.get("/question", &[("directory", directory)], limit)
     }
 
     /// The pending questions of a directory, with what they ask.
@@ -57,18 +52,5 @@ impl Client {
     pub fn reject_question(&self, id: &str, directory: &str) -> Answer<()> {
         let route = format!("/question/{}/reject", escape(id));
         self.post_accepted(&route, &[("directory", directory)], &json!({}), REQUEST_LIMIT)
-    }
-
-    /// Conversations of all projects that changed since a moment (milliseconds since 1970). Servers
-    /// without that route (1.1) list those of the server's own project, to which all directories that are
-    /// no git repository belong.
-    pub fn changed_since(&self, since_ms: i64) -> Answer<Vec<Conversation>> {
-        let since = since_ms.to_string();
-        // Without a directory these routes speak of all of them.
-        let query = [("limit", "10000"), ("start", since.as_str())];
-        match self.get("/experimental/session", &query, REQUEST_LIMIT) {
-            Ok(found) => Ok(found),
-            Err(_) => self.get("/session", &query, REQUEST_LIMIT),
-        }
     }
 }

@@ -21,7 +21,7 @@ use ureq::unversioned::transport::{
 };
 use ureq::{Error, Timeout};
 
-use super::api::ACTIVITIES;
+use super::conversations::ACTIVITIES;
 use super::failure::{Cause, Failure};
 use super::http::{Answer, Client, Exchange, Limit, WRITE_LIMIT, encode, escape};
 use super::interrupt::Interruption;

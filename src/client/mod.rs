@@ -3,15 +3,16 @@
 //! Architecture invariant: the client knows nothing of sessions, stores and processes; it is given
 //! an [`Endpoint`] and answers with what the server said, or with how it failed to.
 
-mod api;
 mod asks;
+mod conversations;
 pub mod event;
 mod failure;
 mod held;
 mod http;
 mod interrupt;
 mod list;
-mod reading;
+mod messages;
+mod server;
 mod sse;
 pub mod wire;
 
@@ -19,4 +20,4 @@ pub use event::{Event, EventStream, Received};
 pub use failure::{Cause, Failure};
 pub use held::Held;
 pub use http::{Client, Endpoint};
-pub use reading::{LONG_READ, Page};
+pub use messages::{LONG_READ, Page};

@@ -1,34 +1,39 @@
-//! The routes that read and manage conversations. As everywhere, each call carries a directory.
+//! The routes of conversations as a whole. Each call carries the directory of the conversation, because the
+//! server answers for one directory at a time.
 
 use std::ops::ControlFlow;
 use std::time::Duration;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::http::{Answer, Client, Limit, escape};
-use super::wire::*;
+use super::messages::LONG_READ;
+use super::wire::{Activities, Conversation, FilePatch, NewConversation, OwnRules, Todo};
 use crate::units::REQUEST_LIMIT;
 
-/// How long one read of a long answer may take. A server reads all of a conversation before it sends the
-/// first byte of it.
-pub const LONG_READ: Duration = Duration::from_secs(120);
+/// What the conversations of a directory are doing.
+pub(super) const ACTIVITIES: &str = "/session/status";
 /// As many as there are: without a limit servers give 100, and with 0 some give none.
 const ALL: usize = 10_000_000;
 
-/// Which messages of a conversation are wanted.
-#[derive(Clone, Copy, Debug)]
-pub enum Page<'a> {
-    /// All of them.
-    All,
-    /// The newest so many.
-    Newest(usize),
-    /// So many before a cursor.
-    Before(usize, &'a str),
-}
-
 impl Client {
+    /// Opens a conversation.
+    pub fn create(&self, directory: &str, new: &NewConversation) -> Answer<Conversation> {
+        self.post("/session", &[("directory", directory)], new, REQUEST_LIMIT)
+    }
+
+    /// One conversation, wherever it is.
+    pub fn conversation(&self, id: &str, directory: &str) -> Answer<Conversation> {
+        self.get(&format!("/session/{}", escape(id)), &[("directory", directory)], REQUEST_LIMIT)
+    }
+
+    /// A conversation, as much of it as is wanted.
+    pub fn conversation_as<T: DeserializeOwned>(&self, id: &str, directory: &str) -> Answer<T> {
+        self.get(&format!("/session/{}", escape(id)), &[("directory", directory)], REQUEST_LIMIT)
+    }
+
     /// Hands over the conversations of a directory, sub-agents' too, in an order that differs between
     /// versions: some go by the creation, others by the last change.
     pub fn each_conversation(
@@ -67,45 +72,39 @@ impl Client {
         self.each("/session", query, REQUEST_LIMIT, &mut take).map(drop)
     }
 
-    /// Hands over messages, oldest first, and gives where the older ones start. `limit` is for each read.
-    ///
-    /// Servers before 1.2 have no cursors and give none even where there are older ones.
-    pub fn each_message<T: DeserializeOwned>(
-        &self,
-        conversation: &str,
-        directory: &str,
-        page: Page,
-        limit: Duration,
-        take: &mut dyn FnMut(T) -> ControlFlow<()>,
-    ) -> Answer<Option<String>> {
-        let route = format!("/session/{}/message", escape(conversation));
-        let mut query = vec![("directory", directory)];
-        let count = match page {
-            Page::All => None,
-            Page::Newest(count) | Page::Before(count, _) => Some(count.to_string()),
-        };
-        query.extend(count.as_deref().map(|count| ("limit", count)));
-        if let Page::Before(_, cursor) = page {
-            query.push(("before", cursor));
+    /// Conversations of all projects that changed since a moment (milliseconds since 1970). Servers
+    /// without that route (1.1) list those of the server's own project, to which all directories that are
+    /// no git repository belong.
+    pub fn changed_since(&self, since_ms: i64) -> Answer<Vec<Conversation>> {
+        let since = since_ms.to_string();
+        // Without a directory these routes speak of all of them.
+        let query = [("limit", "10000"), ("start", since.as_str())];
+        match self.get("/experimental/session", &query, REQUEST_LIMIT) {
+            Ok(found) => Ok(found),
+            Err(_) => self.get("/session", &query, REQUEST_LIMIT),
         }
-        self.each(&route, &query, limit, take)
     }
 
-    /// One message, as much of it as is wanted.
-    pub fn message<T: DeserializeOwned>(
+    /// The sub-agents' conversations directly below one.
+    pub fn children(
         &self,
         conversation: &str,
         directory: &str,
-        id: &str,
         limit: Duration,
-    ) -> Answer<T> {
-        let route = format!("/session/{}/message/{}", escape(conversation), escape(id));
+    ) -> Answer<Vec<Conversation>> {
+        let route = format!("/session/{}/children", escape(conversation));
         self.get(&route, &[("directory", directory)], limit)
     }
 
-    /// A conversation, as much of it as is wanted.
-    pub fn conversation_as<T: DeserializeOwned>(&self, id: &str, directory: &str) -> Answer<T> {
-        self.get(&format!("/session/{}", escape(id)), &[("directory", directory)], REQUEST_LIMIT)
+    /// What the conversations of a directory are doing; idle ones are absent.
+    pub fn activities(&self, directory: &str, limit: Duration) -> Answer<Activities> {
+        self.get(ACTIVITIES, &[("directory", directory)], limit)
+    }
+
+    /// Ends whatever the conversation is doing and drops its queue.
+    pub fn abort(&self, conversation: &str, directory: &str, limit: Duration) -> Answer<()> {
+        let route = format!("/session/{}/abort", escape(conversation));
+        self.post_accepted(&route, &[("directory", directory)], &json!({}), limit)
     }
 
     /// Copies a conversation, up to and without a message. An unknown message is no error here: then
@@ -149,15 +148,27 @@ impl Client {
         exchange.decode(std::marker::PhantomData::<Value>).map(drop)
     }
 
-    /// What the model noted down to do.
-    pub fn todos(&self, conversation: &str, directory: &str) -> Answer<Vec<Todo>> {
-        let route = format!("/session/{}/todo", escape(conversation));
-        self.get(&route, &[("directory", directory)], REQUEST_LIMIT)
+    /// The files that one turn changed.
+    pub fn diff(
+        &self,
+        conversation: &str,
+        directory: &str,
+        turn: &str,
+        limit: Duration,
+    ) -> Answer<Vec<FilePatch>> {
+        let route = format!("/session/{}/diff", escape(conversation));
+        self.get(&route, &[("directory", directory), ("messageID", turn)], limit)
     }
 
     /// What a whole conversation changed, on servers up to 1.14; newer ones answer with nothing.
     pub fn whole_diff(&self, conversation: &str, directory: &str) -> Answer<Vec<FilePatch>> {
         let route = format!("/session/{}/diff", escape(conversation));
+        self.get(&route, &[("directory", directory)], REQUEST_LIMIT)
+    }
+
+    /// What the model noted down to do.
+    pub fn todos(&self, conversation: &str, directory: &str) -> Answer<Vec<Todo>> {
+        let route = format!("/session/{}/todo", escape(conversation));
         self.get(&route, &[("directory", directory)], REQUEST_LIMIT)
     }
 }

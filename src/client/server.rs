@@ -1,0 +1,41 @@
+//! The routes of the server itself: whether it is there, and how it is configured.
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::http::{Answer, Client};
+use super::wire::{Agent, Health, Paths, Providers};
+use crate::units::REQUEST_LIMIT;
+
+impl Client {
+    /// Whether an OpenCode server is there, and which.
+    pub fn health(&self, limit: Duration) -> Answer<Health> {
+        self.get("/global/health", &[], limit)
+    }
+
+    /// The directories that the server itself works in.
+    pub fn own_paths(&self, limit: Duration) -> Answer<Paths> {
+        self.get("/path", &[], limit)
+    }
+
+    /// The cheapest question that an instance answers with JSON (20 ms where it is cold).
+    pub fn paths(&self, directory: &str, limit: Duration) -> Answer<Paths> {
+        self.get("/path", &[("directory", directory)], limit)
+    }
+
+    /// The agents of a directory with their resolved rules.
+    pub fn agents(&self, directory: &str) -> Answer<Vec<Agent>> {
+        self.get("/agent", &[("directory", directory)], REQUEST_LIMIT)
+    }
+
+    /// The providers and models of a directory.
+    pub fn providers(&self, directory: &str) -> Answer<Providers> {
+        self.get("/config/providers", &[("directory", directory)], REQUEST_LIMIT)
+    }
+
+    /// The resolved configuration of a directory. It holds secrets.
+    pub fn configuration(&self, directory: &str) -> Answer<Value> {
+        self.get("/config", &[("directory", directory)], REQUEST_LIMIT)
+    }
+}
