@@ -1,0 +1,79 @@
+//! Which process is meant, and which user and machine this process runs as and on.
+
+use std::fs;
+
+/// One process, told apart from every other that ever had or will have its pid.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// The process id.
+    pub pid: u32,
+    /// Clock ticks between boot and its start: field 22 of `/proc/PID/stat`.
+    pub start_time: u64,
+    /// `/proc/sys/kernel/random/boot_id` when it ran.
+    pub boot_id: String,
+}
+
+impl Identity {
+    /// Who has this pid now; `None` if nobody, or only a zombie.
+    pub fn of(pid: u32) -> Option<Identity> {
+        Some(Identity { pid, start_time: start_time(pid)?, boot_id: boot_id() })
+    }
+
+    /// Whether exactly this process still runs.
+    pub fn alive(&self) -> bool {
+        Identity::of(self.pid).as_ref() == Some(self)
+    }
+}
+
+/// This process.
+pub fn own_identity() -> Identity {
+    Identity::of(std::process::id()).unwrap_or(Identity {
+        pid: std::process::id(),
+        start_time: 0,
+        boot_id: boot_id(),
+    })
+}
+
+/// The user id that this process acts as.
+pub fn own_uid() -> u32 {
+    rustix::process::geteuid().as_raw()
+}
+
+/// How many descriptors this process may have open.
+pub fn descriptor_limit() -> usize {
+    let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
+    limit.and_then(|limit| limit.try_into().ok()).unwrap_or(usize::MAX)
+}
+
+/// The current boot of this machine; empty where `/proc` does not tell.
+fn boot_id() -> String {
+    fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default().trim().to_string()
+}
+
+fn start_time(pid: u32) -> Option<u64> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    parse_start_time(&stat)
+}
+
+fn parse_start_time(stat: &str) -> Option<u64> {
+    // The second field is the program's name in brackets and may itself hold spaces and brackets.
+    let mut fields = stat[stat.rfind(')')? + 1..].split_ascii_whitespace();
+    let state = fields.next()?;
+    if matches!(state, "Z" | "X" | "x") {
+        return None;
+    }
+    fields.nth(18)?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn start_time_is_found_behind_any_program_name() {
+        let stat = "42 (a) b (c) S 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 987 20";
+        assert_eq!(parse_start_time(stat), Some(987));
+        assert_eq!(parse_start_time("42 (x) Z 1 2 3"), None);
+        assert_eq!(parse_start_time("nonsense"), None);
+    }
+}
