@@ -1,10 +1,9 @@
-//! Agents, asks and configuration as the server sends them.
+//! Agents, providers and models as the server sends them.
 
-use serde::de::DeserializeOwned;
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::Deserialize;
 use serde_json::Value;
 
-use super::{Rule, lenient};
+use super::{Rule, lenient, those_that_fit};
 
 /// `GET /agent`: one agent with everything resolved.
 #[derive(Clone, Debug, Deserialize)]
@@ -102,61 +101,6 @@ pub struct Limit {
     pub output: Option<f64>,
 }
 
-/// What a question wants to know. One ask may hold several.
-#[derive(Clone, Debug, Deserialize)]
-pub struct QuestionAsk {
-    /// `que_…`.
-    pub id: String,
-    /// The conversation whose model asks.
-    #[serde(default, rename = "sessionID", deserialize_with = "lenient")]
-    pub conversation: String,
-    /// In the order in which they must be answered.
-    #[serde(default, deserialize_with = "those_that_fit")]
-    pub questions: Vec<QuestionText>,
-}
-
-/// One question.
-#[derive(Clone, Debug, Default, Deserialize, Serialize)]
-pub struct QuestionText {
-    /// The whole question.
-    #[serde(default, deserialize_with = "lenient")]
-    pub question: String,
-    /// A word or two.
-    #[serde(default, deserialize_with = "lenient")]
-    pub header: String,
-    /// What may be chosen.
-    #[serde(default, deserialize_with = "those_that_fit")]
-    pub options: Vec<QuestionOption>,
-    /// Whether more than one may be chosen.
-    #[serde(default, deserialize_with = "lenient")]
-    pub multiple: Option<bool>,
-    /// Whether words of one's own are an answer; OpenCode's default is yes.
-    #[serde(default, deserialize_with = "lenient")]
-    pub custom: Option<bool>,
-}
-
-/// One answer that may be chosen.
-#[derive(Clone, Debug, Default, Deserialize, Serialize)]
-pub struct QuestionOption {
-    /// What is sent back.
-    #[serde(default, deserialize_with = "lenient")]
-    pub label: String,
-    /// What it means.
-    #[serde(default, deserialize_with = "lenient")]
-    pub description: String,
-}
-
-/// A list of which only those entries are taken that can be read.
-pub fn those_that_fit<'de, D: Deserializer<'de>, T: DeserializeOwned>(
-    input: D,
-) -> Result<Vec<T>, D::Error> {
-    let entries = match Value::deserialize(input)? {
-        Value::Array(entries) => entries,
-        _ => Vec::new(),
-    };
-    Ok(entries.into_iter().filter_map(|entry| serde_json::from_value(entry).ok()).collect())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -168,8 +112,5 @@ mod tests {
         let agent: Agent = serde_json::from_str(text).unwrap();
         assert_eq!(agent.permission.len(), 1);
         assert!(agent.model.is_none());
-        let ask: QuestionAsk =
-            serde_json::from_str(r#"{"id":"que_1","questions":{"a":1}}"#).unwrap();
-        assert!(ask.questions.is_empty());
     }
 }

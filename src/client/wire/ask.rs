@@ -3,7 +3,7 @@
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
-use super::lenient;
+use super::{lenient, those_that_fit};
 
 /// A pending permission request.
 #[derive(Clone, Debug, Deserialize)]
@@ -31,6 +31,50 @@ pub struct Question {
     pub conversation: String,
 }
 
+/// What a question wants to know. One ask may hold several.
+#[derive(Clone, Debug, Deserialize)]
+pub struct QuestionAsk {
+    /// `que_…`.
+    pub id: String,
+    /// The conversation whose model asks.
+    #[serde(default, rename = "sessionID", deserialize_with = "lenient")]
+    pub conversation: String,
+    /// In the order in which they must be answered.
+    #[serde(default, deserialize_with = "those_that_fit")]
+    pub questions: Vec<QuestionText>,
+}
+
+/// One question.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+pub struct QuestionText {
+    /// The whole question.
+    #[serde(default, deserialize_with = "lenient")]
+    pub question: String,
+    /// A word or two.
+    #[serde(default, deserialize_with = "lenient")]
+    pub header: String,
+    /// What may be chosen.
+    #[serde(default, deserialize_with = "those_that_fit")]
+    pub options: Vec<QuestionOption>,
+    /// Whether more than one may be chosen.
+    #[serde(default, deserialize_with = "lenient")]
+    pub multiple: Option<bool>,
+    /// Whether words of one's own are an answer; OpenCode's default is yes.
+    #[serde(default, deserialize_with = "lenient")]
+    pub custom: Option<bool>,
+}
+
+/// One answer that may be chosen.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+pub struct QuestionOption {
+    /// What is sent back.
+    #[serde(default, deserialize_with = "lenient")]
+    pub label: String,
+    /// What it means.
+    #[serde(default, deserialize_with = "lenient")]
+    pub description: String,
+}
+
 /// Old servers send one pattern as a string.
 fn one_or_many<'de, D: Deserializer<'de>>(input: D) -> Result<Vec<String>, D::Error> {
     Ok(match Value::deserialize(input)? {
@@ -52,4 +96,26 @@ pub struct Rule {
     pub pattern: String,
     /// `allow`, `deny` or `ask`.
     pub action: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn questions_that_are_no_list_are_none() {
+        let ask: QuestionAsk =
+            serde_json::from_str(r#"{"id":"que_1","questions":{"a":1}}"#).unwrap();
+        assert!(ask.questions.is_empty());
+    }
+
+    #[test]
+    fn old_and_new_names_of_a_permission_request() {
+        let old = r#"{"id":"per_1","type":"bash","pattern":"ls"}"#;
+        let new = r#"{"id":"per_1","permission":"bash","patterns":["ls"]}"#;
+        for text in [old, new] {
+            let ask: Permission = serde_json::from_str(text).unwrap();
+            assert_eq!((ask.permission.as_str(), ask.patterns), ("bash", vec!["ls".to_string()]));
+        }
+    }
 }

@@ -5,6 +5,7 @@
 
 mod agent;
 mod ask;
+mod changes;
 mod conversation;
 mod lean;
 mod message;
@@ -13,10 +14,12 @@ mod transcript;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::Value;
 use serde_json::value::RawValue;
 
 pub use agent::*;
 pub use ask::*;
+pub use changes::*;
 pub use conversation::*;
 pub use message::*;
 pub use prompt::*;
@@ -28,6 +31,17 @@ pub(super) fn lenient<'de, D: Deserializer<'de>, T: DeserializeOwned + Default>(
 ) -> Result<T, D::Error> {
     let raw = Box::<RawValue>::deserialize(input)?;
     Ok(serde_json::from_str(raw.get()).unwrap_or_default())
+}
+
+/// A list of which only those entries are taken that can be read.
+pub(super) fn those_that_fit<'de, D: Deserializer<'de>, T: DeserializeOwned>(
+    input: D,
+) -> Result<Vec<T>, D::Error> {
+    let entries = match Value::deserialize(input)? {
+        Value::Array(entries) => entries,
+        _ => Vec::new(),
+    };
+    Ok(entries.into_iter().filter_map(|entry| serde_json::from_value(entry).ok()).collect())
 }
 
 /// `GET /global/health`.
@@ -80,15 +94,5 @@ mod tests {
         let message: Message = serde_json::from_str(odd).unwrap();
         assert_eq!(message.info.time.completed, Some(2.5));
         assert!(serde_json::from_str::<Message>(r#"{"info":{}}"#).is_err());
-    }
-
-    #[test]
-    fn old_and_new_names_of_a_permission_request() {
-        let old = r#"{"id":"per_1","type":"bash","pattern":"ls"}"#;
-        let new = r#"{"id":"per_1","permission":"bash","patterns":["ls"]}"#;
-        for text in [old, new] {
-            let ask: Permission = serde_json::from_str(text).unwrap();
-            assert_eq!((ask.permission.as_str(), ask.patterns), ("bash", vec!["ls".to_string()]));
-        }
     }
 }
