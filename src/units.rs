@@ -1,6 +1,9 @@
 //! The ground: time limits and the named constants of the whole program.
 
+use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec};
 
 /// The first port that is given to a server, as in opencode-ctl 0.4.0.
 pub const FIRST_PORT: u16 = 9100;
@@ -101,6 +104,27 @@ impl Backoff {
         self.next = (pause * 2).min(self.longest);
         pause
     }
+}
+
+/// Waits until one of `events` is true of a descriptor, for at most `limit`, and says which are. The
+/// answer is empty if none is, and also if a signal ended the wait early.
+pub fn poll(descriptor: impl AsFd, events: PollFlags, limit: Duration) -> PollFlags {
+    let mut polled = [PollFd::new(&descriptor, events)];
+    match rustix::event::poll(&mut polled, Some(&timespec(limit))) {
+        Ok(_) => polled[0].revents(),
+        Err(_) => PollFlags::empty(),
+    }
+}
+
+/// Sleeps; unlike the standard library's sleep, a signal ends it early.
+pub fn pause(limit: Duration) {
+    let _ = rustix::event::poll(&mut [], Some(&timespec(limit)));
+}
+
+fn timespec(limit: Duration) -> Timespec {
+    // The kernel refuses more seconds than its clock can count.
+    let seconds = i64::try_from(limit.as_secs()).unwrap_or(i64::MAX).min(i64::from(i32::MAX));
+    Timespec { tv_sec: seconds, tv_nsec: limit.subsec_nanos().into() }
 }
 
 /// Whole milliseconds, for `_ms` fields.

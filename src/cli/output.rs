@@ -5,11 +5,12 @@ use std::io::{self, BufWriter, IsTerminal, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use rustix::event::{PollFd, PollFlags, Timespec};
+use rustix::event::PollFlags;
 use serde::Serialize;
 use unicode_width::UnicodeWidthStr;
 
 use crate::error::{Error, Result};
+use crate::units::{TICK, poll};
 
 /// How much is put together for one call of the system; what is larger is not copied.
 const BUFFER: usize = 64 << 10;
@@ -66,12 +67,7 @@ impl Output {
             return true;
         }
         // A pipe whose reader has gone reports an error without anything being written.
-        let stdout = io::stdout();
-        let mut fds = [PollFd::new(&stdout, PollFlags::empty())];
-        let tv_sec = i64::try_from(wait.as_secs()).unwrap_or(i64::MAX);
-        let wait = Timespec { tv_sec, tv_nsec: wait.subsec_nanos().into() };
-        let polled = rustix::event::poll(&mut fds, Some(&wait));
-        polled.is_ok() && fds[0].revents().contains(PollFlags::ERR)
+        poll(io::stdout(), PollFlags::empty(), wait).contains(PollFlags::ERR)
     }
 
     /// Writes text as it is and at once. A closed pipe is no error; a full disk is.
@@ -91,13 +87,8 @@ impl Output {
 
     /// The same for a reader that may have stopped to read: false if `enough` before it took all.
     pub fn write_unless(&mut self, text: &str, enough: impl Fn() -> bool) -> Result<bool> {
-        let stdout = io::stdout();
-        let tick = Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
         for piece in text.as_bytes().chunks(PIPE_ROOM) {
-            let mut fds = [PollFd::new(&stdout, PollFlags::OUT)];
-            while !self.closed
-                && matches!(rustix::event::poll(&mut fds, Some(&tick)), Ok(0) | Err(_))
-            {
+            while !self.closed && poll(io::stdout(), PollFlags::OUT, TICK).is_empty() {
                 if enough() {
                     return Ok(false);
                 }

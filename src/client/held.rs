@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
-use rustix::event::{PollFd, PollFlags, Timespec};
+use rustix::event::PollFlags;
 use rustix::io::Errno;
 use rustix::net::RecvFlags;
 use serde::de::DeserializeOwned;
@@ -26,7 +26,7 @@ use super::failure::{Cause, Failure};
 use super::http::{Answer, Client, Exchange, Limit, WRITE_LIMIT, encode, escape};
 use super::interrupt::Interruption;
 use super::wire::{Activities, Message, Prompt};
-use crate::units::{Deadline, REQUEST_LIMIT, TICK};
+use crate::units::{Deadline, REQUEST_LIMIT, TICK, poll};
 
 /// How much of an answer's head is put aside. It must fit the library's buffer.
 const LARGEST_HEAD: usize = 16 * 1024;
@@ -79,19 +79,17 @@ impl Client {
 }
 
 impl<T: DeserializeOwned> Held<T> {
-    /// Whether the answer has come, within less than a second, or the connection has ended. Versions before
+    /// Whether the answer has come, within that time, or the connection has ended. Versions before
     /// 1.15 send a part of its head at once, and the rest when the turn is over.
     pub fn ready(&self, within: Duration) -> bool {
         let Some(stream) = self.line.0.stream.get() else { return true };
         let mut early = self.line.0.early();
-        let within = Timespec { tv_sec: 0, tv_nsec: within.subsec_nanos().into() };
         let mut chunk = [0; 4096];
         loop {
             if has_come(&early) {
                 return true;
             }
-            let mut fds = [PollFd::new(stream, PollFlags::IN)];
-            if !rustix::event::poll(&mut fds, Some(&within)).is_ok_and(|ready| ready > 0) {
+            if poll(stream, PollFlags::IN, within).is_empty() {
                 return false;
             }
             match rustix::net::recv(stream, &mut chunk[..], RecvFlags::DONTWAIT) {

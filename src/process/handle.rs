@@ -4,11 +4,12 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::time::Duration;
 
+use rustix::event::PollFlags;
 use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, Signal};
 
-use super::{Identity, readable};
-use crate::units::Deadline;
+use super::Identity;
+use crate::units::{Deadline, poll};
 
 /// A running process that can be signalled and waited for without any race over its pid.
 #[derive(Debug)]
@@ -54,7 +55,8 @@ impl Handle {
 
     /// Waits for at most `limit`; true if it has ended. A zombie has ended.
     pub fn wait(&self, limit: Duration) -> bool {
-        readable(&self.fd, limit)
+        // A pidfd is readable once its process has ended.
+        !poll(&self.fd, PollFlags::IN, limit).is_empty()
     }
 }
 

@@ -12,11 +12,6 @@ mod sockets;
 mod spawn;
 mod table;
 
-use std::os::fd::AsFd;
-use std::time::Duration;
-
-use rustix::event::{PollFd, PollFlags, Timespec};
-
 pub use handle::{Handle, wait_all};
 pub use identity::{Identity, descriptor_limit, own_identity, own_uid};
 pub use programs::{Capture, ended_input, feed, read_text, replace};
@@ -25,19 +20,4 @@ pub use sockets::listens;
 pub use spawn::{Guardian, spawn_detached};
 pub use table::{ancestors, command_line, each_marked, environment, marked, with_variable};
 
-/// Sleeps; a signal ends it early.
-pub fn pause(limit: Duration) {
-    let _ = rustix::event::poll(&mut [], Some(&timespec(limit)));
-}
-
-fn readable(fd: impl AsFd, limit: Duration) -> bool {
-    let mut fds = [PollFd::new(&fd, PollFlags::IN)];
-    matches!(rustix::event::poll(&mut fds, Some(&timespec(limit))), Ok(1..))
-}
-
-fn timespec(limit: Duration) -> Timespec {
-    Timespec {
-        tv_sec: i64::try_from(limit.as_secs()).unwrap_or(i64::MAX).min(i64::from(i32::MAX)),
-        tv_nsec: limit.subsec_nanos().into(),
-    }
-}
+pub use crate::units::pause;

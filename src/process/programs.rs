@@ -9,10 +9,10 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use rustix::event::PollFlags;
 use rustix::fs::OFlags;
 
-use super::{pause, readable};
-use crate::units::{Backoff, Deadline, POLL_FIRST, POLL_LONGEST, TICK};
+use crate::units::{Backoff, Deadline, POLL_FIRST, POLL_LONGEST, TICK, pause, poll};
 
 /// All of stdin, once it has ended; nothing if it is no text.
 pub fn ended_input() -> String {
@@ -34,7 +34,7 @@ pub fn read_text(path: &Path, most: usize, limit: Duration) -> io::Result<String
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) if error.kind() != io::ErrorKind::WouldBlock => return Err(error),
             Err(_) if deadline.expired() => return Err(io::ErrorKind::TimedOut.into()),
-            Err(_) => drop(readable(&file, deadline.remaining(TICK))),
+            Err(_) => drop(poll(&file, PollFlags::IN, deadline.remaining(TICK))),
         }
         if content.len() > most {
             return Err(io::ErrorKind::FileTooLarge.into());
@@ -84,7 +84,7 @@ impl Capture {
         let mut chunk = [0; 16 * 1024];
         let mut pipe = self.child.stdout.take()?;
         loop {
-            if !readable(&pipe, deadline.remaining(Duration::MAX)) {
+            if poll(&pipe, PollFlags::IN, deadline.remaining(Duration::MAX)).is_empty() {
                 if deadline.expired() {
                     return None;
                 }

@@ -9,8 +9,7 @@ use std::process::{Child, Command, Stdio};
 
 use rustix::process::Signal;
 
-use super::pause;
-use crate::units::{Backoff, Deadline, KILL_WAIT, POLL_FIRST, POLL_LONGEST};
+use crate::units::{Backoff, Deadline, KILL_WAIT, POLL_FIRST, POLL_LONGEST, pause};
 
 /// Starts a program that outlives us: in a session of its own, with nothing to read and everything
 /// that it prints going to `log`. `environment` is all that it gets.

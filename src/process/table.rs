@@ -8,6 +8,7 @@ use std::os::unix::fs::MetadataExt;
 use std::time::Duration;
 
 use super::{Handle, Identity, own_uid};
+use crate::units::pause;
 
 /// How often a process in the middle of exec is looked at, with [`EXEC_PAUSE`] between.
 const EXEC_LOOKS: usize = 500;
@@ -30,7 +31,7 @@ fn block(pid: u32) -> Option<Vec<u8>> {
         if !block.is_empty() || !between() {
             return Some(block);
         }
-        super::pause(EXEC_PAUSE);
+        pause(EXEC_PAUSE);
     }
     None
 }
