@@ -4,7 +4,7 @@ source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 static=${STATIC:?the path of the static binary}
 size=$(wc -c <"$static")
-row "static binary" "2621440 bytes (2.5 MiB)" "$size bytes" "$size <= 2621440"
+row "static binary" "3670016 bytes (3.5 MiB)" "$size bytes" "$size <= 3670016"
 root=$SCRATCH/root
 mkdir "$root"
 cp "$static" "$root/occtl"
