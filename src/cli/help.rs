@@ -1,6 +1,6 @@
 //! Help for people, made from the tables.
 
-use super::spec::{Command, Flag, GLOBAL, Operand, shown};
+use super::spec::{Absent, Command, Flag, GLOBAL, Operand, shown};
 
 /// The list of commands.
 pub fn overview() -> String {
@@ -10,7 +10,7 @@ pub fn overview() -> String {
     let rows: Vec<_> = shown().map(|one| (one.name.to_string(), one.summary.into())).collect();
     text.push_str(&columns(&rows));
     text.push_str("\nFlags of every command:\n");
-    text.push_str(&columns(&flag_rows(&GLOBAL)));
+    text.push_str(&columns(&flag_rows(GLOBAL.iter())));
     text.push_str("  -V, --version     Show the version\n\nA first success:\n  S=$(occtl start -q)\n  occtl send $S --stream 'What is in this directory?'\n  occtl stop $S\n\nocctl help COMMAND tells more.\n");
     text
 }
@@ -28,11 +28,9 @@ pub fn command(command: &Command) -> String {
         text.push_str(&columns(&operand_rows(command.operands)));
     }
     text.push_str("\nFlags:\n");
-    let own = |flag: &&Flag| !command.flags.iter().any(|own| own.long == flag.long);
-    let global: Vec<Flag> = GLOBAL.iter().filter(own).copied().collect();
-    let mut rows = flag_rows(command.flags);
-    rows.extend(flag_rows(&global));
-    text.push_str(&columns(&rows));
+    let is_replaced = |global: &Flag| command.all_flags().any(|flag| flag.long == global.long);
+    let global = GLOBAL.iter().filter(|global| !is_replaced(global));
+    text.push_str(&columns(&flag_rows(command.all_flags().chain(global))));
     if !command.examples.is_empty() {
         text.push_str("\nExamples:\n");
         let row = |(line, what): &(&str, &str)| (line.to_string(), what.to_string());
@@ -55,16 +53,17 @@ fn usage(command: &Command) -> String {
 }
 
 fn operand_rows(operands: &[Operand]) -> Vec<(String, String)> {
-    operands.iter().map(|operand| (operand.name.into(), operand.help.into())).collect()
+    let row = |operand: &Operand| (operand.name.into(), with_absent(operand.help, operand.absent));
+    operands.iter().map(row).collect()
 }
 
-fn flag_rows(flags: &[Flag]) -> Vec<(String, String)> {
+fn flag_rows<'a>(flags: impl Iterator<Item = &'a Flag>) -> Vec<(String, String)> {
     let row = |flag: &Flag| {
         let short = flag.short.map_or("    ".into(), |letter| format!("-{letter}, "));
         let value = flag.value.map_or(String::new(), |value| format!(" {value}"));
         (format!("{short}--{}{value}", flag.long), explained(flag))
     };
-    flags.iter().map(row).collect()
+    flags.map(row).collect()
 }
 
 fn explained(flag: &Flag) -> String {
@@ -75,10 +74,12 @@ fn explained(flag: &Flag) -> String {
     if flag.many {
         text.push_str("; may be repeated");
     }
-    if let Some(default) = flag.default {
-        text.push_str(&format!(" [{default}]"));
-    }
-    text
+    with_absent(&text, flag.absent)
+}
+
+/// What a flag or an operand is, and in brackets what holds without it.
+fn with_absent(text: &str, absent: Absent) -> String {
+    absent.shown().map_or_else(|| text.into(), |words| format!("{text} [{words}]"))
 }
 
 fn columns(rows: &[(String, String)]) -> String {
@@ -100,7 +101,7 @@ mod tests {
         let mut text = String::from(
             "# Commands\n\nMade from the command table by `make docs`; a test fails when it is stale.\n\nEvery command also takes:\n\n| flag | does |\n| --- | --- |\n",
         );
-        table(&mut text, &GLOBAL);
+        table(&mut text, GLOBAL.iter());
         for command in shown() {
             let _ = write!(text, "\n## occtl {}\n\n{}.\n\n", command.name, command.summary);
             let _ = writeln!(text, "    {}", usage(command));
@@ -109,13 +110,13 @@ mod tests {
             }
             if !command.operands.is_empty() {
                 text.push_str("\n| operand | is |\n| --- | --- |\n");
-                for operand in command.operands {
-                    let _ = writeln!(text, "| `{}` | {} |", operand.name, operand.help);
+                for (name, help) in operand_rows(command.operands) {
+                    let _ = writeln!(text, "| `{name}` | {help} |");
                 }
             }
             if !command.flags.is_empty() {
                 text.push_str("\n| flag | does |\n| --- | --- |\n");
-                table(&mut text, command.flags);
+                table(&mut text, command.all_flags());
             }
             for (line, what) in command.examples {
                 let _ = write!(text, "\n- `{line}`: {what}");
@@ -127,9 +128,9 @@ mod tests {
         text
     }
 
-    fn table(text: &mut String, flags: &[Flag]) {
-        for (flag, (left, right)) in flags.iter().zip(flag_rows(flags)) {
-            assert!(!flag.help.contains('|'), "--{} would break the table", flag.long);
+    fn table<'a>(text: &mut String, flags: impl Iterator<Item = &'a Flag>) {
+        for (left, right) in flag_rows(flags) {
+            assert!(!right.contains('|'), "{left} would break the table");
             let _ = writeln!(text, "| `{}` | {right} |", left.trim());
         }
     }
@@ -148,7 +149,7 @@ mod tests {
     fn every_command_has_help_that_names_all_of_it() {
         for one in shown() {
             let text = command(one);
-            for flag in one.flags {
+            for flag in one.all_flags() {
                 assert!(text.contains(&format!("--{}", flag.long)), "{}", one.name);
             }
             assert!(overview().contains(one.name));

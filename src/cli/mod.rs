@@ -55,7 +55,7 @@ fn act(arguments: Vec<std::ffi::OsString>, global: &mut Global) -> Result<Exit> 
     // A mistake before it on the line must not hide that JSON was asked for.
     let json = arguments.iter().take_while(|word| *word != "--").any(|word| word == "--json");
     let found = words::read(arguments, global).inspect_err(|_| global.json = json)?;
-    let mut app = App { out: Output::new(global.color.as_deref()), json: global.json };
+    let mut app = App { out: Output::new(global.color()), json: global.json };
     match found {
         Found::Command(words) => {
             let action = (words.command().parse)(&words)?;

@@ -41,11 +41,11 @@ pub enum Colour {
 
 impl Output {
     /// `when` is the value of `--color`; `NO_COLOR` and `TERM=dumb` speak for `auto`.
-    pub fn new(when: Option<&str>) -> Output {
+    pub fn new(when: &str) -> Output {
         let set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
         let colour = match when {
-            Some("always") => true,
-            Some("never") => false,
+            "always" => true,
+            "never" => false,
             _ => io::stdout().is_terminal() && !set("NO_COLOR") && !dumb(),
         };
         Output { colour, closed: false }

@@ -27,8 +27,8 @@ pub struct Command {
     pub about: &'static [&'static str],
     /// What follows the command's name.
     pub operands: &'static [Operand],
-    /// What may stand anywhere behind it.
-    pub flags: &'static [Flag],
+    /// What may stand anywhere behind it, as lists that several commands may share.
+    pub flags: &'static [&'static [Flag]],
     /// Command lines that work, and what they do.
     pub examples: &'static [(&'static str, &'static str)],
     /// Turns words into an action; reads every flag of the table.
@@ -37,14 +37,49 @@ pub struct Command {
 
 impl Command {
     /// Whether it is for the program's own use: accepted, and not shown.
-    pub fn hidden(&self) -> bool {
+    pub fn is_hidden(&self) -> bool {
         self.summary.is_empty()
+    }
+
+    /// All flags of its own, in the order of the help.
+    pub fn all_flags(&self) -> impl Iterator<Item = &'static Flag> + use<> {
+        self.flags.iter().copied().flatten()
     }
 }
 
 /// The commands that people use, in the order of the help.
 pub fn shown() -> impl Iterator<Item = &'static Command> {
-    COMMANDS.iter().copied().filter(|command| !command.hidden())
+    COMMANDS.iter().copied().filter(|command| !command.is_hidden())
+}
+
+/// What holds where a flag or an operand is not given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Absent {
+    /// Nothing that is worth saying.
+    Nothing,
+    /// The same as if this value were given. The help shows it, and the parser takes it from here,
+    /// so that they cannot differ.
+    Default(&'static str),
+    /// Something that no value says, in words for the help.
+    Means(&'static str),
+}
+
+impl Absent {
+    /// As the help shows it.
+    pub fn shown(self) -> Option<&'static str> {
+        match self {
+            Absent::Nothing => None,
+            Absent::Default(text) | Absent::Means(text) => Some(text),
+        }
+    }
+
+    /// The value that the parser takes instead.
+    pub fn default(self) -> Option<&'static str> {
+        match self {
+            Absent::Default(value) => Some(value),
+            Absent::Nothing | Absent::Means(_) => None,
+        }
+    }
 }
 
 /// A word that is not a flag.
@@ -57,6 +92,8 @@ pub struct Operand {
     pub required: bool,
     /// Whether there may be several.
     pub many: bool,
+    /// What holds without it.
+    pub absent: Absent,
 }
 
 /// A flag.
@@ -70,8 +107,8 @@ pub struct Flag {
     pub value: Option<&'static str>,
     /// What it does.
     pub help: &'static str,
-    /// What holds without it, where that is worth saying.
-    pub default: Option<&'static str>,
+    /// What holds without it.
+    pub absent: Absent,
     /// The only values that it takes; empty for any.
     pub choices: &'static [&'static str],
     /// Whether it may be given more than once.
@@ -81,7 +118,7 @@ pub struct Flag {
 impl Flag {
     /// A flag without a value.
     pub const fn switch(long: &'static str, short: Option<char>, help: &'static str) -> Flag {
-        Flag { long, short, value: None, help, default: None, choices: &[], many: false }
+        Flag { long, short, value: None, help, absent: Absent::Nothing, choices: &[], many: false }
     }
 
     /// A flag with a value.
@@ -91,12 +128,26 @@ impl Flag {
         value: &'static str,
         help: &'static str,
     ) -> Flag {
-        Flag { long, short, value: Some(value), help, default: None, choices: &[], many: false }
+        Flag {
+            long,
+            short,
+            value: Some(value),
+            help,
+            absent: Absent::Nothing,
+            choices: &[],
+            many: false,
+        }
     }
 
-    /// The same with what holds without it.
-    pub const fn default(mut self, default: &'static str) -> Flag {
-        self.default = Some(default);
+    /// The same with the value that counts where none is given.
+    pub const fn default(mut self, value: &'static str) -> Flag {
+        self.absent = Absent::Default(value);
+        self
+    }
+
+    /// The same with words for what holds where it is not given.
+    pub const fn absent(mut self, words: &'static str) -> Flag {
+        self.absent = Absent::Means(words);
         self
     }
 
@@ -116,12 +167,24 @@ impl Flag {
 impl Operand {
     /// One that must be there.
     pub const fn required(name: &'static str, help: &'static str) -> Operand {
-        Operand { name, help, required: true, many: false }
+        Operand { name, help, required: true, many: false, absent: Absent::Nothing }
     }
 
     /// One that may be missing.
     pub const fn optional(name: &'static str, help: &'static str) -> Operand {
-        Operand { name, help, required: false, many: false }
+        Operand { name, help, required: false, many: false, absent: Absent::Nothing }
+    }
+
+    /// The same with the value that counts where none is given.
+    pub const fn default(mut self, value: &'static str) -> Operand {
+        self.absent = Absent::Default(value);
+        self
+    }
+
+    /// The same with words for what holds where it is not given.
+    pub const fn absent(mut self, words: &'static str) -> Operand {
+        self.absent = Absent::Means(words);
+        self
     }
 
     /// The same, any number of times.
@@ -134,11 +197,14 @@ impl Operand {
 /// Flags that every command takes, before or behind its name.
 pub const GLOBAL: [Flag; 3] = [
     Flag::switch("json", None, "Print one JSON document; errors are JSON on stderr"),
-    Flag::value("color", None, "WHEN", "Colours")
-        .default("auto")
-        .choices(&["auto", "always", "never"]),
+    COLOR,
     Flag::switch("help", Some('h'), "Show help"),
 ];
+
+/// Whether results are coloured.
+pub const COLOR: Flag = Flag::value("color", None, "WHEN", "Colours")
+    .default("auto")
+    .choices(&["auto", "always", "never"]);
 
 /// The operand that names a session.
 pub const SESSION: Operand =
@@ -147,7 +213,7 @@ pub const SESSION: Operand =
 /// The conversation that a command is about.
 pub const CONVERSATION: Flag =
     Flag::value("session", Some('s'), "CONVERSATION", "The conversation")
-        .default("the newest root one");
+        .absent("the newest root one");
 
 /// Only ids on stdout.
 pub const QUIET: Flag = Flag::switch("quiet", Some('q'), "Print only ids, one a line");
@@ -203,9 +269,36 @@ mod tests {
             let operands = command.operands.iter().map(|operand| operand.name.into()).collect();
             let words = Words::given(command, operands);
             let _ = (command.parse)(&words);
-            let listed: BTreeSet<&str> = command.flags.iter().map(|flag| flag.long).collect();
-            assert_eq!(words.flags_read(), listed, "of occtl {}", command.name);
+            let read: BTreeSet<&str> = words.flags_read().into_keys().collect();
+            let listed: BTreeSet<&str> = command.all_flags().map(|flag| flag.long).collect();
+            assert_eq!(read, listed, "of occtl {}", command.name);
         }
+    }
+
+    #[test]
+    fn a_command_gets_the_default_that_the_help_shows_for_each_flag_that_has_one() {
+        let mut count = 0;
+        for command in COMMANDS.iter().copied() {
+            let operands = command.operands.iter().map(|operand| operand.name.into()).collect();
+            let words = Words::given(command, operands);
+            let _ = (command.parse)(&words);
+            let read = words.flags_read();
+            let help = super::super::help::command(command);
+            let (_, rows) = help.split_once("\nFlags:\n").unwrap();
+            for flag in command.all_flags() {
+                let Some(default) = flag.absent.default() else { continue };
+                let (name, long) = (command.name, flag.long);
+                assert_eq!(read[long], [default], "--{long} of occtl {name}");
+                // A row has the flag's names, then two blanks, then what it does.
+                let names = |row: &str| row.trim_start().split("  ").next().map(str::to_owned);
+                let has_flag = |names: String| names.contains(&format!("--{long} "));
+                let row = rows.lines().find(|row| names(row).is_some_and(has_flag));
+                let shown = row.is_some_and(|row| row.ends_with(&format!(" [{default}]")));
+                assert!(shown, "--{long} of occtl {name}: {row:?}");
+                count += 1;
+            }
+        }
+        assert!(count > 10, "only {count} flags have a default");
     }
 
     /// The words behind each `occtl` of a line of shell, as far as they are plain or in quotes.
@@ -265,9 +358,9 @@ mod tests {
     fn no_command_uses_a_letter_or_a_name_twice() {
         for command in COMMANDS.iter().copied() {
             let (mut longs, mut shorts) = (BTreeSet::new(), BTreeSet::new());
-            let own_json = command.flags.iter().any(|flag| flag.long == "json");
+            let own_json = command.all_flags().any(|flag| flag.long == "json");
             let global = GLOBAL.iter().filter(|flag| !(own_json && flag.long == "json"));
-            for flag in command.flags.iter().chain(global) {
+            for flag in command.all_flags().chain(global) {
                 assert!(longs.insert(flag.long), "--{} of {}", flag.long, command.name);
                 let letter = flag.short.is_none_or(|short| shorts.insert(short));
                 assert!(letter, "-{:?} of {}", flag.short, command.name);

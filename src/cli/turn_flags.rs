@@ -9,12 +9,12 @@ use crate::runner::{
 };
 
 /// What is prompted.
-pub const PROMPT: [Flag; 7] = [
-    Flag::value("agent", Some('a'), "NAME", "The agent").default("the session's"),
-    Flag::value("model", Some('m'), "PROVIDER/MODEL", "The model").default("the agent's"),
+pub const PROMPT: &[Flag] = &[
+    Flag::value("agent", Some('a'), "NAME", "The agent").absent("the session's"),
+    Flag::value("model", Some('m'), "PROVIDER/MODEL", "The model").absent("the agent's"),
     Flag::value("variant", None, "NAME", "The model's variant, for example a reasoning effort"),
     Flag::value("title", None, "TEXT", "The title of the new conversation")
-        .default("made up by the model"),
+        .absent("made up by the model"),
     Flag::value("file", Some('f'), "PATH", "Attach a file").repeated(),
     Flag::value("system", None, "TEXT", "Add this to the system prompt"),
     Flag::value(
@@ -26,7 +26,7 @@ pub const PROMPT: [Flag; 7] = [
 ];
 
 /// What a turn may take, besides `--timeout`, and what is answered to it.
-pub const TERMS: [Flag; 11] = [
+pub const TERMS: &[Flag] = &[
     Flag::value(
         "stall-timeout",
         None,
@@ -68,21 +68,6 @@ pub const TERMS: [Flag; 11] = [
     Flag::value("on-event", None, "CMD", "Run CMD with JSON on its stdin for asks and for the end"),
 ];
 
-/// Puts two tables together.
-pub const fn both<const A: usize, const B: usize, const N: usize>(
-    first: [Flag; A],
-    second: [Flag; B],
-) -> [Flag; N] {
-    assert!(A + B == N);
-    let mut all = [first[0]; N];
-    let mut index = 1;
-    while index < N {
-        all[index] = if index < A { first[index] } else { second[index - A] };
-        index += 1;
-    }
-    all
-}
-
 /// Reads [`PROMPT`]. The message itself is read later, when something may happen.
 pub fn prompt(words: &Words) -> Result<PromptOptions> {
     Ok(PromptOptions {
@@ -98,19 +83,15 @@ pub fn prompt(words: &Words) -> Result<PromptOptions> {
 }
 
 /// Reads [`TERMS`] and `--timeout`; `otherwise` is for asks that no flag settles.
-pub fn terms(
-    words: &Words,
-    timeout: f64,
-    otherwise: OnAsk,
-) -> Result<impl FnOnce() -> Result<Terms> + use<>> {
+pub fn terms(words: &Words, otherwise: OnAsk) -> Result<impl FnOnce() -> Result<Terms> + use<>> {
     let limits = Limits {
-        timeout: words.seconds("timeout", timeout)?,
+        timeout: words.seconds("timeout")?,
         rest_of: None,
         stall: words.optional_seconds("stall-timeout")?,
-        retries: words.number("max-retries")?,
-        steps: words.number("max-steps")?,
-        cost: words.number::<f64>("max-cost")?.filter(|cost| cost.is_finite()),
-        no_abort: words.set("no-abort"),
+        retries: words.whole_number("max-retries")?,
+        steps: words.whole_number("max-steps")?,
+        cost: words.number("max-cost")?.filter(|cost| cost.is_finite()),
+        no_abort: words.has("no-abort"),
     };
     let flags = PolicyFlags {
         on_permission: words.value("on-permission")?.and_then(|text| on_ask(&text)),

@@ -1,7 +1,7 @@
 //! The words of a command line, held against the tables of [`super::spec`].
 
 use std::cell::RefCell;
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use lexopt::{Arg, Parser};
 
-use super::spec::{COMMANDS, Command, Flag, GLOBAL, shown};
+use super::spec::{COLOR, COMMANDS, Command, Flag, GLOBAL, shown};
 use crate::error::{Error, Result};
 use crate::runner::nearest;
 
@@ -30,8 +30,16 @@ pub enum Found {
 pub struct Global {
     /// `--json`.
     pub json: bool,
-    /// `--color`.
+    /// `--color`, unless it was left out.
     pub color: Option<String>,
+}
+
+impl Global {
+    /// `--color`, or its default.
+    pub fn color(&self) -> &str {
+        let default = || COLOR.absent.default().unwrap_or_default();
+        self.color.as_deref().unwrap_or_else(default)
+    }
 }
 
 /// The words behind a command's name.
@@ -39,8 +47,9 @@ pub struct Words {
     command: &'static Command,
     flags: Vec<(&'static str, OsString)>,
     operands: Vec<OsString>,
-    /// Which flags somebody asked for: one that nobody reads would be a flag that does nothing.
-    read: RefCell<BTreeSet<&'static str>>,
+    /// Which flags the command asked for, and the values that it got. The tests of the tables look
+    /// at it: a flag that its command never asks for would do nothing.
+    read: RefCell<BTreeMap<&'static str, Vec<OsString>>>,
 }
 
 /// Reads a command line, without the program's name. Nothing happens but reading.
@@ -100,7 +109,7 @@ pub fn read(arguments: Vec<OsString>, global: &mut Global) -> Result<Found> {
 }
 
 fn flags_of(command: Option<&'static Command>) -> impl Iterator<Item = &'static Flag> {
-    command.map_or(&[][..], |command| command.flags).iter().chain(&GLOBAL)
+    command.into_iter().flat_map(Command::all_flags).chain(&GLOBAL)
 }
 
 /// A command by its name; a wrong one is an error that knows the nearest, by letters or by what other programs call it.
@@ -166,7 +175,7 @@ impl Words {
     }
 
     #[cfg(test)]
-    pub fn flags_read(&self) -> BTreeSet<&'static str> {
+    pub fn flags_read(&self) -> BTreeMap<&'static str, Vec<OsString>> {
         self.read.borrow().clone()
     }
 
@@ -196,30 +205,46 @@ impl Words {
         }
     }
 
-    /// The table's own name for a flag. Asking for one that is not listed is a mistake of ours.
-    fn listed(&self, long: &str) -> &'static str {
-        let flag = self.command.flags.iter().find(|flag| flag.long == long);
+    /// The flag of the table with that name. Asking for one that is not listed is a mistake of ours.
+    fn listed(&self, long: &str) -> Option<&'static Flag> {
+        let flag = self.command.all_flags().find(|flag| flag.long == long);
         debug_assert!(flag.is_some(), "--{long} is not in the table of {}", self.command.name);
-        let name = flag.map_or("", |flag| flag.long);
-        self.read.borrow_mut().insert(name);
-        name
+        flag
     }
 
-    /// Whether a switch is set.
-    pub fn set(&self, long: &str) -> bool {
-        let long = self.listed(long);
-        self.flags.iter().any(|(name, _)| *name == long)
+    /// Whether a flag is on the command line.
+    pub fn has(&self, long: &str) -> bool {
+        let Some(flag) = self.listed(long) else { return false };
+        self.read.borrow_mut().entry(flag.long).or_default();
+        self.flags.iter().any(|(name, _)| *name == flag.long)
+    }
+
+    /// All values of a flag that may be repeated, as they were typed; without any the default of
+    /// the table. Every other reader of values goes through here.
+    pub fn os_values(&self, long: &str) -> Vec<OsString> {
+        let Some(flag) = self.listed(long) else { return Vec::new() };
+        let own = self.flags.iter().filter(|(name, _)| *name == flag.long);
+        let mut values: Vec<OsString> = own.map(|(_, value)| value.clone()).collect();
+        if values.is_empty() {
+            values.extend(flag.absent.default().map(OsString::from));
+        }
+        self.read.borrow_mut().insert(flag.long, values.clone());
+        values
     }
 
     /// A flag's value as it was typed.
     pub fn os_value(&self, long: &str) -> Option<OsString> {
-        let long = self.listed(long);
-        self.flags.iter().find(|(name, _)| *name == long).map(|(_, value)| value.clone())
+        self.os_values(long).pop()
     }
 
     /// A flag's value as a path.
     pub fn path(&self, long: &str) -> Option<PathBuf> {
         self.os_value(long).map(PathBuf::from)
+    }
+
+    /// All values of a flag that may be repeated, which must be text.
+    pub fn values(&self, long: &str) -> Result<Vec<String>> {
+        self.os_values(long).iter().map(|value| text(value)).collect()
     }
 
     /// A flag's value, which must be text.
@@ -232,62 +257,62 @@ impl Words {
         self.os_value(long).map(text).transpose()
     }
 
-    /// All values of a flag that may be repeated, as they were typed.
-    pub fn os_values(&self, long: &str) -> Vec<OsString> {
-        let long = self.listed(long);
-        let own = self.flags.iter().filter(|(name, _)| *name == long);
-        own.map(|(_, value)| value.clone()).collect()
+    /// The value of a flag that has a default, which must be text.
+    pub fn text(&self, long: &str) -> Result<String> {
+        Ok(certain(long, self.value(long)?))
     }
 
-    /// All values of a flag that may be repeated.
-    pub fn values(&self, long: &str) -> Result<Vec<String>> {
-        self.os_values(long).iter().map(|value| text(value)).collect()
-    }
-
-    /// A flag's value as a number that is not negative.
-    pub fn number<T: FromStr + PartialOrd + Default>(&self, long: &str) -> Result<Option<T>> {
+    /// A flag's value as a number, which may have a fraction and is not negative.
+    pub fn number(&self, long: &str) -> Result<Option<f64>> {
         let Some(text) = self.value(long)? else { return Ok(None) };
-        match text.parse().ok().filter(|number| *number >= T::default()) {
-            Some(number) => Ok(Some(number)),
-            None => {
-                Err(Error::usage(format!("--{long} cannot be {text}"))
-                    .hint("a number, for example 3"))
-            }
-        }
+        let number = text.parse::<f64>().ok().filter(|number| *number >= 0.0);
+        number.map(Some).ok_or_else(|| wrong_value(long, &text, "a number, for example 3"))
     }
 
-    /// A flag's value in seconds, or the default. There is no such thing as no time at all.
-    pub fn seconds(&self, long: &str, default: f64) -> Result<Duration> {
-        let given = self.optional_seconds(long)?;
-        Ok(given.unwrap_or_else(|| Duration::from_secs_f64(default)))
+    /// A flag's value as a whole number.
+    pub fn whole_number<T: FromStr>(&self, long: &str) -> Result<Option<T>> {
+        let Some(text) = self.value(long)? else { return Ok(None) };
+        let number = text.parse().map(Some);
+        number.map_err(|_| wrong_value(long, &text, "a whole number, 0 or more"))
     }
 
-    /// A flag's value in seconds.
+    /// The value of a flag that has a default, as a whole number.
+    pub fn count(&self, long: &str) -> Result<usize> {
+        Ok(certain(long, self.whole_number(long)?))
+    }
+
+    /// A flag's value in seconds. Zero is not accepted.
     pub fn optional_seconds(&self, long: &str) -> Result<Option<Duration>> {
         let Some(text) = self.value(long)? else { return Ok(None) };
-        let number = text.parse::<f64>().ok().filter(|number| number.is_finite() && *number > 0.0);
-        number.and_then(|number| Duration::try_from_secs_f64(number).ok()).map(Some).ok_or_else(
-            || {
-                Error::usage(format!("--{long} cannot be {text}"))
-                    .hint("a number of seconds above 0, for example 90 or 0.5")
-            },
-        )
+        let number = text.parse::<f64>().ok().filter(|number| *number > 0.0);
+        let duration = number.and_then(|number| Duration::try_from_secs_f64(number).ok());
+        let hint = "a number of seconds above 0, for example 90 or 0.5";
+        duration.map(Some).ok_or_else(|| wrong_value(long, &text, hint))
     }
 
-    /// A flag's value as a count, which may be 0.
-    pub fn count(&self, long: &str) -> Result<Option<usize>> {
-        let Some(text) = self.value(long)? else { return Ok(None) };
-        text.parse().map(Some).map_err(|_| {
-            Error::usage(format!("--{long} cannot be {text}")).hint("a whole number, 0 or more")
-        })
+    /// The value of a flag that has a default, in seconds. Zero is not accepted.
+    pub fn seconds(&self, long: &str) -> Result<Duration> {
+        Ok(certain(long, self.optional_seconds(long)?))
     }
 
-    /// The operand at a place, which must be text.
+    /// The same for a flag to which zero means something.
+    pub fn seconds_or_zero(&self, long: &str) -> Result<Duration> {
+        if self.text(long)?.parse::<f64>() == Ok(0.0) {
+            return Ok(Duration::ZERO);
+        }
+        self.seconds(long)
+    }
+
+    /// The operand at a place, or else the default of the table; it must be text.
     pub fn operand(&self, index: usize) -> Result<Option<String>> {
-        self.operands.get(index).map(|word| text(word)).transpose()
+        if let Some(word) = self.operands.get(index) {
+            return text(word).map(Some);
+        }
+        let listed = self.command.operands.get(index);
+        Ok(listed.and_then(|operand| operand.absent.default()).map(String::from))
     }
 
-    /// The operand at a place that the table requires.
+    /// The operand at a place that the table requires or has a default for.
     pub fn required(&self, index: usize) -> Result<String> {
         Ok(self.operand(index)?.unwrap_or_default())
     }
@@ -296,6 +321,16 @@ impl Words {
     pub fn rest(&self, index: usize) -> Result<Vec<String>> {
         self.operands.iter().skip(index).map(|word| text(word)).collect()
     }
+}
+
+/// The value of a flag that has a default. That the table has none for it is a mistake of ours.
+fn certain<T: Default>(long: &str, value: Option<T>) -> T {
+    debug_assert!(value.is_some(), "--{long} has no default in the table");
+    value.unwrap_or_default()
+}
+
+fn wrong_value(long: &str, value: &str, right: &str) -> Error {
+    Error::usage(format!("--{long} cannot be {value}")).hint(right)
 }
 
 fn text(word: &OsStr) -> Result<String> {
@@ -364,12 +399,12 @@ mod tests {
             let arguments = vec!["start".into(), format!("--timeout={bad}").into()];
             let found = read(arguments, &mut Global::default()).unwrap();
             let Found::Command(words) = found else { panic!() };
-            assert!(words.seconds("timeout", 30.0).is_err(), "{bad}");
+            assert!(words.seconds("timeout").is_err(), "{bad}");
         }
         let Found::Command(words) = parse("start -t 1.5").unwrap() else { panic!() };
-        assert_eq!(words.seconds("timeout", 30.0).unwrap(), Duration::from_millis(1500));
+        assert_eq!(words.seconds("timeout").unwrap(), Duration::from_millis(1500));
         let Found::Command(words) = parse("start -t 9 -w a -t 2 -w b").unwrap() else { panic!() };
-        assert_eq!(words.seconds("timeout", 30.0).unwrap(), Duration::from_secs(2));
+        assert_eq!(words.seconds("timeout").unwrap(), Duration::from_secs(2));
         assert_eq!(words.path("workdir"), Some("b".into()), "the last one counts");
     }
 

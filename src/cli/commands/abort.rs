@@ -16,12 +16,12 @@ pub const COMMAND: Command = Command {
         "Succeeds once the server says that nothing goes on any more. Prompts that wait in the conversation's queue are dropped by the server.",
     ],
     operands: &[SESSION],
-    flags: &[
+    flags: &[&[
         Flag::value("session", Some('s'), "CONVERSATION", "The conversation")
-            .default("the newest root one"),
+            .absent("the newest root one"),
         Flag::value("timeout", Some('t'), "SECONDS", "How long that may take").default("10"),
         QUIET,
-    ],
+    ]],
     examples: &[("occtl abort $S", "what the newest conversation is doing")],
     parse,
 };
@@ -29,8 +29,8 @@ pub const COMMAND: Command = Command {
 fn parse(words: &Words) -> Result<Action> {
     let session = words.required(0)?;
     let target = words.value("session")?.map_or(Target::Latest, Target::Given);
-    let limit = words.seconds("timeout", 10.0)?;
-    let quiet = words.set("quiet");
+    let limit = words.seconds("timeout")?;
+    let quiet = words.has("quiet");
     Ok(Box::new(move |app| run(app, &session, &target, limit, quiet)))
 }
 

@@ -12,12 +12,12 @@ pub const COMMAND: Command = Command {
         "The server must answer and take the password, which is read from --password-file or from $OPENCODE_SERVER_PASSWORD. `stop` forgets the session and leaves the server alone, unless --kill is given and its --pid is known.",
     ],
     operands: &[Operand::required("URL", "http://HOST:PORT; other hosts than this one work, too")],
-    flags: &[
+    flags: &[&[
         Flag::value("name", None, "NAME", "A name to use instead of the id"),
         Flag::value("pid", None, "PID", "The server's process"),
         Flag::value("password-file", None, "FILE", "A file with the password"),
         QUIET,
-    ],
+    ]],
     examples: &[("occtl adopt http://127.0.0.1:4096 --name tui", "the server of a running TUI")],
     parse,
 };
@@ -26,10 +26,10 @@ fn parse(words: &Words) -> Result<Action> {
     let options = AdoptOptions {
         url: words.required(0)?,
         name: words.value("name")?,
-        pid: words.number("pid")?,
+        pid: words.whole_number("pid")?,
         password_file: words.path("password-file"),
     };
-    let quiet = words.set("quiet");
+    let quiet = words.has("quiet");
     Ok(Box::new(move |app| run(app, &options, quiet)))
 }
 

@@ -11,13 +11,13 @@ pub const COMMAND: Command = Command {
     summary: "Show the agents of a session's server",
     about: &["Sub-agents can be called by other agents only."],
     operands: &[SESSION],
-    flags: &[Flag::switch("all", None, "Also those for the server's own use"), QUIET],
+    flags: &[&[Flag::switch("all", None, "Also those for the server's own use"), QUIET]],
     examples: &[("occtl agents -q $S", "names for send --agent")],
     parse,
 };
 
 fn parse(words: &Words) -> Result<Action> {
-    let (session, all, quiet) = (words.required(0)?, words.set("all"), words.set("quiet"));
+    let (session, all, quiet) = (words.required(0)?, words.has("all"), words.has("quiet"));
     Ok(Box::new(move |app| {
         let mut agents = runner::agents(&app.context()?, &session)?;
         agents.retain(|agent| all || agent.hidden != Some(true));

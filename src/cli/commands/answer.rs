@@ -17,19 +17,19 @@ pub const COMMAND: Command = Command {
         Operand::required("QUESTION", "Id, or unique beginning of one, with or without que_"),
         Operand::optional("LABEL", "The chosen answers").many(),
     ],
-    flags: &[
+    flags: &[&[
         Flag::switch("custom", None, "Words that are no label are an answer of your own"),
         Flag::switch("reject", None, "Refuse to answer"),
         QUIET,
-    ],
+    ]],
     examples: &[("occtl answer $S que_204f Blue", "choose one")],
     parse,
 };
 
 fn parse(words: &Words) -> Result<Action> {
     let (session, question) = (words.required(0)?, words.required(1)?);
-    let (labels, custom) = (words.rest(2)?, words.set("custom"));
-    let (reject, quiet) = (words.set("reject"), words.set("quiet"));
+    let (labels, custom) = (words.rest(2)?, words.has("custom"));
+    let (reject, quiet) = (words.has("reject"), words.has("quiet"));
     let answer = match (reject, labels.is_empty()) {
         (true, false) => return Err(Error::usage("--reject and a LABEL exclude each other")),
         (false, true) => {

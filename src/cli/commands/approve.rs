@@ -20,11 +20,11 @@ pub const COMMAND: Command = Command {
     summary: "Let turns do what they wait for",
     about: &["After the reply the list is read again; a request that is not in it is status 3."],
     operands: &[SESSION, PERMISSIONS],
-    flags: &[
+    flags: &[&[
         Flag::switch("always", Some('a'), "The same needs no reply again while the server lives"),
         ALL,
         QUIET,
-    ],
+    ]],
     examples: &[
         ("occtl approve $S per_204f", "one, by the beginning of its id"),
         ("occtl approve $S --all", "whatever waits"),
@@ -33,7 +33,7 @@ pub const COMMAND: Command = Command {
 };
 
 fn parse(words: &Words) -> Result<Action> {
-    let (reply, said) = match words.set("always") {
+    let (reply, said) = match words.has("always") {
         true => (Reply::Always, "Approved (always)"),
         false => (Reply::Once, "Approved (once)"),
     };
@@ -43,7 +43,7 @@ fn parse(words: &Words) -> Result<Action> {
 /// What `approve` and `reject` have in common.
 pub fn action(words: &Words, reply: Reply, said: &'static str) -> Result<Action> {
     let (session, ids) = (words.required(0)?, words.rest(1)?);
-    let (all, quiet) = (words.set("all"), words.set("quiet"));
+    let (all, quiet) = (words.has("all"), words.has("quiet"));
     match (all, ids.is_empty()) {
         (true, false) => Err(Error::usage("--all and a PERMISSION exclude each other")),
         (false, true) => {

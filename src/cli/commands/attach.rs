@@ -13,7 +13,7 @@ pub const COMMAND: Command = Command {
         "occtl becomes `opencode attach URL`: signals, terminal and status are that program's own. The password goes with it in the environment.",
     ],
     operands: &[SESSION],
-    flags: &[Flag::value("session", Some('s'), "CONVERSATION", "Open this conversation")],
+    flags: &[&[Flag::value("session", Some('s'), "CONVERSATION", "Open this conversation")]],
     examples: &[("occtl attach $S", "look over the model's shoulder")],
     parse,
 };

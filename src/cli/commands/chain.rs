@@ -13,14 +13,14 @@ pub const COMMAND: Command = Command {
     summary: "Show the conversations above one, itself (→) and its sub-agents'",
     about: &["A fork has no parent: only a sub-agent's conversation is below another one."],
     operands: &[SESSION],
-    flags: &[CONVERSATION, QUIET],
+    flags: &[&[CONVERSATION, QUIET]],
     examples: &[("occtl chain $S -s $C", "who works for whom")],
     parse,
 };
 
 fn parse(words: &Words) -> Result<Action> {
     let (session, id) = (words.required(0)?, words.value("session")?);
-    let quiet = words.set("quiet");
+    let quiet = words.has("quiet");
     Ok(Box::new(move |app| run(app, &session, id.as_deref(), quiet)))
 }
 

@@ -19,12 +19,12 @@ pub const COMMAND: Command = Command {
         "Sessions whose server is dead are removed with their log and with whatever processes they left; stderr says why they died, if the log tells.",
     ],
     operands: &[],
-    flags: &[
+    flags: &[&[
         Flag::value("max-idle", Some('m'), "SECONDS", "How long a session may be idle")
             .default("60"),
         Flag::switch("dry-run", None, "Say what would be done, and do nothing"),
         QUIET,
-    ],
+    ]],
     examples: &[
         ("occtl cleanup --dry-run", "what it would do"),
         ("occtl cleanup -m 3600", "for cron"),
@@ -33,12 +33,9 @@ pub const COMMAND: Command = Command {
 };
 
 fn parse(words: &Words) -> Result<Action> {
-    let max_idle = match words.value("max-idle")?.as_deref() {
-        // Unlike a limit, no time at all makes sense here: whatever is idle now.
-        Some(text) if text.parse::<f64>() == Ok(0.0) => Duration::ZERO,
-        _ => words.seconds("max-idle", 60.0)?,
-    };
-    let (dry, quiet) = (words.set("dry-run"), words.set("quiet"));
+    // Zero makes sense here: it means every session that is idle now.
+    let max_idle = words.seconds_or_zero("max-idle")?;
+    let (dry, quiet) = (words.has("dry-run"), words.has("quiet"));
     Ok(Box::new(move |app| run(app, max_idle, dry, quiet)))
 }
 

@@ -15,21 +15,21 @@ pub const COMMAND: Command = Command {
     about: &["Keys, tokens, passwords, headers and environments are masked unless --show-secrets."],
     operands: &[
         SESSION,
-        Operand::optional("SECTION", "permission, agent, tools or all; default all"),
+        Operand::optional("SECTION", "permission, agent, tools or all").default("all"),
     ],
-    flags: &[
+    flags: &[&[
         // The global flag has no letter; 0.4.0 has one here.
         Flag::switch("json", Some('j'), "Print JSON instead of tables"),
         Flag::switch("show-secrets", None, "Do not mask anything"),
-    ],
+    ]],
     examples: &[("occtl config $S permission -j", "the rules as they are written")],
     parse,
 };
 
 fn parse(words: &Words) -> Result<Action> {
     let session = words.required(0)?;
-    let (json, secrets) = (words.set("json"), words.set("show-secrets"));
-    let section = words.operand(1)?.unwrap_or("all".into());
+    let (json, secrets) = (words.has("json"), words.has("show-secrets"));
+    let section = words.required(1)?;
     if !SECTIONS.contains(&section.as_str()) {
         return Err(Error::usage(format!("SECTION cannot be {section}"))
             .hint(format!("one of {}", SECTIONS.join(", "))));

@@ -17,14 +17,14 @@ pub const COMMAND: Command = Command {
         SESSION,
         Operand::required("CONVERSATION", "The conversations to delete (ses_…)").many(),
     ],
-    flags: &[Flag::switch("force", Some('f'), "Abort a turn that is going on"), QUIET],
+    flags: &[&[Flag::switch("force", Some('f'), "Abort a turn that is going on"), QUIET]],
     examples: &[("occtl delete $S $C", "one conversation")],
     parse,
 };
 
 fn parse(words: &Words) -> Result<Action> {
     let (session, ids) = (words.required(0)?, words.rest(1)?);
-    let (force, quiet) = (words.set("force"), words.set("quiet"));
+    let (force, quiet) = (words.has("force"), words.has("quiet"));
     Ok(Box::new(move |app| run(app, &session, &ids, force, quiet)))
 }
 

@@ -14,12 +14,12 @@ pub const COMMAND: Command = Command {
         "OpenCode notes changes down at the end of a turn, and only in a git repository. The lines of several turns are added up.",
     ],
     operands: &[SESSION],
-    flags: &[
+    flags: &[&[
         CONVERSATION,
         Flag::value("turn", None, "TURN", "Only what this turn changed (msg_…)"),
         Flag::switch("patch", Some('p'), "Print the patches instead of the table"),
         Flag::switch("quiet", Some('q'), "Print only the names of the files, one a line"),
-    ],
+    ]],
     examples: &[("occtl diff $S --patch", "what the newest conversation did")],
     parse,
 };
@@ -37,8 +37,8 @@ fn parse(words: &Words) -> Result<Action> {
         session: words.required(0)?,
         conversation: words.value("session")?,
         turn: words.value("turn")?,
-        patch: words.set("patch"),
-        quiet: words.set("quiet"),
+        patch: words.has("patch"),
+        quiet: words.has("quiet"),
     };
     Ok(Box::new(move |app| run(app, &args)))
 }

@@ -14,13 +14,13 @@ pub const COMMAND: Command = Command {
         "Prints what was found and what to do; the status is 1 if something is wrong. With --fix it ends what is left of dead sessions, records running servers that the store lost, and removes files that belong to nothing. Other stores and other users' processes are never touched.",
     ],
     operands: &[],
-    flags: &[Flag::switch("fix", None, "Mend what is wrong")],
+    flags: &[&[Flag::switch("fix", None, "Mend what is wrong")]],
     examples: &[("occtl doctor --fix", "after a crash, a full disk or a kill -9")],
     parse,
 };
 
 fn parse(words: &Words) -> Result<Action> {
-    let fix = words.set("fix");
+    let fix = words.has("fix");
     Ok(Box::new(move |app| run(app, fix)))
 }
 

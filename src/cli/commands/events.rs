@@ -14,7 +14,7 @@ pub const COMMAND: Command = Command {
         "Ends with status 4 when the server does, and with 124 at --timeout.",
     ],
     operands: &[SESSION],
-    flags: &[Flag::value("timeout", Some('t'), "SECONDS", "Stop after that").default("never")],
+    flags: &[&[Flag::value("timeout", Some('t'), "SECONDS", "Stop after that").absent("never")]],
     examples: &[(
         "occtl events $S | jq -r 'select(.type == \"permission.asked\") | .properties.id'",
         "permissions as they are asked for",
@@ -24,8 +24,7 @@ pub const COMMAND: Command = Command {
 
 fn parse(words: &Words) -> Result<Action> {
     let session = words.required(0)?;
-    let given = words.value("timeout")?;
-    let limit = given.map(|_| words.seconds("timeout", 1.0)).transpose()?;
+    let limit = words.optional_seconds("timeout")?;
     Ok(Box::new(move |app| run(app, &session, limit)))
 }
 

@@ -17,7 +17,7 @@ pub const COMMAND: Command = Command {
         "The document has `info` and `messages`, all of it as the server has it. It is passed on as it arrives, so its length does not matter.",
     ],
     operands: &[SESSION],
-    flags: &[
+    flags: &[&[
         CONVERSATION,
         Flag::value(
             "output",
@@ -25,8 +25,8 @@ pub const COMMAND: Command = Command {
             "FILE",
             "Write to a file, which appears when it is complete",
         )
-        .default("stdout"),
-    ],
+        .absent("stdout"),
+    ]],
     examples: &[("occtl export $S -s $C -o talk.json", "one conversation in a file")],
     parse,
 };

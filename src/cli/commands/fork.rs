@@ -13,12 +13,12 @@ pub const COMMAND: Command = Command {
         "The copy is a root conversation of its own with the rules of its original; what is said in one of them is not seen in the other.",
     ],
     operands: &[SESSION],
-    flags: &[
+    flags: &[&[
         CONVERSATION,
         Flag::value("message", Some('m'), "MESSAGE", "Copy up to and without this one (msg_…)")
-            .default("all of it"),
+            .absent("all of it"),
         QUIET,
-    ],
+    ]],
     examples: &[(
         "occtl send $S -s $(occtl fork $S -q) --wait 'Try it another way'",
         "a second try",
@@ -29,7 +29,7 @@ pub const COMMAND: Command = Command {
 fn parse(words: &Words) -> Result<Action> {
     let session = words.required(0)?;
     let (id, message) = (words.value("session")?, words.value("message")?);
-    let quiet = words.set("quiet");
+    let quiet = words.has("quiet");
     Ok(Box::new(move |app| run(app, &session, id.as_deref(), message.as_deref(), quiet)))
 }
 

@@ -21,7 +21,7 @@ pub const COMMAND: Command = Command {
         "The columns of --format are id, name, port, url, pid, state, agent, dirty, active, created, workdir, branch, parent, version, labels and error.",
     ],
     operands: &[],
-    flags: &[
+    flags: &[&[
         Flag::value("format", Some('o'), "COLUMNS", "The columns, separated by commas")
             .default(columns::DEFAULT),
         Flag::value("label", None, "KEY=VALUE", "Only sessions with this label").repeated(),
@@ -29,7 +29,7 @@ pub const COMMAND: Command = Command {
         Flag::switch("watch", None, "List again and again until interrupted"),
         Flag::value("interval", None, "SECONDS", "How often with --watch").default("2"),
         QUIET,
-    ],
+    ]],
     examples: &[
         (
             "occtl list --json | jq -r '.sessions[] | select(.state == \"idle\") | .id'",
@@ -48,24 +48,23 @@ struct Args {
 }
 
 fn parse(words: &Words) -> Result<Action> {
-    let format = words.value("format")?;
     let args = Args {
-        columns: columns::columns(format.as_deref().unwrap_or(columns::DEFAULT))?,
+        columns: columns::columns(&words.text("format")?)?,
         labels: runner::labels(&words.values("label")?)?,
-        conversations: words.set("all-conversations"),
-        quiet: words.set("quiet"),
+        conversations: words.has("all-conversations"),
+        quiet: words.has("quiet"),
     };
-    if args.conversations && format.is_some() {
+    if args.conversations && words.has("format") {
         return Err(Error::usage("--format and --all-conversations exclude each other"));
     }
-    let interval = words.optional_seconds("interval")?;
-    match (words.set("watch"), interval) {
-        (false, Some(_)) => Err(Error::usage("--interval is for --watch")),
-        (false, None) => Ok(Box::new(move |app| run(app, &args))),
-        (true, interval) => {
-            Ok(Box::new(move |app| watch(app, &args, interval.unwrap_or(Duration::from_secs(2)))))
-        }
+    let interval = words.seconds("interval")?;
+    if words.has("watch") {
+        return Ok(Box::new(move |app| watch(app, &args, interval)));
     }
+    if words.has("interval") {
+        return Err(Error::usage("--interval is for --watch"));
+    }
+    Ok(Box::new(move |app| run(app, &args)))
 }
 
 fn run(app: &mut App, args: &Args) -> Result<Exit> {

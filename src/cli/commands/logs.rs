@@ -16,13 +16,13 @@ pub const COMMAND: Command = Command {
         "Nothing found is status 1.",
     ],
     operands: &[Operand::optional("PATTERN", "Only lines that hold this, in whatever case")],
-    flags: &[
+    flags: &[&[
         Flag::switch("follow", Some('f'), "Go on as the log grows"),
         Flag::value("lines", Some('n'), "N", "How many lines at most").default("50"),
         Flag::value("level", Some('l'), "LEVEL", "Only this level: DEBUG, INFO, WARN or ERROR"),
         Flag::switch("all", Some('a'), "All files, not only the newest"),
         Flag::value("session", None, "SESSION", "What this session's server printed"),
-    ],
+    ]],
     examples: &[
         ("occtl logs -l ERROR -n 5", "the last errors"),
         ("occtl logs $S", "what its server printed"),
@@ -32,10 +32,6 @@ pub const COMMAND: Command = Command {
 };
 
 fn parse(words: &Words) -> Result<Action> {
-    let lines = words.value("lines")?.unwrap_or("50".into());
-    let lines = lines.parse::<usize>().map_err(|_| {
-        Error::usage(format!("--lines cannot be {lines}")).hint("a whole number, 0 or more")
-    })?;
     let level = words.value("level")?.map(|level| level.to_uppercase());
     if let Some(level) = level.as_deref().filter(|level| !LEVELS.contains(level)) {
         return Err(Error::usage(format!("--level cannot be {level}"))
@@ -44,10 +40,10 @@ fn parse(words: &Words) -> Result<Action> {
     let options = LogOptions {
         pattern: words.operand(0)?,
         session: words.value("session")?,
-        follow: words.set("follow"),
-        lines,
+        follow: words.has("follow"),
+        lines: words.count("lines")?,
         level,
-        all: words.set("all"),
+        all: words.has("all"),
     };
     Ok(Box::new(move |app| run(app, options)))
 }

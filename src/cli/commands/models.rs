@@ -18,14 +18,14 @@ pub const COMMAND: Command = Command {
             "Only those whose PROVIDER/MODEL holds this, in whatever case",
         ),
     ],
-    flags: &[QUIET],
+    flags: &[&[QUIET]],
     examples: &[("occtl models -q $S sonnet", "names for send --model")],
     parse,
 };
 
 fn parse(words: &Words) -> Result<Action> {
     let (session, pattern) = (words.required(0)?, words.operand(1)?.unwrap_or_default());
-    let (pattern, quiet) = (pattern.to_lowercase(), words.set("quiet"));
+    let (pattern, quiet) = (pattern.to_lowercase(), words.has("quiet"));
     Ok(Box::new(move |app| {
         let mut models = runner::models(&app.context()?, &session)?;
         models.retain(|one| name(one).to_lowercase().contains(&pattern));

@@ -13,11 +13,10 @@ pub const COMMAND: Command = Command {
     about: &[
         "Sub-agents' requests and those of conversations in other directories are among them. A request of an aborted turn stays until somebody replies.",
     ],
-    operands: &[Operand::optional(
-        "SESSION",
-        "Id, unique beginning of an id, or name; default all",
-    )],
-    flags: &[QUIET],
+    operands: &[
+        Operand::optional("SESSION", "Id, unique beginning of an id, or name").absent("all")
+    ],
+    flags: &[&[QUIET]],
     examples: &[
         ("occtl permissions $S", "one session"),
         ("occtl permissions -q $S", "ids for a loop"),
@@ -26,7 +25,7 @@ pub const COMMAND: Command = Command {
 };
 
 fn parse(words: &Words) -> Result<Action> {
-    let (session, quiet) = (words.operand(0)?, words.set("quiet"));
+    let (session, quiet) = (words.operand(0)?, words.has("quiet"));
     Ok(Box::new(move |app| run(app, session.as_deref(), quiet)))
 }
 

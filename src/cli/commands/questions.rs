@@ -15,13 +15,13 @@ pub const COMMAND: Command = Command {
         "`occtl answer` answers them.",
     ],
     operands: &[SESSION],
-    flags: &[QUIET],
+    flags: &[&[QUIET]],
     examples: &[("occtl questions $S", "what they want to know")],
     parse,
 };
 
 fn parse(words: &Words) -> Result<Action> {
-    let (session, quiet) = (words.required(0)?, words.set("quiet"));
+    let (session, quiet) = (words.required(0)?, words.has("quiet"));
     Ok(Box::new(move |app| run(app, &session, quiet)))
 }
 

@@ -12,7 +12,7 @@ pub const COMMAND: Command = Command {
         "The server may settle other requests of the same conversation along with one.",
     ],
     operands: &[SESSION, PERMISSIONS],
-    flags: &[Flag::value("message", Some('m'), "TEXT", "What the model is told"), ALL, QUIET],
+    flags: &[&[Flag::value("message", Some('m'), "TEXT", "What the model is told"), ALL, QUIET]],
     examples: &[(
         "occtl reject $S per_204f -m 'Use the staging server'",
         "tell it what to do instead",

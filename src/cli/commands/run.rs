@@ -3,14 +3,14 @@ use std::path::PathBuf;
 use crate::cli::App;
 use crate::cli::spec::{Action, Command, Exit, Flag, Operand};
 use crate::cli::turn::{self, Show};
-use crate::cli::turn_flags::{self, PROMPT, TERMS, both};
+use crate::cli::turn_flags::{self, PROMPT, TERMS};
 use crate::cli::words::Words;
 use crate::error::{Error, Result};
 use crate::runner::{self, Follow, OnAsk, PromptOptions, RunOptions, StartOptions, Terms};
 
-const OWN: [Flag; 8] = [
+const OWN: &[Flag] = &[
     Flag::value("workdir", Some('w'), "DIR", "Where the server works; created if it is missing")
-        .default("the working directory"),
+        .absent("the working directory"),
     Flag::switch("stream", None, "Print the text as it is written"),
     Flag::switch("raw", Some('r'), "Print the last message as the server has it"),
     Flag::switch("keep", None, "Leave the server running"),
@@ -33,7 +33,7 @@ pub const COMMAND: Command = Command {
         "The prompt; several words are joined; - reads stdin",
     )
     .many()],
-    flags: &both::<8, 18, 26>(OWN, both::<7, 11, 18>(PROMPT, TERMS)),
+    flags: &[OWN, PROMPT, TERMS],
     examples: &[
         ("occtl run 'Explain this repository'", "the answer"),
         (
@@ -47,22 +47,22 @@ pub const COMMAND: Command = Command {
 
 fn parse(words: &Words) -> Result<Action> {
     let prompt = turn_flags::prompt(words)?;
-    let show = match (words.set("stream"), words.set("raw")) {
+    let show = match (words.has("stream"), words.has("raw")) {
         (true, true) => return Err(Error::usage("--stream and --raw exclude each other")),
         (true, _) => Show::Stream,
         (_, true) => Show::Raw,
         _ => Show::Answer,
     };
-    let terms = turn_flags::terms(words, 300.0, OnAsk::Fail)?;
+    let terms = turn_flags::terms(words, OnAsk::Fail)?;
     let start = StartOptions {
         workdir: words.path("workdir").filter(|path: &PathBuf| !path.as_os_str().is_empty()),
-        timeout: words.seconds("timeout", 300.0)?,
-        allow_occtl: words.set("allow-occtl-commands"),
+        timeout: words.seconds("timeout")?,
+        allow_occtl: words.has("allow-occtl-commands"),
         opencode: words.path("opencode"),
-        isolate: !words.set("no-isolate"),
+        isolate: !words.has("no-isolate"),
         ..StartOptions::default()
     };
-    let options = RunOptions { start, prompt, keep: words.set("keep") };
+    let options = RunOptions { start, prompt, keep: words.has("keep") };
     let message = words.rest(0)?;
     if message.is_empty() {
         return Err(Error::usage("occtl run needs a MESSAGE").hint("- reads it from stdin"));

@@ -3,12 +3,12 @@ use serde_json::json;
 use crate::cli::App;
 use crate::cli::spec::{Action, Command, Exit, Flag, Operand, QUIET, SESSION};
 use crate::cli::turn::{self, Show};
-use crate::cli::turn_flags::{self, PROMPT, TERMS, both};
+use crate::cli::turn_flags::{self, PROMPT, TERMS};
 use crate::cli::words::Words;
 use crate::error::{Error, Result};
 use crate::runner::{self, Follow, OnAsk, PromptOptions, Target, Terms};
 
-const OWN: [Flag; 7] = [
+const OWN: &[Flag] = &[
     Flag::switch("wait", Some('w'), "Wait for the answer and print it"),
     Flag::switch("stream", None, "Print the text as it is written"),
     Flag::switch("raw", Some('r'), "Wait and print the last message as the server has it"),
@@ -36,7 +36,7 @@ pub const COMMAND: Command = Command {
         SESSION,
         Operand::optional("MESSAGE", "The prompt; several words are joined; - reads stdin").many(),
     ],
-    flags: &both::<7, 18, 25>(OWN, both::<7, 11, 18>(PROMPT, TERMS)),
+    flags: &[OWN, PROMPT, TERMS],
     examples: &[
         ("occtl send $S --wait 'Explain this repository'", "the answer"),
         ("git diff | occtl send $S --stream -", "the prompt from a pipe"),
@@ -58,7 +58,7 @@ struct Args {
 
 fn parse(words: &Words) -> Result<Action> {
     let mut options = turn_flags::prompt(words)?;
-    options.target = match (words.value("session")?, words.set("continue"), options.target) {
+    options.target = match (words.value("session")?, words.has("continue"), options.target) {
         (Some(_), true, _) => return Err(Error::usage("-s and -c exclude each other")),
         (Some(_), _, Target::New(Some(_))) | (_, true, Target::New(Some(_))) => {
             return Err(Error::usage("--title is for a new conversation, not for -s or -c"));
@@ -67,8 +67,8 @@ fn parse(words: &Words) -> Result<Action> {
         (None, true, _) => Target::Latest,
         (None, false, new) => new,
     };
-    let quiet = words.set("quiet");
-    let show = match (words.set("wait"), words.set("stream"), words.set("raw")) {
+    let quiet = words.has("quiet");
+    let show = match (words.has("wait"), words.has("stream"), words.has("raw")) {
         (_, true, true) => return Err(Error::usage("--stream and --raw exclude each other")),
         (_, _, true) => Some(Show::Raw),
         (true, _, _) | (_, true, _) if quiet => Some(Show::Id),
@@ -76,7 +76,7 @@ fn parse(words: &Words) -> Result<Action> {
         (true, _, _) => Some(Show::Answer),
         _ => None,
     };
-    let terms = turn_flags::terms(words, 300.0, OnAsk::Wait)?;
+    let terms = turn_flags::terms(words, OnAsk::Wait)?;
     let args = Args { session: words.required(0)?, message: words.rest(1)?, options, show };
     if args.message.is_empty() {
         let session = &args.session;

@@ -15,7 +15,7 @@ pub const COMMAND: Command = Command {
         "All conversations in the session's directory are listed, sub-agents' too: in --json those have a parent.",
     ],
     operands: &[SESSION],
-    flags: &[QUIET],
+    flags: &[&[QUIET]],
     examples: &[(
         "occtl sessions $S --json | jq -r '.conversations[] | select(.parent == null) | .id'",
         "without sub-agents'",
@@ -24,7 +24,7 @@ pub const COMMAND: Command = Command {
 };
 
 fn parse(words: &Words) -> Result<Action> {
-    let (session, quiet) = (words.required(0)?, words.set("quiet"));
+    let (session, quiet) = (words.required(0)?, words.has("quiet"));
     Ok(Box::new(move |app| run(app, &session, quiet)))
 }
 

@@ -17,20 +17,20 @@ pub const COMMAND: Command = Command {
         "If it does not answer in time, nothing is left of it and the last lines that it printed are shown.",
     ],
     operands: &[],
-    flags: &[
+    flags: &[&[
         Flag::value(
             "workdir",
             Some('w'),
             "DIR",
             "Where the server works; created if it is missing",
         )
-        .default("the working directory"),
+        .absent("the working directory"),
         Flag::value("timeout", Some('t'), "SECONDS", "How long to wait for its first answer")
             .default("30"),
         Flag::value("agent", Some('a'), "NAME", "The agent for prompts that name none"),
         Flag::value("name", None, "NAME", "A name to use instead of the id"),
         Flag::value("hostname", None, "ADDRESS", "Listen there, with $OPENCODE_SERVER_PASSWORD")
-            .default("127.0.0.1, and a password of its own"),
+            .absent("127.0.0.1, and a password of its own"),
         Flag::value("opencode", None, "PATH", "The OpenCode program"),
         Flag::switch("allow-occtl-commands", None, "Let the model run occtl itself"),
         Flag::switch("isolate", None, "Give the server a database and a state of its own"),
@@ -46,7 +46,7 @@ pub const COMMAND: Command = Command {
         ),
         Flag::value("label", None, "KEY=VALUE", "What list --label finds it by").repeated(),
         QUIET,
-    ],
+    ]],
     examples: &[
         ("occtl start", "a server for the working directory"),
         ("S=$(occtl start -q -w /srv/project)", "its id in a variable"),
@@ -57,14 +57,14 @@ pub const COMMAND: Command = Command {
 fn parse(words: &Words) -> Result<Action> {
     let options = StartOptions {
         workdir: words.path("workdir").filter(|path| named(path)),
-        timeout: words.seconds("timeout", 30.0)?,
+        timeout: words.seconds("timeout")?,
         agent: words.value("agent")?.filter(|name| !name.is_empty()),
         name: words.value("name")?,
-        allow_occtl: words.set("allow-occtl-commands"),
+        allow_occtl: words.has("allow-occtl-commands"),
         hostname: words.value("hostname")?,
         opencode: words.path("opencode").filter(|path| named(path)),
         dies_with_us: false,
-        isolate: words.set("isolate"),
+        isolate: words.has("isolate"),
         variables: words.os_values("env"),
         config: words.path("config"),
         worktree: words.value("worktree")?,
@@ -72,10 +72,10 @@ fn parse(words: &Words) -> Result<Action> {
         idle_timeout: words.optional_seconds("idle-timeout")?,
         labels: words.values("label")?,
     };
-    if options.base.is_some() && options.worktree.is_none() {
+    let quiet = words.has("quiet");
+    if words.has("base") && options.worktree.is_none() {
         return Err(Error::usage("--base is for --worktree"));
     }
-    let quiet = words.set("quiet");
     Ok(Box::new(move |app| run(app, &options, quiet)))
 }
 

@@ -8,7 +8,6 @@ use crate::cli::spec::{Action, Command, Exit, Flag, Operand, QUIET};
 use crate::cli::words::Words;
 use crate::error::{Error, Result};
 use crate::runner::{self, StopOptions, Stopped};
-use crate::units::STOP_GRACE;
 
 pub const COMMAND: Command = Command {
     name: "stop",
@@ -18,7 +17,7 @@ pub const COMMAND: Command = Command {
         "A session from within which others were started is refused unless --recursive stops those first. A worktree is removed only if it holds no uncommitted change and no commit that is nowhere else.",
     ],
     operands: &[Operand::optional("SESSION", "Ids, unique beginnings of ids, or names").many()],
-    flags: &[
+    flags: &[&[
         Flag::switch("all", None, "Stop all sessions"),
         Flag::switch("force", Some('f'), "Use SIGKILL at once"),
         Flag::value("grace", None, "SECONDS", "How long between SIGTERM and SIGKILL").default("5"),
@@ -27,22 +26,22 @@ pub const COMMAND: Command = Command {
         Flag::switch("remove-worktree", None, "Remove the git worktree and branch made for it"),
         Flag::switch("kill", None, "End the server of an adopted session, too"),
         QUIET,
-    ],
+    ]],
     examples: &[("occtl stop $S", "one session"), ("occtl stop --all", "all of them")],
     parse,
 };
 
 fn parse(words: &Words) -> Result<Action> {
     let sessions = words.rest(0)?;
-    let (all, force, quiet) = (words.set("all"), words.set("force"), words.set("quiet"));
-    let grace = words.seconds("grace", STOP_GRACE.as_secs_f64())?;
+    let (all, force, quiet) = (words.has("all"), words.has("force"), words.has("quiet"));
+    let grace = words.seconds("grace")?;
     let options = StopOptions {
         grace: if force { Duration::ZERO } else { grace },
         // All of them includes the nested ones.
-        recursive: words.set("recursive") || all,
-        keep_data: words.set("keep-data"),
-        remove_worktree: words.set("remove-worktree"),
-        kill: words.set("kill"),
+        recursive: words.has("recursive") || all,
+        keep_data: words.has("keep-data"),
+        remove_worktree: words.has("remove-worktree"),
+        kill: words.has("kill"),
     };
     match (all, sessions.is_empty()) {
         (true, false) => Err(Error::usage("--all and a SESSION exclude each other")),
@@ -110,5 +109,17 @@ fn print(app: &mut App, one: &Stopped, quiet: bool) -> Result<()> {
             };
             app.out.line(&format!("Stopped: {}{note}", one.id))
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::units::STOP_GRACE;
+
+    #[test]
+    fn stop_gives_a_server_as_long_to_end_as_the_commands_that_have_no_grace_flag() {
+        let words = Words::given(&COMMAND, Vec::new());
+        assert_eq!(words.seconds("grace").unwrap(), STOP_GRACE);
     }
 }

@@ -13,9 +13,6 @@ use crate::error::{Code, Error, Result};
 use crate::runner::{self, Entry, Reader, TailOptions, Taker, ToolCall, WatchEnd};
 use crate::units;
 
-/// How many messages are shown where nobody says, as in opencode-ctl 0.4.0.
-const COUNT: usize = 5;
-
 pub const COMMAND: Command = Command {
     name: "tail",
     summary: "Show the newest messages of a conversation, or follow it",
@@ -26,12 +23,18 @@ pub const COMMAND: Command = Command {
         "--raw prints the server's own JSON, one message a line.",
     ],
     operands: &[SESSION],
-    flags: &[
+    flags: &[&[
         CONVERSATION,
         Flag::switch("follow", Some('f'), "Go on until the conversation is idle"),
         Flag::switch("last", Some('l'), "Show only the last message"),
         Flag::switch("full", None, "Cut nothing"),
-        Flag::value("limit", Some('n'), "N", "How many messages").default("5; with --turn all"),
+        Flag::value(
+            "limit",
+            Some('n'),
+            "N",
+            "How many messages; with --turn all of them unless this is given",
+        )
+        .default("5"),
         Flag::value("timeout", Some('t'), "SECONDS", "How long to follow").default("300"),
         Flag::switch("raw", Some('r'), "Print the messages as the server has them"),
         Flag::value("role", None, "ROLE", "Only messages of").choices(&["user", "assistant"]),
@@ -51,7 +54,7 @@ pub const COMMAND: Command = Command {
             "Write to a file, which appears when it is complete",
         ),
         Flag::switch("chain", Some('C'), "Begin with the conversations above a sub-agent's"),
-    ],
+    ]],
     examples: &[
         ("occtl tail $S -f", "watch the newest conversation"),
         ("occtl tail $S -n 100000 -o all.txt", "a whole conversation in a file"),
@@ -71,14 +74,21 @@ struct Args {
 
 fn parse(words: &Words) -> Result<Action> {
     let turn = words.value("turn")?;
-    let count = match (words.set("last"), words.count("limit")?) {
-        (true, Some(_)) => return Err(Error::usage("-l and -n exclude each other")),
-        (true, None) => Some(1),
-        (false, None) if turn.is_some() => None,
-        (false, count) => Some(count.unwrap_or(COUNT)),
+    let last = words.has("last");
+    let limit = words.count("limit")?;
+    let limit_is_given = words.has("limit");
+    if last && limit_is_given {
+        return Err(Error::usage("-l and -n exclude each other"));
+    }
+    let count = if last {
+        Some(1)
+    } else if turn.is_some() && !limit_is_given {
+        None
+    } else {
+        Some(limit)
     };
-    let timeout = words.seconds("timeout", 300.0)?;
-    let tools = words.set("tools");
+    let timeout = words.seconds("timeout")?;
+    let tools = words.has("tools");
     let args = Args {
         session: words.required(0)?,
         options: TailOptions {
@@ -87,14 +97,14 @@ fn parse(words: &Words) -> Result<Action> {
             role: words.value("role")?,
             search: words.value("search")?,
             turn,
-            chain: words.set("chain"),
+            chain: words.has("chain"),
             tools,
-            raw: words.set("raw"),
+            raw: words.has("raw"),
             whole: false,
         },
-        style: Style { cut: false, tools, timestamps: words.set("timestamps") },
-        follow: words.set("follow").then_some(timeout),
-        full: words.set("full"),
+        style: Style { cut: false, tools, timestamps: words.has("timestamps") },
+        follow: words.has("follow").then_some(timeout),
+        full: words.has("full"),
         output: words.path("output"),
     };
     if args.follow.is_some() && args.output.is_some() {

@@ -19,19 +19,19 @@ pub const COMMAND: Command = Command {
         SESSION,
         Operand::required("COMMAND", "The command; with --permission what is to be done"),
     ],
-    flags: &[
+    flags: &[&[
         Flag::value("agent", Some('a'), "NAME", "The agent whose rules count").default("build"),
         Flag::value("permission", None, "NAME", "Another permission, for example edit or webfetch")
             .default("bash"),
-    ],
+    ]],
     examples: &[("occtl test-permission $S 'git push' && echo free to go", "branch on it")],
     parse,
 };
 
 fn parse(words: &Words) -> Result<Action> {
     let (session, text) = (words.required(0)?, words.required(1)?);
-    let agent = words.value("agent")?.unwrap_or("build".into());
-    let permission = words.value("permission")?.unwrap_or("bash".into());
+    let agent = words.text("agent")?;
+    let permission = words.text("permission")?;
     Ok(Box::new(move |app| {
         let trial = runner::test_permission(&app.context()?, &session, &permission, &text, &agent)?;
         print(app, &trial, &permission, &text)?;

@@ -12,7 +12,7 @@ pub const COMMAND: Command = Command {
     summary: "Show the list that the model keeps of its work",
     about: &["[x] is done, [~] is being done, [-] was given up, and [ ] is still to be done."],
     operands: &[SESSION],
-    flags: &[CONVERSATION],
+    flags: &[&[CONVERSATION]],
     examples: &[("occtl todo $S", "how far it is")],
     parse,
 };

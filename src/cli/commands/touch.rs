@@ -12,13 +12,13 @@ pub const COMMAND: Command = Command {
         "The server is not asked; send, abort, approve, reject, answer, fork and attach do the same.",
     ],
     operands: &[SESSION],
-    flags: &[QUIET],
+    flags: &[&[QUIET]],
     examples: &[("occtl touch $S", "another minute for it")],
     parse,
 };
 
 fn parse(words: &Words) -> Result<Action> {
-    let (session, quiet) = (words.required(0)?, words.set("quiet"));
+    let (session, quiet) = (words.required(0)?, words.has("quiet"));
     Ok(Box::new(move |app| {
         let (id, moment) = runner::touch(&app.context()?, &session)?;
         if app.json {

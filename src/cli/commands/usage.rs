@@ -15,7 +15,7 @@ pub const COMMAND: Command = Command {
         "The messages are counted. What a fork copied was paid for by its original and is not counted again.",
     ],
     operands: &[SESSION],
-    flags: &[CONVERSATION],
+    flags: &[&[CONVERSATION]],
     examples: &[("occtl usage $S --json | jq .total.cost_usd", "what it cost altogether")],
     parse,
 };

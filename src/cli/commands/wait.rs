@@ -4,14 +4,14 @@ use crate::cli::App;
 use crate::cli::output::{one_line, status};
 use crate::cli::spec::{Action, Command, Exit, Flag, QUIET, SESSION};
 use crate::cli::turn::{self, Show};
-use crate::cli::turn_flags::{self, TERMS, both};
+use crate::cli::turn_flags::{self, TERMS};
 use crate::cli::words::Words;
 use crate::error::{Error, Result};
 use crate::runner::{self, Follow, OnAsk, Target, Terms, Until, WaitOptions, Wanted};
 
-const OWN: [Flag; 7] = [
+const OWN: &[Flag] = &[
     Flag::value("session", Some('s'), "CONVERSATION", "The conversation")
-        .default("the newest root one")
+        .absent("the newest root one")
         .repeated(),
     Flag::switch("any", None, "Until one of the conversations reaches it"),
     Flag::switch("all", None, "Until all of them have; this is how it is without --any"),
@@ -37,7 +37,7 @@ pub const COMMAND: Command = Command {
         "With --turn it follows one turn as `send --wait` does: it prints the answer, its limits end the turn, and asks are answered by the same flags. Without --turn nothing is ended.",
     ],
     operands: &[SESSION],
-    flags: &both::<7, 11, 18>(OWN, TERMS),
+    flags: &[OWN, TERMS],
     examples: &[
         ("occtl wait $S", "until the newest conversation is idle"),
         ("occtl wait $S --until ask -t 60 && occtl permissions $S", "until somebody has to decide"),
@@ -49,15 +49,14 @@ pub const COMMAND: Command = Command {
 fn parse(words: &Words) -> Result<Action> {
     let session = words.required(0)?;
     let conversations = words.values("session")?;
-    let terms = turn_flags::terms(words, 300.0, OnAsk::Wait)?;
-    let (any, all, quiet) = (words.set("any"), words.set("all"), words.set("quiet"));
+    let terms = turn_flags::terms(words, OnAsk::Wait)?;
+    let (any, all, quiet) = (words.has("any"), words.has("all"), words.has("quiet"));
     if any && all {
         return Err(Error::usage("--any and --all exclude each other"));
     }
-    let mut until =
-        words.values("until")?.iter().map(|text| what(text)).collect::<Result<Vec<_>>>()?;
+    let until = words.values("until")?.iter().map(|text| what(text)).collect::<Result<Vec<_>>>()?;
     if let Some(turn) = words.value("turn")? {
-        if any || all || !until.is_empty() || conversations.len() > 1 {
+        if any || all || words.has("until") || conversations.len() > 1 {
             return Err(Error::usage(
                 "--turn waits for one turn, without --any, --all and --until",
             ));
@@ -66,10 +65,7 @@ fn parse(words: &Words) -> Result<Action> {
         let show = if quiet { Show::Id } else { Show::Answer };
         return Ok(Box::new(move |app| follow(app, &session, &target, &turn, terms()?, show)));
     }
-    if until.is_empty() {
-        until.push(Until::Idle);
-    }
-    let timeout = words.seconds("timeout", 300.0)?;
+    let timeout = words.seconds("timeout")?;
     let options = WaitOptions { conversations, any, until, timeout };
     Ok(Box::new(move |app| run(app, &session, &options, quiet)))
 }
