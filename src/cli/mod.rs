@@ -1,15 +1,10 @@
 //! Parses words and formats results. No HTTP and no store logic.
 
-mod columns;
 mod commands;
-mod conversation;
-mod file;
 mod help;
 mod output;
-mod session;
+mod show;
 mod spec;
-mod transcript;
-mod turn;
 mod turn_flags;
 pub mod words;
 

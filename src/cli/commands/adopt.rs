@@ -1,5 +1,5 @@
 use crate::cli::App;
-use crate::cli::session;
+use crate::cli::show::session;
 use crate::cli::spec::{Action, Command, Exit, Flag, Operand, QUIET};
 use crate::cli::words::Words;
 use crate::error::Result;

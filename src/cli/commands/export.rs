@@ -3,8 +3,8 @@ use std::path::{Path, PathBuf};
 use serde_json::json;
 
 use crate::cli::App;
-use crate::cli::file::NewFile;
 use crate::cli::output::escape;
+use crate::cli::output::file::NewFile;
 use crate::cli::spec::{Action, CONVERSATION, Command, Exit, Flag, SESSION};
 use crate::cli::words::Words;
 use crate::error::Result;

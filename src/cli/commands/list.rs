@@ -3,10 +3,10 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::cli::App;
-use crate::cli::columns::{self, Column};
-use crate::cli::conversation;
 use crate::cli::output::Cell;
-use crate::cli::session;
+use crate::cli::show::columns::{self, Column};
+use crate::cli::show::conversation;
+use crate::cli::show::session;
 use crate::cli::spec::{Action, Command, Exit, Flag, QUIET};
 use crate::cli::words::Words;
 use crate::error::{Error, Result};

@@ -1,8 +1,8 @@
 use std::path::PathBuf;
 
 use crate::cli::App;
+use crate::cli::show::turn::{self, Show};
 use crate::cli::spec::{Action, Command, Exit, Flag, Operand};
-use crate::cli::turn::{self, Show};
 use crate::cli::turn_flags::{self, PROMPT, TERMS};
 use crate::cli::words::Words;
 use crate::error::{Error, Result};

@@ -1,8 +1,8 @@
 use serde_json::json;
 
 use crate::cli::App;
+use crate::cli::show::turn::{self, Show};
 use crate::cli::spec::{Action, Command, Exit, Flag, Operand, QUIET, SESSION};
-use crate::cli::turn::{self, Show};
 use crate::cli::turn_flags::{self, PROMPT, TERMS};
 use crate::cli::words::Words;
 use crate::error::{Error, Result};

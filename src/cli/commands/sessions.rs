@@ -1,8 +1,8 @@
 use serde_json::json;
 
 use crate::cli::App;
-use crate::cli::conversation;
 use crate::cli::output::Cell;
+use crate::cli::show::conversation;
 use crate::cli::spec::{Action, Command, Exit, QUIET, SESSION};
 use crate::cli::words::Words;
 use crate::error::Result;

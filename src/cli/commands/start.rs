@@ -2,7 +2,7 @@ use std::path::Path;
 
 use crate::cli::App;
 use crate::cli::output;
-use crate::cli::session;
+use crate::cli::show::session;
 use crate::cli::spec::{Action, Command, Exit, Flag, QUIET};
 use crate::cli::words::Words;
 use crate::error::{Error, Result};

@@ -1,6 +1,6 @@
 use crate::cli::App;
 use crate::cli::output::one_line;
-use crate::cli::session;
+use crate::cli::show::session;
 use crate::cli::spec::{Action, Command, Exit, SESSION};
 use crate::cli::words::Words;
 use crate::error::Result;

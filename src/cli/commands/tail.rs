@@ -4,10 +4,10 @@ use std::time::Duration;
 use serde_json::json;
 
 use crate::cli::App;
-use crate::cli::file::NewFile;
+use crate::cli::output::file::NewFile;
 use crate::cli::output::{Output, escape, one_line};
+use crate::cli::show::message::Style;
 use crate::cli::spec::{Action, CONVERSATION, Command, Exit, Flag, SESSION};
-use crate::cli::transcript::Style;
 use crate::cli::words::Words;
 use crate::error::{Code, Error, Result};
 use crate::runner::{self, Entry, Reader, TailOptions, Taker, ToolCall, WatchEnd};

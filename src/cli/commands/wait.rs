@@ -2,8 +2,8 @@ use serde_json::json;
 
 use crate::cli::App;
 use crate::cli::output::{one_line, status};
+use crate::cli::show::turn::{self, Show};
 use crate::cli::spec::{Action, Command, Exit, Flag, QUIET, SESSION};
-use crate::cli::turn::{self, Show};
 use crate::cli::turn_flags::{self, TERMS};
 use crate::cli::words::Words;
 use crate::error::{Error, Result};

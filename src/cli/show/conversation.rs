@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::output::Cell;
 use super::session;
+use crate::cli::output::Cell;
 use crate::runner::Listed;
 
 /// The fields of a conversation; see `docs/json.md`.

@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 
 use serde_json::Value;
 
-use super::output::{escape, one_line};
 use super::session;
+use crate::cli::output::{escape, one_line};
 use crate::runner::{Entry, ToolCall};
 
 /// Where a text is cut on a terminal.

@@ -1,5 +1,7 @@
 //! The only writer of stdout and stderr.
 
+pub mod file;
+
 use std::fmt::Write as _;
 use std::io::{self, BufWriter, IsTerminal, Write};
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -2,9 +2,9 @@
 
 use std::io::Read;
 
-use super::App;
-use super::output::{Output, escape, print_error, status};
-use super::spec::Exit;
+use crate::cli::App;
+use crate::cli::output::{Output, escape, print_error, status};
+use crate::cli::spec::Exit;
 use crate::error::{Code, Error, Result};
 use crate::runner::{Finished, Outcome, Signals, TurnRecord, Wanted, Watcher};
 use crate::units::Deadline;

@@ -1,7 +1,7 @@
 //! The columns that `list` can show.
 
-use super::output::{Cell, Colour};
 use super::session;
+use crate::cli::output::{Cell, Colour};
 use crate::error::{Error, Result};
 use crate::runner::Look;
 

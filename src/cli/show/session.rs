@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 
-use super::output::Colour;
+use crate::cli::output::Colour;
 use crate::runner::{Look, SessionFacts, State};
 
 /// The fields of a session that need nobody to be asked; see `docs/json.md`.
