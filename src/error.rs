@@ -1,13 +1,13 @@
-//! What went wrong, in a form that a script can branch on and a person can act on.
+//! What went wrong, in a form that scripts can branch on and people can act on.
 
 use std::fmt;
 
-/// Why a command did not do what it was asked; decides the exit code.
+/// Why a command failed; decides the exit code.
 ///
-/// Names and numbers are a promise to scripts and never change once released.
+/// Names and numbers are a promise to scripts and never change after a release.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Code {
-    /// Anything that has no code of its own.
+    /// Every failure without a code of its own.
     Failed,
     /// The command line is wrong.
     Usage,
@@ -17,11 +17,11 @@ pub enum Code {
     Unreachable,
     /// The turn ended in an error.
     TurnFailed,
-    /// The turn needs a permission or an answer that nobody gives.
+    /// The turn needs a permission or an answer that it does not get.
     Blocked,
     /// The turn ended without any text.
     Empty,
-    /// Somebody aborted the turn.
+    /// The turn was aborted.
     Aborted,
     /// store.json cannot be read, locked or written.
     Store,
@@ -70,18 +70,18 @@ impl Code {
     }
 }
 
-/// An error that is ready to be shown: what failed, on what and why, and what to do next.
+/// An error that is ready to be shown: what failed, on what, why, and what to do next.
 #[derive(Clone, Debug)]
 pub struct Error {
     /// Decides the exit code.
     pub code: Code,
-    /// One line (or, with a log's tail, several); never holds a secret.
+    /// One line, or several if a log's tail is part of it. It never contains a secret.
     pub message: String,
-    /// What to do next, where there is something to do.
+    /// What to do next, if there is something to do.
     pub hint: Option<String>,
 }
 
-/// The result of nearly everything here.
+/// The result of most functions of the program.
 pub type Result<T> = std::result::Result<T, Error>;
 
 impl Error {

@@ -1,9 +1,9 @@
-//! What the unit tests of several layers share. It is no part of the program.
+//! Helpers for the unit tests of several layers. They are no part of the program.
 
 use std::time::{Duration, Instant};
 
-/// Hands `check` seeded mutations of texts until `time` is over; whoever panics names the seed. The
-/// long runs are in `tests/fuzz`.
+/// Passes seeded mutations of texts to `check` until `time` is over. A panic is reported with its
+/// seed. The long runs are in `tests/fuzz`.
 pub fn mutations(texts: &[&str], time: Duration, check: impl Fn(&[u8])) {
     let first: u64 =
         std::env::var("OCCTL_FUZZ_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(1);
@@ -18,7 +18,8 @@ pub fn mutations(texts: &[&str], time: Duration, check: impl Fn(&[u8])) {
     }
 }
 
-/// One text with a few bytes, pieces or numbers changed. The same seed gives the same one.
+/// One of the texts with a few bytes, pieces or numbers changed. The same seed gives the same
+/// result.
 fn mutation(texts: &[&str], seed: u64) -> Vec<u8> {
     let mut state = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
     let mut next = |below: usize| {

@@ -1,63 +1,66 @@
-//! The ground: time limits and the named constants of the whole program.
+//! The ground: the named constants of the whole program, and waiting.
 
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec};
 
-/// The first port that is given to a server, as in opencode-ctl 0.4.0.
+/// The first port that is given to a server, the same as in opencode-ctl 0.4.0.
 pub const FIRST_PORT: u16 = 9100;
-/// The last port that is given to a server, unless `OCCTL_PORT_RANGE` says otherwise: below Linux'
-/// ephemeral ports, which any outgoing connection may take.
+/// The last port that is given to a server, unless `OCCTL_PORT_RANGE` says otherwise. It is below
+/// Linux' ephemeral ports, which any outgoing connection may take.
 pub const LAST_PORT: u16 = 32767;
-/// How long a command waits for the store's lock while nobody saves the store. Nothing slow happens
-/// under it, so a longer wait means that its holder hangs.
+/// How long a command waits for the store lock while no process saves the store. Nothing slow
+/// happens under the lock, so a longer wait means that its holder is stuck.
 pub const LOCK_WAIT: Duration = Duration::from_secs(10);
-/// How long it waits in a crowd whose members save one after the other.
+/// How long a command waits for the store lock in total, while other processes save one after the
+/// other.
 pub const LOCK_CROWD_WAIT: Duration = Duration::from_secs(60);
-/// How long a turn that is being followed is held up to note that its session is in use.
+/// How long a turn that is being followed may be delayed by recording that its session is in use.
 pub const BRIEF_LOCK_WAIT: Duration = Duration::from_secs(1);
-/// How long a lock may be held by somebody else before we say what we wait for.
+/// How long another process may hold the lock before the user is told about the wait.
 pub const LOCK_NOTICE: Duration = Duration::from_millis(500);
-/// The first pause of anything that is polled.
+/// The first pause of a poll.
 pub const POLL_FIRST: Duration = Duration::from_millis(5);
 /// The longest pause of a poll for something that usually takes a second or two.
 pub const POLL_LONGEST: Duration = Duration::from_millis(40);
-/// How long a server is given after SIGTERM. OpenCode needs about 60 ms.
+/// How long a server has to end after SIGTERM. OpenCode needs about 60 ms.
 pub const STOP_GRACE: Duration = Duration::from_secs(5);
-/// How long a process may take to vanish after SIGKILL before we call it unkillable.
+/// How long a process may take to end after SIGKILL before it counts as unkillable.
 pub const KILL_WAIT: Duration = Duration::from_secs(5);
-/// One ordinary request. A cold directory makes the real server block for a second or two.
+/// One ordinary request. In a directory that it has not opened yet, the real server blocks for a
+/// second or two.
 pub const REQUEST_LIMIT: Duration = Duration::from_secs(30);
-/// One request of `list` and `status`, where a silent server is a finding and no reason to wait.
+/// One request of `list` and `status`. They report a silent server and do not wait for it.
 pub const PROBE_LIMIT: Duration = Duration::from_secs(2);
 /// All of `list` together.
 pub const LIST_LIMIT: Duration = Duration::from_millis(4500);
 /// `git status` in one directory.
 pub const GIT_LIMIT: Duration = Duration::from_secs(3);
-/// How often a quiet wait looks at its deadline, the signal flag and the server's process.
+/// How often a quiet wait checks its deadline, the signal flag and the server's process.
 pub const TICK: Duration = Duration::from_millis(100);
-/// A stream that has been silent for this long is dead: the real server beats every 10 s.
+/// A stream that has been silent for this long is dead: the real server sends a heartbeat every 10
+/// s.
 pub const HEARTBEAT_SILENCE: Duration = Duration::from_secs(30);
-/// How long a prompt may stay without any sign of life. A cold directory needs 1.5 s; twelve of them at
-/// once on two busy cores needed more than 15 s.
+/// How long a prompt may stay without any sign of life. A directory that the server has not opened
+/// yet needs 1.5 s; twelve of them at once on two busy cores needed more than 15 s.
 pub const START_WINDOW: Duration = Duration::from_secs(30);
-/// All that comes after a turn's limit or a signal: the abort, making sure of it, and the record.
+/// Everything after a turn's limit or a signal: the abort, checking it, and the record.
 pub const CLOSING: Duration = Duration::from_secs(5);
-/// How much of a failed server's log is shown.
+/// How many lines of a failed server's log are shown.
 pub const LOG_TAIL_LINES: usize = 20;
 
-/// A point in time that something must not run past; or none.
+/// A moment at which something must end, or never.
 #[derive(Clone, Copy, Debug)]
 pub struct Deadline(Option<Instant>);
 
 impl Deadline {
-    /// A deadline that far from now. One too far for the clock is none.
+    /// The moment that far from now. A moment beyond the range of the clock is never.
     pub fn after(limit: Duration) -> Deadline {
         Deadline(Instant::now().checked_add(limit))
     }
 
-    /// No deadline.
+    /// No moment at all.
     pub fn never() -> Deadline {
         Deadline(None)
     }
@@ -67,7 +70,7 @@ impl Deadline {
         self.0.is_some_and(|at| Instant::now() >= at)
     }
 
-    /// What is left of it, but at most `cap`.
+    /// The time that is left, but at most `cap`.
     pub fn remaining(self, cap: Duration) -> Duration {
         match self.0 {
             Some(at) => at.saturating_duration_since(Instant::now()).min(cap),
@@ -75,7 +78,7 @@ impl Deadline {
         }
     }
 
-    /// The earlier of this deadline and one that far from now.
+    /// The earlier of this moment and the one that far from now.
     pub fn or_after(self, limit: Duration) -> Deadline {
         let other = Instant::now().checked_add(limit);
         Deadline(match (self.0, other) {
@@ -85,7 +88,7 @@ impl Deadline {
     }
 }
 
-/// Pauses that double from a first one up to a longest one.
+/// Pauses that double, from a first one up to a longest one.
 #[derive(Clone, Copy, Debug)]
 pub struct Backoff {
     next: Duration,
@@ -106,8 +109,8 @@ impl Backoff {
     }
 }
 
-/// Waits until one of `events` is true of a descriptor, for at most `limit`, and says which are. The
-/// answer is empty if none is, and also if a signal ended the wait early.
+/// Waits for at most `limit` until one of `events` is true of a descriptor, and returns those that
+/// are. The result is empty if none is, and also if a signal ended the wait early.
 pub fn poll(descriptor: impl AsFd, events: PollFlags, limit: Duration) -> PollFlags {
     let mut polled = [PollFd::new(&descriptor, events)];
     match rustix::event::poll(&mut polled, Some(&timespec(limit))) {
@@ -132,7 +135,7 @@ pub fn milliseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// A duration as a person says it: `0.5 s`, `12 s`.
+/// A duration for people: `0.5 s`, `12 s`.
 pub fn seconds(duration: Duration) -> String {
     let value = (duration.as_secs_f64() * 1000.0).round() / 1000.0;
     format!("{value} s")

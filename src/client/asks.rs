@@ -1,4 +1,4 @@
-//! The routes of asks: what waits for an answer, and answering it.
+//! The routes of asks: which of them wait for an answer, and how they are answered.
 
 use std::time::Duration;
 
@@ -24,8 +24,8 @@ impl Client {
         self.get("/question", &[("directory", directory)], limit)
     }
 
-    /// Answers a permission request: `once`, `always` or `reject`. A success proves little: old
-    /// servers say it of unknown requests as well.
+    /// Answers a permission request: `once`, `always` or `reject`. A success proves little, because
+    /// old servers report it for unknown requests too.
     pub fn reply_permission(
         &self,
         id: &str,

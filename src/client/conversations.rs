@@ -1,5 +1,5 @@
-//! The routes of conversations as a whole. Each call carries the directory of the conversation, because the
-//! server answers for one directory at a time.
+//! The routes of whole conversations. Each call carries the directory of the conversation, because
+//! the server answers for one directory at a time.
 
 use std::ops::ControlFlow;
 use std::time::Duration;
@@ -15,7 +15,7 @@ use crate::units::REQUEST_LIMIT;
 
 /// What the conversations of a directory are doing.
 pub(super) const ACTIVITIES: &str = "/session/status";
-/// As many as there are: without a limit servers give 100, and with 0 some give none.
+/// More than any directory has. Without a limit servers return 100, and with 0 some return none.
 const ALL: usize = 10_000_000;
 
 impl Client {
@@ -24,18 +24,18 @@ impl Client {
         self.post("/session", &[("directory", directory)], new, REQUEST_LIMIT)
     }
 
-    /// One conversation, wherever it is.
+    /// One conversation. The server finds it in any directory.
     pub fn conversation(&self, id: &str, directory: &str) -> Answer<Conversation> {
         self.get(&format!("/session/{}", escape(id)), &[("directory", directory)], REQUEST_LIMIT)
     }
 
-    /// A conversation, as much of it as is wanted.
+    /// A conversation, decoded as `T`, which names the wanted fields.
     pub fn conversation_as<T: DeserializeOwned>(&self, id: &str, directory: &str) -> Answer<T> {
         self.get(&format!("/session/{}", escape(id)), &[("directory", directory)], REQUEST_LIMIT)
     }
 
-    /// Hands over the conversations of a directory, sub-agents' too, in an order that differs between
-    /// versions: some go by the creation, others by the last change.
+    /// Passes the conversations of a directory to `take`, including those of sub-agents. The order
+    /// differs between versions: some sort by creation, others by the last change.
     pub fn each_conversation(
         &self,
         directory: &str,
@@ -44,7 +44,8 @@ impl Client {
         self.list(&[("directory", directory), ("limit", &ALL.to_string())], directory, take)
     }
 
-    /// The same for root conversations, and perhaps only so many. Some versions give others too.
+    /// The same for root conversations, optionally at most `limit` of them. Some versions include
+    /// other conversations too.
     pub fn each_root(
         &self,
         directory: &str,
@@ -62,7 +63,7 @@ impl Client {
         directory: &str,
         take: &mut dyn FnMut(Conversation),
     ) -> Answer<()> {
-        // Versions differ in which filters they know, so it is applied again here.
+        // Versions differ in the filters that they know, so the filter is applied again here.
         let mut take = |one: Conversation| {
             if one.directory.as_deref().is_none_or(|place| place == directory) {
                 take(one);
@@ -73,11 +74,11 @@ impl Client {
     }
 
     /// Conversations of all projects that changed since a moment (milliseconds since 1970). Servers
-    /// without that route (1.1) list those of the server's own project, to which all directories that are
-    /// no git repository belong.
+    /// without that route (1.1) list those of the server's own project, which includes every
+    /// directory that is not in a git repository.
     pub fn changed_since(&self, since_ms: i64) -> Answer<Vec<Conversation>> {
         let since = since_ms.to_string();
-        // Without a directory these routes speak of all of them.
+        // Without a directory these routes list the conversations of all directories.
         let query = [("limit", "10000"), ("start", since.as_str())];
         match self.get("/experimental/session", &query, REQUEST_LIMIT) {
             Ok(found) => Ok(found),
@@ -85,7 +86,7 @@ impl Client {
         }
     }
 
-    /// The sub-agents' conversations directly below one.
+    /// The conversations of the sub-agents that this conversation started itself.
     pub fn children(
         &self,
         conversation: &str,
@@ -96,19 +97,19 @@ impl Client {
         self.get(&route, &[("directory", directory)], limit)
     }
 
-    /// What the conversations of a directory are doing; idle ones are absent.
+    /// What the conversations of a directory are doing. Idle ones are absent.
     pub fn activities(&self, directory: &str, limit: Duration) -> Answer<Activities> {
         self.get(ACTIVITIES, &[("directory", directory)], limit)
     }
 
-    /// Ends whatever the conversation is doing and drops its queue.
+    /// Ends what the conversation is doing and drops its queue of prompts.
     pub fn abort(&self, conversation: &str, directory: &str, limit: Duration) -> Answer<()> {
         let route = format!("/session/{}/abort", escape(conversation));
         self.post_accepted(&route, &[("directory", directory)], &json!({}), limit)
     }
 
-    /// Copies a conversation, up to and without a message. An unknown message is no error here: then
-    /// everything is copied.
+    /// Copies a conversation, up to but not including the message `before`. The server does not
+    /// treat an unknown message as an error: it then copies everything.
     pub fn fork(
         &self,
         conversation: &str,
@@ -124,7 +125,7 @@ impl Client {
         self.post(&route, &[("directory", directory)], &Body { before }, LONG_READ)
     }
 
-    /// Gives a conversation its own rules. Servers before 1.2 pass over them without a word.
+    /// Gives a conversation its own rules. Servers before 1.2 ignore them silently.
     pub fn set_rules(
         &self,
         conversation: &str,
@@ -135,7 +136,8 @@ impl Client {
         self.patch(&route, &[("directory", directory)], rules, REQUEST_LIMIT)
     }
 
-    /// Deletes a conversation and its sub-agents'. Servers before 1.2 say `true` of an unknown one too.
+    /// Deletes a conversation and those of its sub-agents. Servers before 1.2 answer `true` for an
+    /// unknown conversation too.
     pub fn delete(&self, conversation: &str, directory: &str) -> Answer<()> {
         let route = format!("/session/{}", escape(conversation));
         let exchange = self.send(
@@ -160,13 +162,13 @@ impl Client {
         self.get(&route, &[("directory", directory), ("messageID", turn)], limit)
     }
 
-    /// What a whole conversation changed, on servers up to 1.14; newer ones answer with nothing.
+    /// What a whole conversation changed. Servers newer than 1.14 answer with an empty list.
     pub fn whole_diff(&self, conversation: &str, directory: &str) -> Answer<Vec<FilePatch>> {
         let route = format!("/session/{}/diff", escape(conversation));
         self.get(&route, &[("directory", directory)], REQUEST_LIMIT)
     }
 
-    /// What the model noted down to do.
+    /// The to-do list that the model keeps.
     pub fn todos(&self, conversation: &str, directory: &str) -> Answer<Vec<Todo>> {
         let route = format!("/session/{}/todo", escape(conversation));
         self.get(&route, &[("directory", directory)], REQUEST_LIMIT)

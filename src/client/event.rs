@@ -1,4 +1,4 @@
-//! The server's events: the stream, and what one event says.
+//! The server's event stream, and what one event says.
 
 use std::borrow::Cow;
 use std::io::Read;
@@ -13,7 +13,7 @@ use super::interrupt::Interruption;
 use super::sse::{Decoder, LONG, LONGEST};
 use super::wire::{Activity, Conversation, Info, Part, Permission, Question, TurnError};
 
-/// What an event is about. Everything that occtl does not use is [`Kind::Other`].
+/// What an event is about. Every event that occtl does not use is [`Kind::Other`].
 #[derive(Clone, Debug)]
 pub enum Kind {
     /// The stream has begun.
@@ -24,15 +24,15 @@ pub enum Kind {
     Message(Info),
     /// A part was added or changed. In 1.1 this also carries the text as it grows.
     Part(Part),
-    /// Text was added to a part.
+    /// Text was added to a part of a message.
     Delta {
-        /// The message.
+        /// The id of the message.
         message: String,
-        /// The part.
+        /// The id of the part.
         part: String,
-        /// Which field of it; `text` for text and for reasoning.
+        /// The field that grew: `text` for text and for reasoning.
         field: String,
-        /// What was added.
+        /// The added text.
         text: String,
     },
     /// A conversation became busy or idle, or waits for its provider.
@@ -41,29 +41,30 @@ pub enum Kind {
     Conversation(Conversation),
     /// A turn failed, perhaps before it had a message.
     Failed(TurnError),
-    /// A permission is wanted.
+    /// A tool needs a permission.
     Permission(Permission),
-    /// A question was asked.
+    /// The model asked a question.
     Question(Question),
-    /// An ask was answered, by us or by somebody else.
+    /// An ask was answered, by this process or by another client.
     Answered {
-        /// The ask.
+        /// The id of the ask.
         id: String,
-        /// Of a permission: `once`, `always` or `reject`.
+        /// The answer to a permission request: `once`, `always` or `reject`.
         reply: Option<String>,
     },
-    /// Something else.
+    /// Any other event.
     Other,
 }
 
 /// One event.
 #[derive(Clone, Debug)]
 pub struct Event {
-    /// `evt_…`, the same when an event is delivered twice; older servers have none.
+    /// `evt_…`. An event that is delivered twice has the same id both times. Older servers send
+    /// none.
     pub id: Option<String>,
-    /// The conversation that it is about.
+    /// The conversation that the event is about.
     pub conversation: Option<String>,
-    /// What it says.
+    /// What the event says.
     pub kind: Kind,
 }
 
@@ -80,7 +81,7 @@ struct Envelope<'a> {
     payload: Option<&'a RawValue>,
 }
 
-/// The few fields that tell whose event it is.
+/// The field that says which conversation an event belongs to.
 #[derive(Deserialize)]
 struct Owner<'a> {
     #[serde(borrow, rename = "sessionID", default)]
@@ -126,10 +127,10 @@ struct Answered {
 }
 
 impl Event {
-    /// Reads the data of one event; `None` if it is not one.
+    /// Reads the data of one event; `None` if the data is not an event.
     ///
-    /// `wanted` is asked about the conversation of the frequent kinds before more is decoded, so
-    /// that the events of others cost little.
+    /// For the frequent kinds of events `wanted` is asked about the conversation before the rest is
+    /// decoded, so that the events of other conversations cost little.
     pub fn decode(data: &[u8], wanted: &dyn Fn(&str) -> bool) -> Option<Event> {
         let mut envelope: Envelope = serde_json::from_slice(data).ok()?;
         if let Some(payload) = envelope.payload {
@@ -197,10 +198,10 @@ fn kind(name: &str, properties: &str) -> serde_json::Result<Kind> {
     })
 }
 
-/// What one look at the stream brought.
+/// What one read of the stream brought.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Received {
-    /// Something, perhaps whole events.
+    /// Some bytes, which may complete any number of events.
     Data,
     /// Nothing within one tick.
     Quiet,
@@ -218,8 +219,8 @@ pub struct EventStream {
 }
 
 impl EventStream {
-    /// Opens `GET /event` for one directory. The head must come within `head`. With `all` no event is
-    /// too long.
+    /// Opens `GET /event` for one directory. The head of the answer must arrive within `head`. With
+    /// `all`, events may be up to [`LONGEST`] bytes long, otherwise [`LONG`].
     pub fn open(
         client: &Client,
         directory: &str,
@@ -234,8 +235,8 @@ impl EventStream {
         Ok(EventStream { reader, interruption, decoder, buffer, heard: Instant::now() })
     }
 
-    /// Waits for up to one tick and hands over the data of every event that has become complete; `None`
-    /// for one that is too long, as if it had been missed.
+    /// Waits for up to one tick and passes the data of every event that has become complete to
+    /// `take`; `None` stands for an event that is too long, which counts as missed.
     pub fn pump(&mut self, take: &mut dyn FnMut(Option<&[u8]>)) -> Received {
         match self.interruption.briefly(|| self.reader.read(&mut self.buffer)) {
             Ok(0) => Received::Ended("the server closed it".into()),
@@ -245,14 +246,14 @@ impl EventStream {
                 Received::Data
             }
             Err(error) => match ureq::Error::from(error) {
-                // The stream goes on where it stopped: what is incomplete is in the decoder.
+                // The stream continues where it stopped: the decoder holds the incomplete event.
                 ureq::Error::Timeout(Timeout::PerRead) => Received::Quiet,
                 other => Received::Ended(other.to_string()),
             },
         }
     }
 
-    /// How long nothing at all has come, not even a heartbeat.
+    /// How long the server has sent nothing at all, not even a heartbeat.
     pub fn silence(&self) -> Duration {
         self.heard.elapsed()
     }
@@ -268,7 +269,8 @@ mod tests {
 
     #[test]
     fn both_forms_of_a_frame_are_read() {
-        let bare = r#"{"id":"evt_1","type":"message.part.delta","properties":{"sessionID":"ses_1","messageID":"msg_1","partID":"prt_1","field":"text","delta":"hé\n"}}"#;
+        let bare = r#"{"id":"evt_1","type":"message.part.delta","properties":{"sessionID":"ses_1",
+            "messageID":"msg_1","partID":"prt_1","field":"text","delta":"hé\n"}}"#;
         let wrapped = format!(r#"{{"directory":"/x","payload":{bare}}}"#);
         for data in [bare, &wrapped] {
             let event = decode(data).unwrap();

@@ -1,4 +1,4 @@
-//! Why there is no answer.
+//! Why a request has no answer.
 
 use std::fmt;
 use std::io;
@@ -7,10 +7,11 @@ use serde_json::Value;
 
 use crate::error::{Code, Error};
 
-/// What may go wrong with a request; see [`Failure`].
+/// The result of a request; see [`Failure`].
 pub type Answer<T> = std::result::Result<T, Failure>;
 
-/// Why there is no answer. Shown with the method and the route, never with a secret.
+/// Why a request has no answer. It is shown with the method and the route, and never holds a
+/// secret.
 #[derive(Clone, Debug)]
 pub struct Failure {
     /// For example `GET /session/status`.
@@ -22,17 +23,18 @@ pub struct Failure {
 /// What happened to a request.
 #[derive(Clone, Debug)]
 pub enum Cause {
-    /// Nobody listens.
+    /// No process listens on the port.
     Refused,
-    /// Somebody listens and does not answer in time.
+    /// A process listens and does not answer in time.
     Silent,
     /// The connection broke, or spoke something other than HTTP.
     Broken(String),
-    /// 401: another password than the one we have.
+    /// 401: the server wants another password.
     Unauthorized,
-    /// A success whose body is not what the route answers: a page of HTML, or another program.
+    /// A success whose body is not what the route returns: a page of HTML, or the answer of another
+    /// program.
     Alien(String),
-    /// An HTTP error, with what the server said of it.
+    /// An HTTP error, with the server's explanation.
     Status(u16, String),
 }
 
@@ -46,13 +48,14 @@ impl Failure {
         }
     }
 
-    /// Whether the server has what was asked for and cannot show it: a prompt with a schema, from 1.15.13
-    /// to 1.18.33, and every page of messages that holds one.
+    /// Whether the server has what was asked for and cannot show it. Versions 1.15.13 to 1.18.33
+    /// fail so on a prompt with a schema, and on every page of messages that contains one.
     pub fn unreadable(&self) -> bool {
         matches!(&self.cause, Cause::Status(400, why) if why.contains("OutputFormat"))
     }
 
-    /// Whether asking again may help: the server was silent, broke off, or had trouble of its own.
+    /// Whether the same request may succeed later: the server was silent, broke off, or had an
+    /// internal error.
     pub fn passing(&self) -> bool {
         match self.cause {
             Cause::Refused | Cause::Silent | Cause::Broken(_) | Cause::Alien(_) => true,
@@ -94,7 +97,7 @@ impl From<Failure> for Error {
     }
 }
 
-/// What an error of the library means.
+/// What an error of the HTTP library means.
 pub(super) fn cause(error: ureq::Error) -> Cause {
     match error {
         ureq::Error::Timeout(_) => Cause::Silent,
@@ -110,7 +113,7 @@ pub(super) fn cause(error: ureq::Error) -> Cause {
     }
 }
 
-/// What the server says in the body of an error, which comes in several shapes.
+/// The explanation in the body of an error, which comes in several shapes.
 pub(super) fn error_message(body: &[u8]) -> String {
     let Ok(value) = serde_json::from_slice::<Value>(body) else {
         let text = String::from_utf8_lossy(body);
@@ -122,7 +125,7 @@ pub(super) fn error_message(body: &[u8]) -> String {
     let found = places.iter().find_map(|place| value.pointer(place).and_then(Value::as_str));
     let text = found.map(String::from);
     let text = text.unwrap_or_else(|| value.to_string().chars().take(300).collect());
-    // A configuration that does not parse is quoted in full, with the keys of providers in it.
+    // The server quotes a configuration that does not parse in full, including the providers' keys.
     match text.split_once("--- Errors ---") {
         Some((_, errors)) => {
             let places: Vec<&str> =
@@ -145,7 +148,11 @@ mod tests {
         assert_eq!(error_message(b"<html>"), "a page of HTML");
         assert_eq!(error_message(b" plain "), "plain");
         assert_eq!(error_message(br#"{"x":1}"#), r#"{"x":1}"#);
-        let quoted = r#"{"message":"\n--- JSONC Input ---\n{k: sesame\n--- Errors ---\nInvalidSymbol at line 1, column 2\n   Line 1: {k: sesame\n   ^\nCloseBraceExpected at line 2, column 1\n--- End ---"}"#;
+        let quoted = concat!(
+            r#"{"message":"\n--- JSONC Input ---\n{k: sesame\n--- Errors ---\n"#,
+            r#"InvalidSymbol at line 1, column 2\n   Line 1: {k: sesame\n   ^\n"#,
+            r#"CloseBraceExpected at line 2, column 1\n--- End ---"}"#,
+        );
         let places = "InvalidSymbol at line 1, column 2, CloseBraceExpected at line 2, column 1";
         assert_eq!(error_message(quoted.as_bytes()), places);
     }

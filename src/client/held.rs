@@ -1,9 +1,9 @@
-//! A request whose answer is not waited for: that to a prompt, which the server holds back until its turn is
-//! over, and those of many servers that are asked at once.
+//! Requests whose answers are read later: prompts, which the server answers only when the turn is
+//! over, and questions that go to many servers at once.
 //!
-//! For the library a request and its answer are one call, which would block until then. So the call is
-//! made twice over one connection: the first time it gives up once the request is sent, and the second
-//! time nothing is sent and the answer is read.
+//! In the HTTP library a request and its answer are one call, which blocks until the answer
+//! arrives. So the call is made twice over one connection: the first call gives up as soon as the
+//! request is sent, and the second call sends nothing and reads the answer.
 
 use std::io::{self, Read, Write};
 use std::marker::PhantomData;
@@ -28,11 +28,11 @@ use super::interrupt::Interruption;
 use super::wire::{Activities, Message, Prompt};
 use crate::units::{Deadline, REQUEST_LIMIT, TICK, poll};
 
-/// How much of an answer's head is put aside. It must fit the library's buffer.
+/// How much of an answer's head is buffered here. It must fit into the library's buffer.
 const LARGEST_HEAD: usize = 16 * 1024;
 
-/// A request that was sent, and whose answer is a `T`. Whoever drops it hears no answer; the turn of a prompt
-/// goes on.
+/// A request that was sent, and whose answer is a `T`. Dropping it closes the connection, and the
+/// turn of a prompt goes on all the same.
 #[derive(Debug)]
 pub struct Held<T = Message> {
     client: Client,
@@ -44,14 +44,14 @@ pub struct Held<T = Message> {
 }
 
 impl Client {
-    /// Sends a prompt and waits for nothing. Whether the server takes it is known once it answers, or
-    /// from what it says of the conversation.
+    /// Sends a prompt without waiting for the answer. Whether the server accepts the prompt shows
+    /// in the answer, or in what the server says about the conversation.
     pub fn hold(&self, conversation: &str, directory: &str, prompt: &Prompt) -> Answer<Held> {
         let route = format!("/session/{}/message", escape(conversation));
         self.begin("POST", route, directory, Some(encode(prompt)), REQUEST_LIMIT)
     }
 
-    /// Asks what the conversations of a directory are doing. `limit` is for the connection and the question.
+    /// Asks what the conversations of a directory are doing. `limit` covers connecting and sending.
     pub fn hold_activities(&self, directory: &str, limit: Duration) -> Answer<Held<Activities>> {
         self.begin("GET", ACTIVITIES.into(), directory, None, limit)
     }
@@ -79,8 +79,8 @@ impl Client {
 }
 
 impl<T: DeserializeOwned> Held<T> {
-    /// Whether the answer has come, within that time, or the connection has ended. Versions before
-    /// 1.15 send a part of its head at once, and the rest when the turn is over.
+    /// Whether the answer has arrived, or the connection has ended, in that time. Versions before
+    /// 1.15 send a part of the head at once, and the rest when the turn is over.
     pub fn ready(&self, within: Duration) -> bool {
         let Some(stream) = self.line.0.stream.get() else { return true };
         let mut early = self.line.0.early();
@@ -100,7 +100,7 @@ impl<T: DeserializeOwned> Held<T> {
         }
     }
 
-    /// The answer, if it begins to come in time. One that is owed for long is not waited for at all.
+    /// The answer, if it starts to arrive before the deadline.
     pub fn answer_by(self, deadline: Deadline) -> Answer<T> {
         while !self.ready(deadline.remaining(TICK)) {
             if deadline.expired() {
@@ -111,8 +111,8 @@ impl<T: DeserializeOwned> Held<T> {
         self.answer(TICK.max(deadline.remaining(REQUEST_LIMIT)))
     }
 
-    /// The answer; to a prompt it is the last message of the turn, which the server gives when that is over, so
-    /// do ask [`Held::ready`] before.
+    /// The answer. The answer to a prompt is the last message of its turn and comes when the turn
+    /// is over, so [`Held::ready`] should be asked first.
     pub fn answer(self, limit: Duration) -> Answer<T> {
         self.client.json(self.call(None, limit)?)
     }
@@ -125,8 +125,8 @@ impl<T> Held<T> {
     }
 }
 
-/// Whether the rest of an answer follows by itself: its head is complete, and if the body's length is not in it
-/// the body has begun.
+/// Whether the rest of an answer follows by itself: the head is complete, and the body has begun if
+/// the head does not tell its length.
 fn has_come(answer: &[u8]) -> bool {
     let Some(end) = answer.windows(4).position(|bytes| bytes == b"\r\n\r\n") else {
         return answer.len() > LARGEST_HEAD;
@@ -135,7 +135,7 @@ fn has_come(answer: &[u8]) -> bool {
     !chunked || answer.len() > end + 4
 }
 
-/// The one connection.
+/// Connects once, and gives the library the same connection for both calls.
 #[derive(Clone, Debug)]
 struct Line(Arc<Connection>);
 
@@ -143,7 +143,7 @@ struct Line(Arc<Connection>);
 struct Connection {
     stream: OnceLock<TcpStream>,
     sent: AtomicBool,
-    /// What has been read of the answer before it was asked for.
+    /// What was read of the answer before the second call.
     early: Mutex<Vec<u8>>,
     interruption: Interruption,
 }
@@ -153,7 +153,7 @@ impl Connection {
         self.early.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Reads or writes something, in ticks: a server may neither answer nor read a large prompt.
+    /// Reads or writes in ticks, because a server may neither answer nor read a large prompt.
     fn wait(
         &self,
         timeout: NextTimeout,
@@ -195,11 +195,11 @@ impl Connector for Line {
     }
 }
 
-/// The connection as the library has it during one call.
+/// The connection as the library sees it during one call.
 #[derive(Debug)]
 struct Wire {
     connection: Arc<Connection>,
-    /// The request was sent by the call before this one.
+    /// The first call has sent the request.
     sent: bool,
     buffers: LazyBuffers,
 }
@@ -234,7 +234,7 @@ impl Transport for Wire {
         Ok(amount > 0)
     }
 
-    /// It serves no other request.
+    /// A held connection serves no other request.
     fn is_open(&mut self) -> bool {
         false
     }
@@ -275,7 +275,7 @@ mod tests {
             system: None,
             format: None,
         };
-        // It is the system that accepts, and that takes some megabytes.
+        // The kernel accepts the connection and buffers some megabytes; no process reads them.
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let client =

@@ -1,4 +1,4 @@
-//! One request, one answer, always with a limit.
+//! Sends one request and reads one answer, always within a limit.
 
 use std::cell::Cell;
 use std::io::{self, BufReader, Read};
@@ -22,17 +22,19 @@ use super::failure::{Cause, Failure, cause, error_message};
 use super::interrupt::{Attentive, Interruption};
 use crate::units::Deadline;
 
-/// Room for one answer. A whole conversation can be a few hundred megabytes; more is a fault.
+/// The largest answer that is read. A whole conversation can be a few hundred megabytes; anything
+/// larger is a fault.
 const LARGEST_ANSWER: u64 = 1 << 30;
-/// How long a server may take nothing of what is sent to it.
+/// How long a write may make no progress.
 pub(super) const WRITE_LIMIT: Duration = Duration::from_secs(10);
-/// How much of an error's body is looked at for its message.
+/// How much of an error's body is searched for its message.
 const LARGEST_ERROR: u64 = 64 * 1024;
 
-/// No limit, as a number with which one can still reckon.
+/// Stands for no limit where the library wants a number.
 const FOREVER: Duration = Duration::from_secs(1 << 30);
 
-/// Addresses that are known before a request: ureq's own look-up of names has no limit, or a thread.
+/// Returns the address that was resolved before the request. ureq's own resolver has no limit, or
+/// starts a thread for it.
 #[derive(Debug)]
 struct Known(Option<IpAddr>);
 
@@ -52,8 +54,8 @@ impl Resolver for Known {
     }
 }
 
-/// How the library behaves. `timeout_resolve` has no use here, and other resolvers than ours start a thread
-/// for any limit.
+/// The settings of the HTTP library. `timeout_resolve` is missing because [`Known`] resolves
+/// nothing; other resolvers start a thread for any limit.
 fn config() -> Config {
     Agent::config_builder()
         .http_status_as_error(false)
@@ -63,19 +65,19 @@ fn config() -> Config {
         .user_agent(concat!("occtl/", env!("CARGO_PKG_VERSION")))
         .input_buffer_size(64 * 1024)
         .output_buffer_size(16 * 1024)
-        // The server closes quiet connections, and a request on a closed one fails.
+        // The server closes quiet connections, and a request on a closed connection fails.
         .max_idle_age(Duration::from_secs(2))
         .timeout_per_write(Some(WRITE_LIMIT))
         .timeout_send_request(Some(WRITE_LIMIT))
         .build()
 }
 
-/// Where a server is and what it wants to see.
+/// Where a server is and how requests authenticate.
 #[derive(Clone, Debug)]
 pub struct Endpoint {
-    /// `http://127.0.0.1:PORT`, without a slash at its end.
+    /// `http://127.0.0.1:PORT`, without a slash at the end.
     pub url: String,
-    /// The address of its host, where the URL has a name.
+    /// The address of the host, if the URL has a name for it.
     pub address: Option<IpAddr>,
     /// The user of Basic auth; OpenCode's own default is `opencode`.
     pub username: String,
@@ -83,7 +85,7 @@ pub struct Endpoint {
     pub password: Option<String>,
 }
 
-/// A connection to one server. Requests go one after the other.
+/// A client for one server. It sends one request at a time.
 #[derive(Debug)]
 pub struct Client {
     agent: Agent,
@@ -94,8 +96,8 @@ pub struct Client {
 }
 
 impl Client {
-    /// From now on no request runs past the deadline, whatever its own limit is, and none goes on when
-    /// the flag has become other than zero.
+    /// From now on no request runs past the deadline, whatever its own limit is, and every request
+    /// ends when the flag becomes other than zero.
     pub fn limit_to(&self, deadline: Deadline, flag: Option<&Arc<AtomicUsize>>) {
         self.deadline.set(deadline);
         self.interruption.set(flag.cloned());
@@ -185,8 +187,7 @@ impl Client {
         }
     }
 
-    /// Opens an answer that never ends by itself. Its head must arrive within `head`, and each read
-    /// gives up after one `tick`, so that whoever follows the stream can look around.
+    /// Opens an answer that never ends by itself. The head must arrive within `head`.
     pub(super) fn open(
         &self,
         route: &str,
@@ -245,7 +246,7 @@ impl Client {
         limit: Limit,
     ) -> Result<Response<Body>, ureq::Error> {
         let configure = self.agent.configure_request(request);
-        // A zero limit would be none at all.
+        // The library takes a limit of zero as no limit.
         let left = |limit| Some(self.deadline.get().remaining(limit).max(Duration::from_millis(1)));
         let configured = match limit {
             Limit::Whole(limit) => configure.timeout_global(left(limit)),
@@ -257,8 +258,9 @@ impl Client {
             Limit::Stream(head) => configure
                 .timeout_connect(left(head))
                 .timeout_recv_response(left(head))
-                // The library holds this against the reads of the head too, so it is no tick; those are the
-                // connection's.
+                // The library applies this limit to the reads of the head too, so one tick would be
+                // too short. [`Ticking`](super::interrupt::Ticking) ends the reads of the body
+                // after one tick.
                 .timeout_per_read(Some(head)),
         }
         .build();
@@ -282,7 +284,7 @@ impl Client {
     }
 }
 
-/// How long an exchange may take: all of it, or only each read.
+/// What a limit applies to.
 #[derive(Clone, Copy)]
 pub(super) enum Limit {
     Whole(Duration),
@@ -309,7 +311,7 @@ impl Exchange {
         self.fail(Cause::Alien(what.into()))
     }
 
-    /// Decodes while reading.
+    /// Decodes the body while reading it.
     pub(super) fn decode<T>(
         mut self,
         seed: impl for<'de> DeserializeSeed<'de, Value = T>,
@@ -335,11 +337,11 @@ impl Exchange {
         (!cursor.is_empty()).then(|| cursor.into())
     }
 
-    /// The beginning of an answer that says what went wrong.
+    /// The server's explanation of an error.
     fn complaint(&mut self) -> String {
         let mut body = Vec::new();
         let reader = self.response.body_mut().with_config().limit(u64::MAX).reader();
-        // What arrived before a fault is still the best that there is to say.
+        // If reading fails, the part that arrived before is the best explanation there is.
         let _ = reader.take(LARGEST_ERROR).read_to_end(&mut body);
         error_message(&body)
     }
@@ -360,7 +362,7 @@ pub(crate) fn escape(text: &str) -> String {
 }
 
 pub(super) fn encode(body: &impl Serialize) -> Vec<u8> {
-    // Our own structs have string keys and no failing parts.
+    // Our own structs have string keys and no fields that can fail.
     serde_json::to_vec(body).unwrap_or_default()
 }
 

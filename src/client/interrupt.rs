@@ -1,4 +1,4 @@
-//! Waits for a server's bytes, and looks meanwhile whether somebody wants it to end.
+//! Makes waiting for a server's bytes interruptible, by a signal and after one tick.
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -11,29 +11,29 @@ use ureq::{Error, Timeout};
 
 use crate::units::TICK;
 
-/// What ends a wait for bytes before its time.
+/// Ends a wait for bytes early.
 #[derive(Clone, Debug, Default)]
 pub struct Interruption {
-    /// Ends requests when it becomes other than zero.
+    /// A request ends when this becomes other than zero.
     flag: Arc<Mutex<Option<Arc<AtomicUsize>>>>,
-    /// One tick is all that is waited.
+    /// A wait ends after one tick.
     brief: Arc<AtomicBool>,
 }
 
 impl Interruption {
-    /// Looks at this flag from now on.
+    /// Uses this flag from now on.
     pub fn set(&self, flag: Option<Arc<AtomicUsize>>) {
         *self.flag.lock().unwrap_or_else(PoisonError::into_inner) = flag;
     }
 
-    /// Whether requests shall end now.
+    /// Whether requests must end now.
     pub fn wanted(&self) -> bool {
         let flag = self.flag.lock().unwrap_or_else(PoisonError::into_inner);
         flag.as_ref().is_some_and(|flag| flag.load(Ordering::Relaxed) != 0)
     }
 
-    /// Does something whose waits end after one tick. The library has no such limit for a body alone: it would
-    /// hold it against the head as well.
+    /// Runs `act` with every wait in it limited to one tick. The library has no such limit for a
+    /// body alone: its own would apply to the head as well.
     pub fn briefly<T>(&self, act: impl FnOnce() -> T) -> T {
         self.brief.store(true, Ordering::Relaxed);
         let done = act();
@@ -42,7 +42,7 @@ impl Interruption {
     }
 }
 
-/// Makes connections that are [`Interruption`] aware.
+/// Makes connections that an [`Interruption`] can end.
 #[derive(Debug)]
 pub struct Attentive(pub Interruption);
 
@@ -58,7 +58,7 @@ impl<In: Transport> Connector<In> for Attentive {
     }
 }
 
-/// A connection that waits in ticks: the library goes on waiting when a signal arrives.
+/// A connection that waits in ticks, because the library continues to wait after a signal.
 pub struct Ticking<T> {
     inner: T,
     interruption: Interruption,
@@ -77,7 +77,7 @@ impl<T: Transport> Transport for Ticking<T> {
         let mut left = timeout.for_read();
         loop {
             if self.interruption.wanted() {
-                // Whoever reads a body tries again after `Interrupted`.
+                // Not `Interrupted`: callers that read a body try again after that.
                 return Err(Error::Timeout(left.reason));
             }
             let tick = NextTimeout { after: time::Duration::from(TICK.min(*left.after)), ..left };

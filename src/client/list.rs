@@ -1,5 +1,5 @@
-//! Long lists, one element at a time, so that a conversation of any length costs the memory of one
-//! message.
+//! Reads long lists one element at a time, so that a conversation of any length needs the memory of
+//! one message.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -12,10 +12,11 @@ use serde::de::{DeserializeOwned, DeserializeSeed, Error as _, SeqAccess, Visito
 use super::http::{Answer, Client, Limit};
 
 impl Client {
-    /// Asks for an array and hands over each element as it arrives; gives where the next page starts.
+    /// Asks for an array and passes each element to `take` as it arrives. Returns where the next
+    /// page starts.
     ///
-    /// `limit` is for each read and not for all of it: a long list may take as long as it keeps
-    /// coming. After a `Break` the rest is not read.
+    /// `limit` applies to each read and not to the whole list, so a long list may take as long as
+    /// its elements keep coming. After a `Break` the rest is not read.
     pub(super) fn each<T: DeserializeOwned>(
         &self,
         route: &str,

@@ -10,8 +10,8 @@ use super::http::{Answer, Client, escape};
 use super::wire::{Message, Prompt};
 use crate::units::REQUEST_LIMIT;
 
-/// How long one read of a long answer may take. A server reads all of a conversation before it sends the
-/// first byte of it.
+/// How long one read of a long answer may take. A server reads the whole conversation before it
+/// sends the first byte.
 pub const LONG_READ: Duration = Duration::from_secs(120);
 
 /// Which messages of a conversation are wanted.
@@ -19,14 +19,14 @@ pub const LONG_READ: Duration = Duration::from_secs(120);
 pub enum Page<'a> {
     /// All of them.
     All,
-    /// The newest so many.
+    /// The newest ones, that many.
     Newest(usize),
-    /// So many before a cursor.
+    /// The ones before a cursor, that many.
     Before(usize, &'a str),
 }
 
 impl Client {
-    /// Hands over a prompt; the server answers before the model does.
+    /// Sends a prompt. The server answers before the model does.
     pub fn prompt(&self, conversation: &str, directory: &str, prompt: &Prompt) -> Answer<()> {
         let route = format!("/session/{}/prompt_async", escape(conversation));
         self.post_accepted(&route, &[("directory", directory)], prompt, REQUEST_LIMIT)
@@ -48,9 +48,10 @@ impl Client {
         self.get_page(&route, &query, time)
     }
 
-    /// Hands over messages, oldest first, and gives where the older ones start. `limit` is for each read.
+    /// Passes messages to `take`, oldest first, and returns where the older ones start. `limit`
+    /// applies to each read.
     ///
-    /// Servers before 1.2 have no cursors and give none even where there are older ones.
+    /// Servers before 1.2 have no cursors and return none even if there are older messages.
     pub fn each_message<T: DeserializeOwned>(
         &self,
         conversation: &str,
@@ -72,7 +73,7 @@ impl Client {
         self.each(&route, &query, limit, take)
     }
 
-    /// One message, as much of it as is wanted.
+    /// One message, decoded as `T`, which names the wanted fields.
     pub fn message<T: DeserializeOwned>(
         &self,
         conversation: &str,

@@ -1,7 +1,7 @@
-//! Speaks HTTP to one OpenCode server. The only place that knows the wire's names.
+//! Speaks HTTP to one OpenCode server. The only place that knows the names of the wire.
 //!
-//! Architecture invariant: the client knows nothing of sessions, stores and processes; it is given
-//! an [`Endpoint`] and answers with what the server said, or with how it failed to.
+//! Architecture invariant: the client knows nothing of sessions, stores and processes. It gets an
+//! [`Endpoint`] and returns what the server said, or a [`Failure`].
 
 mod asks;
 mod conversations;

@@ -9,7 +9,7 @@ use super::wire::{Agent, Health, Paths, Providers};
 use crate::units::REQUEST_LIMIT;
 
 impl Client {
-    /// Whether an OpenCode server is there, and which.
+    /// Whether an OpenCode server answers, and its version.
     pub fn health(&self, limit: Duration) -> Answer<Health> {
         self.get("/global/health", &[], limit)
     }
@@ -19,7 +19,8 @@ impl Client {
         self.get("/path", &[], limit)
     }
 
-    /// The cheapest question that an instance answers with JSON (20 ms where it is cold).
+    /// The cheapest request that the instance of a directory answers with JSON (20 ms if the
+    /// instance is not running yet).
     pub fn paths(&self, directory: &str, limit: Duration) -> Answer<Paths> {
         self.get("/path", &[("directory", directory)], limit)
     }
@@ -34,7 +35,7 @@ impl Client {
         self.get("/config/providers", &[("directory", directory)], REQUEST_LIMIT)
     }
 
-    /// The resolved configuration of a directory. It holds secrets.
+    /// The resolved configuration of a directory. It contains secrets.
     pub fn configuration(&self, directory: &str) -> Answer<Value> {
         self.get("/config", &[("directory", directory)], REQUEST_LIMIT)
     }

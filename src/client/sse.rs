@@ -1,16 +1,16 @@
-//! Server-sent events, from bytes to the data of one event. Pure: no reading, no waiting.
+//! Decodes server-sent events, from bytes to the data of each event. It neither reads nor waits.
 
-/// The longest event that is taken where the state can be asked for instead: servers send whole tool
-/// results in one.
+/// The longest event that is kept if the state can be asked for instead, in bytes. Servers put
+/// whole tool results into one event.
 pub const LONG: usize = 1 << 20;
-/// The longest event that is taken at all.
+/// The longest event that is kept at all, in bytes.
 pub const LONGEST: usize = 64 << 20;
 
-/// Takes a stream in pieces of any size and gives the data of each event.
+/// Takes a stream in pieces of any size and returns the data of each event.
 ///
-/// Lines end in CR, LF or CRLF; comments and fields other than `data` are passed over; several
-/// `data` lines of one event are joined by a newline. An event that the stream's end cuts short is
-/// dropped, as the standard wants it. Of one that is too long nothing is kept.
+/// Lines end in CR, LF or CRLF. Comments and fields other than `data` are ignored. Several `data`
+/// lines of one event are joined by a newline. An event that the end of the stream cuts short is
+/// dropped, as the standard demands. Nothing is kept of an event that is too long.
 #[derive(Debug)]
 pub struct Decoder {
     longest: usize,
@@ -23,7 +23,7 @@ pub struct Decoder {
 }
 
 impl Decoder {
-    /// Events may have so many bytes.
+    /// A decoder for events of up to `longest` bytes.
     pub fn new(longest: usize) -> Decoder {
         Decoder {
             longest,
@@ -36,8 +36,8 @@ impl Decoder {
         }
     }
 
-    /// Takes the next piece; `take` is called with the data of each event that it completes, and with
-    /// `None` for one that is too long.
+    /// Takes the next piece. `take` gets the data of each event that the piece completes, and
+    /// `None` for an event that is too long.
     pub fn feed(&mut self, mut bytes: &[u8], take: &mut dyn FnMut(Option<&[u8]>)) {
         if self.after_cr && !bytes.is_empty() {
             bytes = bytes.strip_prefix(b"\n").unwrap_or(bytes);
@@ -45,13 +45,13 @@ impl Decoder {
         }
         while let Some(at) = bytes.iter().position(|byte| matches!(byte, b'\n' | b'\r')) {
             if self.line.is_empty() && at <= self.longest {
-                // The usual case: the whole line is in this piece, and nothing is copied twice.
+                // The usual case: the piece contains the whole line, and nothing is copied twice.
                 self.end_line(&bytes[..at], take);
             } else {
                 self.keep(&bytes[..at]);
                 let mut line = std::mem::take(&mut self.line);
                 if line.starts_with(b"data: ") && !self.has_data {
-                    // It can be large, and is not copied.
+                    // A `data` line can be large, so it is moved and not copied.
                     self.started = true;
                     line.drain(..b"data: ".len());
                     (self.data, self.has_data) = (line, true);
@@ -66,8 +66,8 @@ impl Decoder {
         self.keep(bytes);
     }
 
-    /// Adds to the line that is not complete. What is left of one that is too long only shows that
-    /// there is a line.
+    /// Adds to the incomplete line. A line that is too long is replaced by a comment: what counts
+    /// later is only that it is not empty.
     fn keep(&mut self, bytes: &[u8]) {
         if self.line.len() + bytes.len() > self.longest {
             self.too_long = true;
@@ -129,7 +129,9 @@ mod tests {
         events
     }
 
-    const STREAM: &[u8] = b"\xEF\xBB\xBFdata: a\n\n: comment\r\ndata:b\r\ndata: c\r\n\r\nevent: x\rid: 1\rdata:  d\r\rdata\n\nretry: 5\n\ndata: cut";
+    const STREAM: &[u8] =
+        b"\xEF\xBB\xBFdata: a\n\n: comment\r\ndata:b\r\ndata: c\r\n\r\nevent: x\r\
+        id: 1\rdata:  d\r\rdata\n\nretry: 5\n\ndata: cut";
     const EVENTS: [&str; 4] = ["a", "b\nc", " d", ""];
 
     #[test]
@@ -167,7 +169,7 @@ mod tests {
         let mut pieces = vec![&b"data: a\n\ndata: "[..]];
         pieces.extend([&long[..]; 9]);
         pieces.extend([&b"\ndata: more\n\ndata: b\n\ndata: "[..], &long, b"\n\n"]);
-        // The same in lines that are not too long each.
+        // The same with lines that are short enough each.
         pieces.extend([&b"data: "[..], &long, b"\n"].repeat(5));
         pieces.extend([&b"\ndata: c\n\n"[..]]);
         let mut events = decode(&pieces);
@@ -183,7 +185,7 @@ mod tests {
             let whole = decode(&[bytes]);
             let size = bytes.first().map_or(1, |byte| usize::from(*byte) % 7 + 1);
             assert_eq!(decode(&bytes.chunks(size).collect::<Vec<_>>()), whole);
-            // Empty lines end events, so there are no more events than those.
+            // Empty lines end events, so there cannot be more events than line ends.
             assert!(whole.len() <= bytes.iter().filter(|b| matches!(b, b'\n' | b'\r')).count());
         });
     }

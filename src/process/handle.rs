@@ -1,4 +1,5 @@
-//! Signals processes and waits for them, without any race over their pids.
+//! Signals processes and waits for them. The pid of a process can be given to another process at
+//! any time, so everything here goes through a pidfd.
 
 use std::io;
 use std::os::fd::OwnedFd;
@@ -11,7 +12,8 @@ use rustix::process::{Pid, PidfdFlags, Signal};
 use super::Identity;
 use crate::units::{Deadline, poll};
 
-/// A running process that can be signalled and waited for without any race over its pid.
+/// A running process that can be signalled and waited for. If it ends and its pid is given to
+/// another process, the handle still means the first one.
 #[derive(Debug)]
 pub struct Handle {
     fd: OwnedFd,
@@ -21,12 +23,13 @@ impl Handle {
     /// Opens the process; `None` if it no longer runs.
     pub fn open(identity: &Identity) -> Option<Handle> {
         let handle = Handle::of(identity.pid)?.ok()?;
-        // From here on the descriptor names one process for ever, so this look is the last needed.
+        // From here on the descriptor means one process for ever, so one look after opening is
+        // enough.
         identity.alive().then_some(handle)
     }
 
-    /// Opens whoever has this pid now, to be looked at before anything is done to it; `None` if that
-    /// is nobody, or only a thread.
+    /// Opens the process that has this pid now, to be identified before anything is done to it.
+    /// `None` if there is no such process, or only a thread.
     pub(super) fn of(pid: u32) -> Option<io::Result<Handle>> {
         let pid = Pid::from_raw(i32::try_from(pid).ok()?)?;
         match rustix::process::pidfd_open(pid, PidfdFlags::empty()) {
@@ -36,24 +39,24 @@ impl Handle {
         }
     }
 
-    /// Asks the process to end. An error means that it is gone already.
+    /// Asks the process to end. An error means that it has already ended.
     pub fn terminate(&self) -> io::Result<()> {
         rustix::process::pidfd_send_signal(&self.fd, Signal::TERM)?;
-        // One that is stopped takes it only when it goes on.
+        // A stopped process receives the signal only when it continues.
         Ok(rustix::process::pidfd_send_signal(&self.fd, Signal::CONT)?)
     }
 
-    /// Holds the process still, so that it starts nothing more.
+    /// Stops the process, so that it starts nothing more.
     pub fn freeze(&self) -> io::Result<()> {
         Ok(rustix::process::pidfd_send_signal(&self.fd, Signal::STOP)?)
     }
 
-    /// Ends the process.
+    /// Kills the process.
     pub fn kill(&self) -> io::Result<()> {
         Ok(rustix::process::pidfd_send_signal(&self.fd, Signal::KILL)?)
     }
 
-    /// Waits for at most `limit`; true if it has ended. A zombie has ended.
+    /// Waits for at most `limit`; true if the process has ended. A zombie has ended.
     pub fn wait(&self, limit: Duration) -> bool {
         // A pidfd is readable once its process has ended.
         !poll(&self.fd, PollFlags::IN, limit).is_empty()

@@ -1,8 +1,8 @@
-//! Which process is meant, and which user and machine this process runs as and on.
+//! Tells processes apart, and reads facts about this one.
 
 use std::fs;
 
-/// One process, told apart from every other that ever had or will have its pid.
+/// One process, told apart from every other process that ever had or will have its pid.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Identity {
     /// The process id.
@@ -14,12 +14,12 @@ pub struct Identity {
 }
 
 impl Identity {
-    /// Who has this pid now; `None` if nobody, or only a zombie.
+    /// The process that has this pid now; `None` if there is no such process, or only a zombie.
     pub fn of(pid: u32) -> Option<Identity> {
         Some(Identity { pid, start_time: start_time(pid)?, boot_id: boot_id() })
     }
 
-    /// Whether exactly this process still runs.
+    /// Whether exactly this process is still running.
     pub fn alive(&self) -> bool {
         Identity::of(self.pid).as_ref() == Some(self)
     }
@@ -45,7 +45,7 @@ pub fn descriptor_limit() -> usize {
     limit.and_then(|limit| limit.try_into().ok()).unwrap_or(usize::MAX)
 }
 
-/// The current boot of this machine; empty where `/proc` does not tell.
+/// The current boot of this machine; empty if `/proc` does not tell.
 fn boot_id() -> String {
     fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default().trim().to_string()
 }
@@ -56,7 +56,8 @@ fn start_time(pid: u32) -> Option<u64> {
 }
 
 fn parse_start_time(stat: &str) -> Option<u64> {
-    // The second field is the program's name in brackets and may itself hold spaces and brackets.
+    // The second field is the program's name in brackets and may contain spaces and brackets
+    // itself.
     let mut fields = stat[stat.rfind(')')? + 1..].split_ascii_whitespace();
     let state = fields.next()?;
     if matches!(state, "Z" | "X" | "x") {

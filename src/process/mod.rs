@@ -1,7 +1,7 @@
 //! Spawns, identifies, signals and waits for processes. The only home of `unsafe`.
 //!
-//! Architecture invariant: a pid alone is never trusted. The kernel hands pids out again, so a
-//! process is the one we mean only if its start time and the machine's boot agree as well, and a
+//! Architecture invariant: a pid alone is never trusted, because the kernel gives pids out again. A
+//! process is the intended one only if its start time and the machine's boot agree too, and a
 //! signal goes through a pidfd that was checked after it was opened.
 
 mod handle;

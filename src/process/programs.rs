@@ -1,4 +1,4 @@
-//! Other programs, what they print, and what is read from outside.
+//! Runs other programs for their output or instead of this one, and reads input from outside.
 
 use std::ffi::OsString;
 use std::fs::File;
@@ -14,13 +14,13 @@ use rustix::fs::OFlags;
 
 use crate::units::{Backoff, Deadline, POLL_FIRST, POLL_LONGEST, TICK, pause, poll};
 
-/// All of stdin, once it has ended; nothing if it is no text.
+/// All of stdin, once it has ended; empty if it is not UTF-8.
 pub fn ended_input() -> String {
     io::read_to_string(io::stdin()).unwrap_or_default()
 }
 
-/// A file that somebody named, as text. It may be a pipe that nobody writes to, or a device without
-/// an end: neither is waited for longer than `limit`, nor read beyond `most` bytes.
+/// Reads a file that the user named, as text. The file may be a pipe without a writer, or a device
+/// without an end: reading ends after `limit` and beyond `most` bytes.
 pub fn read_text(path: &Path, most: usize, limit: Duration) -> io::Result<String> {
     let mut options = File::options();
     let mut file = options.read(true).custom_flags(OFlags::NONBLOCK.bits() as i32).open(path)?;
@@ -42,19 +42,20 @@ pub fn read_text(path: &Path, most: usize, limit: Duration) -> io::Result<String
     }
 }
 
-/// Starts a program that finds `text` on its stdin, and does not wait for it: neither for it to read
-/// nor for it to end. What it prints is thrown away.
+/// Starts a program that finds `text` on its stdin, and waits neither until it reads nor until it
+/// ends. Its output is discarded.
 pub fn feed(command: &mut Command, text: &str) -> io::Result<()> {
-    // A file in memory: a pipe would make us wait for a program that does not read.
+    // A file in memory. With a pipe this process would have to wait for a program that does not
+    // read.
     let mut input = File::from(rustix::fs::memfd_create("stdin", rustix::fs::MemfdFlags::CLOEXEC)?);
     input.write_all(text.as_bytes())?;
     input.rewind()?;
-    // When it has ended it is a zombie until this process ends, which is soon.
+    // After it has ended it stays a zombie until this process ends, which is soon.
     command.stdin(input).stdout(Stdio::null()).stderr(Stdio::null()).spawn().map(drop)
 }
 
-/// Becomes another program: same process, same terminal, its own signals and status. Only a failure
-/// returns. `environment` is all that it gets.
+/// Becomes another program, in the same process and terminal. `environment` is its whole
+/// environment. Returns only if that fails.
 pub fn replace(
     program: &Path,
     arguments: &[OsString],
@@ -65,20 +66,21 @@ pub fn replace(
     command.envs(environment.iter().map(|(name, value)| (name, value))).exec()
 }
 
-/// A program whose output is collected while we do something else.
+/// A program whose output is collected while this process does other work.
 #[derive(Debug)]
 pub struct Capture {
     child: Child,
 }
 
 impl Capture {
-    /// Starts it with nothing to read and its complaints thrown away.
+    /// Starts the program without input. Its stderr is discarded.
     pub fn start(command: &mut Command) -> io::Result<Capture> {
         let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
         Ok(Capture { child: child.spawn()? })
     }
 
-    /// Its whole output if it ends with status 0 before the deadline; it does not run afterwards.
+    /// The whole output, if the program ends with status 0 before the deadline. The program does
+    /// not run afterwards.
     pub fn finish(mut self, deadline: Deadline) -> Option<Vec<u8>> {
         let mut output = Vec::new();
         let mut chunk = [0; 16 * 1024];
@@ -97,7 +99,7 @@ impl Capture {
                 Err(_) => return None,
             }
         }
-        // A program may close its output and live on, so the end of the pipe is not enough.
+        // A program may close its output and keep running, so the end of the pipe is not enough.
         let mut pauses = Backoff::new(Duration::from_micros(100), POLL_LONGEST.min(POLL_FIRST));
         loop {
             match self.child.try_wait() {

@@ -1,16 +1,16 @@
-//! The signals that this process gets.
+//! Catches the signals that this process receives.
 
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::Instant;
 
-/// A signal that comes so soon after the first one is the same: `timeout` sends its own to the program and
-/// then to the program's whole group.
+/// A second signal that arrives this soon after the first counts as the same: `timeout` sends its
+/// signal to the program and then to the program's whole group. Milliseconds.
 const SAME_SIGNAL_MS: u64 = 200;
 
-/// Puts signals into `received` from now on; a second one ends the process, and so does the first while
-/// `at_once` is set.
+/// Stores signals in `received` from now on. A second signal ends the process, and so does the
+/// first one while `at_once` is set.
 pub fn catch(
     signals: [i32; 2],
     received: &Arc<AtomicUsize>,

@@ -1,12 +1,12 @@
-//! Who listens where, as `/proc` tells it.
+//! Finds out which process listens on a port, from `/proc`.
 
 use std::collections::HashSet;
 use std::fs;
 
-/// Whether a process of this user listens on a TCP port; false also where `/proc` does not tell.
+/// Whether a process of this user listens on a TCP port. False if `/proc` does not tell.
 pub fn listens(pid: u32, port: u16) -> bool {
     let mut sockets = HashSet::new();
-    // Those of the process's own network namespace.
+    // The sockets of the process's own network namespace.
     for table in ["tcp", "tcp6"] {
         let text = fs::read_to_string(format!("/proc/{pid}/net/{table}")).unwrap_or_default();
         sockets.extend(text.lines().filter_map(|line| listening(line, port)));
@@ -19,7 +19,7 @@ pub fn listens(pid: u32, port: u16) -> bool {
     })
 }
 
-/// The inode of a line of `/proc/net/tcp`, if it is of a socket that listens on that port.
+/// The inode in a line of `/proc/net/tcp`, if the line's socket listens on that port.
 fn listening(line: &str, port: u16) -> Option<String> {
     let fields: Vec<&str> = line.split_ascii_whitespace().collect();
     let (local, state, inode) = (fields.get(1)?, fields.get(3)?, fields.get(9)?);

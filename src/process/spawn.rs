@@ -1,4 +1,5 @@
-//! Starts programs in sessions of their own: those that outlive this process, and the guardian that does not.
+//! Starts programs in process sessions of their own: those that outlive this process, and the
+//! guardian, which does not.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
@@ -11,10 +12,10 @@ use rustix::process::Signal;
 
 use crate::units::{Backoff, Deadline, KILL_WAIT, POLL_FIRST, POLL_LONGEST, pause};
 
-/// Starts a program that outlives us: in a session of its own, with nothing to read and everything
-/// that it prints going to `log`. `environment` is all that it gets.
+/// Starts a program that outlives this process: in a process session of its own, without input,
+/// with its output going to `log`. `environment` is its whole environment.
 ///
-/// With `die_with_us` the kernel kills it when this process ends, however that comes about.
+/// With `die_with_us` the kernel kills the program when this process ends, however it ends.
 pub fn spawn_detached(
     program: &Path,
     arguments: &[&OsStr],
@@ -51,14 +52,15 @@ pub fn spawn_detached(
     command.spawn()
 }
 
-/// This program once more, in a session of its own, for as long as we live.
+/// A second process of this program, in a process session of its own. It ends with this process.
 #[derive(Debug)]
 pub struct Guardian {
     child: Child,
 }
 
 impl Guardian {
-    /// Starts it. Its stdin is what we tell it, and ends when this process does.
+    /// Starts the guardian. It reads on its stdin what this process tells it, and the input ends
+    /// when this process does.
     pub fn start(
         arguments: &[&OsStr],
         environment: &[(OsString, OsString)],
@@ -80,14 +82,14 @@ impl Guardian {
         Ok(Guardian { child: command.spawn()? })
     }
 
-    /// Tells it something short, which never waits: a pipe takes it.
+    /// Tells the guardian something short. This never waits, because a pipe has room for it.
     pub fn tell(&self, text: &str) -> io::Result<()> {
         self.child.stdin.as_ref().map_or(Ok(()), |mut pipe| pipe.write_all(text.as_bytes()))
     }
 }
 
-/// Lets it go, and waits until it has gone: who drops it has ended what it guards. If something is
-/// left all the same, it goes on without us.
+/// Closes the guardian's input and waits until it has ended, so that what it guards has ended too.
+/// A guardian that takes longer than [`KILL_WAIT`] is left to itself.
 impl Drop for Guardian {
     fn drop(&mut self) {
         drop(self.child.stdin.take());

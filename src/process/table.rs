@@ -1,4 +1,4 @@
-//! This user's processes, as `/proc` shows them.
+//! Finds processes of this user, through `/proc`.
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
@@ -10,17 +10,17 @@ use std::time::Duration;
 use super::{Handle, Identity, own_uid};
 use crate::units::pause;
 
-/// How often a process in the middle of exec is looked at, with [`EXEC_PAUSE`] between.
+/// How often a process in the middle of exec is looked at, with [`EXEC_PAUSE`] between the looks.
 const EXEC_LOOKS: usize = 500;
 const EXEC_PAUSE: Duration = Duration::from_micros(100);
-/// How often what was started meanwhile is looked at. A machine on which something always starts
-/// has no last process.
+/// How many times [`each`] looks for processes that were started meanwhile. On a machine that
+/// starts processes all the time there is never a last one.
 const NEW_LOOKS: usize = 1000;
 
-/// What `/proc/PID/environ` holds.
+/// The content of `/proc/PID/environ`.
 ///
-/// While a process is becoming another program, it has neither environment nor words for a moment,
-/// but it has a program. Whoever passed over it then would miss what is about to carry the mark.
+/// While a process executes another program, it briefly has neither environment nor arguments, but
+/// it has a program. Skipping it then would miss a process that is about to carry the mark.
 fn block(pid: u32) -> Option<Vec<u8>> {
     for _ in 0..EXEC_LOOKS {
         let block = fs::read(format!("/proc/{pid}/environ")).ok()?;
@@ -36,7 +36,8 @@ fn block(pid: u32) -> Option<Vec<u8>> {
     None
 }
 
-/// The environment that a process was started with; `None` if it is not ours to read or gone.
+/// The environment that a process was started with; `None` if the process has ended or belongs to
+/// another user.
 pub fn environment(pid: u32) -> Option<BTreeMap<OsString, OsString>> {
     let block = block(pid)?;
     let mut variables = BTreeMap::new();
@@ -49,10 +50,10 @@ pub fn environment(pid: u32) -> Option<BTreeMap<OsString, OsString>> {
     Some(variables)
 }
 
-/// Calls `act` for every running process of this user whose starting environment has `name` set to
-/// `value`, other than this one. Environments are inherited, so this finds what a server started,
-/// reparented or not. There is no handle where the system refuses one: who has the mark is there all
-/// the same.
+/// Calls `act` for every other running process of this user that was started with the variable
+/// `name` set to `value`. Environments are inherited, so this finds everything that a server
+/// started, even after its parent has ended. `act` gets no handle if the kernel refuses one; the
+/// process still counts.
 pub fn each_marked(name: &str, value: &str, act: &mut dyn FnMut(u32, Option<Handle>)) {
     let mark = format!("{name}={value}").into_bytes();
     each(&mut |pid, handle| {
@@ -63,15 +64,15 @@ pub fn each_marked(name: &str, value: &str, act: &mut dyn FnMut(u32, Option<Hand
     });
 }
 
-/// Calls `look` for every process of this user, other than this one.
+/// Calls `look` for every other process of this user.
 ///
-/// Whoever starts another one and ends could always be a step ahead of a list. So the pids that were
-/// given meanwhile are looked at until none is given any more.
+/// A process that starts another one and ends could always be a step ahead of a list. So this also
+/// looks at the pids that were given out meanwhile, until no more are given out.
 fn each(look: &mut dyn FnMut(u32, Option<Handle>)) {
     let own = (std::process::id(), own_uid());
     let mut open = |pid: u32| {
-        // Opened before it is looked at: a signal that arrives reaches whom we looked at, for the
-        // pid was not free in between.
+        // Opened before it is looked at, so that the pid cannot pass to another process in between,
+        // and a signal reaches the process that was looked at.
         if pid != own.0
             && let Some(handle) = Handle::of(pid)
             && fs::metadata(format!("/proc/{pid}")).is_ok_and(|entry| entry.uid() == own.1)
@@ -85,7 +86,7 @@ fn each(look: &mut dyn FnMut(u32, Option<Handle>)) {
         let now = newest();
         match (last, now) {
             (Some(from), Some(to)) if from < to => (from + 1..=to).for_each(&mut open),
-            // They begin again from below.
+            // The pids have wrapped around.
             (Some(from), Some(to)) if from > to => processes().into_iter().for_each(&mut open),
             _ => break,
         }
@@ -93,15 +94,15 @@ fn each(look: &mut dyn FnMut(u32, Option<Handle>)) {
     }
 }
 
-/// Those of [`each_marked`] that still run.
+/// The processes of [`each_marked`] that are still running.
 pub fn marked(name: &str, value: &str) -> Vec<Identity> {
     let mut found = Vec::new();
     each_marked(name, value, &mut |pid, _| found.extend(Identity::of(pid)));
     found
 }
 
-/// Every running process of this user that was started with the variable `name`, other than this
-/// one, with all of its variables.
+/// Every other running process of this user that was started with the variable `name`, with all of
+/// its variables.
 pub fn with_variable(name: &str) -> Vec<(Identity, BTreeMap<OsString, OsString>)> {
     let mut found = Vec::new();
     each(&mut |pid, _| {
@@ -111,19 +112,19 @@ pub fn with_variable(name: &str) -> Vec<(Identity, BTreeMap<OsString, OsString>)
     found
 }
 
-/// The words that a process was started with; empty if it is gone.
+/// The arguments that a process was started with; empty if it has ended.
 pub fn command_line(pid: u32) -> Vec<OsString> {
     let words = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
     let words = words.split(|byte| *byte == 0).filter(|word| !word.is_empty());
     words.map(|word| OsStr::from_bytes(word).into()).collect()
 }
 
-/// The processes that this one was started from, up to the first.
+/// The processes that this one descends from, its parent first.
 pub fn ancestors() -> Vec<u32> {
     let mut found = Vec::new();
     let mut next = Some(std::process::id());
     while let Some(pid) = next.and_then(parent) {
-        // A pid that came again while we looked could lead in circles.
+        // A pid that was given out again meanwhile could lead in circles.
         if pid == 0 || found.contains(&pid) {
             break;
         }
@@ -138,7 +139,7 @@ fn parent(pid: u32) -> Option<u32> {
     stat[stat.rfind(')')? + 1..].split_ascii_whitespace().nth(1)?.parse().ok()
 }
 
-/// All pids, the newest first: what starts many and ends is met before what it starts.
+/// All pids, the newest first: a process that starts many and ends is met before those.
 fn processes() -> Vec<u32> {
     let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
     let mut pids: Vec<u32> =
@@ -147,7 +148,7 @@ fn processes() -> Vec<u32> {
     pids
 }
 
-/// The pid that was given last; `None` where `/proc` does not tell.
+/// The pid that was given out last; `None` if `/proc` does not tell.
 fn newest() -> Option<u32> {
     let text = fs::read_to_string("/proc/loadavg").ok()?;
     text.split_ascii_whitespace().last()?.parse().ok()

@@ -1,8 +1,7 @@
-//! store.json in memory: its text, and where each record stands in it.
+//! store.json in memory: its text, and the place of each record in it.
 //!
-//! Records are decoded when somebody asks for them, and those that nobody changed are written back
-//! byte for byte. So a store of ten thousand records costs little, and keys that we do not know
-//! survive at every level.
+//! Records are decoded when they are asked for, and unchanged records are written back byte for
+//! byte. So a store of ten thousand records costs little, and unknown keys survive at every level.
 
 use std::io::{self, Write};
 use std::ops::Range;
@@ -15,13 +14,13 @@ use super::migrate;
 use super::record::Record;
 use crate::error::{Error, Result};
 
-/// The layout that this program writes. A store without the key is of opencode-ctl 0.4.0, or was
-/// rewritten by it.
+/// The layout that this program writes. A store without the key was written by opencode-ctl 0.4.0.
 pub const SCHEMA: u64 = 1;
-/// Ours have eleven characters. With `.log` it must be the name of a file.
+/// The longest id that is accepted; those of occtl have eleven characters. With `.log` it must be a
+/// valid file name.
 const LONGEST_ID: usize = 200;
 
-/// A value of the file: as it was, or as it is to be.
+/// A value of the file: unchanged, as a range of the text, or new.
 #[derive(Clone, Debug)]
 enum Body {
     Kept(Range<usize>),
@@ -50,7 +49,7 @@ impl Document {
         }
     }
 
-    /// Reads a store. One that does not parse is an error that names the file and the position.
+    /// Reads a store. If it cannot be parsed, the error names the file and the position.
     pub fn parse(path: &Path, bytes: Vec<u8>) -> Result<Document> {
         let text = String::from_utf8(bytes).map_err(|error| {
             let at = error.utf8_error().valid_up_to();
@@ -72,7 +71,7 @@ impl Document {
         Ok(document)
     }
 
-    /// The records that cannot be read, while the others can.
+    /// The ids of the records that cannot be read although the file as a whole can.
     pub fn broken(&self) -> Vec<String> {
         let broken = |(id, body): &&(String, Body)| self.record_of(id, body).is_err();
         self.sessions.iter().filter(broken).map(|(id, _)| id.clone()).collect()
@@ -83,7 +82,7 @@ impl Document {
         self.sessions.iter().map(|(id, _)| id.as_str())
     }
 
-    /// One record.
+    /// The record with that id.
     pub fn record(&self, id: &str) -> Result<Option<Record>> {
         let found = self.sessions.iter().find(|(other, _)| other == id);
         found.map(|(id, body)| self.record_of(id, body)).transpose()
@@ -94,7 +93,7 @@ impl Document {
         self.sessions.iter().map(|(id, body)| self.record_of(id, body)).collect()
     }
 
-    /// A record whose id is the key that it was found under, whatever it says itself.
+    /// Decodes a record. Its id is the key that it was found under, even if its `id` field differs.
     fn record_of(&self, id: &str, body: &Body) -> Result<Record> {
         let mut record: Record = self.decode_body(id, body)?;
         if record.id != id {
@@ -103,12 +102,12 @@ impl Document {
         Ok(record)
     }
 
-    /// A few fields of every record, without the cost of all of them.
+    /// Decodes every record as `T`, which names a few fields and so costs less than a [`Record`].
     pub fn each<T: DeserializeOwned, R>(&self, take: impl Fn(&str, T) -> R) -> Result<Vec<R>> {
         self.sessions.iter().map(|(id, body)| Ok(take(id, self.decode_body(id, body)?))).collect()
     }
 
-    /// Adds the record, or replaces the one with its id.
+    /// Adds the record, or replaces the one with the same id.
     pub fn put(&mut self, record: &Record) -> Result<()> {
         let json = serde_json::to_string_pretty(record)
             .map_err(|error| Error::store(format!("cannot encode {}: {error}", record.id)))?;
@@ -121,7 +120,7 @@ impl Document {
         Ok(())
     }
 
-    /// Changes one record in place; `None` if there is none with that id.
+    /// Changes one record in place; `None` if there is no record with that id.
     pub fn change(&mut self, id: &str, change: impl FnOnce(&mut Record)) -> Result<Option<Record>> {
         let Some(mut record) = self.record(id)? else { return Ok(None) };
         change(&mut record);
@@ -137,17 +136,17 @@ impl Document {
         self.sessions.len() != before
     }
 
-    /// The key that opencode-ctl 0.4.0 keeps beside the records.
+    /// Sets the key `next_port`, which opencode-ctl 0.4.0 reads.
     pub fn set_next_port(&mut self, port: u16) {
         self.set_top("next_port", port.to_string());
     }
 
-    /// Whether there is something to save.
+    /// Whether there is anything to save.
     pub fn changed(&self) -> bool {
         self.changed
     }
 
-    /// Makes it ready to be written: brought forward, if it was of an older layout.
+    /// Prepares the document for writing: one of an older layout is converted.
     pub fn finish(&mut self) -> Result<()> {
         match self.schema()? {
             None => self.bring_forward(),
@@ -160,7 +159,7 @@ impl Document {
         }
     }
 
-    /// Writes the whole store, piece by piece: a large one need not be in memory twice.
+    /// Writes the whole store piece by piece, so that a large one is not in memory twice.
     pub fn write(&self, out: &mut impl Write) -> io::Result<()> {
         out.write_all(b"{\n  \"sessions\": {")?;
         self.write_entries(out, &self.sessions, "\n    ")?;
@@ -187,7 +186,7 @@ impl Document {
             out.write_all(b": ")?;
             match body {
                 Body::Kept(_) => out.write_all(self.slice(body).as_bytes())?,
-                // JSON text has no raw newlines within strings, so this touches layout alone.
+                // JSON strings contain no raw newlines, so this changes the layout alone.
                 Body::New(text) => out.write_all(text.replace('\n', indent).as_bytes())?,
             }
         }
@@ -230,8 +229,8 @@ impl Document {
     }
 }
 
-/// Whether an id can be the name of a log and of a directory, and nothing but that: what a session
-/// leaves is removed by it.
+/// Whether an id is a plain file name. Logs and directories are named after it, and cleaning up
+/// removes them by that name.
 pub fn is_id(id: &str) -> bool {
     let letter = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     !id.is_empty() && id.len() <= LONGEST_ID && !id.starts_with('.') && id.chars().all(letter)

@@ -97,7 +97,8 @@ fn one_broken_record_does_not_take_the_others_with_it() {
 fn whatever_is_in_the_file_is_read_or_refused_and_written_back_readable() {
     let whole = r#"{"schema":1,"x":[1,{"y":"z"}],"next_port":9102,"sessions":{"oc-1":{"id":"oc-1",
         "port":9100,"pid":7,"created_at":"2026-01-01T00:00:00.5","labels":{"a":"\u00e9"},"n":null},
-        "oc-2":{"id":"oc-2","port":9101,"password":"p","worktree":{"repository":"r","path":"p","branch":"b"}}}}"#;
+        "oc-2":{"id":"oc-2","port":9101,"password":"p",
+        "worktree":{"repository":"r","path":"p","branch":"b"}}}}"#;
     crate::testing::mutations(&[whole, OLD], Duration::from_millis(700), |bytes| {
         let Ok(mut document) = Document::parse(Path::new("/x"), bytes.to_vec()) else { return };
         let broken = document.broken();

@@ -1,4 +1,4 @@
-//! Where in a JSON text the values of an object are.
+//! Finds the places of an object's values in its JSON text.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -8,15 +8,15 @@ use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
-/// The key whose value is looked into as well.
+/// The key whose value is searched as well.
 const SESSIONS: &str = "sessions";
 
-/// Where the values of a JSON object stand in its text, by key.
+/// The places of an object's values in its text, by key.
 pub type Places = Vec<(String, Range<usize>)>;
 
-/// Where the values of a store's text stand: those beside `sessions`, and those within it. Of a key
-/// that is there twice the last counts. Both are found in one go, as half of what reading a large
-/// store costs is this.
+/// The places of a store's values: those beside `sessions`, and those inside it. If a key occurs
+/// twice, its last value counts. One pass finds both, because it is half the cost of reading a
+/// large store.
 pub fn entries(text: &str) -> serde_json::Result<(Places, Places)> {
     let mut input = serde_json::Deserializer::from_str(text);
     let found = input.deserialize_map(Top)?;

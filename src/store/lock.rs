@@ -1,4 +1,5 @@
-//! Waits for the store's lock: in a crowd for as long as the others get on, behind one that hangs not for long.
+//! Waits for the store lock: patiently while other processes make progress, briefly if the holder
+//! is stuck.
 
 use std::fs::File;
 use std::io;
@@ -9,18 +10,18 @@ use std::time::{Duration, Instant};
 use crate::error::{Code, Error, Result};
 use crate::units::{LOCK_CROWD_WAIT, LOCK_NOTICE, LOCK_WAIT, seconds};
 
-/// How often a held lock is tried again. Constant on purpose: pauses that grow would make those
-/// who have waited longest wait longer still.
+/// How often a held lock is tried again. Constant on purpose: with growing pauses, those that have
+/// waited longest would wait longer still.
 const LOCK_POLL: Duration = Duration::from_millis(4);
-/// How often it is looked whether anybody gets on.
+/// How often the store is checked for a save by another process.
 const LOOK: Duration = Duration::from_millis(500);
 
-/// How long the lock is waited for.
+/// How long a process waits for the lock.
 #[derive(Clone, Copy, Debug)]
 pub struct Patience {
-    /// While nobody saves the store, which is what every other holder does.
+    /// While no other process saves the store. Every holder that makes progress does.
     pub still: Duration,
-    /// At most.
+    /// In total.
     pub most: Duration,
 }
 
@@ -30,9 +31,11 @@ impl Default for Patience {
     }
 }
 
-/// Opens and locks `path`; closing it gives it back. `say` is called once when it takes long. It is given up
-/// after a wait without a new `store`, or as long as there is `patience`, or when a first `signal` arrives
-/// meanwhile. Whoever tidies up after one waits no longer than behind a holder that hangs.
+/// Opens and locks `path`; closing the file unlocks it. `say` is called once if it takes long.
+///
+/// Gives up if `store` has not changed for `patience.still`, after `patience.most` in total, or
+/// when the first signal arrives. After a signal (cleaning up) it waits at most [`LOCK_WAIT`] in
+/// total.
 pub fn take(
     path: &Path,
     store: &Path,
@@ -85,7 +88,7 @@ pub fn take(
     }
 }
 
-/// What every save changes; `None` if there is no store.
+/// A value that every save changes; `None` if there is no store.
 fn version(store: &Path) -> Option<(u64, i64, i64)> {
     let facts = std::fs::metadata(store).ok()?;
     Some((facts.ino(), facts.mtime(), facts.mtime_nsec()))

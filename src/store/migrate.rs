@@ -1,7 +1,7 @@
-//! What opencode-ctl 0.4.0 wrote, read rightly and brought forward.
+//! Reads what opencode-ctl 0.4.0 wrote correctly, and converts it.
 //!
-//! 0.4.0 keeps naive local times and reads them back in whatever zone it then runs. We write the
-//! same fields for it, and beside them the moment in UTC.
+//! 0.4.0 stores naive local times and reads them back in the time zone of the reader. occtl writes
+//! the same fields for it, and beside them the moment in UTC.
 
 use jiff::Timestamp;
 use jiff::civil::DateTime;
@@ -12,25 +12,25 @@ use super::record::Record;
 /// The largest distance of any local time from UTC, with a margin.
 const LARGEST_OFFSET_MINUTES: i64 = 15 * 60;
 
-/// A moment as 0.4.0 writes it: local, without zone, microseconds.
+/// A moment in the format of 0.4.0: local, without zone, in microseconds.
 pub fn local_time(moment: Timestamp) -> String {
     let local = moment.to_zoned(TimeZone::system()).datetime();
     local.strftime("%Y-%m-%dT%H:%M:%S.%6f").to_string()
 }
 
-/// A moment as exact as 0.4.0 can write it, so that both readings of it agree.
+/// A moment in the precision of 0.4.0, so that the local and the UTC field agree.
 pub fn whole_microseconds(moment: Timestamp) -> Timestamp {
     Timestamp::from_microsecond(moment.as_microsecond()).unwrap_or(moment)
 }
 
 /// The moment that a naive local time and its UTC twin mean.
 ///
-/// The twin counts while it names the same reading of the clock in some zone. If it does not, 0.4.0
-/// has moved the naive one since, and that is read in the zone of this process.
+/// The twin counts as long as it is the same clock reading in some time zone. If it is not, 0.4.0
+/// has changed the naive time since, and that is read in the time zone of this process.
 pub fn moment(naive: &str, utc: Option<&str>) -> Option<Timestamp> {
     let utc: Option<Timestamp> = utc.and_then(|text| text.parse().ok());
     let Ok(local) = naive.parse::<DateTime>() else {
-        // Some versions of Python tools write a zone; then there is nothing to guess.
+        // Some Python tools write a zone; then there is nothing to guess.
         return naive.parse().ok().or(utc);
     };
     if let Some(twin) = utc {
@@ -44,13 +44,13 @@ pub fn moment(naive: &str, utc: Option<&str>) -> Option<Timestamp> {
     local.to_zoned(TimeZone::system()).ok().map(|zoned| zoned.timestamp())
 }
 
-/// Gives a record of 0.4.0 what ours have and it can be known without asking anybody.
+/// Adds the fields of occtl to a record of 0.4.0, as far as the record itself tells them.
 pub fn bring_forward(record: &mut Record) {
     let twin = |moment: Option<Timestamp>| moment.map(|moment| moment.to_string());
     record.created_at_utc = twin(record.created());
     record.last_activity_utc = twin(record.last_active());
     if record.workdir.is_none() {
-        // A relative one was relative to a directory that nobody recorded.
+        // A relative path was relative to a directory that was not recorded.
         record.workdir = record.config_path.clone().filter(|path| path.starts_with('/'));
     }
 }

@@ -1,7 +1,7 @@
-//! Owns store.json: lock, load, bring forward, save.
+//! Owns store.json: locks, loads, converts and saves it.
 //!
-//! Architecture invariant: nothing slow happens under the lock. No network, no waiting for a
-//! process; whoever needs either reserves first, lets go, and comes back with the result.
+//! Architecture invariant: nothing slow happens under the lock, neither network nor waiting for a
+//! process. A command that needs either reserves first, unlocks, and comes back with the result.
 
 mod document;
 mod entries;
@@ -33,8 +33,8 @@ pub struct Store {
 }
 
 impl Store {
-    /// The store in that directory, which need not exist yet. `say` is called when somebody else has
-    /// held the lock for long, and `signal` tells whether the wait for it is to end.
+    /// The store in that directory, which need not exist yet. `say` is called when another process
+    /// has held the lock for long, and `signal` returns the signal that ends the wait for it.
     pub fn new(
         directory: PathBuf,
         say: Rc<dyn Fn(&str)>,
@@ -48,12 +48,12 @@ impl Store {
         self.patience.replace(patience)
     }
 
-    /// The store as it is now. No lock is needed: a save replaces the file in one step. Only 0.4.0
-    /// writes in place, so what does not parse is read once more when nobody writes.
+    /// The store as it is now. This needs no lock, because a save replaces the file in one step.
+    /// Only 0.4.0 writes in place, so a file that cannot be parsed is read again under the lock.
     pub fn read(&self) -> Result<Document> {
         safety::check(&self.directory)?;
         self.read_now().or_else(|torn| {
-            // Who writes has made it; reading leaves nothing behind.
+            // Writers create these two files. Reading creates nothing.
             if !self.path().is_file() || !self.directory.join("store.lock").is_file() {
                 return Err(torn);
             }
@@ -75,7 +75,7 @@ impl Store {
         }
     }
 
-    /// Changes the store under its lock and saves it, if there was a change.
+    /// Changes the store under its lock, and saves it if something changed.
     pub fn update<T>(&self, change: impl FnOnce(&mut Document) -> Result<T>) -> Result<T> {
         self.create_directory()?;
         safety::check(&self.directory)?;
@@ -89,22 +89,22 @@ impl Store {
         Ok(result)
     }
 
-    /// Where it is.
+    /// The directory that holds the store.
     pub fn directory(&self) -> &Path {
         &self.directory
     }
 
-    /// Where a session's own database and state are, if it is isolated.
+    /// The directory of an isolated session's own database and state.
     pub fn isolated_path(&self, session: &str) -> PathBuf {
         self.directory.join("isolated").join(session)
     }
 
-    /// Where a session's server writes what it prints.
+    /// The file that a session's server writes its output to.
     pub fn log_path(&self, session: &str) -> PathBuf {
         self.directory.join("logs").join(format!("{session}.log"))
     }
 
-    /// Opens that file, new and empty; only its owner can read it.
+    /// Creates that file, or empties it. Only its owner can read it.
     pub fn create_log(&self, session: &str) -> Result<File> {
         self.create_directory()?;
         let path = self.log_path(session);
@@ -117,12 +117,12 @@ impl Store {
         create().map_err(|error| Error::store(format!("cannot create {}: {error}", path.display())))
     }
 
-    /// The store's file.
+    /// The path of store.json.
     pub fn path(&self) -> PathBuf {
         self.directory.join("store.json")
     }
 
-    /// Whether nobody holds the lock right now.
+    /// Whether no process holds the lock right now.
     pub fn lock_is_free(&self) -> Result<bool> {
         let file = private_file(&self.directory.join("store.lock"), false).map_err(|error| {
             Error::store(format!("cannot lock {}: {error}", self.directory.display()))
@@ -130,8 +130,8 @@ impl Store {
         Ok(fs2::FileExt::try_lock_exclusive(&file).is_ok())
     }
 
-    /// Gives a store that cannot be read another name, so that a new one can take its place. If only
-    /// some records cannot be read, the others stay. `None` if somebody else has mended it already.
+    /// Renames a store that cannot be read, so that a new one can take its place. If only some
+    /// records cannot be read, the others stay. `None` if another process has repaired it already.
     pub fn set_aside(&self) -> Result<Option<PathBuf>> {
         let _lock = self.lock()?;
         let read = self.read_now();
@@ -144,7 +144,8 @@ impl Store {
         }
         let now = jiff::Timestamp::now().strftime("%Y%m%dT%H%M%S%3fZ");
         let aside = self.directory.join(format!("store.json.damaged-{now}"));
-        // Copied, where the new one replaces the old one in one step: at no moment is there none.
+        // A copy, because the new store replaces the old one in one step, so that there is one at
+        // every moment.
         let failed =
             |error| Error::store(format!("cannot set {} aside: {error}", self.path().display()));
         match (read, broken) {
@@ -163,12 +164,12 @@ impl Store {
         Ok(Some(aside))
     }
 
-    /// What a writer that was killed has left, if there is such a thing. It is in nobody's way.
+    /// The unfinished file of a writer that was killed, if there is one. It does no harm.
     pub fn unfinished(&self) -> Option<PathBuf> {
         Some(self.real_and_new().1).filter(|path| path.exists())
     }
 
-    /// Removes it, unless somebody is writing it right now.
+    /// Removes the unfinished file. The lock makes sure that no process is writing it.
     pub fn remove_unfinished(&self) -> Result<()> {
         let _lock = self.lock()?;
         match fs::remove_file(self.real_and_new().1) {
@@ -179,7 +180,7 @@ impl Store {
         }
     }
 
-    /// Where what was kept of a stopped session's own data is.
+    /// The directory that keeps what is left of a stopped session's own data.
     pub fn kept_path(&self, session: &str) -> PathBuf {
         self.directory.join("kept").join(session)
     }
@@ -197,11 +198,12 @@ impl Store {
         lock::take(&path, &self.path(), self.patience.get(), &*self.say, &*self.signal)
     }
 
-    /// Where the store really is, and what is written before it takes its place. A store.json that
-    /// is a link stays one; what it points to is replaced.
+    /// The real path of the store, and the path of the file that replaces it. A store.json that is
+    /// a link stays a link; its target is replaced.
     fn real_and_new(&self) -> (PathBuf, PathBuf) {
         let path = fs::canonicalize(self.path()).unwrap_or_else(|_| self.path());
-        // One name is enough, as the lock is held; a left-over of a killed process is overwritten.
+        // One name is enough because the lock is held. A file that a killed process left is
+        // overwritten.
         let new = path.with_file_name(".store.json.new");
         (path, new)
     }
@@ -209,14 +211,14 @@ impl Store {
     fn save(&self, document: &Document) -> Result<()> {
         let (path, temporary) = self.real_and_new();
         let directory = path.parent().unwrap_or(&self.directory);
-        // It is another one if the store is a link.
+        // Another directory, if the store is a link.
         safety::check(directory)?;
         let write = || -> io::Result<()> {
             let mut file = BufWriter::with_capacity(64 * 1024, private_file(&temporary, true)?);
             document.write(&mut file)?;
             file.flush()?;
             file.get_ref().sync_all()?;
-            // Whatever can fail does so before the new one takes the old one's place.
+            // Everything that can fail happens before the new file replaces the old one.
             let directory = File::open(directory)?;
             fs::rename(&temporary, &path)?;
             let _ = directory.sync_all();
@@ -234,7 +236,7 @@ fn private_directory(path: &Path) -> io::Result<()> {
         return Ok(());
     }
     DirBuilder::new().recursive(true).mode(0o700).create(path)?;
-    // The mode above is cut by the umask; a strict one would lock ourselves out.
+    // The umask cuts the mode above. A strict one would lock the user out.
     fs::set_permissions(path, Permissions::from_mode(0o700))
 }
 

@@ -1,4 +1,4 @@
-//! One session as store.json holds it.
+//! One session in store.json.
 
 use std::collections::BTreeMap;
 
@@ -7,39 +7,41 @@ use serde_json::{Map, Value};
 
 use super::migrate;
 
-/// What the record itself says of its server; whether that still lives is for the process table.
+/// The state of the server according to the record. Whether the process still lives is not
+/// recorded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Status {
-    /// A port is reserved and the server is on its way; the pid is that of the `occtl start`.
+    /// A port is reserved and the server is starting. The pid is that of the `occtl start`.
     Starting,
     /// The server has answered.
     Running,
 }
 
-/// One session. The first eight fields are those of opencode-ctl 0.4.0, with its names and types;
-/// the others are ours, and all may be missing: 0.4.0 drops what it does not know when it saves.
+/// One session. The first eight fields are those of opencode-ctl 0.4.0, with its names and types.
+/// The other fields belong to occtl and may all be missing, because 0.4.0 drops unknown fields when
+/// it saves.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Record {
     /// `oc-` and eight hexadecimal digits.
     pub id: String,
     /// The port on 127.0.0.1.
     pub port: u16,
-    /// The server's process; while [`Status::Starting`], the one that starts it.
+    /// The server's process; while [`Status::Starting`], the process that starts it.
     #[serde(default)]
     pub pid: Option<u32>,
-    /// Naive local time; read it with [`Record::created`].
+    /// Naive local time. [`Record::created`] reads it.
     #[serde(default)]
     pub created_at: String,
-    /// Naive local time; read it with [`Record::last_active`].
+    /// Naive local time. [`Record::last_active`] reads it.
     #[serde(default)]
     pub last_activity: String,
-    /// The workdir as it was typed.
+    /// The workdir as the user typed it.
     #[serde(default)]
     pub config_path: Option<String>,
-    /// `starting`, or what 0.4.0 writes: `running`.
+    /// `starting` or `running`; 0.4.0 writes `running`.
     #[serde(default)]
     pub status: String,
-    /// The agent for prompts that name none.
+    /// The agent for prompts without one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub agent: Option<String>,
     /// [`Record::created_at`] as RFC 3339 UTC.
@@ -48,22 +50,22 @@ pub struct Record {
     /// [`Record::last_activity`] as RFC 3339 UTC.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_activity_utc: Option<String>,
-    /// The workdir, absolute and without links.
+    /// The workdir as an absolute path without links.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub workdir: Option<String>,
     /// `--name`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// Tells the process from later ones with its pid.
+    /// Tells the process apart from later ones with the same pid.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pid_start_time: Option<u64>,
-    /// Tells the process from ones before a reboot.
+    /// Tells the process apart from those before a reboot.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub boot_id: Option<String>,
-    /// What the server wants as Basic auth. A secret.
+    /// The password for Basic auth. A secret.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub password: Option<String>,
-    /// The user for Basic auth, where it is not OpenCode's own default.
+    /// The user for Basic auth, if it is not OpenCode's default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub username: Option<String>,
     /// The server's version when it was started.
@@ -75,45 +77,45 @@ pub struct Record {
     /// The session from whose server this one was started.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parent: Option<String>,
-    /// Whether conversations may run occtl.
+    /// Whether the agents of this session may run occtl.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub allow_occtl_commands: Option<bool>,
-    /// What the server listens on, where that is not 127.0.0.1.
+    /// The host that the server listens on, if it is not 127.0.0.1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hostname: Option<String>,
-    /// Where a server that was adopted answers.
+    /// The URL of a server that was adopted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub adopted_url: Option<String>,
     /// The directory with this server's own database and state.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub isolated: Option<String>,
-    /// Seconds without use after which `cleanup` stops it, in place of its own default.
+    /// Seconds without use after which `cleanup` stops it. Default: that of `cleanup`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub idle_timeout_s: Option<f64>,
-    /// What somebody wants to find it by.
+    /// Labels of the user, to find the session by.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub labels: BTreeMap<String, String>,
-    /// The git worktree that was made for it.
+    /// The git worktree that was created for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub worktree: Option<Worktree>,
-    /// What somebody else wrote; kept.
+    /// Fields that another program wrote; they are kept.
     #[serde(flatten)]
     pub extra: Map<String, Value>,
 }
 
-/// A git worktree that was made for a session.
+/// A git worktree that was created for a session.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Worktree {
-    /// The repository that it belongs to.
+    /// The repository of the worktree.
     pub repository: String,
-    /// Where it is.
+    /// The directory of the worktree.
     pub path: String,
-    /// Its branch.
+    /// The branch of the worktree.
     pub branch: String,
 }
 
 impl Record {
-    /// What the record says of its server.
+    /// The state of the server according to the record.
     pub fn status(&self) -> Status {
         if self.status == "starting" { Status::Starting } else { Status::Running }
     }
@@ -123,12 +125,12 @@ impl Record {
         migrate::moment(&self.created_at, self.created_at_utc.as_deref())
     }
 
-    /// When somebody last used the session; `None` if the record does not tell.
+    /// When the session was last used; `None` if the record does not tell.
     pub fn last_active(&self) -> Option<jiff::Timestamp> {
         migrate::moment(&self.last_activity, self.last_activity_utc.as_deref())
     }
 
-    /// Sets the time of creation and of last use.
+    /// Sets the times of creation and of last use.
     pub fn set_created(&mut self, now: jiff::Timestamp) {
         let now = migrate::whole_microseconds(now);
         self.created_at = migrate::local_time(now);
@@ -136,7 +138,7 @@ impl Record {
         self.set_active(now);
     }
 
-    /// Moves the last use forward, never back.
+    /// Moves the time of last use forward, never back.
     pub fn set_active(&mut self, now: jiff::Timestamp) {
         let now = migrate::whole_microseconds(now);
         if self.last_active().is_none_or(|before| before < now) {

@@ -1,4 +1,4 @@
-//! Whether somebody else could have written what we are about to believe.
+//! Checks that no other user could have written what is about to be read.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -6,11 +6,11 @@ use std::path::Path;
 
 use crate::error::{Error, Result};
 
-/// Group and others, writing.
+/// Write permission of group and others.
 const WRITE_BY_OTHERS: u32 = 0o022;
 
-/// Refuses a file or directory that another user can write to: its records say which processes are
-/// signalled and which passwords are sent where. What is not there yet is fine.
+/// Refuses a file or directory that another user can write to: its records decide which processes
+/// get signals and where passwords are sent. A missing file is fine.
 pub fn check(path: &Path) -> Result<()> {
     unsafe_reason(path).map_or(Ok(()), Err)
 }

@@ -16,16 +16,16 @@ pub struct Agent {
     /// What it is for.
     #[serde(default, deserialize_with = "lenient")]
     pub description: Option<String>,
-    /// Whether OpenCode brought it along.
+    /// Whether it is part of OpenCode.
     #[serde(default, deserialize_with = "lenient")]
     pub native: Option<bool>,
-    /// Whether it is for the server's own use.
+    /// Whether the server uses it internally and does not list it for users.
     #[serde(default, deserialize_with = "lenient")]
     pub hidden: Option<bool>,
-    /// The model that it insists on.
+    /// The model that it always uses.
     #[serde(default, deserialize_with = "lenient")]
     pub model: Option<AgentModel>,
-    /// Its rules, in order; the last that matches wins.
+    /// Its rules in order. The last rule that matches decides.
     #[serde(default, deserialize_with = "those_that_fit")]
     pub permission: Vec<Rule>,
 }
@@ -44,7 +44,7 @@ pub struct AgentModel {
 /// `GET /config/providers`.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Providers {
-    /// Those that have a key or need none.
+    /// The providers that have a key or need none.
     #[serde(default, deserialize_with = "those_that_fit")]
     pub providers: Vec<Provider>,
 }
@@ -59,19 +59,19 @@ pub struct Provider {
     pub models: std::collections::BTreeMap<String, Value>,
 }
 
-/// The few fields of a model that are shown.
+/// The fields of a model that occtl shows.
 #[derive(Clone, Debug, Default, Deserialize)]
 pub struct Model {
-    /// For people.
+    /// The display name.
     #[serde(default, deserialize_with = "lenient")]
     pub name: Option<String>,
     /// `active`, `beta`, `deprecated`, …
     #[serde(default, deserialize_with = "lenient")]
     pub status: Option<String>,
-    /// US dollars per million tokens.
+    /// Prices.
     #[serde(default, deserialize_with = "lenient")]
     pub cost: Cost,
-    /// Tokens.
+    /// Sizes.
     #[serde(default, deserialize_with = "lenient")]
     pub limit: Limit,
     /// Variants by name.
@@ -79,24 +79,24 @@ pub struct Model {
     pub variants: serde_json::Map<String, Value>,
 }
 
-/// What a model costs.
+/// What a model costs, in US dollars.
 #[derive(Clone, Debug, Default, Deserialize)]
 pub struct Cost {
-    /// A million tokens read.
+    /// For a million tokens read.
     #[serde(default, deserialize_with = "lenient")]
     pub input: Option<f64>,
-    /// A million tokens written.
+    /// For a million tokens written.
     #[serde(default, deserialize_with = "lenient")]
     pub output: Option<f64>,
 }
 
-/// What fits into a model.
+/// How many tokens a model takes.
 #[derive(Clone, Debug, Default, Deserialize)]
 pub struct Limit {
-    /// Tokens of prompt and answer.
+    /// Prompt and answer together.
     #[serde(default, deserialize_with = "lenient")]
     pub context: Option<f64>,
-    /// Tokens of one answer.
+    /// One answer.
     #[serde(default, deserialize_with = "lenient")]
     pub output: Option<f64>,
 }

@@ -1,4 +1,4 @@
-//! Permission requests, questions, and the rules that decide about them.
+//! Permission requests, questions, and the rules that decide about permissions.
 
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
@@ -13,10 +13,10 @@ pub struct Permission {
     /// The conversation whose tool wants it.
     #[serde(default, rename = "sessionID", deserialize_with = "lenient")]
     pub conversation: String,
-    /// For example `bash`, `edit`. Older servers call it `type`.
+    /// For example `bash`, `edit`. Older servers call the field `type`.
     #[serde(default, alias = "type", deserialize_with = "lenient")]
     pub permission: String,
-    /// What it wants to do, for example the commands.
+    /// What the tool wants to do, for example its commands.
     #[serde(default, alias = "pattern", deserialize_with = "one_or_many")]
     pub patterns: Vec<String>,
 }
@@ -31,7 +31,7 @@ pub struct Question {
     pub conversation: String,
 }
 
-/// What a question wants to know. One ask may hold several.
+/// A pending question with its texts. One ask may hold several questions.
 #[derive(Clone, Debug, Deserialize)]
 pub struct QuestionAsk {
     /// `que_…`.
@@ -50,24 +50,24 @@ pub struct QuestionText {
     /// The whole question.
     #[serde(default, deserialize_with = "lenient")]
     pub question: String,
-    /// A word or two.
+    /// A short title.
     #[serde(default, deserialize_with = "lenient")]
     pub header: String,
-    /// What may be chosen.
+    /// The options to choose from.
     #[serde(default, deserialize_with = "those_that_fit")]
     pub options: Vec<QuestionOption>,
     /// Whether more than one may be chosen.
     #[serde(default, deserialize_with = "lenient")]
     pub multiple: Option<bool>,
-    /// Whether words of one's own are an answer; OpenCode's default is yes.
+    /// Whether the answer may be free text. OpenCode's default is yes.
     #[serde(default, deserialize_with = "lenient")]
     pub custom: Option<bool>,
 }
 
-/// One answer that may be chosen.
+/// One option of a question.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 pub struct QuestionOption {
-    /// What is sent back.
+    /// The answer that is sent if this option is chosen.
     #[serde(default, deserialize_with = "lenient")]
     pub label: String,
     /// What it means.
@@ -75,7 +75,7 @@ pub struct QuestionOption {
     pub description: String,
 }
 
-/// Old servers send one pattern as a string.
+/// Old servers send a single pattern as a string.
 fn one_or_many<'de, D: Deserializer<'de>>(input: D) -> Result<Vec<String>, D::Error> {
     Ok(match Value::deserialize(input)? {
         Value::String(one) => vec![one],
@@ -86,12 +86,12 @@ fn one_or_many<'de, D: Deserializer<'de>>(input: D) -> Result<Vec<String>, D::Er
     })
 }
 
-/// One rule of a permission list; the last that matches wins.
+/// One rule of a permission list. The last rule that matches decides.
 #[derive(Clone, Debug, Serialize, Deserialize, PartialEq, Eq)]
 pub struct Rule {
     /// For example `bash`; a wildcard pattern.
     pub permission: String,
-    /// A wildcard pattern for what is to be done.
+    /// A wildcard pattern for what the tool wants to do.
     #[serde(default)]
     pub pattern: String,
     /// `allow`, `deny` or `ask`.

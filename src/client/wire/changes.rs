@@ -1,10 +1,10 @@
-//! What a conversation changed, and what its model still wants to do.
+//! What a conversation changed in the files, and the model's to-do list.
 
 use serde::Deserialize;
 
 use super::lenient;
 
-/// Of a message only what it changed.
+/// A message, of which only the changes are read.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Changed {
     /// The message.
@@ -14,15 +14,15 @@ pub struct Changed {
 /// See [`Changed`].
 #[derive(Clone, Debug, Deserialize)]
 pub struct ChangedInfo {
-    /// Set on answers.
+    /// Set on answers: the message that is answered.
     #[serde(default, rename = "parentID", deserialize_with = "lenient")]
     pub parent: Option<String>,
-    /// Of a user message, once its turn is over.
+    /// Set on a user message once its turn is over.
     #[serde(default, deserialize_with = "lenient")]
     pub summary: Summary,
 }
 
-/// What a turn did to the files. Nothing where the directory is no git repository.
+/// What a turn did to the files. Empty if the directory is not in a git repository.
 #[derive(Clone, Debug, Default, Deserialize)]
 pub struct Summary {
     /// The files that it changed.
@@ -42,10 +42,10 @@ pub struct FilePatch {
     /// Lines removed.
     #[serde(default, deserialize_with = "lenient")]
     pub deletions: Option<f64>,
-    /// `added`, `modified` or `deleted`; newer servers only.
+    /// `added`, `modified` or `deleted`. Only newer servers send it.
     #[serde(default, deserialize_with = "lenient")]
     pub status: Option<String>,
-    /// A unified diff; servers before 1.2 have none.
+    /// A unified diff. Servers before 1.2 send none.
     #[serde(default, deserialize_with = "lenient")]
     pub patch: Option<String>,
 }

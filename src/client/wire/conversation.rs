@@ -1,4 +1,4 @@
-//! Conversations: what they are, what they do and what they changed.
+//! What conversations are and what they are doing.
 
 use std::collections::BTreeMap;
 
@@ -11,51 +11,51 @@ use super::{Rule, Time, Tokens, lenient};
 pub struct Conversation {
     /// `ses_…`.
     pub id: String,
-    /// Set on sub-agents' conversations only; a fork has none.
+    /// Set on conversations of sub-agents only. A fork has no parent.
     #[serde(default, rename = "parentID", deserialize_with = "lenient")]
     pub parent: Option<String>,
-    /// Every call about the conversation must carry it.
+    /// The directory that every call about the conversation must carry.
     #[serde(default, deserialize_with = "lenient")]
     pub directory: Option<String>,
-    /// Created and updated.
+    /// When it was created and last changed.
     #[serde(default, deserialize_with = "lenient")]
     pub time: Time,
-    /// Made up by the model unless somebody gave one.
+    /// The model makes one up unless a client gave one.
     #[serde(default, deserialize_with = "lenient")]
     pub title: Option<String>,
-    /// US dollars of this conversation alone; only newer servers tell. A fork's begins with that of the
-    /// messages that it copied.
+    /// US dollars of this conversation alone. Only newer servers send it. A fork starts with the
+    /// cost of the messages that it copied.
     #[serde(default, deserialize_with = "lenient")]
     pub cost: Option<f64>,
-    /// Tokens of this conversation alone; only newer servers tell.
+    /// Tokens of this conversation alone. Only newer servers send it.
     #[serde(default, deserialize_with = "lenient")]
     pub tokens: Option<Tokens>,
 }
 
-/// Of a conversation only its own rules.
+/// A conversation, of which only its own rules are read.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 pub struct OwnRules {
-    /// Appended after all configured rules. A fork does not inherit them.
+    /// Appended to all configured rules. A fork does not inherit them.
     #[serde(default, deserialize_with = "lenient")]
     pub permission: Vec<Rule>,
 }
 
-/// What a conversation is doing; an idle one is absent from the list.
+/// What a conversation is doing. An idle conversation is absent from the list.
 #[derive(Clone, Debug, Default, Deserialize)]
 pub struct Activity {
     /// `busy`, `retry` or `idle`.
     #[serde(default, rename = "type", deserialize_with = "lenient")]
     pub kind: String,
-    /// Of `retry`: which one it will be.
+    /// For `retry`: the number of the coming attempt.
     #[serde(default, deserialize_with = "lenient")]
     pub attempt: Option<f64>,
-    /// Of `retry`: why.
+    /// For `retry`: why the attempt before failed.
     #[serde(default, deserialize_with = "lenient")]
     pub message: Option<String>,
 }
 
 impl Activity {
-    /// Whether a turn is going on.
+    /// Whether a turn is running.
     pub fn busy(&self) -> bool {
         self.kind != "idle"
     }
@@ -64,13 +64,13 @@ impl Activity {
 /// `GET /session/status`.
 pub type Activities = BTreeMap<String, Activity>;
 
-/// The body of `POST /session`. The server refuses fields that it does not know.
+/// The body of `POST /session`. The server refuses unknown fields.
 #[derive(Debug, Default, Serialize)]
 pub struct NewConversation<'a> {
-    /// Without one the server makes one up, which costs a call of the model.
+    /// Without a title the server asks the model for one, which costs a call.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub title: Option<&'a str>,
-    /// Appended after all configured rules.
+    /// Appended to all configured rules.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub permission: Vec<Rule>,
 }

@@ -1,4 +1,4 @@
-//! Lenient reading of values that can be large: nothing is kept that is not asked for.
+//! Lenient reading of values that can be large: only what `T` names is kept.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -9,10 +9,11 @@ use serde::de::{
 };
 use serde::{Deserializer, forward_to_deserialize_any};
 
-/// Reads a value that may be anything; what does not fit is the default.
+/// Reads a value of any type. A value that does not fit becomes the default.
 ///
-/// Unlike [`super::lenient`] it never holds the value's text, so a tool's result of a hundred megabytes
-/// that nobody asks for costs nothing. In return the fields of `T` must be lenient themselves.
+/// Unlike [`super::lenient`], this never holds the value's text, so a tool result of a hundred
+/// megabytes costs nothing if `T` has no field for it. In return the fields of `T` must be lenient
+/// themselves.
 pub fn lean<'de, D: Deserializer<'de>, T: DeserializeOwned + Default>(
     input: D,
 ) -> Result<T, D::Error> {
@@ -61,8 +62,8 @@ impl<'de, T: DeserializeOwned + Default> Visitor<'de> for Lean<T> {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<T, A::Error> {
         match T::deserialize(Loose(MapAccessDeserializer::new(&mut map))) {
             Ok(value) => Ok(value),
-            // It wants no map at all, so nothing of it has been read; or the input itself is broken,
-            // which shows again here.
+            // Either `T` does not take a map, and then nothing of the map has been read; or the
+            // input is broken, and then this fails again.
             Err(_) => {
                 while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
                 Ok(T::default())
@@ -76,7 +77,7 @@ impl<'de, T: DeserializeOwned + Default> Visitor<'de> for Lean<T> {
     }
 }
 
-/// What is there is `Some`: the deserializers of serde's own values do not say so.
+/// Treats every present value as `Some`. serde's value deserializers do not support options.
 struct Loose<D>(D);
 
 impl<'de, D: Deserializer<'de>> Deserializer<'de> for Loose<D> {

@@ -9,17 +9,17 @@ use super::{Time, lenient};
 /// A message with its parts.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Message {
-    /// Who, when and how it ended.
+    /// The author, the times, and how it ended.
     pub info: Info,
-    /// What it consists of, oldest first.
+    /// Its parts, oldest first.
     #[serde(default = "Vec::new")]
     pub parts: Vec<Part>,
 }
 
-/// What is known of a message besides its parts.
+/// Everything about a message except its parts.
 #[derive(Clone, Debug, Default, Deserialize)]
 pub struct Info {
-    /// `msg_…`; sorts by time.
+    /// `msg_…`. Ids sort by time.
     pub id: String,
     /// `user` or `assistant`.
     #[serde(default, deserialize_with = "lenient")]
@@ -30,7 +30,7 @@ pub struct Info {
     /// Of an assistant message: the user message that it answers.
     #[serde(default, rename = "parentID", deserialize_with = "lenient")]
     pub parent: Option<String>,
-    /// Created; completed once the step has ended.
+    /// Created, and completed once the step has ended.
     #[serde(default, deserialize_with = "lenient")]
     pub time: Time,
     /// How it failed, if it did.
@@ -39,13 +39,13 @@ pub struct Info {
     /// `stop`, `tool-calls`, `length`, `unknown`, …
     #[serde(default, deserialize_with = "lenient")]
     pub finish: Option<String>,
-    /// The provider that was really used.
+    /// The provider that was used in fact.
     #[serde(default, rename = "providerID", deserialize_with = "lenient")]
     pub provider: Option<String>,
-    /// The model that was really used.
+    /// The model that was used in fact.
     #[serde(default, rename = "modelID", deserialize_with = "lenient")]
     pub model: Option<String>,
-    /// The variant, where the server says so.
+    /// The variant, if the server says so.
     #[serde(default, deserialize_with = "lenient")]
     pub variant: Option<String>,
     /// The agent.
@@ -62,30 +62,30 @@ pub struct Info {
     pub structured: Option<Value>,
 }
 
-/// Tokens of one step; the five numbers do not overlap.
+/// Tokens of one step. The five numbers do not overlap.
 #[derive(Clone, Copy, Debug, Default, Deserialize)]
 pub struct Tokens {
-    /// Read and not cached.
+    /// Tokens read that were not in the cache.
     #[serde(default, deserialize_with = "lenient")]
     pub input: Option<f64>,
-    /// Written.
+    /// Tokens written.
     #[serde(default, deserialize_with = "lenient")]
     pub output: Option<f64>,
-    /// Thought.
+    /// Tokens of reasoning.
     #[serde(default, deserialize_with = "lenient")]
     pub reasoning: Option<f64>,
-    /// Read from and written to the provider's cache.
+    /// Tokens of the provider's cache.
     #[serde(default, deserialize_with = "lenient")]
     pub cache: CacheTokens,
 }
 
-/// The provider's cache.
+/// Tokens of the provider's cache.
 #[derive(Clone, Copy, Debug, Default, Deserialize)]
 pub struct CacheTokens {
-    /// Read from it.
+    /// Tokens read from it.
     #[serde(default, deserialize_with = "lenient")]
     pub read: Option<f64>,
-    /// Written to it.
+    /// Tokens written to it.
     #[serde(default, deserialize_with = "lenient")]
     pub write: Option<f64>,
 }
@@ -96,24 +96,24 @@ pub struct TurnError {
     /// For example `APIError`, `MessageAbortedError`.
     #[serde(default, deserialize_with = "lenient")]
     pub name: String,
-    /// Details; the only one used is the message.
+    /// Details, of which occtl uses only the message.
     #[serde(default, deserialize_with = "lean")]
     pub data: ErrorData,
-    /// Some errors carry it here.
+    /// Some errors have the message here.
     #[serde(default, deserialize_with = "lenient")]
     pub message: Option<String>,
 }
 
-/// The inside of a [`TurnError`].
+/// The details of a [`TurnError`].
 #[derive(Clone, Debug, Default, Deserialize)]
 pub struct ErrorData {
-    /// The provider's or the server's words.
+    /// The explanation of the provider or the server.
     #[serde(default, deserialize_with = "lean")]
     pub message: Option<String>,
 }
 
 impl TurnError {
-    /// What it says; its name if it says nothing.
+    /// The explanation, or the name if there is none.
     pub fn text(&self) -> &str {
         let message = self.data.message.as_deref().or(self.message.as_deref());
         message.filter(|text| !text.is_empty()).unwrap_or(&self.name)
@@ -123,7 +123,7 @@ impl TurnError {
 /// A piece of a message.
 #[derive(Clone, Debug, Default, Deserialize)]
 pub struct Part {
-    /// `prt_…`; sorts by time.
+    /// `prt_…`. Ids sort by time.
     pub id: String,
     /// `text`, `reasoning`, `tool`, `step-start`, `step-finish`, `file`, `patch`, …
     #[serde(default, rename = "type", deserialize_with = "lenient")]
@@ -134,51 +134,51 @@ pub struct Part {
     /// The conversation.
     #[serde(default, rename = "sessionID", deserialize_with = "lenient")]
     pub conversation: String,
-    /// Of text and reasoning.
+    /// For text and reasoning.
     #[serde(default, deserialize_with = "lean")]
     pub text: String,
     /// Text that the server wrote itself.
     #[serde(default, deserialize_with = "lenient")]
     pub synthetic: bool,
-    /// Text that the model does not get to see.
+    /// Text that the server does not show to the model.
     #[serde(default, deserialize_with = "lenient")]
     pub ignored: bool,
-    /// Start, and end once no more text comes.
+    /// The start, and the end once the part is complete.
     #[serde(default, deserialize_with = "lenient")]
     pub time: Time,
     /// The tool's name.
     #[serde(default, deserialize_with = "lenient")]
     pub tool: Option<String>,
-    /// How far the tool is.
+    /// The state of the tool call.
     #[serde(default, deserialize_with = "lean")]
     pub state: ToolState,
 }
 
 impl Part {
-    /// Whether it is text that the model wrote for the reader.
+    /// Whether this is text that the model wrote for the reader.
     pub fn is_text(&self) -> bool {
         self.kind == "text" && !self.synthetic && !self.ignored
     }
 }
 
-/// How far a tool is. Its output is not read here: it can be as large as it likes.
+/// The state of a tool call. Its output, which can be of any size, is not read.
 #[derive(Clone, Debug, Default, Deserialize)]
 pub struct ToolState {
     /// `pending`, `running`, `completed` or `error`.
     #[serde(default, deserialize_with = "lenient")]
     pub status: String,
-    /// What the tool says it does.
+    /// The tool's description of what it does.
     #[serde(default, deserialize_with = "lenient")]
     pub title: Option<String>,
     /// Start and end.
     #[serde(default, deserialize_with = "lenient")]
     pub time: Time,
-    /// Of the tools that edit files, and of `task`.
+    /// Only tools that edit files and `task` have it.
     #[serde(default, deserialize_with = "lean")]
     pub metadata: ToolMetadata,
 }
 
-/// What tools tell the server about their work.
+/// What a tool reports to the server about its work.
 #[derive(Clone, Debug, Default, Deserialize)]
 pub struct ToolMetadata {
     /// Of `task`: the sub-agent's conversation.

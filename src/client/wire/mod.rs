@@ -1,7 +1,7 @@
-//! What the server sends and takes, field by field as it names them.
+//! What the server sends and takes, field by field with its names.
 //!
-//! Only ids are needed; everything else may be missing, new, or of another type, and is then
-//! unknown. Observed on 1.1.11 to 1.18.33; see `docs/opencode-api.md`.
+//! Only ids are required. Every other field may be missing, new, or of another type, and then
+//! counts as unknown. Observed on 1.1.11 to 1.18.33; see `docs/opencode-api.md`.
 
 mod agent;
 mod ask;
@@ -25,7 +25,7 @@ pub use message::*;
 pub use prompt::*;
 pub use transcript::*;
 
-/// Reads a value that may be anything; what does not fit is the default.
+/// Reads a value of any type. A value that does not fit becomes the default.
 pub(super) fn lenient<'de, D: Deserializer<'de>, T: DeserializeOwned + Default>(
     input: D,
 ) -> Result<T, D::Error> {
@@ -33,7 +33,7 @@ pub(super) fn lenient<'de, D: Deserializer<'de>, T: DeserializeOwned + Default>(
     Ok(serde_json::from_str(raw.get()).unwrap_or_default())
 }
 
-/// A list of which only those entries are taken that can be read.
+/// Reads a list and leaves out the entries that do not fit.
 pub(super) fn those_that_fit<'de, D: Deserializer<'de>, T: DeserializeOwned>(
     input: D,
 ) -> Result<Vec<T>, D::Error> {
@@ -56,17 +56,17 @@ pub struct Health {
 /// `GET /path`: the directories of the instance that answers.
 #[derive(Debug, Deserialize)]
 pub struct Paths {
-    /// The one that was asked for, or else the server's own.
+    /// The directory of the request, or the server's own if the request had none.
     pub directory: String,
 }
 
-/// Milliseconds since 1970, wherever the wire has a `time`.
+/// Milliseconds since 1970, for every `time` of the wire.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Serialize)]
 pub struct Time {
-    /// When the thing came to be.
+    /// When the object was created.
     #[serde(default, deserialize_with = "lenient")]
     pub created: Option<f64>,
-    /// When it last changed.
+    /// When the object last changed.
     #[serde(default, deserialize_with = "lenient")]
     pub updated: Option<f64>,
     /// When an assistant message was finished.
@@ -90,7 +90,8 @@ mod tests {
             r#"{"id":"ses_1","title":7,"time":"now","parentID":null,"directory":[],"new":{}}"#;
         let conversation: Conversation = serde_json::from_str(odd).unwrap();
         assert_eq!((conversation.directory, conversation.parent), (None, None));
-        let odd = r#"{"info":{"id":"msg_1","error":"x","tokens":[1],"time":{"created":"a","completed":2.5}}}"#;
+        let odd = r#"{"info":{"id":"msg_1","error":"x","tokens":[1],
+            "time":{"created":"a","completed":2.5}}}"#;
         let message: Message = serde_json::from_str(odd).unwrap();
         assert_eq!(message.info.time.completed, Some(2.5));
         assert!(serde_json::from_str::<Message>(r#"{"info":{}}"#).is_err());

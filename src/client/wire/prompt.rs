@@ -1,15 +1,15 @@
-//! Prompts.
+//! What a prompt consists of.
 
 use serde::Serialize;
 use serde_json::Value;
 
-/// A model by its two names.
+/// A model, named as `provider/model`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ModelName {
     /// The part before the first slash.
     #[serde(rename = "providerID")]
     pub provider: String,
-    /// The rest.
+    /// The part after the first slash.
     #[serde(rename = "modelID")]
     pub model: String,
 }
@@ -18,9 +18,9 @@ pub struct ModelName {
 #[derive(Clone, Debug, Serialize)]
 #[serde(tag = "type", rename_all = "lowercase")]
 pub enum InputPart<'a> {
-    /// Words.
+    /// Text.
     Text {
-        /// The words.
+        /// The text.
         text: &'a str,
     },
     /// A file with its content.
@@ -35,7 +35,7 @@ pub enum InputPart<'a> {
     },
 }
 
-/// How the answer shall look.
+/// The format that the answer must have.
 #[derive(Debug, Serialize)]
 pub struct Format<'a> {
     /// `json_schema`.
@@ -45,27 +45,27 @@ pub struct Format<'a> {
     pub schema: &'a Value,
 }
 
-/// The body of `POST /session/ID/prompt_async`.
+/// The body of `POST /session/ID/prompt_async` and `POST /session/ID/message`.
 #[derive(Debug, Default, Serialize)]
 pub struct Prompt<'a> {
-    /// The turn's id, chosen by us.
+    /// The turn's id, which the client chooses.
     #[serde(rename = "messageID")]
     pub id: &'a str,
-    /// What is said.
+    /// What the prompt consists of.
     pub parts: Vec<InputPart<'a>>,
-    /// Default: the conversation's.
+    /// Default: the one that the conversation used last.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub model: Option<&'a ModelName>,
-    /// Default: the conversation's.
+    /// Default: the one that the conversation used last.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub agent: Option<&'a str>,
-    /// For example a reasoning effort; an unknown one is ignored by the server.
+    /// For example a reasoning effort. The server ignores an unknown variant.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub variant: Option<&'a str>,
     /// Added to the system prompt.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub system: Option<&'a str>,
-    /// Default: text. Versions that do not know it ignore it.
+    /// Default: text. Versions that do not know the field ignore it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub format: Option<Format<'a>>,
 }

@@ -1,5 +1,5 @@
-//! Messages with what their tools were given and gave, for whoever reads a conversation. A turn that is
-//! followed does without: see [`super::Message`].
+//! Messages with the arguments and results of their tools, for commands that show a conversation.
+//! Following a turn does not need those; see [`super::Message`].
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -7,17 +7,17 @@ use serde_json::Value;
 use super::lean::lean;
 use super::{Info, Part, Time, ToolState, lenient};
 
-/// A message with its parts and all that its tools did.
+/// A message with its parts and all details of its tools.
 #[derive(Clone, Debug, Deserialize)]
 pub struct FullMessage {
-    /// Who, when and how it ended.
+    /// The author, the times, and how it ended.
     pub info: Info,
-    /// What it consists of, oldest first.
+    /// Its parts, oldest first.
     #[serde(default = "Vec::new")]
     pub parts: Vec<FullPart>,
 }
 
-/// A piece of a message, as [`Part`] and with the tool's arguments and result.
+/// A part like [`Part`], with the tool's arguments and result.
 #[derive(Clone, Debug, Deserialize)]
 pub struct FullPart {
     id: String,
@@ -53,19 +53,19 @@ struct FullState {
     error: Option<String>,
 }
 
-/// What a tool was given and what came of it.
+/// A tool's arguments and result.
 #[derive(Clone, Debug, Default)]
 pub struct ToolDetails {
     /// Its arguments.
     pub input: Option<Value>,
-    /// Its result, once it is `completed`.
+    /// Its result, in state `completed`.
     pub output: Option<String>,
     /// Why it failed, in state `error`.
     pub error: Option<String>,
 }
 
 impl FullPart {
-    /// The part as everybody knows it, and the details of a tool.
+    /// The part as [`Part`], and the details of its tool.
     pub fn split(self) -> (Part, ToolDetails) {
         let state = self.state;
         let details = ToolDetails { input: state.input, output: state.output, error: state.error };
@@ -93,6 +93,6 @@ impl FullPart {
 /// A message without its parts.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Head {
-    /// Who, when and how it ended, and what it cost.
+    /// The author, the times, the cost, and how it ended.
     pub info: Info,
 }
