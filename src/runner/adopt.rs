@@ -7,7 +7,7 @@ use super::Context;
 use super::ready::usable;
 use super::resolve;
 use super::select::check_name;
-use super::server::{USERNAME, endpoint, life, url};
+use super::server::{Life, USERNAME, endpoint, life, url};
 use super::start::new_id;
 use super::state::SessionFacts;
 use crate::client::{Cause, Client};
@@ -78,8 +78,7 @@ pub fn adopt(context: &Context, options: &AdoptOptions) -> Result<SessionFacts> 
             check_name(document, name)?;
         }
         for other in document.records()? {
-            if same_place(&url(&other), &url(&record)) && life(&other) != super::server::Life::Dead
-            {
+            if same_place(&url(&other), &url(&record)) && life(&other) != Life::Dead {
                 let message = format!("{} is session {} already", url(&record), other.id);
                 return Err(Error::failed(message));
             }
@@ -137,7 +136,7 @@ fn identity(pid: u32, base: &str, port: u16) -> Result<Identity> {
     let identity =
         Identity::of(pid).ok_or_else(|| Error::not_found(format!("there is no process {pid}")))?;
     // Another machine may have a port of the same number.
-    if !resolve::address(base).is_some_and(resolve::here) {
+    if !resolve::look_up(base).is_some_and(resolve::here) {
         return Err(Error::usage(format!("{base} is not on this machine, process {pid} is"))
             .hint("leave --pid out"));
     }

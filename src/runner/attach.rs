@@ -4,7 +4,8 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use super::Context;
-use super::conversation::find;
+use super::conversation::by_id;
+use super::environment::INSTALL_HINT;
 use super::server::{PASSWORD, Server, endpoint};
 use crate::error::{Error, Result};
 use crate::process;
@@ -26,7 +27,7 @@ pub fn attach(context: &Context, session: &str, conversation: Option<&str>) -> R
     let mut directory = server.directory.clone();
     let mut arguments: Vec<OsString> = Vec::new();
     if let Some(id) = conversation {
-        let place = find(&server, id).map_err(|error| server.ended(context).unwrap_or(error))?;
+        let place = by_id(&server, id).map_err(|error| server.ended(context).unwrap_or(error))?;
         directory = place.directory;
         arguments = vec!["--session".into(), place.id.into()];
     }
@@ -56,7 +57,6 @@ impl Attachment {
     pub fn run(self) -> Error {
         let failure = process::replace(&self.program, &self.arguments, &self.environment);
         let program = self.program.display();
-        Error::failed(format!("cannot run {program}: {failure}"))
-            .hint(super::environment::INSTALL_HINT)
+        Error::failed(format!("cannot run {program}: {failure}")).hint(INSTALL_HINT)
     }
 }

@@ -64,7 +64,7 @@ pub fn changed(one: &Conversation) -> f64 {
 
 /// The conversation that is named, or else the newest root one.
 pub fn given_or_latest(server: &Server, id: Option<&str>) -> Result<Place> {
-    id.map_or_else(|| latest_root(server), |id| find(server, id))
+    id.map_or_else(|| latest_root(server), |id| by_id(server, id))
 }
 
 /// The conversations above a sub-agent's, the topmost first. One that was deleted ends the chain.
@@ -98,7 +98,7 @@ pub fn gone(server: &Server, place: &Place, failure: Failure) -> Error {
 }
 
 /// A conversation by its id.
-pub fn find(server: &Server, id: &str) -> Result<Place> {
+pub fn by_id(server: &Server, id: &str) -> Result<Place> {
     load(server, id).map(|found| Place::of(found, server))
 }
 

@@ -219,7 +219,7 @@ fn check_message(server: &Server, place: &Place, message: &str) -> Result<()> {
 /// Deletes a conversation and its sub-agents'. A busy one only with `force`: then it is aborted first.
 pub fn delete(context: &Context, word: &str, id: &str, force: bool) -> Result<()> {
     let server = Server::open(context, word)?;
-    let place = conversation::find(&server, id)?;
+    let place = conversation::by_id(&server, id)?;
     let (client, directory) = (&server.client, &place.directory);
     let busy = client.activities(directory, REQUEST_LIMIT)?.get(id).is_some_and(|one| one.busy());
     if busy && !force {

@@ -3,6 +3,7 @@
 use super::Context;
 use super::reach::directories;
 use super::server::Server;
+use super::stop::all_ids;
 use crate::error::{Code, Error, Result};
 use crate::units::REQUEST_LIMIT;
 
@@ -62,7 +63,7 @@ pub fn permissions(context: &Context, session: &str) -> Result<SessionPermission
 /// The pending requests of every session that lives, in the order of the store.
 pub fn all_permissions(context: &Context) -> Result<Vec<SessionPermissions>> {
     let mut all = Vec::new();
-    for id in super::all_ids(context, &Default::default())? {
+    for id in all_ids(context, &Default::default())? {
         let Ok(server) = Server::open(context, &id) else { continue };
         all.push(SessionPermissions { session: id, permissions: pending(context, &server) });
     }

@@ -282,7 +282,7 @@ impl Prepared {
 /// A conversation that is there already.
 pub fn target_place(server: &Server, target: &Target) -> Result<Place> {
     match target {
-        Target::Given(id) => conversation::find(server, id),
+        Target::Given(id) => conversation::by_id(server, id),
         _ => conversation::latest_root(server),
     }
 }

@@ -16,7 +16,7 @@ use crate::units::Deadline;
 const LOOK_UP_LIMIT: Duration = Duration::from_secs(5);
 
 /// The address of the host of `http://HOST:PORT`; `None` if it has none.
-pub fn address(url: &str) -> Option<IpAddr> {
+pub fn look_up(url: &str) -> Option<IpAddr> {
     let rest = url.strip_prefix("http://")?;
     let host = rest.rsplit_once(':').map_or(rest, |(host, _)| host);
     let host = host.trim_start_matches('[').trim_end_matches(']');
@@ -55,9 +55,9 @@ mod tests {
 
     #[test]
     fn numbers_need_nobody_and_names_are_found_in_the_table() {
-        assert_eq!(address("http://127.0.0.1:9100"), "127.0.0.1".parse().ok());
-        assert_eq!(address("http://[::1]:80"), "::1".parse().ok());
-        assert_eq!(address("http://localhost:80"), "127.0.0.1".parse().ok());
+        assert_eq!(look_up("http://127.0.0.1:9100"), "127.0.0.1".parse().ok());
+        assert_eq!(look_up("http://[::1]:80"), "::1".parse().ok());
+        assert_eq!(look_up("http://localhost:80"), "127.0.0.1".parse().ok());
         let table = "# c\n10.0.0.1 box box.lan # x y\n10.0.0.2 other\n";
         assert_eq!(in_hosts(table, "BOX.lan"), "10.0.0.1".parse().ok());
         assert_eq!(in_hosts(table, "y"), None);

@@ -100,7 +100,7 @@ pub fn endpoint(record: &Record, server: Option<&Identity>) -> Endpoint {
     };
     Endpoint {
         url: url(record),
-        address: record.adopted_url.as_deref().and_then(resolve::address),
+        address: record.adopted_url.as_deref().and_then(resolve::look_up),
         username: record.username.clone().unwrap_or_else(|| USERNAME.into()),
         password: record.password.clone().or_else(inherited),
     }
@@ -178,7 +178,7 @@ impl Server {
 }
 
 /// The address that a record's server listens on.
-pub fn address(record: &Record) -> Ipv4Addr {
+pub fn listening_address(record: &Record) -> Ipv4Addr {
     let given = record.hostname.as_deref().and_then(|hostname| hostname.parse().ok());
     given.unwrap_or(Ipv4Addr::LOCALHOST)
 }

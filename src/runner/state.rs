@@ -196,7 +196,7 @@ fn share(deadline: Deadline, of: usize) -> Duration {
 
 /// The repository that a session works in; `None` also where that is on another machine.
 fn repository(record: &Record, directory: &Option<String>) -> Option<PathBuf> {
-    let here = |url: &String| resolve::address(url).is_some_and(|address| address.is_loopback());
+    let here = |url: &String| resolve::look_up(url).is_some_and(|address| address.is_loopback());
     let local = record.adopted_url.as_ref().is_none_or(here);
     directory.as_deref().filter(|_| local).and_then(|place| git::repository(Path::new(place)))
 }

@@ -5,7 +5,7 @@ use std::fs;
 use std::time::Duration;
 
 use super::select::select;
-use super::server::{Life, MARK, address, life, port_free};
+use super::server::{Life, MARK, life, listening_address, port_free};
 use super::state::{Labels, carries};
 use super::{Context, isolate, worktree};
 use crate::error::{Code, Error, Result};
@@ -276,7 +276,7 @@ fn grace_and(extra: Duration, grace: Deadline) -> Deadline {
 }
 
 fn await_free_port(record: &Record) -> bool {
-    let (address, port) = (address(record), record.port);
+    let (address, port) = (listening_address(record), record.port);
     let deadline = Deadline::after(KILL_WAIT);
     let mut pauses = Backoff::new(POLL_FIRST, Duration::from_millis(100));
     while !port_free(address, port) {

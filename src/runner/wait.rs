@@ -150,7 +150,7 @@ fn dead() -> Reached {
 fn places(server: &Server, given: &[String]) -> Result<Vec<Place>> {
     match given {
         [] => Ok(vec![conversation::latest_root(server)?]),
-        ids => ids.iter().map(|id| conversation::find(server, id)).collect(),
+        ids => ids.iter().map(|id| conversation::by_id(server, id)).collect(),
     }
 }
 

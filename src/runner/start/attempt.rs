@@ -16,7 +16,7 @@ use crate::process::{self, Handle, Identity};
 use crate::runner::carried::Carried;
 use crate::runner::environment::{INSTALL_HINT, NewServer};
 use crate::runner::ready::{NotReady, OLDEST, Ready, await_ready};
-use crate::runner::server::{LOOPBACK, address, last_lines, port_free};
+use crate::runner::server::{LOOPBACK, last_lines, listening_address, port_free};
 use crate::runner::{Context, Signals, isolate, stop, worktree};
 use crate::store::Record;
 use crate::units::{Deadline, LOG_TAIL_LINES, seconds};
@@ -64,7 +64,9 @@ impl Attempt<'_> {
                 Err(NotReady::Exited) => {
                     let status = child.wait().map_err(|error| Error::failed(error.to_string()))?;
                     let said = last_lines(&log, LOG_TAIL_LINES).join("\n");
-                    if port_taken(&said) || !port_free(address(&self.record), self.record.port) {
+                    if port_taken(&said)
+                        || !port_free(listening_address(&self.record), self.record.port)
+                    {
                         busy.push(self.record.port);
                         self.move_port(&busy)?;
                     } else if database_busy(&said) && database_tries < DATABASE_TRIES {
@@ -129,7 +131,7 @@ impl Attempt<'_> {
     fn move_port(&mut self, busy: &[u16]) -> Result<()> {
         let ports = self.context.environment.ports()?;
         self.record.port = self.context.update(|document| {
-            let port = free_port(document, address(&self.record), &ports, busy)?;
+            let port = free_port(document, listening_address(&self.record), &ports, busy)?;
             let moved = document.change(&self.record.id, |record| record.port = port)?;
             moved.map(|_| port).ok_or_else(|| self.withdrawn())
         })?;

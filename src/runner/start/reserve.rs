@@ -7,7 +7,7 @@ use crate::error::{Error, Result};
 use crate::process;
 use crate::runner::Context;
 use crate::runner::select::check_name;
-use crate::runner::server::{Life, address, life, port_free};
+use crate::runner::server::{Life, life, listening_address, port_free};
 use crate::runner::{stop, worktree};
 use crate::store::{Document, Record, Status};
 
@@ -60,7 +60,7 @@ pub fn reserve(context: &Context, plan: &Plan) -> Result<Record> {
             let place = context.store.isolated_path(&record.id);
             record.isolated = Some(place.display().to_string());
         }
-        record.port = free_port(document, address(&record), &ports, &[])?;
+        record.port = free_port(document, listening_address(&record), &ports, &[])?;
         if let Some(guard) = plan.guard {
             guard.tell(&record.id).map_err(|error| {
                 Error::failed(format!("the guard of the session has ended: {error}"))
