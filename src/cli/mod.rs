@@ -12,6 +12,7 @@ use std::process::ExitCode;
 
 use crate::error::{Error, Result};
 use crate::runner::{Context, Environment};
+
 use output::Output;
 use spec::Exit;
 use words::{Found, Global};

@@ -4,9 +4,10 @@
 use super::spec::Flag;
 use super::words::Words;
 use crate::error::{Error, Result};
-use crate::runner::{
-    Hook, Limits, ModelName, OnAsk, Policy, PolicyFlags, PromptOptions, Target, Terms,
-};
+use crate::runner::asks::{OnAsk, Policy, PolicyFlags};
+use crate::runner::conversation::Target;
+use crate::runner::prompt::ModelName;
+use crate::runner::prompt::{Hook, Limits, PromptOptions, Terms};
 
 /// What is prompted.
 pub const PROMPT: &[Flag] = &[

@@ -1,4 +1,4 @@
-//! The surroundings of this process as values, and what of them a server gets.
+//! The surroundings of this process as values.
 
 use std::ffi::{OsStr, OsString};
 use std::fs;
@@ -7,60 +7,10 @@ use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
 use crate::process;
-use crate::runner::carried::CARRIED;
 use crate::units::{FIRST_PORT, LAST_PORT};
-
-/// Variables that an outer OpenCode or session sets for what it starts, or that would lock us out of our
-/// own server. None of them is for the server that we start.
-const LEFT_BEHIND: [&str; 13] = [
-    CARRIED,
-    "OPENCODE",
-    "OPENCODE_PID",
-    "OPENCODE_PPID",
-    "OPENCODE_CALLER",
-    "OPENCODE_RUN_ID",
-    "OPENCODE_PROCESS_ROLE",
-    "OPENCODE_SERVER_PASSWORD",
-    "OPENCODE_SERVER_USERNAME",
-    "OPENCODE_SESSION_ID",
-    "OPENCODE_PARENT_SESSION_ID",
-    "OPENCODE_WORKSPACE_ID",
-    "AGENT",
-];
 
 /// An id in a file of `/tmp` is one short line; whatever is longer is none.
 const LONGEST_ID: u64 = 256;
-
-/// What the environment of a new server depends on.
-pub struct NewServer<'a> {
-    /// `oc-…`.
-    pub session: &'a str,
-    /// For Basic auth.
-    pub password: &'a str,
-    /// Where the store is.
-    pub data_directory: &'a Path,
-    /// The session below which it is started.
-    pub parent: Option<&'a str>,
-    /// Whether conversations may run occtl.
-    pub allow_occtl: bool,
-    /// What it carries of its record.
-    pub carried: Option<String>,
-    /// What goes before the inherited variables.
-    pub extra: Vec<(String, OsString)>,
-}
-
-/// Variables that a server gets from us alone.
-pub const RESERVED: [&str; 7] = [
-    CARRIED,
-    "OPENCODE_SESSION_ID",
-    "OPENCODE_PARENT_SESSION_ID",
-    "OPENCODE_SERVER_PASSWORD",
-    "OPENCODE_SERVER_USERNAME",
-    "OPENCODE_DISABLE_AUTOUPDATE",
-    "OCCTL_DATA_DIR",
-];
-/// The same for those that are isolated.
-pub const ISOLATED: [&str; 3] = ["XDG_DATA_HOME", "XDG_STATE_HOME", "OPENCODE_DB"];
 
 /// Variables and working directory of this process.
 #[derive(Clone, Debug)]
@@ -167,43 +117,6 @@ impl Environment {
         let id = text.trim();
         (!id.is_empty() && !id.contains(char::is_control)).then(|| id.to_string())
     }
-
-    /// The environment of a new server.
-    pub fn for_server(&self, new: &NewServer) -> Vec<(OsString, OsString)> {
-        let dropped = |name: &OsStr| LEFT_BEHIND.iter().any(|left| name == *left);
-        let mut variables: Vec<_> =
-            self.variables.iter().filter(|(name, _)| !dropped(name)).cloned().collect();
-        let mut set = |name: &str, value: OsString| {
-            variables.retain(|(other, _)| other != name);
-            variables.push((name.into(), value));
-        };
-        for (name, value) in &new.extra {
-            set(name, value.clone());
-        }
-        set("OPENCODE_SESSION_ID", new.session.into());
-        set("OPENCODE_SERVER_PASSWORD", new.password.into());
-        set("OPENCODE_DISABLE_AUTOUPDATE", "1".into());
-        // Tells our servers from those of another store, and leads a nested occtl to this one.
-        set("OCCTL_DATA_DIR", new.data_directory.into());
-        if let Some(carried) = &new.carried {
-            set(CARRIED, carried.into());
-        }
-        if let Some(parent) = new.parent {
-            set("OPENCODE_PARENT_SESSION_ID", parent.into());
-        }
-        if !new.allow_occtl {
-            // Plugins read it; what really keeps occtl away is a rule in every conversation.
-            let given = variables.iter().find(|(name, _)| name == "OPENCODE_BLACKLIST");
-            let mut list = given.map(|(_, list)| list.clone()).unwrap_or_default();
-            if !list.is_empty() {
-                list.push(",");
-            }
-            list.push("bash:occtl");
-            variables.retain(|(name, _)| name != "OPENCODE_BLACKLIST");
-            variables.push(("OPENCODE_BLACKLIST".into(), list));
-        }
-        variables
-    }
 }
 
 /// How to get OpenCode, for errors that say that it is missing.
@@ -234,43 +147,6 @@ mod tests {
         assert_eq!(told.data_directory().unwrap(), Path::new("/srv/data"));
         let neither = environment(&[]).data_directory().unwrap_err();
         assert!(neither.message.contains("OCCTL_DATA_DIR"), "{neither}");
-    }
-
-    #[test]
-    fn a_server_gets_nothing_that_an_outer_opencode_left_behind() {
-        let outer = environment(&[
-            ("KEEP", "1"),
-            ("OPENCODE", "1"),
-            ("OPENCODE_PID", "7"),
-            ("OPENCODE_SERVER_PASSWORD", "theirs"),
-            ("OPENCODE_SERVER_USERNAME", "them"),
-            ("OPENCODE_SESSION_ID", "oc-outer"),
-            ("OPENCODE_BLACKLIST", "bash:rm"),
-        ]);
-        let parent = outer.parent_session();
-        let given = outer.for_server(&NewServer {
-            session: "oc-1",
-            password: "ours",
-            data_directory: Path::new("/data"),
-            parent: parent.as_deref(),
-            allow_occtl: false,
-            carried: None,
-            extra: vec![("EXTRA".into(), "x".into())],
-        });
-        let get = |name: &str| {
-            let found = given.iter().find(|(other, _)| other == name);
-            found.map(|(_, value)| value.to_str().unwrap().to_string())
-        };
-        assert_eq!(get("KEEP").as_deref(), Some("1"));
-        assert_eq!(get("EXTRA").as_deref(), Some("x"));
-        assert_eq!(get("OCCTL_DATA_DIR").as_deref(), Some("/data"));
-        assert_eq!(get("OPENCODE"), None);
-        assert_eq!(get("OPENCODE_PID"), None);
-        assert_eq!(get("OPENCODE_SERVER_USERNAME"), None);
-        assert_eq!(get("OPENCODE_SERVER_PASSWORD").as_deref(), Some("ours"));
-        assert_eq!(get("OPENCODE_SESSION_ID").as_deref(), Some("oc-1"));
-        assert_eq!(get("OPENCODE_PARENT_SESSION_ID").as_deref(), Some("oc-outer"));
-        assert_eq!(get("OPENCODE_BLACKLIST").as_deref(), Some("bash:rm,bash:occtl"));
     }
 
     #[test]

@@ -7,7 +7,8 @@ use crate::cli::output::one_line;
 use crate::cli::spec::{Action, Command, Exit, Flag, QUIET, SESSION};
 use crate::cli::words::Words;
 use crate::error::Result;
-use crate::runner::{self, Target};
+use crate::runner;
+use crate::runner::conversation::Target;
 
 pub const COMMAND: Command = Command {
     name: "abort",
@@ -41,7 +42,7 @@ fn run(
     limit: Duration,
     quiet: bool,
 ) -> Result<Exit> {
-    let aborted = runner::abort_conversation(&app.context()?, session, target, limit)?;
+    let aborted = runner::prompt::abort_conversation(&app.context()?, session, target, limit)?;
     if app.json {
         app.out.json(&json!({"conversation": aborted}))?;
     } else if quiet {

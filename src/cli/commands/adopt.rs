@@ -3,7 +3,8 @@ use crate::cli::show::session;
 use crate::cli::spec::{Action, Command, Exit, Flag, Operand, QUIET};
 use crate::cli::words::Words;
 use crate::error::Result;
-use crate::runner::{self, AdoptOptions};
+use crate::runner;
+use crate::runner::lifecycle::AdoptOptions;
 
 pub const COMMAND: Command = Command {
     name: "adopt",
@@ -34,7 +35,7 @@ fn parse(words: &Words) -> Result<Action> {
 }
 
 fn run(app: &mut App, options: &AdoptOptions, quiet: bool) -> Result<Exit> {
-    let adopted = runner::adopt(&app.context()?, options)?;
+    let adopted = runner::lifecycle::adopt(&app.context()?, options)?;
     if app.json {
         app.out.json(&session::facts(&adopted))?;
     } else if quiet {

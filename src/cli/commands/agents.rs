@@ -4,7 +4,8 @@ use crate::cli::output::{Cell, one_line};
 use crate::cli::spec::{Action, Command, Exit, Flag, QUIET, SESSION};
 use crate::cli::words::Words;
 use crate::error::Result;
-use crate::runner::{self, Agent};
+use crate::runner;
+use crate::runner::session::Agent;
 
 pub const COMMAND: Command = Command {
     name: "agents",
@@ -19,7 +20,7 @@ pub const COMMAND: Command = Command {
 fn parse(words: &Words) -> Result<Action> {
     let (session, all, quiet) = (words.required(0)?, words.has("all"), words.has("quiet"));
     Ok(Box::new(move |app| {
-        let mut agents = runner::agents(&app.context()?, &session)?;
+        let mut agents = runner::session::agents(&app.context()?, &session)?;
         agents.retain(|agent| all || agent.hidden != Some(true));
         if app.json {
             app.out.json(&json!({"agents": agents.iter().map(row).collect::<Vec<Value>>()}))?;

@@ -4,7 +4,8 @@ use crate::cli::output::one_line;
 use crate::cli::spec::{Action, Command, Exit, Flag, Operand, QUIET, SESSION};
 use crate::cli::words::Words;
 use crate::error::{Error, Result};
-use crate::runner::{self, Answer};
+use crate::runner;
+use crate::runner::asks::Answer;
 
 pub const COMMAND: Command = Command {
     name: "answer",
@@ -39,7 +40,7 @@ fn parse(words: &Words) -> Result<Action> {
         (false, false) => Answer::Labels { labels, custom },
     };
     Ok(Box::new(move |app| {
-        let done = runner::answer(&app.context()?, &session, &question, &answer)?;
+        let done = runner::asks::answer(&app.context()?, &session, &question, &answer)?;
         let (reply, said) = match answer {
             Answer::Reject => ("reject", "Rejected"),
             Answer::Labels { .. } => ("answer", "Answered"),

@@ -5,7 +5,8 @@ use crate::cli::output::{one_line, print_error};
 use crate::cli::spec::{Action, Command, Exit, Flag, Operand, QUIET, SESSION};
 use crate::cli::words::Words;
 use crate::error::{Error, Result};
-use crate::runner::{self, Reply};
+use crate::runner;
+use crate::runner::asks::Reply;
 
 /// The requests that are replied to.
 pub const PERMISSIONS: Operand =
@@ -65,13 +66,13 @@ fn run(
     said: &str,
     quiet: bool,
 ) -> Result<Exit> {
-    let mut replied = runner::reply(&app.context()?, session, ids, reply)?;
+    let mut replied = runner::asks::reply(&app.context()?, session, ids, reply)?;
     let last = replied.trouble.pop();
     for error in &replied.trouble {
         print_error(error, app.json);
     }
     if app.json {
-        let row = |one: &runner::PendingPermission| json!({"id": one.id, "conversation": one.conversation, "reply": reply.name()});
+        let row = |one: &runner::asks::PendingPermission| json!({"id": one.id, "conversation": one.conversation, "reply": reply.name()});
         let rows: Vec<_> = replied.done.iter().map(row).collect();
         app.out.json(&json!({"session": replied.session, "replied": rows}))?;
     } else if replied.done.is_empty() && last.is_none() && !quiet {

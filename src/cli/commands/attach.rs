@@ -24,7 +24,7 @@ fn parse(words: &Words) -> Result<Action> {
 }
 
 fn run(app: &mut App, session: &str, conversation: Option<&str>) -> Result<Exit> {
-    let attachment = runner::attach(&app.context()?, session, conversation)?;
+    let attachment = runner::conversation::attach(&app.context()?, session, conversation)?;
     match app.json {
         true => app.out.json(&json!({"url": attachment.url}))?,
         false => app.out.line(&format!("Attaching to {}...", attachment.url))?,

@@ -6,7 +6,8 @@ use crate::cli::show::conversation;
 use crate::cli::spec::{Action, CONVERSATION, Command, Exit, QUIET, SESSION};
 use crate::cli::words::Words;
 use crate::error::Result;
-use crate::runner::{self, Listed, Relation};
+use crate::runner;
+use crate::runner::conversation::{Listed, Relation};
 
 pub const COMMAND: Command = Command {
     name: "chain",
@@ -25,7 +26,7 @@ fn parse(words: &Words) -> Result<Action> {
 }
 
 fn run(app: &mut App, session: &str, id: Option<&str>, quiet: bool) -> Result<Exit> {
-    let (session, chain) = runner::chain(&app.context()?, session, id)?;
+    let (session, chain) = runner::conversation::chain(&app.context()?, session, id)?;
     if app.json {
         let row = |(relation, one): &(Relation, Listed)| {
             let mut value = conversation::listed(one);

@@ -7,7 +7,8 @@ use crate::cli::output::{print_error, say};
 use crate::cli::spec::{Action, Command, Exit, Flag, QUIET};
 use crate::cli::words::Words;
 use crate::error::{Error, Result};
-use crate::runner::{self, Cleaned, CleanedUp, Why};
+use crate::runner;
+use crate::runner::lifecycle::{Cleaned, CleanedUp, Why};
 use crate::units::milliseconds;
 
 pub const COMMAND: Command = Command {
@@ -40,7 +41,7 @@ fn parse(words: &Words) -> Result<Action> {
 }
 
 fn run(app: &mut App, max_idle: Duration, dry: bool, quiet: bool) -> Result<Exit> {
-    let mut done = runner::cleanup(&app.context()?, max_idle, dry)?;
+    let mut done = runner::lifecycle::cleanup(&app.context()?, max_idle, dry)?;
     let last = done.trouble.pop();
     for error in &done.trouble {
         print_error(error, app.json);

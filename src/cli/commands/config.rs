@@ -36,7 +36,7 @@ fn parse(words: &Words) -> Result<Action> {
     }
     Ok(Box::new(move |app| {
         app.json |= json;
-        let mut all = runner::configuration(&app.context()?, &session, secrets)?;
+        let mut all = runner::session::configuration(&app.context()?, &session, secrets)?;
         let found = match section.as_str() {
             "all" => all,
             name => all.get_mut(name).map_or(Value::Object(Map::new()), Value::take),

@@ -34,7 +34,7 @@ fn run(app: &mut App, session: &str, ids: &[String], force: bool, quiet: bool) -
     let mut deleted = Vec::new();
     let mut trouble: Option<Error> = None;
     for id in ids {
-        match runner::delete(&context, session, id, force) {
+        match runner::conversation::delete(&context, session, id, force) {
             Ok(()) => {
                 if !app.json {
                     let label = if quiet { "" } else { "Deleted: " };

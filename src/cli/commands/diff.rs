@@ -5,7 +5,8 @@ use crate::cli::output::{Cell, escape, one_line};
 use crate::cli::spec::{Action, CONVERSATION, Command, Exit, Flag, SESSION};
 use crate::cli::words::Words;
 use crate::error::Result;
-use crate::runner::{self, FileChange};
+use crate::runner;
+use crate::runner::conversation::FileChange;
 
 pub const COMMAND: Command = Command {
     name: "diff",
@@ -45,7 +46,7 @@ fn parse(words: &Words) -> Result<Action> {
 
 fn run(app: &mut App, args: &Args) -> Result<Exit> {
     let (id, turn) = (args.conversation.as_deref(), args.turn.as_deref());
-    let found = runner::changes(&app.context()?, &args.session, id, turn)?;
+    let found = runner::conversation::changes(&app.context()?, &args.session, id, turn)?;
     if app.json {
         let row = |one: &FileChange| {
             json!({"path": one.path, "status": one.status, "added": one.added,

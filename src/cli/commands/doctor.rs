@@ -5,7 +5,8 @@ use crate::cli::output::{Cell, Colour};
 use crate::cli::spec::{Action, Command, Exit, Flag};
 use crate::cli::words::Words;
 use crate::error::Result;
-use crate::runner::{self, Finding, Health};
+use crate::runner;
+use crate::runner::lifecycle::{Finding, Health};
 
 pub const COMMAND: Command = Command {
     name: "doctor",
@@ -25,7 +26,7 @@ fn parse(words: &Words) -> Result<Action> {
 }
 
 fn run(app: &mut App, fix: bool) -> Result<Exit> {
-    let findings = runner::doctor(&app.context()?, fix)?;
+    let findings = runner::lifecycle::doctor(&app.context()?, fix)?;
     if app.json {
         let rows: Vec<_> = findings.iter().map(document).collect();
         app.out.json(&json!({"findings": rows}))?;

@@ -33,7 +33,7 @@ fn run(app: &mut App, session: &str, limit: Option<Duration>) -> Result<Exit> {
     let signals = context.signals()?;
     let mut failed = None;
     let out = &mut app.out;
-    runner::events(&context, &signals, session, limit, &mut |line| {
+    runner::conversation::events(&context, &signals, session, limit, &mut |line| {
         if !line.is_empty() {
             failed = out.line(line).err();
         }

@@ -42,14 +42,14 @@ fn run(app: &mut App, session: &str, id: Option<&str>, output: Option<&Path>) ->
     let signals = context.signals()?;
     let Some(path) = output else {
         let out = &mut app.out;
-        runner::export(&context, &signals, session, id, &mut |text| {
+        runner::conversation::export(&context, &signals, session, id, &mut |text| {
             out.write(text)?;
             Ok(!out.closed())
         })?;
         return Ok(Exit::OK);
     };
     let mut file = NewFile::create(path)?;
-    let count = runner::export(&context, &signals, session, id, &mut |text| {
+    let count = runner::conversation::export(&context, &signals, session, id, &mut |text| {
         file.write(text).map(|()| true)
     })?;
     file.finish()?;

@@ -40,7 +40,7 @@ fn run(
     message: Option<&str>,
     quiet: bool,
 ) -> Result<Exit> {
-    let forked = runner::fork(&app.context()?, session, id, message)?;
+    let forked = runner::conversation::fork(&app.context()?, session, id, message)?;
     if app.json {
         app.out.json(&json!({"session": forked.session, "conversation": forked.id,
                              "parent": forked.parent, "title": forked.title}))?;

@@ -16,7 +16,7 @@ pub const COMMAND: Command = Command {
 
 fn parse(_: &Words) -> Result<Action> {
     Ok(Box::new(|app| {
-        runner::guard(&app.context()?)?;
+        runner::lifecycle::guard(&app.context()?)?;
         Ok(Exit::OK)
     }))
 }

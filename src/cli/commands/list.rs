@@ -10,7 +10,9 @@ use crate::cli::show::session;
 use crate::cli::spec::{Action, Command, Exit, Flag, QUIET};
 use crate::cli::words::Words;
 use crate::error::{Error, Result};
-use crate::runner::{self, Context, Labels, Look};
+use crate::runner;
+use crate::runner::Context;
+use crate::runner::session::{Labels, Look};
 
 pub const COMMAND: Command = Command {
     name: "list",
@@ -50,7 +52,7 @@ struct Args {
 fn parse(words: &Words) -> Result<Action> {
     let args = Args {
         columns: columns::columns(&words.text("format")?)?,
-        labels: runner::labels(&words.values("label")?)?,
+        labels: runner::session::labels(&words.values("label")?)?,
         conversations: words.has("all-conversations"),
         quiet: words.has("quiet"),
     };
@@ -93,10 +95,10 @@ fn show(app: &mut App, context: &Context, args: &Args, before: &str) -> Result<(
         return conversations(app, context, args, before);
     }
     if args.quiet && !app.json {
-        let ids = runner::all_ids(context, &args.labels)?;
+        let ids = runner::session::all_ids(context, &args.labels)?;
         return app.out.write(&ids.iter().fold(before.into(), |all: String, id| all + id + "\n"));
     }
-    let looks = runner::list(context, &args.labels)?;
+    let looks = runner::session::list(context, &args.labels)?;
     app.out.write(before)?;
     if app.json {
         let sessions: Vec<_> = looks.iter().map(session::look).collect();
@@ -111,10 +113,10 @@ fn show(app: &mut App, context: &Context, args: &Args, before: &str) -> Result<(
 }
 
 fn conversations(app: &mut App, context: &Context, args: &Args, before: &str) -> Result<()> {
-    let found = runner::all_conversations(context, &args.labels)?;
+    let found = runner::conversation::all_conversations(context, &args.labels)?;
     app.out.write(before)?;
     if app.json {
-        let document = |(session, one): &(String, runner::Listed)| {
+        let document = |(session, one): &(String, runner::conversation::Listed)| {
             let mut value = conversation::listed(one);
             value["session"] = session.as_str().into();
             value
@@ -128,7 +130,7 @@ fn conversations(app: &mut App, context: &Context, args: &Args, before: &str) ->
     if found.is_empty() {
         return app.out.line("No conversations");
     }
-    let row = |(session, one): &(String, runner::Listed)| {
+    let row = |(session, one): &(String, runner::conversation::Listed)| {
         vec![
             Cell::new(session),
             Cell::new(&one.id),

@@ -5,7 +5,8 @@ use crate::cli::output::escape;
 use crate::cli::spec::{Action, Command, Exit, Flag, Operand};
 use crate::cli::words::Words;
 use crate::error::{Code, Error, Result};
-use crate::runner::{self, LEVELS, LogOptions};
+use crate::runner;
+use crate::runner::session::{LEVELS, LogOptions};
 
 pub const COMMAND: Command = Command {
     name: "logs",
@@ -51,16 +52,16 @@ fn parse(words: &Words) -> Result<Action> {
 fn run(app: &mut App, mut options: LogOptions) -> Result<Exit> {
     let context = app.context()?;
     if let (None, Some(word)) = (&options.session, &options.pattern)
-        && runner::names_session(&context, word)?
+        && runner::session::names_session(&context, word)?
     {
         options.session = options.pattern.take();
     }
     let signals = context.signals()?;
     let (out, json) = (&mut app.out, app.json);
-    let shown = runner::logs(&context, &signals, &options, &mut |line| {
+    let shown = runner::session::logs(&context, &signals, &options, &mut |line| {
         match line {
             Some(line) if json => {
-                let line = runner::parse_log(line);
+                let line = runner::session::parse_log(line);
                 out.json(&json!({"time": line.time, "level": line.level, "service": line.service,
                                  "message": line.message, "line": line.line}))?;
             }

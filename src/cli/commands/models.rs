@@ -5,7 +5,8 @@ use crate::cli::output::{Cell, one_line};
 use crate::cli::spec::{Action, Command, Exit, Operand, QUIET, SESSION};
 use crate::cli::words::Words;
 use crate::error::Result;
-use crate::runner::{self, ModelFacts};
+use crate::runner;
+use crate::runner::session::ModelFacts;
 
 pub const COMMAND: Command = Command {
     name: "models",
@@ -27,7 +28,7 @@ fn parse(words: &Words) -> Result<Action> {
     let (session, pattern) = (words.required(0)?, words.operand(1)?.unwrap_or_default());
     let (pattern, quiet) = (pattern.to_lowercase(), words.has("quiet"));
     Ok(Box::new(move |app| {
-        let mut models = runner::models(&app.context()?, &session)?;
+        let mut models = runner::session::models(&app.context()?, &session)?;
         models.retain(|one| name(one).to_lowercase().contains(&pattern));
         if app.json {
             app.out.json(&json!({"models": models.iter().map(row).collect::<Vec<Value>>()}))?;

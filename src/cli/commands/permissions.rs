@@ -5,7 +5,8 @@ use crate::cli::output::{Cell, print_error};
 use crate::cli::spec::{Action, Command, Exit, Operand, QUIET};
 use crate::cli::words::Words;
 use crate::error::Result;
-use crate::runner::{self, PendingPermission, SessionPermissions};
+use crate::runner;
+use crate::runner::asks::{PendingPermission, SessionPermissions};
 
 pub const COMMAND: Command = Command {
     name: "permissions",
@@ -32,8 +33,8 @@ fn parse(words: &Words) -> Result<Action> {
 fn run(app: &mut App, session: Option<&str>, quiet: bool) -> Result<Exit> {
     let context = app.context()?;
     let all = match session {
-        Some(session) => vec![runner::permissions(&context, session)?],
-        None => runner::all_permissions(&context)?,
+        Some(session) => vec![runner::asks::permissions(&context, session)?],
+        None => runner::asks::all_permissions(&context)?,
     };
     let mut trouble = None;
     let mut found: Vec<(String, Vec<PendingPermission>)> = Vec::new();

@@ -5,7 +5,8 @@ use crate::cli::output::one_line;
 use crate::cli::spec::{Action, Command, Exit, QUIET, SESSION};
 use crate::cli::words::Words;
 use crate::error::Result;
-use crate::runner::{self, PendingQuestion};
+use crate::runner;
+use crate::runner::asks::PendingQuestion;
 
 pub const COMMAND: Command = Command {
     name: "questions",
@@ -26,7 +27,7 @@ fn parse(words: &Words) -> Result<Action> {
 }
 
 fn run(app: &mut App, session: &str, quiet: bool) -> Result<Exit> {
-    let questions = runner::questions(&app.context()?, session)?;
+    let questions = runner::asks::questions(&app.context()?, session)?;
     if app.json {
         let row = |one: &PendingQuestion| {
             json!({"id": one.id, "session": one.session, "conversation": one.conversation,

@@ -2,7 +2,7 @@ use super::approve::{ALL, PERMISSIONS, action};
 use crate::cli::spec::{Action, Command, Flag, QUIET, SESSION};
 use crate::cli::words::Words;
 use crate::error::Result;
-use crate::runner::Reply;
+use crate::runner::asks::Reply;
 
 pub const COMMAND: Command = Command {
     name: "reject",

@@ -6,7 +6,11 @@ use crate::cli::spec::{Action, Command, Exit, Flag, Operand};
 use crate::cli::turn_flags::{self, PROMPT, TERMS};
 use crate::cli::words::Words;
 use crate::error::{Error, Result};
-use crate::runner::{self, Follow, OnAsk, PromptOptions, RunOptions, StartOptions, Terms};
+use crate::runner;
+use crate::runner::asks::OnAsk;
+use crate::runner::lifecycle::StartOptions;
+use crate::runner::prompt::{Follow, PromptOptions, Terms};
+use crate::runner::run::RunOptions;
 
 const OWN: &[Flag] = &[
     Flag::value("workdir", Some('w'), "DIR", "Where the server works; created if it is missing")
@@ -84,6 +88,6 @@ fn run(
     let json = app.json;
     turn::show(app, show, |watcher| {
         let follow = Follow { terms, watcher, wanted: show.wants(json) };
-        runner::run(&context, &signals, options, follow)
+        runner::run::run(&context, &signals, options, follow)
     })
 }

@@ -6,7 +6,10 @@ use crate::cli::spec::{Action, Command, Exit, Flag, Operand, QUIET, SESSION};
 use crate::cli::turn_flags::{self, PROMPT, TERMS};
 use crate::cli::words::Words;
 use crate::error::{Error, Result};
-use crate::runner::{self, Follow, OnAsk, PromptOptions, Target, Terms};
+use crate::runner;
+use crate::runner::asks::OnAsk;
+use crate::runner::conversation::Target;
+use crate::runner::prompt::{Follow, PromptOptions, Terms};
 
 const OWN: &[Flag] = &[
     Flag::switch("wait", Some('w'), "Wait for the answer and print it"),
@@ -90,7 +93,7 @@ fn run(app: &mut App, args: Args, terms: Terms) -> Result<Exit> {
     let options = PromptOptions { message: turn::message(&args.message)?, ..args.options };
     let context = app.context()?;
     let Some(show) = args.show else {
-        let sent = runner::send(&context, &args.session, options, terms.limits.timeout)?;
+        let sent = runner::prompt::send(&context, &args.session, options, terms.limits.timeout)?;
         if app.json {
             app.out.json(&json!({"session": sent.session, "conversation": sent.conversation,
                                  "turn": sent.turn}))?;
@@ -103,6 +106,6 @@ fn run(app: &mut App, args: Args, terms: Terms) -> Result<Exit> {
     let json = app.json;
     turn::show(app, show, |watcher| {
         let follow = Follow { terms, watcher, wanted: show.wants(json) };
-        runner::send_and_follow(&context, &signals, &args.session, options, follow)
+        runner::prompt::send_and_follow(&context, &signals, &args.session, options, follow)
     })
 }

@@ -29,7 +29,7 @@ fn parse(words: &Words) -> Result<Action> {
 }
 
 fn run(app: &mut App, session: &str, quiet: bool) -> Result<Exit> {
-    let (session, found) = runner::sessions(&app.context()?, session)?;
+    let (session, found) = runner::conversation::sessions(&app.context()?, session)?;
     if app.json {
         // One at a time: there may be thousands.
         app.out.write(&format!("{{\"session\":{},\"conversations\":[", json!(session)))?;
@@ -43,7 +43,7 @@ fn run(app: &mut App, session: &str, quiet: bool) -> Result<Exit> {
     } else if found.is_empty() {
         app.out.line("No conversations")?;
     } else {
-        let row = |one: &runner::Listed| {
+        let row = |one: &runner::conversation::Listed| {
             let title = conversation::title(one.title.as_deref());
             vec![Cell::new(&one.id), title, conversation::time(one.updated)]
         };

@@ -6,7 +6,9 @@ use crate::cli::show::session;
 use crate::cli::spec::{Action, Command, Exit, Flag, QUIET};
 use crate::cli::words::Words;
 use crate::error::{Error, Result};
-use crate::runner::{self, SessionFacts, StartOptions};
+use crate::runner;
+use crate::runner::lifecycle::StartOptions;
+use crate::runner::session::SessionFacts;
 
 pub const COMMAND: Command = Command {
     name: "start",
@@ -88,7 +90,7 @@ fn run(app: &mut App, options: &StartOptions, quiet: bool) -> Result<Exit> {
     let context = app.context()?;
     let signals = context.signals()?;
     output::status("starting OpenCode");
-    let started = runner::start(&context, &signals, options)?;
+    let started = runner::lifecycle::start(&context, &signals, options)?;
     // Whoever cannot read the id must still get to know it.
     print(app, &started, quiet)
         .map_err(|error| error.hint(format!("session {} is running", started.id)))?;

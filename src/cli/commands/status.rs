@@ -4,7 +4,8 @@ use crate::cli::show::session;
 use crate::cli::spec::{Action, Command, Exit, SESSION};
 use crate::cli::words::Words;
 use crate::error::Result;
-use crate::runner::{self, Changes, Look};
+use crate::runner;
+use crate::runner::session::{Changes, Look};
 
 pub const COMMAND: Command = Command {
     name: "status",
@@ -25,7 +26,7 @@ fn parse(words: &Words) -> Result<Action> {
 }
 
 fn run(app: &mut App, session: &str) -> Result<Exit> {
-    let look = runner::status(&app.context()?, session)?;
+    let look = runner::session::status(&app.context()?, session)?;
     if app.json {
         let mut value = session::look(&look);
         value["uncommitted_changes"] = match &look.changes {

@@ -7,7 +7,8 @@ use crate::cli::output::{print_error, status};
 use crate::cli::spec::{Action, Command, Exit, Flag, Operand, QUIET};
 use crate::cli::words::Words;
 use crate::error::{Error, Result};
-use crate::runner::{self, StopOptions, Stopped};
+use crate::runner;
+use crate::runner::lifecycle::{StopOptions, Stopped};
 
 pub const COMMAND: Command = Command {
     name: "stop",
@@ -57,7 +58,7 @@ fn run(app: &mut App, sessions: &[String], options: &StopOptions, quiet: bool) -
     let context = app.context()?;
     let everything = sessions.is_empty();
     let sessions = if everything {
-        runner::all_ids(&context, &Default::default())?
+        runner::session::all_ids(&context, &Default::default())?
     } else {
         sessions.to_vec()
     };
@@ -65,7 +66,7 @@ fn run(app: &mut App, sessions: &[String], options: &StopOptions, quiet: bool) -
     let mut trouble: Option<Error> = None;
     for session in &sessions {
         status(&format!("stopping {session}"));
-        match runner::stop(&context, session, options) {
+        match runner::lifecycle::stop(&context, session, options) {
             Ok(done) => {
                 for one in done {
                     print(app, &one, quiet)?;

@@ -10,7 +10,8 @@ use crate::cli::show::message::Style;
 use crate::cli::spec::{Action, CONVERSATION, Command, Exit, Flag, SESSION};
 use crate::cli::words::Words;
 use crate::error::{Code, Error, Result};
-use crate::runner::{self, Entry, Reader, TailOptions, Taker, ToolCall, WatchEnd};
+use crate::runner;
+use crate::runner::conversation::{Entry, Reader, TailOptions, Taker, ToolCall, WatchEnd};
 use crate::units;
 
 pub const COMMAND: Command = Command {
@@ -123,7 +124,7 @@ fn run(app: &mut App, mut args: Args) -> Result<Exit> {
     let file = args.output.as_deref().map(NewFile::create).transpose()?;
     let out = &mut app.out;
     let mut writer = Writer { args: &args, out, file, json, count: 0, above: String::new() };
-    runner::tail(&context, &args.session, &args.options, &mut writer)?;
+    runner::conversation::tail(&context, &args.session, &args.options, &mut writer)?;
     if json {
         writer.write("]}\n")?;
     }
@@ -205,7 +206,14 @@ fn follow(app: &mut App, args: &Args, limit: Duration) -> Result<Exit> {
     let json = app.json || options.raw;
     let mut printer =
         Printer { out: &mut app.out, style: args.style, json, line: true, failed: None };
-    let end = runner::watch(&context, &signals, &args.session, &options, limit, &mut printer)?;
+    let end = runner::conversation::watch(
+        &context,
+        &signals,
+        &args.session,
+        &options,
+        limit,
+        &mut printer,
+    )?;
     if let Some(error) = printer.failed {
         return Err(error);
     }

@@ -5,7 +5,8 @@ use crate::cli::output::one_line;
 use crate::cli::spec::{Action, Command, Exit, Flag, Operand, SESSION};
 use crate::cli::words::Words;
 use crate::error::{Code, Result};
-use crate::runner::{self, Piece, Trial, Verdict};
+use crate::runner;
+use crate::runner::asks::{Piece, Trial, Verdict};
 
 pub const COMMAND: Command = Command {
     name: "test-permission",
@@ -33,7 +34,8 @@ fn parse(words: &Words) -> Result<Action> {
     let agent = words.text("agent")?;
     let permission = words.text("permission")?;
     Ok(Box::new(move |app| {
-        let trial = runner::test_permission(&app.context()?, &session, &permission, &text, &agent)?;
+        let trial =
+            runner::asks::test_permission(&app.context()?, &session, &permission, &text, &agent)?;
         print(app, &trial, &permission, &text)?;
         Ok(match trial.verdict {
             Verdict::Allow => Exit::OK,

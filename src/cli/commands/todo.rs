@@ -23,7 +23,7 @@ fn parse(words: &Words) -> Result<Action> {
 }
 
 fn run(app: &mut App, session: &str, id: Option<&str>) -> Result<Exit> {
-    let list = runner::todos(&app.context()?, session, id)?;
+    let list = runner::conversation::todos(&app.context()?, session, id)?;
     if app.json {
         let row = |(content, status, priority): &(String, String, Option<String>)| json!({"content": content, "status": status, "priority": priority});
         let rows: Vec<Value> = list.entries.iter().map(row).collect();

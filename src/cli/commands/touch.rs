@@ -20,7 +20,7 @@ pub const COMMAND: Command = Command {
 fn parse(words: &Words) -> Result<Action> {
     let (session, quiet) = (words.required(0)?, words.has("quiet"));
     Ok(Box::new(move |app| {
-        let (id, moment) = runner::touch(&app.context()?, &session)?;
+        let (id, moment) = runner::session::touch(&app.context()?, &session)?;
         if app.json {
             let moment = moment.map(|moment| moment.to_string());
             app.out.json(&json!({"id": id, "last_activity": moment}))?;

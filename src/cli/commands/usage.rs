@@ -6,7 +6,9 @@ use crate::cli::show::conversation;
 use crate::cli::spec::{Action, CONVERSATION, Command, Exit, SESSION};
 use crate::cli::words::Words;
 use crate::error::Result;
-use crate::runner::{self, Tokens, Usage};
+use crate::runner;
+use crate::runner::conversation::Usage;
+use crate::runner::turn::Tokens;
 
 pub const COMMAND: Command = Command {
     name: "usage",
@@ -26,7 +28,7 @@ fn parse(words: &Words) -> Result<Action> {
 }
 
 fn run(app: &mut App, session: &str, id: Option<&str>) -> Result<Exit> {
-    let (session, total, found) = runner::usage(&app.context()?, session, id)?;
+    let (session, total, found) = runner::conversation::usage(&app.context()?, session, id)?;
     if app.json {
         let rows: Vec<Value> = found.iter().map(document).collect();
         let mut sum = document(&total);

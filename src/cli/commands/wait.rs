@@ -7,7 +7,10 @@ use crate::cli::spec::{Action, Command, Exit, Flag, QUIET, SESSION};
 use crate::cli::turn_flags::{self, TERMS};
 use crate::cli::words::Words;
 use crate::error::{Error, Result};
-use crate::runner::{self, Follow, OnAsk, Target, Terms, Until, WaitOptions, Wanted};
+use crate::runner;
+use crate::runner::asks::OnAsk;
+use crate::runner::conversation::Target;
+use crate::runner::prompt::{Follow, Terms, Until, WaitOptions, Wanted};
 
 const OWN: &[Flag] = &[
     Flag::value("session", Some('s'), "CONVERSATION", "The conversation")
@@ -85,7 +88,7 @@ fn run(app: &mut App, session: &str, options: &WaitOptions, quiet: bool) -> Resu
     let context = app.context()?;
     let signals = context.signals()?;
     status("waiting");
-    let reached = runner::wait(&context, &signals, session, options)?;
+    let reached = runner::prompt::wait(&context, &signals, session, options)?;
     if app.json {
         let rows: Vec<_> = reached
             .iter()
@@ -115,6 +118,6 @@ fn follow(
     let signals = context.signals()?;
     turn::show(app, show, |watcher| {
         let follow = Follow { terms, watcher, wanted: Wanted::Record };
-        runner::follow_turn(&context, &signals, session, target, turn, follow)
+        runner::prompt::follow_turn(&context, &signals, session, target, turn, follow)
     })
 }

@@ -3,7 +3,7 @@
 use super::session;
 use crate::cli::output::{Cell, Colour};
 use crate::error::{Error, Result};
-use crate::runner::Look;
+use crate::runner::session::Look;
 
 /// One column.
 pub struct Column {

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::session;
 use crate::cli::output::Cell;
-use crate::runner::Listed;
+use crate::runner::conversation::Listed;
 
 /// The fields of a conversation; see `docs/json.md`.
 pub fn listed(one: &Listed) -> Value {

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::session;
 use crate::cli::output::{escape, one_line};
-use crate::runner::{Entry, ToolCall};
+use crate::runner::conversation::{Entry, ToolCall};
 
 /// Where a text is cut on a terminal.
 const TEXT_CHARACTERS: usize = 500;

@@ -5,7 +5,7 @@ use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 
 use crate::cli::output::Colour;
-use crate::runner::{Look, SessionFacts, State};
+use crate::runner::session::{Look, SessionFacts, State};
 
 /// The fields of a session that need nobody to be asked; see `docs/json.md`.
 pub fn facts(facts: &SessionFacts) -> Value {

@@ -6,7 +6,10 @@ use crate::cli::App;
 use crate::cli::output::{Output, escape, print_error, status};
 use crate::cli::spec::Exit;
 use crate::error::{Code, Error, Result};
-use crate::runner::{Finished, Outcome, Signals, TurnRecord, Wanted, Watcher};
+use crate::runner::Signals;
+use crate::runner::prompt::{Finished, Wanted, Watcher};
+use crate::runner::turn::{Outcome, TurnRecord};
+
 use crate::units::Deadline;
 
 /// The longest prompt that is read from stdin.

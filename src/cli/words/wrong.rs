@@ -5,7 +5,7 @@ use std::ffi::OsStr;
 use super::flags_of;
 use crate::cli::spec::{COMMANDS, Command, Flag, shown};
 use crate::error::{Error, Result};
-use crate::runner::nearest;
+use crate::runner::nearest::nearest;
 
 /// A command by its name; a wrong one is an error that knows the nearest, by letters or by what other programs call it.
 pub fn find(word: &OsStr) -> Result<&'static Command> {

@@ -2,13 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::record::Ask;
 use crate::client::wire::{Permission, Question};
-use crate::runner::outcome::Ask;
 
 /// Still nobody has answered.
 pub const PENDING: &str = "pending";
+
 /// Somebody has, and we do not know how.
 pub const ANSWERED: &str = "answered";
+
 /// Whoever it is, it is not us.
 pub const SOMEBODY: &str = "somebody";
 

@@ -2,14 +2,15 @@
 
 use std::time::Duration;
 
+use super::record::Failed;
 use super::{Look, Turn};
 use crate::client::wire::{Info, Message, TurnError};
-use crate::runner::outcome::Failed;
 use crate::units::START_WINDOW;
 
 /// For how long an unfinished turn must read idle before we believe that it is over: the server is
 /// idle for a moment between two steps, and says idle before it stores an error.
 const IDLE_PROOF: Duration = Duration::from_millis(700);
+
 /// The same where nothing but the idleness speaks for an end: an answer that is not finished, or a
 /// prompt without one in a conversation that was busy with the turn before it.
 const LONG_IDLE_PROOF: Duration = Duration::from_secs(3);

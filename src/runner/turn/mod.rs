@@ -4,23 +4,27 @@
 //! Architecture invariant: **events make it fast, the REST state makes it true.** An event may show
 //! text and may ask for a look; only a REST answer ends a turn.
 
-mod asks;
-mod judge;
-mod prompts;
-mod retries;
+pub mod asks;
+pub mod judge;
+pub mod prompts;
+pub mod record;
+pub mod retries;
 #[cfg(test)]
 mod tests;
+pub mod text;
+
+pub use record::{Outcome, Tokens, TurnRecord};
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 pub use asks::Asks;
 pub use judge::End;
-use prompts::Prompts;
 
-use super::text::{Seen, Text};
 use crate::client::event::{Event, Kind};
 use crate::client::wire::{Activities, Activity, Conversation, Info, Message, TurnError};
+use prompts::Prompts;
+use text::{Seen, Text};
 
 /// What REST says at one moment.
 #[derive(Debug)]

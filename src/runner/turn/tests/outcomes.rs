@@ -3,6 +3,7 @@
 use super::*;
 
 const CONVERSATION: &str = "ses_1";
+
 const PROMPT: &str = "msg_5";
 
 fn bench() -> Bench {

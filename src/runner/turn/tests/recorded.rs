@@ -5,6 +5,7 @@ use std::path::Path;
 use super::*;
 
 pub const VERSIONS: [&str; 3] = ["1.1.65", "1.14.34", "1.18.33"];
+
 pub const SCENES: [&str; 10] =
     ["cold", "plain", "reasoning", "bash", "ask", "denied", "error", "retry", "abort", "task"];
 

@@ -1,0 +1,17 @@
+//! What turns ask for, and who answers: people, a policy, the server's rules.
+
+pub mod ids;
+pub mod permission;
+pub mod policy;
+pub mod question;
+pub mod reach;
+pub mod rules;
+pub mod shell;
+pub mod trial;
+
+pub use permission::{
+    PendingPermission, Reply, SessionPermissions, all_permissions, permissions, reply,
+};
+pub use policy::{OnAsk, Policy, PolicyFlags};
+pub use question::{Answer, PendingQuestion, answer, questions};
+pub use trial::{Piece, Trial, Verdict, test_permission};

@@ -1,0 +1,207 @@
+//! Pending permission requests: find them, wherever they are, and reply.
+
+use super::ids::{Found, unique};
+use super::reach::directories;
+use crate::error::{Code, Error, Result};
+use crate::runner::context::Context;
+use crate::runner::session::labels::all_ids;
+use crate::runner::session::server::Server;
+use crate::units::REQUEST_LIMIT;
+
+/// A permission request that waits for a reply.
+#[derive(Clone, Debug)]
+pub struct PendingPermission {
+    /// `per_…`.
+    pub id: String,
+    /// The conversation whose tool wants it; perhaps a sub-agent's.
+    pub conversation: String,
+    /// The conversation's directory.
+    pub directory: String,
+    /// For example `bash`.
+    pub permission: String,
+    /// What it wants to do.
+    pub patterns: Vec<String>,
+}
+
+/// What is said to a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reply {
+    /// This time.
+    Once,
+    /// Whenever it is the same, for as long as the server lives.
+    Always,
+    /// No. With a message the model goes on and reads it; without one the turn ends.
+    Reject(Option<String>),
+}
+
+impl Reply {
+    /// The server's word for it.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Reply::Once => "once",
+            Reply::Always => "always",
+            Reply::Reject(_) => "reject",
+        }
+    }
+}
+
+/// The pending requests of one session, and why there are none to be had.
+#[derive(Debug)]
+pub struct SessionPermissions {
+    /// `oc-…`.
+    pub session: String,
+    /// Its requests, or why the server did not tell.
+    pub permissions: Result<Vec<PendingPermission>>,
+}
+
+/// The pending requests of one session.
+pub fn permissions(context: &Context, session: &str) -> Result<SessionPermissions> {
+    let server = Server::open(context, session)?;
+    let permissions = Ok(pending(context, &server)?);
+    Ok(SessionPermissions { session: server.record.id, permissions })
+}
+
+/// The pending requests of every session that lives, in the order of the store.
+pub fn all_permissions(context: &Context) -> Result<Vec<SessionPermissions>> {
+    let mut all = Vec::new();
+    for id in all_ids(context, &Default::default())? {
+        let Ok(server) = Server::open(context, &id) else { continue };
+        all.push(SessionPermissions { session: id, permissions: pending(context, &server) });
+    }
+    Ok(all)
+}
+
+fn pending(context: &Context, server: &Server) -> Result<Vec<PendingPermission>> {
+    let ask = || -> Result<Vec<PendingPermission>> { list(server, &directories(context, server)?) };
+    ask().map_err(|error| server.ended(context).unwrap_or(error))
+}
+
+fn list(server: &Server, directories: &[String]) -> Result<Vec<PendingPermission>> {
+    let mut found: Vec<PendingPermission> = Vec::new();
+    for directory in directories {
+        for one in server.client.permissions(directory, REQUEST_LIMIT)? {
+            found.push(PendingPermission {
+                id: one.id,
+                conversation: one.conversation,
+                directory: directory.clone(),
+                permission: one.permission,
+                patterns: one.patterns,
+            });
+        }
+    }
+    Ok(found)
+}
+
+/// What became of the requests that somebody replied to.
+#[derive(Debug)]
+pub struct Replied {
+    /// `oc-…`.
+    pub session: String,
+    /// Those that are settled now.
+    pub done: Vec<PendingPermission>,
+    /// Trouble with the others, in the order in which they were named.
+    pub trouble: Vec<Error>,
+}
+
+/// Replies to the requests named, or to all. One that fails does not keep the others.
+///
+/// The server's own word is not enough, as old ones say `true` to anything: what counts is that the
+/// request was in the list before and is not afterwards.
+pub fn reply(
+    context: &Context,
+    session: &str,
+    ids: Option<&[String]>,
+    reply: &Reply,
+) -> Result<Replied> {
+    let server = Server::open(context, session)?;
+    let id = server.record.id.clone();
+    let pending = pending(context, &server)?;
+    let mut replied = Replied { session: id.clone(), done: Vec::new(), trouble: Vec::new() };
+    let mut meant: Vec<PendingPermission> = Vec::new();
+    match ids {
+        None => meant = pending,
+        Some(ids) => {
+            for word in ids {
+                match find(&pending, word, &id) {
+                    Ok(one) if meant.iter().any(|other| other.id == one.id) => {}
+                    Ok(one) => meant.push(one.clone()),
+                    Err(error) => replied.trouble.push(error),
+                }
+            }
+        }
+    }
+    if meant.is_empty() {
+        return Ok(replied);
+    }
+    let mut sent = Vec::new();
+    for one in meant {
+        let message = match reply {
+            Reply::Reject(message) => message.as_deref(),
+            _ => None,
+        };
+        let answer = server.client.reply_permission(&one.id, &one.directory, reply.name(), message);
+        match answer {
+            Ok(()) => sent.push(one),
+            // It was there a moment ago: the reply to another one may have settled it.
+            Err(failure) if failure.status() == Some(404) => {
+                if ids.is_none() || *reply != Reply::Once {
+                    sent.push(one);
+                } else {
+                    let message = format!("somebody else has answered {} in between", one.id);
+                    replied.trouble.push(Error::not_found(message));
+                }
+            }
+            Err(failure) => {
+                let error = Error::from(failure);
+                replied.trouble.push(server.ended(context).unwrap_or(error));
+            }
+        }
+    }
+    let _ = server.touch(context);
+    verify(context, &server, sent, &mut replied)?;
+    Ok(replied)
+}
+
+fn verify(
+    context: &Context,
+    server: &Server,
+    sent: Vec<PendingPermission>,
+    replied: &mut Replied,
+) -> Result<()> {
+    let mut places: Vec<String> = sent.iter().map(|one| one.directory.clone()).collect();
+    places.sort();
+    places.dedup();
+    let left = match list(server, &places) {
+        Ok(left) => left,
+        Err(error) => return Err(server.ended(context).unwrap_or(error)),
+    };
+    for one in sent {
+        if left.iter().any(|other| other.id == one.id) {
+            let message = format!("the server took the reply to {} and still lists it", one.id);
+            replied.trouble.push(Error::failed(message));
+        } else {
+            replied.done.push(one);
+        }
+    }
+    Ok(())
+}
+
+fn find<'a>(
+    pending: &'a [PendingPermission],
+    word: &str,
+    session: &str,
+) -> Result<&'a PendingPermission> {
+    let index = unique(pending.iter().map(|one| one.id.as_str()), word, "per_");
+    match index {
+        Found::One(index) => Ok(&pending[index]),
+        Found::Many(candidates) => Err(Error::new(
+            Code::NotFound,
+            format!("more than one pending permission begins with {word}"),
+        )
+        .hint(candidates.join(", "))),
+        Found::None => {
+            Err(Error::not_found(format!("session {session} has no pending permission {word}"))
+                .hint(format!("occtl permissions {session} shows {}", pending.len())))
+        }
+    }
+}

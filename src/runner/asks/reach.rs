@@ -1,0 +1,67 @@
+//! How far a session reaches: the directories in which its server may have something pending.
+
+use std::collections::BTreeSet;
+
+use crate::client::wire::Conversation;
+use crate::error::Result;
+use crate::runner::context::Context;
+use crate::runner::session::life::{Life, life};
+use crate::runner::session::server::Server;
+use crate::units::PROBE_LIMIT;
+
+/// How many conversations outside the session's directory are looked at, newest first. A server on
+/// a shared database lists those of every other server as well.
+const LOOKS: usize = 200;
+
+/// The session's own directory, and those of conversations that this server may still work on.
+///
+/// A server answers for one directory at a time, and asking about a new one makes it load that
+/// directory, which costs it up to a second. So only those are named where a conversation has
+/// changed since the server started and looks unfinished, and none where another session lives.
+pub fn directories(context: &Context, server: &Server) -> Result<Vec<String>> {
+    let mut found = vec![server.directory.clone()];
+    let since = server.record.created().map_or(0, |moment| moment.as_millisecond());
+    let mut conversations = server.client.changed_since(since)?;
+    let elsewhere =
+        |one: &Conversation| one.directory.as_ref().is_some_and(|place| *place != server.directory);
+    conversations.retain(elsewhere);
+    if conversations.is_empty() {
+        return Ok(found);
+    }
+    let others = others(context, server)?;
+    let updated = |one: &Conversation| one.time.updated.or(one.time.created).unwrap_or(0.0);
+    conversations.sort_by(|a, b| updated(b).total_cmp(&updated(a)));
+    let mut looks = 0;
+    for one in conversations {
+        let Some(place) = &one.directory else { continue };
+        if looks == LOOKS || found.contains(place) || others.contains(place) {
+            continue;
+        }
+        looks += 1;
+        if unfinished(server, &one.id) {
+            found.push(place.clone());
+        }
+    }
+    Ok(found)
+}
+
+/// The directories of the other sessions that live.
+fn others(context: &Context, server: &Server) -> Result<BTreeSet<String>> {
+    let records = context.store.read()?.records()?;
+    let others = records.into_iter().filter(|one| one.id != server.record.id);
+    let alive = others.filter(|one| matches!(life(one), Life::Alive(_)));
+    Ok(alive.filter_map(|one| one.workdir).collect())
+}
+
+/// Whether a conversation's newest message is not answered, not complete, or was aborted: the ask of
+/// an aborted turn stays until somebody replies.
+fn unfinished(server: &Server, conversation: &str) -> bool {
+    // Read in the server's own directory: messages are found from there, and nothing is loaded.
+    let page = server.client.messages(conversation, &server.directory, 1, None, PROBE_LIMIT);
+    let newest = page.ok().and_then(|(mut messages, _)| messages.pop());
+    newest.is_some_and(|message| {
+        let info = message.info;
+        let aborted = info.error.is_some_and(|error| error.name == "MessageAbortedError");
+        info.role != "assistant" || info.time.completed.is_none() || aborted
+    })
+}

@@ -1,0 +1,56 @@
+//! What every command works with: the surroundings, the store, and a way to say something.
+
+use std::cell::OnceCell;
+use std::rc::Rc;
+
+use super::environment::Environment;
+use super::signals::Signals;
+use crate::error::Result;
+use crate::store::{Document, Patience, Store};
+use crate::units::BRIEF_LOCK_WAIT;
+
+/// What every command works with. The surroundings come in as values, so that tests own them.
+pub struct Context {
+    /// Variables and working directory of this process.
+    pub environment: Environment,
+    /// The sessions.
+    pub(super) store: Store,
+    /// Says something to whoever watches; never part of a result.
+    pub(super) say: Rc<dyn Fn(&str)>,
+    /// Those that a command brings to a proper end.
+    signals: Rc<OnceCell<Signals>>,
+}
+
+impl Context {
+    /// The surroundings, with the store where they say it is.
+    pub fn new(environment: Environment, say: Box<dyn Fn(&str)>) -> Result<Context> {
+        Signals::survive_full_files()?;
+        let say: Rc<dyn Fn(&str)> = say.into();
+        let signals: Rc<OnceCell<Signals>> = Rc::default();
+        let caught = Rc::clone(&signals);
+        let signal = Rc::new(move || caught.get().and_then(Signals::received));
+        let store = Store::new(environment.data_directory()?, Rc::clone(&say), signal);
+        Ok(Context { environment, store, say, signals })
+    }
+
+    /// From here on a signal is something that the command brings to a proper end.
+    pub fn signals(&self) -> Result<Signals> {
+        match self.signals.get() {
+            Some(signals) => Ok(signals.clone()),
+            None => Signals::catch().map(|new| self.signals.get_or_init(|| new).clone()),
+        }
+    }
+
+    /// Does something for which the store's lock is not worth a long wait.
+    pub(super) fn briefly<T>(&self, act: impl FnOnce() -> T) -> T {
+        let before = self.store.wait(Patience { still: BRIEF_LOCK_WAIT, most: BRIEF_LOCK_WAIT });
+        let done = act();
+        self.store.wait(before);
+        done
+    }
+
+    /// Changes the store; says so if the lock is held by somebody else.
+    pub(super) fn update<T>(&self, change: impl FnOnce(&mut Document) -> Result<T>) -> Result<T> {
+        self.store.update(change)
+    }
+}

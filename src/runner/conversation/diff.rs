@@ -1,0 +1,138 @@
+//! What a turn or a conversation changed, and what it still means to do: `diff`, `todo`.
+
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+
+use super::find;
+use crate::client::wire::{Changed, FilePatch};
+use crate::client::{LONG_READ, Page};
+use crate::error::{Error, Result};
+use crate::runner::context::Context;
+use crate::runner::session::server::Server;
+use crate::units::REQUEST_LIMIT;
+
+/// One changed file.
+#[derive(Clone, Debug, Default)]
+pub struct Change {
+    /// Relative to the worktree; untrusted text.
+    pub path: String,
+    /// `added`, `modified` or `deleted`, where the server tells.
+    pub status: Option<String>,
+    /// Lines.
+    pub added: Option<u64>,
+    /// Lines.
+    pub removed: Option<u64>,
+    /// Unified diffs, one a turn, where the server has them.
+    pub patches: Vec<String>,
+}
+
+/// The files that were changed.
+#[derive(Clone, Debug)]
+pub struct Changes {
+    /// `oc-…`.
+    pub session: String,
+    /// `ses_…`.
+    pub conversation: String,
+    /// By name.
+    pub files: Vec<Change>,
+}
+
+/// The list that a model keeps of its work.
+#[derive(Clone, Debug)]
+pub struct TodoList {
+    /// `oc-…`.
+    pub session: String,
+    /// `ses_…`.
+    pub conversation: String,
+    /// What, how far (`pending`, `in_progress`, `completed`, `cancelled`) and how urgent.
+    pub entries: Vec<(String, String, Option<String>)>,
+}
+
+/// The files that one turn changed, or all turns of a conversation.
+///
+/// The server keeps that with each prompt. Its own sum for the conversation is empty since 1.15, so what the
+/// turns say is added up; where an old server has nothing with the prompts, its sum is taken.
+pub fn changes(
+    context: &Context,
+    word: &str,
+    id: Option<&str>,
+    turn: Option<&str>,
+) -> Result<Changes> {
+    let server = Server::open(context, word)?;
+    let place = find::given_or_latest(&server, id)?;
+    let (client, directory) = (&server.client, &place.directory);
+    let mut files = Files::default();
+    match turn {
+        Some(turn) => {
+            let missing = || {
+                Error::not_found(format!("conversation {} has no turn {turn}", place.id)).hint(
+                    format!(
+                        "occtl tail {} -s {} --role user --json lists them",
+                        server.record.id, place.id
+                    ),
+                )
+            };
+            let found = client.message::<Changed>(&place.id, directory, turn, REQUEST_LIMIT);
+            match found.map(|message| message.info) {
+                Ok(info) if info.parent.is_none() => files.extend(info.summary.diffs),
+                Ok(_) => return Err(missing()),
+                Err(failure)
+                    if matches!(failure.status(), Some(400 | 404)) && !failure.unreadable() =>
+                {
+                    return Err(missing());
+                }
+                Err(failure) => return Err(failure.into()),
+            }
+        }
+        None => {
+            let take = &mut |message: Changed| {
+                files.extend(message.info.summary.diffs);
+                ControlFlow::Continue(())
+            };
+            let read = client.each_message(&place.id, directory, Page::All, LONG_READ, take);
+            read.map_err(|failure| find::gone(&server, &place, failure))?;
+            if files.0.is_empty() {
+                files.extend(client.whole_diff(&place.id, directory)?);
+            }
+        }
+    }
+    let files = files.0.into_values().collect();
+    Ok(Changes { session: server.record.id, conversation: place.id, files })
+}
+
+#[derive(Default)]
+struct Files(BTreeMap<String, Change>);
+
+impl Files {
+    fn extend(&mut self, diffs: Vec<FilePatch>) {
+        for diff in diffs {
+            let change = self.0.entry(diff.file.clone()).or_default();
+            change.path = diff.file;
+            add(&mut change.added, diff.additions);
+            add(&mut change.removed, diff.deletions);
+            change.patches.extend(diff.patch.filter(|patch| !patch.is_empty()));
+            // What was added and then modified is still new.
+            change.status = match (change.status.take().as_deref(), diff.status.as_deref()) {
+                (Some("added"), Some("modified")) => Some("added".into()),
+                (_, Some(status)) => Some(status.into()),
+                (before, None) => before.map(String::from),
+            };
+        }
+    }
+}
+
+fn add(sum: &mut Option<u64>, lines: Option<f64>) {
+    if let Some(lines) = lines {
+        *sum = Some(sum.unwrap_or(0).saturating_add(lines as u64));
+    }
+}
+
+/// What the model of a conversation noted down to do.
+pub fn todos(context: &Context, word: &str, id: Option<&str>) -> Result<TodoList> {
+    let server = Server::open(context, word)?;
+    let place = find::given_or_latest(&server, id)?;
+    let found = server.client.todos(&place.id, &place.directory);
+    let found = found.map_err(|failure| find::gone(&server, &place, failure))?;
+    let entries = found.into_iter().map(|one| (one.content, one.status, one.priority)).collect();
+    Ok(TodoList { session: server.record.id, conversation: place.id, entries })
+}

@@ -1,0 +1,203 @@
+//! One message as a reader sees it, made from what the server has.
+
+use std::ops::ControlFlow;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde::Serialize;
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+use super::find::Place;
+use crate::client::wire::{FullMessage, Head, Info, Message, Part, ToolDetails, TurnError};
+use crate::client::{Failure, Page};
+use crate::runner::session::server::Server;
+use crate::runner::turn::record::{Failed, Model, Tokens};
+
+/// One message. Serialised as it stands for `--json`; see `docs/json.md`.
+#[derive(Clone, Debug, Serialize)]
+pub struct Entry {
+    /// `msg_…`.
+    pub id: String,
+    /// `ses_…`.
+    pub conversation: String,
+    /// `user` or `assistant`.
+    pub role: String,
+    /// The prompt that it answers; of a prompt its own id.
+    pub turn: Option<String>,
+    /// What it says; several parts begin on lines of their own.
+    pub text: String,
+    /// The tools that it called.
+    pub tools: Vec<ToolCall>,
+    /// Why it failed.
+    pub error: Option<Failed>,
+    /// `stop`, `tool-calls`, …
+    pub finish: Option<String>,
+    /// Of an answer.
+    pub model: Option<Model>,
+    /// Whose it is.
+    pub agent: Option<String>,
+    /// Of an answer.
+    pub tokens: Option<Tokens>,
+    /// US dollars.
+    pub cost_usd: Option<f64>,
+    /// When it was begun.
+    #[serde(serialize_with = "as_text")]
+    pub created_at: Option<Timestamp>,
+    /// When it was finished; never for a prompt.
+    #[serde(serialize_with = "as_text")]
+    pub completed_at: Option<Timestamp>,
+    /// All of it as the server has it, where that was asked for.
+    #[serde(skip)]
+    pub raw: Option<Box<RawValue>>,
+}
+
+/// One call of a tool.
+#[derive(Clone, Debug, Serialize)]
+pub struct ToolCall {
+    /// For example `bash`.
+    pub name: String,
+    /// `pending`, `running`, `completed` or `error`.
+    pub status: String,
+    /// What the tool says it does.
+    pub title: Option<String>,
+    /// How long it ran.
+    pub duration_ms: Option<u64>,
+    /// Its arguments, where they were asked for.
+    pub input: Option<Value>,
+    /// Its result, where it was asked for.
+    pub output: Option<String>,
+    /// Why it failed, where that was asked for.
+    pub error: Option<String>,
+}
+
+/// Hands over the messages of a page, oldest first, with as much of each as is wanted.
+pub fn each_entry(
+    server: &Server,
+    place: &Place,
+    page: Page,
+    limit: Duration,
+    raw: bool,
+    tools: bool,
+    take: &mut dyn FnMut(Entry) -> ControlFlow<()>,
+) -> std::result::Result<Option<String>, Failure> {
+    let (client, id, directory) = (&server.client, &place.id, &place.directory);
+    if raw {
+        client.each_message(id, directory, page, limit, &mut |raw: Box<RawValue>| {
+            // What is no message to us is passed over as it is everywhere.
+            match serde_json::from_str::<Message>(raw.get()) {
+                Ok(message) => take(Entry { raw: Some(raw), ..Entry::of(place, message) }),
+                Err(_) => ControlFlow::Continue(()),
+            }
+        })
+    } else if tools {
+        client.each_message(id, directory, page, limit, &mut |message: FullMessage| {
+            take(Entry::of_full(place, message))
+        })
+    } else {
+        client.each_message(id, directory, page, limit, &mut |message: Message| {
+            take(Entry::of(place, message))
+        })
+    }
+}
+
+impl Entry {
+    fn of(place: &Place, message: Message) -> Entry {
+        let parts = message.parts.into_iter().map(|part| (part, ToolDetails::default()));
+        Entry::new(place, message.info, parts)
+    }
+
+    /// A message of which only the head is known.
+    pub fn of_head(place: &Place, head: Head) -> Entry {
+        Entry::new(place, head.info, std::iter::empty())
+    }
+
+    fn of_full(place: &Place, message: FullMessage) -> Entry {
+        Entry::new(place, message.info, message.parts.into_iter().map(|part| part.split()))
+    }
+
+    /// Whether nothing more will be added. A prompt is whole once it has parts.
+    pub fn complete(&self) -> bool {
+        match self.role.as_str() {
+            "user" => !self.text.is_empty(),
+            _ => self.completed_at.is_some() || self.error.is_some(),
+        }
+    }
+
+    fn new(place: &Place, info: Info, parts: impl Iterator<Item = (Part, ToolDetails)>) -> Entry {
+        let mut text = String::new();
+        let mut tools = Vec::new();
+        for (part, details) in parts {
+            match part.kind.as_str() {
+                "text" if !part.synthetic && !part.ignored && !part.text.is_empty() => {
+                    if !text.is_empty() && !text.ends_with('\n') {
+                        text.push('\n');
+                    }
+                    text.push_str(&part.text);
+                }
+                "tool" => tools.push(ToolCall::new(part, details)),
+                _ => {}
+            }
+        }
+        let turn = info.parent.or_else(|| (info.role == "user").then(|| info.id.clone()));
+        let failed =
+            |error: &TurnError| Failed { name: error.name.clone(), message: error.text().into() };
+        Entry {
+            id: info.id,
+            conversation: place.id.clone(),
+            role: info.role,
+            turn,
+            text,
+            tools,
+            error: info.error.as_ref().map(failed),
+            finish: info.finish,
+            model: info.provider.zip(info.model).map(|(provider, id)| Model {
+                provider,
+                id,
+                variant: info.variant,
+            }),
+            agent: info.agent,
+            tokens: info.tokens.map(|step| {
+                let mut tokens = Tokens::default();
+                tokens.add(&step);
+                tokens
+            }),
+            cost_usd: info.cost,
+            created_at: moment(info.time.created),
+            completed_at: moment(info.time.completed),
+            raw: None,
+        }
+    }
+}
+
+impl ToolCall {
+    fn new(part: Part, details: ToolDetails) -> ToolCall {
+        let time = part.state.time;
+        ToolCall {
+            name: part.tool.unwrap_or_default(),
+            status: part.state.status,
+            title: part.state.title.filter(|title| !title.is_empty()),
+            duration_ms: time.start.zip(time.end).map(|(start, end)| (end - start).max(0.0) as u64),
+            input: details.input,
+            output: details.output,
+            error: details.error,
+        }
+    }
+
+    /// Whether it has ended.
+    pub fn ended(&self) -> bool {
+        matches!(self.status.as_str(), "completed" | "error")
+    }
+}
+
+/// A moment of the wire, which is in milliseconds; nonsense is unknown.
+pub fn moment(milliseconds: Option<f64>) -> Option<Timestamp> {
+    Timestamp::from_millisecond(milliseconds? as i64).ok()
+}
+
+fn as_text<S: serde::Serializer>(
+    time: &Option<Timestamp>,
+    out: S,
+) -> std::result::Result<S::Ok, S::Error> {
+    time.map(|time| time.to_string()).serialize(out)
+}

@@ -1,0 +1,60 @@
+//! Writes a whole conversation out as JSON.
+
+use std::ops::ControlFlow;
+
+use serde_json::value::RawValue;
+
+use super::find;
+use crate::client::{LONG_READ, Page};
+use crate::error::{Code, Error, Result};
+use crate::runner::context::Context;
+use crate::runner::session::server::Server;
+use crate::runner::signals::Signals;
+
+/// Hands over a conversation as one JSON document, `{"info": …, "messages": […]}`, in pieces. Everything
+/// is as the server has it, and no more than one message is held. `write` says whether anybody still reads.
+pub fn export(
+    context: &Context,
+    signals: &Signals,
+    word: &str,
+    id: Option<&str>,
+    write: &mut dyn FnMut(&str) -> Result<bool>,
+) -> Result<usize> {
+    let server = Server::open(context, word)?;
+    let place = find::given_or_latest(&server, id)?;
+    let (client, directory) = (&server.client, &place.directory);
+    let info: Box<RawValue> = client.conversation_as(&place.id, directory)?;
+    write(&format!("{{\"info\":{},\"messages\":[", info.get()))?;
+    let mut count = 0;
+    let mut trouble = None;
+    let result =
+        client.each_message(&place.id, directory, Page::All, LONG_READ, &mut |raw: Box<
+            RawValue,
+        >| {
+            let comma = if count == 0 { "\n" } else { ",\n" };
+            let written = match signals.received() {
+                Some(code) => Err(Error::new(code, "the export was interrupted")),
+                None => write(comma).and_then(|_| write(raw.get())),
+            };
+            count += 1;
+            match written {
+                Ok(true) => ControlFlow::Continue(()),
+                Ok(false) => ControlFlow::Break(()),
+                Err(error) => {
+                    trouble = Some(error);
+                    ControlFlow::Break(())
+                }
+            }
+        });
+    if let Some(error) = trouble {
+        return Err(error);
+    }
+    result.map_err(|failure| find::gone(&server, &place, failure))?;
+    write("\n]}\n")?;
+    match signals.received() {
+        Some(code @ (Code::Interrupted | Code::Terminated)) => {
+            Err(Error::new(code, "the export was interrupted"))
+        }
+        _ => Ok(count),
+    }
+}

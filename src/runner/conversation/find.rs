@@ -1,0 +1,173 @@
+//! Finds the conversation that a command means.
+
+use std::time::Duration;
+
+use super::deny_occtl::no_occtl;
+use crate::client::Failure;
+use crate::client::wire::{Conversation, NewConversation};
+use crate::error::{Error, Result};
+use crate::runner::session::server::Server;
+use crate::units::REQUEST_LIMIT;
+
+/// Where a prompt goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// Into a new conversation, perhaps with a title.
+    New(Option<String>),
+    /// Into the newest root conversation.
+    Latest,
+    /// Into this one.
+    Given(String),
+}
+
+/// A conversation and the directory that every call about it carries.
+#[derive(Clone, Debug)]
+pub struct Place {
+    /// `ses_…`.
+    pub id: String,
+    /// Its own directory, which need not be the server's.
+    pub directory: String,
+}
+
+impl Place {
+    /// Where a conversation is.
+    pub fn of(found: Conversation, server: &Server) -> Place {
+        let directory = found.directory.unwrap_or_else(|| server.directory.clone());
+        Place { id: found.id, directory }
+    }
+}
+
+/// How many conversations are looked at first. Versions before 1.2 sort them by their creation, so
+/// where there are more the newest one may be anywhere.
+const FIRST_LOOK: usize = 100;
+
+/// The newest root conversation of a session, which is never a sub-agent's.
+pub fn latest_root(server: &Server) -> Result<Place> {
+    let newest = match newest_root(server, Some(FIRST_LOOK))? {
+        (found, seen) if seen < FIRST_LOOK => found,
+        _ => newest_root(server, None)?.0,
+    };
+    newest.map(|found| Place::of(found, server)).ok_or_else(|| {
+        let id = &server.record.id;
+        Error::not_found(format!("session {id} has no conversation yet"))
+            .hint(format!("occtl send {id} MESSAGE opens one"))
+    })
+}
+
+/// The newest among so many conversations, and how many were seen.
+fn newest_root(server: &Server, limit: Option<usize>) -> Result<(Option<Conversation>, usize)> {
+    let mut newest: Option<Conversation> = None;
+    let mut seen = 0;
+    server.client.each_root(&server.directory, limit, &mut |one| {
+        seen += 1;
+        if one.parent.is_none()
+            && newest.as_ref().is_none_or(|newest| changed(newest) < changed(&one))
+        {
+            newest = Some(one);
+        }
+    })?;
+    Ok((newest, seen))
+}
+
+/// When a conversation was last changed, for sorting.
+pub fn changed(one: &Conversation) -> f64 {
+    one.time.updated.or(one.time.created).unwrap_or(0.0)
+}
+
+/// The conversation that is named, or else the newest root one.
+pub fn given_or_latest(server: &Server, id: Option<&str>) -> Result<Place> {
+    id.map_or_else(|| latest_root(server), |id| by_id(server, id))
+}
+
+/// The conversations above a sub-agent's, the topmost first. One that was deleted ends the chain.
+pub fn ancestors(server: &Server, place: &Place) -> Result<Vec<Conversation>> {
+    let mut chain: Vec<Conversation> = Vec::new();
+    let mut above = load(server, &place.id)?.parent;
+    while let Some(id) = above {
+        // A server that sends us in circles is not followed.
+        if id == place.id || chain.iter().any(|one| one.id == id) {
+            break;
+        }
+        let found = match server.client.conversation(&id, &place.directory) {
+            Ok(found) => found,
+            Err(failure) if matches!(failure.status(), Some(400 | 404)) => break,
+            Err(failure) => return Err(failure.into()),
+        };
+        above = found.parent.clone();
+        chain.push(found);
+    }
+    chain.reverse();
+    Ok(chain)
+}
+
+/// The error for a request about a conversation that was there before.
+pub fn gone(server: &Server, place: &Place, failure: Failure) -> Error {
+    match failure.status() {
+        Some(404) => Error::not_found(format!("conversation {} was deleted meanwhile", place.id))
+            .hint(format!("occtl sessions {} lists the others", server.record.id)),
+        _ => failure.into(),
+    }
+}
+
+/// A conversation by its id.
+pub fn by_id(server: &Server, id: &str) -> Result<Place> {
+    load(server, id).map(|found| Place::of(found, server))
+}
+
+/// All that is known of a conversation.
+pub fn load(server: &Server, id: &str) -> Result<Conversation> {
+    let missing = || {
+        let session = &server.record.id;
+        Error::not_found(format!("session {session} has no conversation {id}"))
+            .hint(format!("occtl sessions {session} lists them"))
+    };
+    if !id.starts_with("ses_") {
+        return Err(missing());
+    }
+    match server.client.conversation(id, &server.directory) {
+        Ok(found) => Ok(found),
+        Err(failure) if matches!(failure.status(), Some(400 | 404)) => Err(missing()),
+        Err(failure) => Err(failure.into()),
+    }
+}
+
+/// The sub-agents' conversations below one, at every depth.
+pub fn descendants(server: &Server, place: &Place) -> Result<Vec<String>> {
+    Ok(descendants_within(server, place, REQUEST_LIMIT)?)
+}
+
+/// The same with a limit for each request.
+pub fn descendants_within(
+    server: &Server,
+    place: &Place,
+    limit: Duration,
+) -> std::result::Result<Vec<String>, Failure> {
+    let mut found: Vec<String> = Vec::new();
+    let mut next = vec![place.id.clone()];
+    while let Some(parent) = next.pop() {
+        for child in server.client.children(&parent, &place.directory, limit)? {
+            // A server that names a conversation its own ancestor must not keep us here.
+            if child.id != place.id && !found.contains(&child.id) {
+                next.push(child.id.clone());
+                found.push(child.id);
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// Opens a conversation in the session's directory.
+pub fn open(server: &Server, title: Option<&str>) -> Result<Place> {
+    let allowed = server.record.allow_occtl_commands.unwrap_or(false);
+    let permission = if allowed { Vec::new() } else { no_occtl() };
+    let new = NewConversation { title, permission };
+    Ok(Place::of(server.client.create(&server.directory, &new)?, server))
+}
+
+/// A conversation that is there already.
+pub fn target_place(server: &Server, target: &Target) -> Result<Place> {
+    match target {
+        Target::Given(id) => by_id(server, id),
+        _ => latest_root(server),
+    }
+}

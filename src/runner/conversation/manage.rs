@@ -1,0 +1,94 @@
+//! Copies and deletes conversations.
+
+use super::deny_occtl::no_occtl;
+use super::find::{self, Place};
+use crate::client::wire::{Head, OwnRules};
+use crate::error::{Error, Result};
+use crate::runner::context::Context;
+use crate::runner::session::server::Server;
+use crate::units::REQUEST_LIMIT;
+
+/// A copy of a conversation.
+#[derive(Clone, Debug)]
+pub struct Forked {
+    /// `oc-…`.
+    pub session: String,
+    /// The copy, `ses_…`.
+    pub id: String,
+    /// The original.
+    pub parent: String,
+    /// The copy's title.
+    pub title: Option<String>,
+}
+
+/// Copies a conversation, up to and without the message `before`.
+pub fn fork(
+    context: &Context,
+    word: &str,
+    id: Option<&str>,
+    before: Option<&str>,
+) -> Result<Forked> {
+    let server = Server::open(context, word)?;
+    let place = find::given_or_latest(&server, id)?;
+    let (client, directory) = (&server.client, &place.directory);
+    if let Some(message) = before {
+        // The server copies everything where it does not find the message.
+        check_message(&server, &place, message)?;
+    }
+    let mut rules: OwnRules = client.conversation_as(&place.id, directory)?;
+    let forked = client
+        .fork(&place.id, directory, before)
+        .map_err(|failure| find::gone(&server, &place, failure))?;
+    // A fork does not inherit the rules of its original, and must not be a way around them.
+    if !server.record.allow_occtl_commands.unwrap_or(false) {
+        let missing = no_occtl().into_iter().filter(|rule| !rules.permission.contains(rule));
+        let missing: Vec<_> = missing.collect();
+        rules.permission.extend(missing);
+    }
+    if !rules.permission.is_empty() {
+        let kept = client.set_rules(&forked.id, directory, &rules)?;
+        if kept.permission.is_empty() {
+            (context.say)(&format!(
+                "this OpenCode cannot give {} the rules of {}",
+                forked.id, place.id
+            ));
+        }
+    }
+    server.touch(context)?;
+    let title = forked.title;
+    Ok(Forked { session: server.record.id, id: forked.id, parent: place.id, title })
+}
+
+fn check_message(server: &Server, place: &Place, message: &str) -> Result<()> {
+    match server.client.message::<Head>(&place.id, &place.directory, message, REQUEST_LIMIT) {
+        Ok(_) => Ok(()),
+        Err(failure) if matches!(failure.status(), Some(400 | 404)) && !failure.unreadable() => {
+            let session = &server.record.id;
+            Err(Error::not_found(format!("conversation {} has no message {message}", place.id))
+                .hint(format!("occtl tail {session} -s {} -n 50 --json lists them", place.id)))
+        }
+        Err(failure) => Err(failure.into()),
+    }
+}
+
+/// Deletes a conversation and its sub-agents'. A busy one only with `force`: then it is aborted first.
+pub fn delete(context: &Context, word: &str, id: &str, force: bool) -> Result<()> {
+    let server = Server::open(context, word)?;
+    let place = find::by_id(&server, id)?;
+    let (client, directory) = (&server.client, &place.directory);
+    let busy = client.activities(directory, REQUEST_LIMIT)?.get(id).is_some_and(|one| one.busy());
+    if busy && !force {
+        return Err(Error::failed(format!("conversation {id} is busy"))
+            .hint("--force aborts its turn and deletes it"));
+    }
+    if busy {
+        client.abort(id, directory, REQUEST_LIMIT)?;
+    }
+    client.delete(id, directory).map_err(|failure| find::gone(&server, &place, failure))?;
+    // The answer says `true` whatever happened.
+    match client.conversation(id, directory) {
+        Err(failure) if failure.status() == Some(404) => Ok(()),
+        Err(failure) => Err(failure.into()),
+        Ok(_) => Err(Error::failed(format!("conversation {id} is still there"))),
+    }
+}

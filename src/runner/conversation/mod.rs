@@ -1,0 +1,29 @@
+//! Finds, reads and manages conversations.
+
+pub mod attach;
+pub mod deny_occtl;
+pub mod diff;
+pub mod entry;
+pub mod events;
+pub mod export;
+pub mod find;
+pub mod list;
+pub mod manage;
+pub mod messages;
+pub mod tail;
+pub mod tail_follow;
+pub mod usage;
+pub mod writing;
+
+pub use attach::attach;
+pub use diff::{Change as FileChange, changes, todos};
+pub use entry::{Entry, ToolCall};
+pub use events::events;
+pub use export::export;
+pub use find::Target;
+pub use list::{Listed, Relation, all_conversations, chain, sessions};
+pub use manage::{delete, fork};
+pub use tail::{TailOptions, Taker, tail};
+pub use tail_follow::{End as WatchEnd, watch};
+pub use usage::{Usage, usage};
+pub use writing::Reader;

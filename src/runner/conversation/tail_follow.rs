@@ -1,0 +1,387 @@
+//! Reads on in a conversation while it is being written, until it is idle: `tail -f`. Events make it fast,
+//! the REST state makes it true.
+
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+use std::time::{Duration, Instant};
+
+use super::entry::{Entry, each_entry, moment};
+use super::find::{self, Place};
+use super::tail::{TailOptions, Taker, hand_over};
+use super::writing::{Reader, Writing};
+use crate::client::event::Kind;
+use crate::client::wire::Head;
+use crate::client::{Cause, Event, Failure, Page};
+use crate::error::{Code, Error, Result};
+use crate::runner::context::Context;
+use crate::runner::session::pace::{ALERT, ALERT_FIRST, CALM, NEAR_FIRST};
+use crate::runner::session::server::Server;
+use crate::runner::session::stream::{Heard, Stream};
+use crate::runner::session::timeouts::{LOOK_LIMIT, cut_short};
+use crate::runner::signals::Signals;
+use crate::runner::turn::text::Seen;
+use crate::units::{Deadline, REQUEST_LIMIT, START_WINDOW};
+
+/// How long a conversation must read idle: it does so for a moment between two turns.
+const IDLE_PROOF: Duration = Duration::from_millis(700);
+
+/// How many messages one look asks for first.
+const PAGE: usize = 8;
+
+/// Why there is nothing more to read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// The conversation is idle.
+    Idle,
+    /// Nobody reads any more.
+    Gone,
+    /// The limit was reached; whether the conversation waits for somebody's answer.
+    Limit {
+        /// An ask is pending.
+        asked: bool,
+    },
+    /// A signal arrived.
+    Signal(Code),
+}
+
+struct Watch<'a> {
+    context: &'a Context,
+    server: &'a Server,
+    place: &'a Place,
+    options: &'a TailOptions,
+    /// Text as it is written, and not whole messages.
+    live: bool,
+    writing: BTreeMap<String, Writing>,
+    /// Up to and with this message everything has been read.
+    done: String,
+    /// Events that were taken.
+    seen: Seen,
+    look_wanted: bool,
+    /// Events have told something since the last look.
+    moved: bool,
+    asked: bool,
+    idle_since: Option<Instant>,
+}
+
+/// Hands over the newest messages, and then what is added until the conversation is idle.
+pub fn watch(
+    context: &Context,
+    signals: &Signals,
+    word: &str,
+    options: &TailOptions,
+    limit: Duration,
+    reader: &mut dyn Reader,
+) -> Result<End> {
+    let deadline = Deadline::after(limit);
+    let server = Server::open(context, word)?;
+    server.client.limit_to(deadline, Some(signals.flag()));
+    let late = |error| cut_short(context, signals, &server, error, deadline, limit);
+    let given = options.conversation.as_deref();
+    let place = find::given_or_latest(&server, given).map_err(late)?;
+    // Before the first look, so that nothing falls between the two.
+    let stream = Stream::open(&server.client, &place.directory, false);
+    let done = newest_complete(&server, &place).map_err(late)?;
+    let mut before = Before { place: &place, done: &done, reader };
+    hand_over(&server, &place, options, &mut before).map_err(late)?;
+    let mut watch = Watch {
+        context,
+        server: &server,
+        place: &place,
+        options,
+        live: !options.raw && !options.whole && options.search.is_none(),
+        writing: BTreeMap::new(),
+        done,
+        seen: Seen::default(),
+        look_wanted: true,
+        moved: false,
+        asked: false,
+        idle_since: None,
+    };
+    watch.run(signals, stream, deadline, reader)
+}
+
+/// The newest message up to which nothing more will be added; empty if there is none.
+fn newest_complete(server: &Server, place: &Place) -> Result<String> {
+    let mut size = PAGE;
+    loop {
+        let (mut done, mut last, mut open, mut seen) = (String::new(), String::new(), false, 0);
+        let take = &mut |entry: Entry| {
+            seen += 1;
+            // Prompts may be queued behind an answer that is being written. What an older answer left open stays so.
+            if !open || entry.role != "user" {
+                open = !entry.complete();
+                done.clone_from(if open { &last } else { &entry.id });
+            }
+            last = entry.id;
+            ControlFlow::Continue(())
+        };
+        each_entry(server, place, Page::Newest(size), LOOK_LIMIT, false, false, take)
+            .map_err(|failure| find::gone(server, place, failure))?;
+        if !done.is_empty() || seen < size {
+            return Ok(done);
+        }
+        size *= PAGE;
+    }
+}
+
+/// Takes what was there before: what is not complete follows in pieces.
+struct Before<'a> {
+    place: &'a Place,
+    done: &'a str,
+    reader: &'a mut dyn Reader,
+}
+
+impl Taker for Before<'_> {
+    fn begin(&mut self, _: &str, _: &str) -> Result<()> {
+        Ok(())
+    }
+
+    fn entry(&mut self, entry: &Entry) -> Result<bool> {
+        if entry.conversation != self.place.id || entry.id.as_str() <= self.done {
+            self.reader.entry(entry);
+        }
+        Ok(!self.reader.gone())
+    }
+}
+
+impl Watch<'_> {
+    fn run(
+        &mut self,
+        signals: &Signals,
+        mut stream: Stream,
+        deadline: Deadline,
+        reader: &mut dyn Reader,
+    ) -> Result<End> {
+        let client = &self.server.client;
+        let mut next_look = Instant::now();
+        let mut poll = ALERT;
+        loop {
+            if let Some(code) = signals.received() {
+                return Ok(End::Signal(code));
+            }
+            if reader.gone() {
+                return Ok(End::Gone);
+            }
+            if deadline.expired() {
+                return Ok(End::Limit { asked: self.asked });
+            }
+            if Instant::now() >= next_look {
+                self.look_wanted = false;
+                match self.look(reader) {
+                    Ok(true) => return Ok(End::Idle),
+                    Ok(false) => {}
+                    Err(failure) => self.check(failure)?,
+                }
+                let pause = match self.idle_since {
+                    Some(_) => ALERT_FIRST,
+                    None if std::mem::take(&mut self.moved) && stream.is_open() => {
+                        poll = ALERT;
+                        CALM
+                    }
+                    None => poll.next(),
+                };
+                next_look = Instant::now() + pause;
+            }
+            stream.listen(client, next_look, deadline, &mut |heard| self.hear(&heard));
+            self.flush(reader);
+            if self.look_wanted {
+                next_look = next_look.min(Instant::now() + NEAR_FIRST);
+            }
+        }
+    }
+
+    fn hear(&mut self, heard: &Heard) {
+        let conversation = &self.place.id;
+        match heard {
+            Heard::Gap | Heard::Long => {
+                self.writing.values_mut().for_each(|one| one.text.gap());
+                self.look_wanted = true;
+            }
+            Heard::Data(data) => {
+                let event = Event::decode(data, &|id| id == conversation);
+                let ours = event.filter(|one| one.conversation.as_ref() == Some(conversation));
+                if let Some(event) = ours
+                    && !self.seen.repeated(event.id.as_deref())
+                {
+                    self.moved = true;
+                    self.event(event);
+                }
+            }
+        }
+    }
+
+    fn event(&mut self, event: Event) {
+        match event.kind {
+            Kind::Message(info) if info.id > self.done => {
+                self.idle_since = None;
+                let open = info.role == "assistant" && info.time.completed.is_none();
+                self.look_wanted |= !open || info.error.is_some();
+                let known = self.writing.entry(info.id.clone()).or_default();
+                if known.head.is_none() {
+                    known.head = Some(Entry::of_head(self.place, Head { info }));
+                }
+            }
+            Kind::Part(part) if part.message > self.done => {
+                self.look_wanted |= matches!(part.state.status.as_str(), "completed" | "error");
+                let one = self.writing.entry(part.message.clone()).or_default();
+                one.text.part(&part, &mut |text| one.taken.push_str(text));
+            }
+            Kind::Delta { message, part, field, text }
+                if message > self.done && field == "text" =>
+            {
+                let one = self.writing.entry(message.clone()).or_default();
+                one.text.delta(&message, &part, &text, &mut |text| one.taken.push_str(text));
+            }
+            Kind::Activity(activity) => self.look_wanted |= !activity.busy(),
+            Kind::Failed(_) => self.look_wanted = true,
+            Kind::Permission(ask) => self.tell("permissions", "a permission", &ask.id),
+            Kind::Question(ask) => self.tell("questions", "an answer", &ask.id),
+            Kind::Answered { .. } => self.asked = false,
+            _ => {}
+        }
+    }
+
+    fn tell(&mut self, command: &str, what: &str, id: &str) {
+        let session = &self.server.record.id;
+        if !std::mem::replace(&mut self.asked, true) {
+            let text =
+                format!("the conversation waits for {what}, {id} (occtl {command} {session})");
+            (self.context.say)(&text);
+        }
+    }
+
+    /// Reads the state; whether the conversation is idle and all of it has been handed over.
+    fn look(&mut self, reader: &mut dyn Reader) -> std::result::Result<bool, Failure> {
+        // First what is going on and then the messages, so that nothing is written in between unseen.
+        let activities = self.server.client.activities(&self.place.directory, LOOK_LIMIT)?;
+        let busy = activities.get(&self.place.id).is_some_and(|one| one.busy());
+        let entries = self.since_done()?;
+        let idle = !busy && !self.about_to_start(&entries)?;
+        let since = *self.idle_since.get_or_insert_with(Instant::now);
+        if !idle {
+            self.idle_since = None;
+        }
+        let over = idle && since.elapsed() >= IDLE_PROOF;
+        let last_answer = entries.iter().rposition(|entry| entry.role != "user");
+        let last = entries.len().saturating_sub(1);
+        for (index, entry) in entries.into_iter().enumerate() {
+            let one = self.writing.entry(entry.id.clone()).or_default();
+            // A step that a killed server left open is over once another one follows; a prompt may be queued
+            // behind one that is being written.
+            let passed = match entry.role.as_str() {
+                "user" => index < last,
+                _ => last_answer.is_some_and(|last| index < last),
+            };
+            one.complete = over || passed || entry.complete();
+            if one.complete {
+                one.complete(&entry.text);
+            }
+            one.head = Some(entry);
+        }
+        self.flush(reader);
+        Ok(over)
+    }
+
+    /// The messages that have not been read to their end, oldest first.
+    fn since_done(&self) -> std::result::Result<Vec<Entry>, Failure> {
+        let mut found: Vec<Entry> = Vec::new();
+        let (mut size, mut cursor) = (PAGE, None::<String>);
+        loop {
+            let page = match &cursor {
+                Some(cursor) => Page::Before(size, cursor),
+                None if size == usize::MAX => Page::All,
+                None => Page::Newest(size),
+            };
+            let (mut older, mut seen, mut reached) = (Vec::new(), 0, false);
+            let take = &mut |entry: Entry| {
+                seen += 1;
+                reached |= entry.id <= self.done;
+                if entry.id > self.done {
+                    older.push(entry);
+                }
+                ControlFlow::Continue(())
+            };
+            let (raw, tools) = (self.options.raw, self.options.tools);
+            let next = each_entry(self.server, self.place, page, LOOK_LIMIT, raw, tools, take)?;
+            older.append(&mut found);
+            found = older;
+            if reached || seen < size {
+                return Ok(found);
+            }
+            match next {
+                Some(next) if cursor.as_ref() != Some(&next) => cursor = Some(next),
+                // The end, or a server without cursors, which gives everything at once.
+                _ if cursor.is_some() => return Ok(found),
+                _ => {
+                    size = usize::MAX;
+                    found.clear();
+                }
+            }
+        }
+    }
+
+    /// Whether a prompt is so new that its turn may not have begun.
+    fn about_to_start(&self, entries: &[Entry]) -> std::result::Result<bool, Failure> {
+        let young = |created: Option<jiff::Timestamp>| {
+            let age = created.map(|at| jiff::Timestamp::now().duration_since(at).as_secs_f64());
+            age.is_some_and(|age| age < START_WINDOW.as_secs_f64())
+        };
+        match entries.last() {
+            Some(newest) => Ok(newest.role == "user" && young(newest.created_at)),
+            None if self.done.is_empty() => {
+                let found =
+                    self.server.client.conversation(&self.place.id, &self.place.directory)?;
+                Ok(young(moment(found.time.created)))
+            }
+            // The newest of all is complete: a prompt without an answer is still about to start.
+            None => {
+                let newest = self.server.client.message::<Head>(
+                    &self.place.id,
+                    &self.place.directory,
+                    &self.done,
+                    REQUEST_LIMIT,
+                )?;
+                let time = moment(newest.info.time.created);
+                Ok(newest.info.role == "user" && young(time))
+            }
+        }
+    }
+
+    /// Hands over what is new, in order: of the first message that is not complete what there is of it, and
+    /// nothing behind it.
+    fn flush(&mut self, reader: &mut dyn Reader) {
+        while let Some(mut first) = self.writing.first_entry() {
+            let one = first.get_mut();
+            let Some(head) = &one.head else {
+                // Nobody knows yet whose it is.
+                self.look_wanted = true;
+                return;
+            };
+            let search = self.options.search.as_ref().map(|text| text.to_lowercase());
+            let search = search.as_deref().filter(|_| one.complete);
+            let wanted = self.options.wants(head, search);
+            if wanted && self.live {
+                one.show(reader);
+            } else if wanted && one.complete {
+                reader.entry(head);
+            }
+            if !one.complete {
+                return;
+            }
+            self.done = first.key().clone();
+            first.remove();
+        }
+    }
+
+    /// A failed request is no reason to stop, unless there is nothing to wait for.
+    fn check(&self, failure: Failure) -> Result<()> {
+        if let Some(error) = self.server.ended_by(self.context, &failure) {
+            return Err(error);
+        }
+        match failure.cause {
+            Cause::Unauthorized => Err(Error::from(failure)),
+            Cause::Status(404, _) => Err(find::gone(self.server, self.place, failure)),
+            _ => Ok(()),
+        }
+    }
+}

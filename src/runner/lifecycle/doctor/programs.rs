@@ -1,0 +1,64 @@
+//! The programs that occtl needs, and the database that servers share.
+
+use std::process::Command;
+
+use super::{Context, Finding};
+use crate::process::Capture;
+use crate::runner::lifecycle::isolate::data_home;
+use crate::runner::session::version::{OLDEST, program_version, version_of};
+use crate::units::{Deadline, GIT_LIMIT};
+
+pub fn check(context: &Context) -> Vec<Finding> {
+    vec![opencode(context), git(), database(context)]
+}
+
+fn opencode(context: &Context) -> Finding {
+    let program = match context.environment.opencode(None) {
+        Ok(program) => program,
+        Err(error) => {
+            return Finding::bad("opencode", error.message, &error.hint.unwrap_or_default());
+        }
+    };
+    let shown = program.display();
+    match program_version(&program, Deadline::never()) {
+        None => Finding::bad("opencode", format!("{shown} --version fails"), "install it again"),
+        Some(version) if version_of(&version).is_some_and(|version| version < OLDEST) => {
+            let (major, minor) = OLDEST;
+            let advice = format!("{major}.{minor} is the oldest that occtl can use");
+            Finding::bad("opencode", format!("{shown} is version {version}"), &advice)
+        }
+        Some(version) => Finding::good("opencode", format!("{shown} is version {version}")),
+    }
+}
+
+fn git() -> Finding {
+    let output = Capture::start(Command::new("git").arg("--version")).ok();
+    let output = output.and_then(|capture| capture.finish(Deadline::after(GIT_LIMIT)));
+    match output {
+        Some(bytes) => Finding::good("git", String::from_utf8_lossy(&bytes).trim().to_string()),
+        None => Finding::warning(
+            "git",
+            "there is none on PATH",
+            "without it nobody knows about uncommitted changes",
+        ),
+    }
+}
+
+fn database(context: &Context) -> Finding {
+    let Some(home) = data_home(&context.environment) else {
+        return Finding::warning("database", "neither XDG_DATA_HOME nor HOME is set", "set HOME");
+    };
+    let place = home.join("opencode");
+    let shown = place.display();
+    if !place.exists() {
+        return Finding::good("database", format!("{shown} will be made by the first server"));
+    }
+    match rustix::fs::access(&place, rustix::fs::Access::WRITE_OK) {
+        Ok(()) => Finding::good("database", format!("in {shown}")),
+        Err(error) => Finding::bad(
+            "database",
+            format!("{shown}: {error}"),
+            "servers must be able to write there; start --isolate does without it",
+        ),
+    }
+}

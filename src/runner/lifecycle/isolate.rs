@@ -1,0 +1,77 @@
+//! A server with a database and a state of its own.
+//!
+//! Servers of one user share one SQLite database: started together on a fresh home they kill each
+//! other over its migration, and under load they lose runs to `database is locked`. An isolated one
+//! has its own data and state directories; credentials and downloaded programs stay the user's.
+
+use std::ffi::OsString;
+use std::os::unix::fs::{DirBuilderExt, symlink};
+use std::path::{Path, PathBuf};
+use std::{fs, io};
+
+use crate::error::{Error, Result};
+use crate::runner::environment::Environment;
+
+/// What of the user's OpenCode data an isolated server still has: credentials, and programs that
+/// would otherwise be downloaded again.
+const SHARED: [&str; 3] = ["auth.json", "mcp-auth.json", "bin"];
+
+/// Makes the directory of an isolated session and returns the variables that lead its server there.
+pub fn prepare(environment: &Environment, place: &Path) -> Result<Vec<(String, OsString)>> {
+    let make = || -> io::Result<Vec<(String, OsString)>> {
+        let data = place.join("data");
+        let state = place.join("state");
+        for directory in [&data.join("opencode"), &state] {
+            fs::DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
+        }
+        if let Some(own) = data_home(environment) {
+            for name in SHARED {
+                let target = own.join("opencode").join(name);
+                // A link and no copy: what the server renews must reach the user's own file.
+                if target.exists() {
+                    symlink(&target, data.join("opencode").join(name))?;
+                }
+            }
+        }
+        Ok(vec![
+            ("XDG_DATA_HOME".into(), data.into()),
+            ("XDG_STATE_HOME".into(), state.into()),
+            // An inherited one would name the shared database again.
+            ("OPENCODE_DB".into(), place.join("data/opencode/opencode.db").into()),
+        ])
+    };
+    make().map_err(|error| Error::failed(format!("cannot create {}: {error}", place.display())))
+}
+
+/// Where OpenCode keeps its data for this user.
+pub fn data_home(environment: &Environment) -> Option<PathBuf> {
+    let named = environment.get("XDG_DATA_HOME").map(PathBuf::from);
+    let home = || Some(Path::new(environment.get("HOME")?).join(".local/share"));
+    named.or_else(home).map(|path| environment.absolute(&path))
+}
+
+/// Moves it to where nobody takes it for a left-over, and returns that place.
+pub fn keep(place: &Path, kept: &Path) -> Result<PathBuf> {
+    let make = || -> io::Result<()> {
+        if let Some(parent) = kept.parent() {
+            fs::DirBuilder::new().recursive(true).mode(0o700).create(parent)?;
+        }
+        match fs::rename(place, kept) {
+            // A stop that was killed has moved it already.
+            Err(error) if error.kind() == io::ErrorKind::NotFound && kept.exists() => Ok(()),
+            other => other,
+        }
+    };
+    make().map_err(|error| Error::failed(format!("cannot keep {}: {error}", place.display())))?;
+    Ok(kept.into())
+}
+
+/// Removes what an isolated session had for itself. Links are removed, not followed.
+pub fn remove(place: &Path) -> Result<()> {
+    match fs::remove_dir_all(place) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(Error::failed(format!("cannot remove {}: {error}", place.display())))
+        }
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,244 @@
+//! Starts the server of a reserved session.
+
+use std::ffi::{OsStr, OsString};
+use std::io;
+use std::os::unix::process::ExitStatusExt;
+use std::path::PathBuf;
+use std::process::{Child, ExitStatus};
+use std::time::Duration;
+
+use rustix::io::Errno;
+
+use super::StartOptions;
+use super::ready::{NotReady, Ready, await_ready};
+use super::reserve::free_port;
+use super::variables::{NewServer, variables};
+use crate::error::{Code, Error, Result};
+use crate::process::{self, Handle, Identity};
+use crate::runner::context::Context;
+use crate::runner::environment::INSTALL_HINT;
+use crate::runner::lifecycle::end;
+use crate::runner::lifecycle::isolate;
+use crate::runner::lifecycle::remembered::Carried;
+use crate::runner::lifecycle::worktree;
+use crate::runner::session::address::{listening_address, port_free};
+use crate::runner::session::logs::file::last_lines;
+use crate::runner::session::server::LOOPBACK;
+use crate::runner::session::version::OLDEST;
+use crate::runner::signals::Signals;
+use crate::store::Record;
+use crate::units::{Deadline, LOG_TAIL_LINES, seconds};
+
+/// How often a server that stumbled over another one's first start is started again. Servers that
+/// migrate one database together kill each other; the last one standing has done the work.
+const DATABASE_TRIES: usize = 20;
+
+/// One `start`, which may need several servers until one stays.
+pub struct Attempt<'a> {
+    pub context: &'a Context,
+    pub signals: &'a Signals,
+    pub options: &'a StartOptions,
+    pub deadline: Deadline,
+    pub record: Record,
+    pub workdir: PathBuf,
+    pub program: PathBuf,
+    pub extra: Vec<(String, OsString)>,
+}
+
+impl Attempt<'_> {
+    /// Starts servers until one stays; the session is recorded as running.
+    pub fn run(&mut self) -> Result<Record> {
+        if let Some(place) = &self.record.isolated {
+            let own = isolate::prepare(&self.context.environment, place.as_ref())?;
+            self.extra.extend(own);
+        }
+        if let Some(worktree) = &self.record.worktree {
+            worktree::create(worktree, self.options.base.as_deref())?;
+        }
+        let mut busy = Vec::new();
+        let mut database_tries = 0;
+        loop {
+            let mut child = self.spawn()?;
+            let log = self.context.store.log_path(&self.record.id);
+            let ready = match Identity::of(child.id()).as_ref().and_then(Handle::open) {
+                Some(handle) => {
+                    await_ready(&self.record, &handle, &log, self.deadline, self.signals)
+                }
+                // It was quicker than our look at it.
+                None => Err(NotReady::Exited),
+            };
+            match ready {
+                Ok(ready) => return self.record_running(&child, ready),
+                Err(NotReady::Exited) => {
+                    let status = child.wait().map_err(|error| Error::failed(error.to_string()))?;
+                    let said = last_lines(&log, LOG_TAIL_LINES).join("\n");
+                    if port_taken(&said)
+                        || !port_free(listening_address(&self.record), self.record.port)
+                    {
+                        busy.push(self.record.port);
+                        self.move_port(&busy)?;
+                    } else if database_busy(&said) && database_tries < DATABASE_TRIES {
+                        database_tries += 1;
+                        process::pause(Duration::from_millis(50 * database_tries as u64));
+                    } else {
+                        return Err(self.exited(status));
+                    }
+                }
+                Err(other) => {
+                    // Before the log is read: it is complete once its writer is gone.
+                    let _ = child.kill();
+                    let _ = child.wait();
+                    return Err(self.failed(other));
+                }
+            }
+            if self.deadline.expired() {
+                return Err(self.failed(NotReady::TimedOut(None)));
+            }
+        }
+    }
+
+    fn spawn(&self) -> Result<Child> {
+        let record = &self.record;
+        let environment = variables(
+            &self.context.environment,
+            &NewServer {
+                session: &record.id,
+                password: record.password.as_deref().unwrap_or_default(),
+                data_directory: self.context.store.directory(),
+                parent: record.parent.as_deref(),
+                allow_occtl: self.options.allow_occtl,
+                carried: Carried::of(record),
+                extra: self.extra.clone(),
+            },
+        );
+        let log = self.context.store.create_log(&record.id)?;
+        let port = record.port.to_string();
+        let host = record.hostname.as_deref().unwrap_or(LOOPBACK);
+        let arguments = ["serve", "--hostname", host, "--port", &port].map(OsStr::new);
+        process::spawn_detached(
+            &self.program,
+            &arguments,
+            &environment,
+            &self.workdir,
+            &log,
+            self.options.dies_with_us,
+        )
+        .map_err(|error| self.not_spawned(&error))
+    }
+
+    fn not_spawned(&self, error: &io::Error) -> Error {
+        let failed = Error::failed(format!("cannot run {}: {error}", self.program.display()));
+        match error.raw_os_error().map(Errno::from_raw_os_error) {
+            Some(Errno::AGAIN) => failed.hint("no more processes are allowed: ulimit -u, pids.max"),
+            Some(Errno::NOMEM) => failed.hint("the machine is out of memory"),
+            Some(Errno::MFILE | Errno::NFILE) => {
+                failed.hint("no more files can be opened: ulimit -n, fs.file-max")
+            }
+            Some(Errno::TOOBIG) => failed.hint("the environment is too large"),
+            _ => failed.hint(INSTALL_HINT),
+        }
+    }
+
+    fn move_port(&mut self, busy: &[u16]) -> Result<()> {
+        let ports = self.context.environment.ports()?;
+        self.record.port = self.context.update(|document| {
+            let port = free_port(document, listening_address(&self.record), &ports, busy)?;
+            let moved = document.change(&self.record.id, |record| record.port = port)?;
+            moved.map(|_| port).ok_or_else(|| self.withdrawn())
+        })?;
+        Ok(())
+    }
+
+    fn record_running(&mut self, child: &Child, ready: Ready) -> Result<Record> {
+        let identity = Identity::of(child.id()).ok_or_else(|| self.failed(NotReady::Exited))?;
+        let running = |record: &mut Record| {
+            record.status = "running".into();
+            record.pid = Some(identity.pid);
+            record.pid_start_time = Some(identity.start_time);
+            record.boot_id = Some(identity.boot_id.clone());
+            record.opencode_version = Some(ready.version.clone());
+            record.set_active(jiff::Timestamp::now());
+        };
+        let changed = self.context.update(|document| document.change(&self.record.id, running))?;
+        // Somebody may have stopped the session while it was starting.
+        changed.ok_or_else(|| self.withdrawn())
+    }
+
+    fn withdrawn(&self) -> Error {
+        Error::new(
+            Code::Aborted,
+            format!("session {} was stopped while it started", self.record.id),
+        )
+    }
+
+    fn exited(&self, status: ExitStatus) -> Error {
+        let how = match (status.code(), status.signal()) {
+            (Some(code), _) => format!("ended with status {code}"),
+            (None, Some(9)) => "was killed (out of memory?)".into(),
+            (None, Some(15)) => "was stopped by somebody (SIGTERM)".into(),
+            (None, Some(signal)) => format!("was ended by signal {signal}"),
+            _ => "ended".into(),
+        };
+        self.with_log(
+            Code::Unreachable,
+            format!("{} {how} before it answered", self.program.display()),
+        )
+    }
+
+    fn failed(&self, why: NotReady) -> Error {
+        let program = self.program.display();
+        let limit = seconds(self.options.timeout);
+        match why {
+            NotReady::Exited => self.with_log(Code::Unreachable, format!("{program} ended")),
+            NotReady::TimedOut(last) => {
+                let last = last.map(|failure| format!(": {failure}")).unwrap_or_default();
+                let message = format!("{program} did not answer within {limit}{last}");
+                self.with_log(Code::Timeout, message).hint("--timeout gives it longer")
+            }
+            NotReady::Alien(failure) if failure.status() == Some(400) => {
+                let message = format!("{program} does not take its configuration: {failure}");
+                self.with_log(Code::Unreachable, message)
+            }
+            NotReady::Alien(failure) => {
+                let (major, minor) = OLDEST;
+                let message = format!(
+                    "{program} is not an OpenCode that occtl can use ({major}.{minor} is the oldest): {failure}"
+                );
+                self.with_log(Code::Unreachable, message)
+            }
+            NotReady::Interrupted(code) => Error::new(code, "interrupted; the server was stopped"),
+        }
+    }
+
+    fn with_log(&self, code: Code, message: String) -> Error {
+        let log = self.context.store.log_path(&self.record.id);
+        let lines = last_lines(&log, LOG_TAIL_LINES);
+        match lines.is_empty() {
+            true => Error::new(code, format!("{message}; it printed nothing")),
+            false => {
+                let tail: Vec<String> = lines.iter().map(|line| format!("  {line}")).collect();
+                Error::new(code, format!("{message}; it printed:\n{}", tail.join("\n")))
+            }
+        }
+    }
+
+    /// Ends what was started and forgets the session.
+    pub fn clean_up(&self) {
+        let _ = end::end_processes(&self.record, None, Duration::ZERO);
+        let _ = self.context.update(|document| Ok(document.remove(&self.record.id)));
+        end::sweep(self.context, &self.record);
+    }
+}
+
+fn port_taken(log: &str) -> bool {
+    ["EADDRINUSE", "address already in use", "port in use", "ServeError", "Is port"]
+        .iter()
+        .any(|sign| log.contains(sign))
+}
+
+fn database_busy(log: &str) -> bool {
+    let sign = |text: &str| log.contains(text);
+    // A query that creates the database is named without its reason: CREATE TABLE, PRAGMA journal_mode.
+    let unmade = || sign("ailed") && (sign("CREATE TABLE") || sign("PRAGMA"));
+    sign("database is locked") || sign("SQLITE_BUSY") || unmade()
+}

@@ -1,0 +1,255 @@
+//! Starts a server: reserve, spawn, wait until it answers, record.
+//!
+//! The reservation is what makes concurrent starts safe: a record in state `starting` holds the
+//! port, so the store's lock is free while servers start. Whoever is killed in between leaves a
+//! record that says so and a process that carries the session's mark, and `stop` finds both.
+
+mod attempt;
+pub mod ready;
+mod reserve;
+pub mod variables;
+
+pub use reserve::new_id;
+
+use std::ffi::OsString;
+use std::fs;
+use std::net::Ipv4Addr;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::guard;
+use super::worktree;
+use crate::client::{Client, Endpoint};
+use crate::error::{Error, Result};
+use crate::process::{self, Guardian};
+use crate::runner::context::Context;
+use crate::runner::session::address;
+use crate::runner::session::facts::SessionFacts;
+use crate::runner::session::labels::{Labels, labels};
+use crate::runner::session::life::life;
+use crate::runner::session::server::{LOOPBACK, PASSWORD, endpoint};
+use crate::runner::signals::Signals;
+use crate::store::{Patience, Record, Worktree};
+use crate::units::{Deadline, LOCK_CROWD_WAIT, LOCK_WAIT, PROBE_LIMIT};
+use attempt::Attempt;
+use reserve::reserve;
+use variables::{ISOLATED, RESERVED};
+
+/// The longest value of a variable that Linux hands to a program.
+const LONGEST_VARIABLE: usize = 128 * 1024 - 64;
+
+const LARGE_CONFIG: &str = "OPENCODE_CONFIG=FILE in the environment names a large configuration";
+
+/// What `start` was asked for.
+#[derive(Clone, Debug, Default)]
+pub struct StartOptions {
+    /// As typed; default the working directory. Created if it is missing.
+    pub workdir: Option<PathBuf>,
+    /// From the first step to the first answer.
+    pub timeout: Duration,
+    /// The agent for prompts that name none.
+    pub agent: Option<String>,
+    /// A name besides the id.
+    pub name: Option<String>,
+    /// Whether conversations may run occtl.
+    pub allow_occtl: bool,
+    /// The address to listen on, if not the loopback's.
+    pub hostname: Option<String>,
+    /// The OpenCode program.
+    pub opencode: Option<PathBuf>,
+    /// End the server, and all that it started, when this process ends.
+    pub dies_with_us: bool,
+    /// Give it a database and a state of its own.
+    pub isolate: bool,
+    /// Variables for the server, as `NAME=VALUE`.
+    pub variables: Vec<OsString>,
+    /// A file with configuration that goes before all other.
+    pub config: Option<PathBuf>,
+    /// Work in a new git worktree of that name.
+    pub worktree: Option<String>,
+    /// The revision that the worktree starts from.
+    pub base: Option<String>,
+    /// Without use for that long, `cleanup` stops it.
+    pub idle_timeout: Option<Duration>,
+    /// What to find it by, as `KEY=VALUE`.
+    pub labels: Vec<String>,
+}
+
+/// Starts a server and returns once it has answered. If it fails, nothing is left.
+pub fn start(context: &Context, signals: &Signals, options: &StartOptions) -> Result<SessionFacts> {
+    launch(context, signals, options).map(|(facts, _)| facts)
+}
+
+/// The same, with the guard of a server that dies with us.
+pub fn launch(
+    context: &Context,
+    signals: &Signals,
+    options: &StartOptions,
+) -> Result<(SessionFacts, Option<Guardian>)> {
+    let deadline = Deadline::after(options.timeout);
+    let program = context.environment.opencode(options.opencode.as_deref())?;
+    let extra = variables(options)?;
+    let most = options.timeout.clamp(LOCK_WAIT, LOCK_CROWD_WAIT);
+    context.store.wait(Patience { most, ..Patience::default() });
+    let labels = labels(&options.labels)?;
+    let opened = opened(context, options)?;
+    let mut workdir = workdir(context, options.workdir.as_deref())?;
+    let worktree = match &options.worktree {
+        Some(name) => Some(worktree::plan(&workdir, name, options.base.as_deref())?),
+        None => None,
+    };
+    if let Some(worktree) = &worktree {
+        workdir = PathBuf::from(&worktree.path);
+    }
+    // Before there is a record, so that nothing of the session is ever without its guard.
+    let guard = options.dies_with_us.then(|| guard::start(context)).transpose()?;
+    let (place, worktree, watch) = (&workdir, &worktree, guard.as_ref());
+    let plan =
+        Plan { options, workdir: place, program: &program, worktree, labels, opened, guard: watch };
+    let record = reserve(context, &plan)?;
+    let mut attempt =
+        Attempt { context, signals, options, deadline, record, workdir, program, extra };
+    let record = attempt.run().inspect_err(|_| attempt.clean_up())?;
+    warn_of_mixed_versions(context, &record);
+    warn_of_an_open_server(context, &record);
+    Ok((SessionFacts::of(context, &record, &life(&record)), guard))
+}
+
+/// What a reservation is made from.
+struct Plan<'a> {
+    options: &'a StartOptions,
+    workdir: &'a Path,
+    program: &'a Path,
+    worktree: &'a Option<Worktree>,
+    labels: Labels,
+    opened: Option<(String, String)>,
+    guard: Option<&'a Guardian>,
+}
+
+/// The address and the password of a server that other machines shall reach: a password that nobody
+/// knows would keep them out, and one that is not asked for nobody.
+fn opened(context: &Context, options: &StartOptions) -> Result<Option<(String, String)>> {
+    let Some(hostname) = options.hostname.as_deref().filter(|name| *name != LOOPBACK) else {
+        return Ok(None);
+    };
+    if !hostname.parse::<Ipv4Addr>().is_ok_and(|address| address::here(address.into())) {
+        return Err(Error::usage(format!("--hostname cannot be {hostname}"))
+            .hint("an IPv4 address of this machine, for example 0.0.0.0"));
+    }
+    match context.environment.get(PASSWORD).and_then(|password| password.to_str()) {
+        Some(password) => Ok(Some((hostname.into(), password.into()))),
+        None => Err(Error::usage(format!("--hostname {hostname} needs a password"))
+            .hint(format!("it is taken from {PASSWORD}; who has it has a shell here"))),
+    }
+}
+
+/// The server's additional variables, `OPENCODE_CONFIG_CONTENT` among them.
+fn variables(options: &StartOptions) -> Result<Vec<(String, OsString)>> {
+    let mut variables = Vec::new();
+    for pair in &options.variables {
+        let text = pair.to_str();
+        let split = text.and_then(|text| text.split_once('=')).filter(|(name, _)| !name.is_empty());
+        let Some((name, value)) = split else {
+            // Not what it is: it may be a secret.
+            return Err(Error::usage("--env needs NAME=VALUE, in UTF-8"));
+        };
+        if RESERVED.contains(&name) || options.isolate && ISOLATED.contains(&name) {
+            return Err(Error::usage(format!("--env cannot set {name}: occtl does")));
+        }
+        variables.push((name.to_string(), OsString::from(value)));
+    }
+    if let Some(path) = &options.config {
+        let shown = path.display();
+        let content =
+            process::read_text(path, LONGEST_VARIABLE, options.timeout).map_err(|error| {
+                let message = format!("cannot read the config {shown}: {error}");
+                match error.kind() {
+                    std::io::ErrorKind::NotFound => Error::not_found(message),
+                    std::io::ErrorKind::FileTooLarge => Error::usage(message).hint(LARGE_CONFIG),
+                    _ => Error::failed(message),
+                }
+            })?;
+        // The server would take it for none, and nobody would learn that a script has failed to fill it.
+        if content.trim().is_empty() {
+            let message = format!("the config {shown} is empty");
+            return Err(Error::usage(message).hint("{} is a configuration that changes nothing"));
+        }
+        variables.push(("OPENCODE_CONFIG_CONTENT".into(), content.into()));
+    }
+    if let Some((name, _)) = variables.iter().find(|(_, value)| value.as_bytes().contains(&0)) {
+        return Err(Error::usage(format!("{name} has a zero byte, which no variable can hold")));
+    }
+    match variables.iter().find(|(_, value)| value.len() > LONGEST_VARIABLE) {
+        Some((name, _)) => Err(Error::usage(format!(
+            "{name} has more than the {LONGEST_VARIABLE} bytes that Linux hands over"
+        ))
+        .hint(LARGE_CONFIG)),
+        None => Ok(variables),
+    }
+}
+
+/// Two versions on one database: the newer one migrates it, and the older one stumbles.
+fn warn_of_mixed_versions(context: &Context, new: &Record) {
+    let Ok(records) = context.store.read().and_then(|document| document.records()) else { return };
+    let shares = |one: &&Record| {
+        one.isolated.is_none()
+            && one.adopted_url.is_none()
+            && one.opencode_version.is_some()
+            && one.opencode_version != new.opencode_version
+            && life(one).server().is_some()
+    };
+    if new.isolated.is_none()
+        && let Some(other) = records.iter().find(shares)
+    {
+        let own = new.opencode_version.as_deref().unwrap_or("another version");
+        let theirs = other.opencode_version.as_deref().unwrap_or_default();
+        (context.say)(&format!(
+            "warning: {own} shares its database with {} ({theirs}); --isolate keeps them apart",
+            other.id
+        ));
+    }
+}
+
+/// The first versions do not know of passwords.
+fn warn_of_an_open_server(context: &Context, record: &Record) {
+    let Some(version) = record.opencode_version.as_deref().filter(|text| text.starts_with("1.1."))
+    else {
+        return;
+    };
+    let open = Endpoint { password: None, ..endpoint(record, None) };
+    if Client::new(open).health(PROBE_LIMIT).is_ok() {
+        let what = "asks nobody for a password: every user of this machine can use";
+        (context.say)(&format!("warning: OpenCode {version} {what} {}", record.id));
+    }
+}
+
+/// The directory to start in, absolute and without links.
+fn workdir(context: &Context, given: Option<&Path>) -> Result<PathBuf> {
+    let path = context.environment.absolute(given.unwrap_or(Path::new(".")));
+    let shown = path.display();
+    let failed =
+        |what: &str, error| Error::failed(format!("cannot {what} workdir {shown}: {error}"));
+    if given.is_none() && context.environment.directory.is_none() {
+        return Err(Error::failed("the working directory is gone").hint("name one with --workdir"));
+    }
+    if path.exists() && !path.is_dir() {
+        return Err(Error::failed(format!("workdir {shown} is not a directory")));
+    }
+    fs::create_dir_all(&path).map_err(|error| failed("create", error))?;
+    let real = path.canonicalize().map_err(|error| failed("use", error))?;
+    if real.to_str().is_none() {
+        return Err(Error::failed(format!("workdir {shown} has a name that is not UTF-8"))
+            .hint("OpenCode takes directories as JSON text only"));
+    }
+    if rustix::fs::access(&real, rustix::fs::Access::EXEC_OK).is_err() {
+        return Err(failed("enter", std::io::ErrorKind::PermissionDenied.into()));
+    }
+    if rustix::fs::access(&real, rustix::fs::Access::WRITE_OK).is_err() {
+        (context.say)(&format!(
+            "warning: workdir {} is not writable; the model can only read",
+            real.display()
+        ));
+    }
+    Ok(real)
+}

@@ -1,0 +1,114 @@
+//! Reserves a session: an id, a port, a record.
+
+use std::net::Ipv4Addr;
+
+use super::Plan;
+use crate::error::{Error, Result};
+use crate::process;
+use crate::runner::context::Context;
+use crate::runner::lifecycle::end;
+use crate::runner::lifecycle::worktree;
+use crate::runner::session::address::{listening_address, port_free};
+use crate::runner::session::life::{Life, life};
+use crate::runner::session::select::check_name;
+use crate::store::{Document, Record, Status};
+
+/// Takes an id and a port. What is written is a record whose pid is ours.
+pub fn reserve(context: &Context, plan: &Plan) -> Result<Record> {
+    let options = plan.options;
+    let own = process::own_identity();
+    let ports = context.environment.ports()?;
+    let abandoned = abandoned(context)?;
+    let mut record = Record {
+        id: new_id(),
+        pid: Some(own.pid),
+        pid_start_time: Some(own.start_time),
+        boot_id: Some(own.boot_id),
+        config_path: options.workdir.as_ref().map(|path| path.display().to_string()),
+        status: "starting".into(),
+        agent: options.agent.clone(),
+        workdir: Some(plan.workdir.display().to_string()),
+        name: options.name.clone(),
+        password: Some(plan.opened.as_ref().map_or_else(new_password, |(_, own)| own.clone())),
+        hostname: plan.opened.as_ref().map(|(hostname, _)| hostname.clone()),
+        opencode: Some(plan.program.display().to_string()),
+        parent: context.environment.parent_session(),
+        allow_occtl_commands: Some(options.allow_occtl),
+        idle_timeout_s: options.idle_timeout.map(|limit| limit.as_secs_f64()),
+        labels: plan.labels.clone(),
+        worktree: plan.worktree.clone(),
+        ..Record::default()
+    };
+    record.set_created(jiff::Timestamp::now());
+    context.update(|document| {
+        for record in &abandoned {
+            document.remove(&record.id);
+        }
+        if let Some(name) = &options.name {
+            check_name(document, name)?;
+        }
+        if let Some(worktree) = plan.worktree {
+            let same = |other: &Record| {
+                other.worktree.as_ref().is_some_and(|other| other.path == worktree.path)
+            };
+            if document.records()?.iter().any(same) {
+                return Err(worktree::taken(&format!("worktree {}", worktree.path)));
+            }
+        }
+        while document.ids().any(|id| id == record.id) {
+            record.id = new_id();
+        }
+        if options.isolate {
+            let place = context.store.isolated_path(&record.id);
+            record.isolated = Some(place.display().to_string());
+        }
+        record.port = free_port(document, listening_address(&record), &ports, &[])?;
+        if let Some(guard) = plan.guard {
+            guard.tell(&record.id).map_err(|error| {
+                Error::failed(format!("the guard of the session has ended: {error}"))
+            })?;
+        }
+        document.put(&record)?;
+        document.set_next_port(record.port.saturating_add(1));
+        Ok(())
+    })?;
+    abandoned.iter().for_each(|record| end::sweep(context, record));
+    Ok(record)
+}
+
+/// Reservations whose `occtl start` was killed and that have no process: their ports are free.
+fn abandoned(context: &Context) -> Result<Vec<Record>> {
+    let records = context.store.read()?.records()?;
+    let is = |record: &Record| record.status() == Status::Starting && life(record) == Life::Dead;
+    Ok(records.into_iter().filter(is).collect())
+}
+
+/// The lowest port that no record holds, that is not in `busy`, and that can be bound at that address
+/// right now.
+pub fn free_port(
+    document: &Document,
+    address: Ipv4Addr,
+    ports: &std::ops::RangeInclusive<u16>,
+    busy: &[u16],
+) -> Result<u16> {
+    let held: std::collections::HashSet<u16> =
+        document.records()?.iter().map(|record| record.port).collect();
+    let free =
+        |port: &u16| !held.contains(port) && !busy.contains(port) && port_free(address, *port);
+    ports.clone().find(free).ok_or_else(|| {
+        let (first, last) = (ports.start(), ports.end());
+        Error::failed(format!("no port from {first} to {last} is free")).hint(
+            "occtl cleanup and occtl stop free some; OCCTL_PORT_RANGE=FIRST-LAST names others",
+        )
+    })
+}
+
+/// A new session's id.
+pub fn new_id() -> String {
+    format!("oc-{}", &uuid::Uuid::new_v4().simple().to_string()[..8])
+}
+
+/// 244 random bits: each of the two has 122.
+fn new_password() -> String {
+    format!("{}{}", uuid::Uuid::new_v4().simple(), uuid::Uuid::new_v4().simple())
+}

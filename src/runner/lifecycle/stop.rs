@@ -1,0 +1,154 @@
+//! Ends a session: its nested ones, its server, and then its record.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use super::end::{Ended, await_free_port, end_processes, sweep};
+use super::isolate;
+use super::worktree;
+use crate::error::{Code, Error, Result};
+use crate::runner::context::Context;
+use crate::runner::session::life::{Life, life};
+use crate::runner::session::select::select;
+use crate::store::{Document, Record};
+use crate::units::STOP_GRACE;
+
+/// How a session is stopped.
+#[derive(Clone, Debug)]
+pub struct StopOptions {
+    /// How long between SIGTERM and SIGKILL.
+    pub grace: Duration,
+    /// Stop the sessions that were started from within it first.
+    pub recursive: bool,
+    /// Leave an isolated session's database and state.
+    pub keep_data: bool,
+    /// Remove the worktree and the branch that were made for it.
+    pub remove_worktree: bool,
+    /// End the server of an adopted session, too.
+    pub kill: bool,
+}
+
+impl Default for StopOptions {
+    fn default() -> StopOptions {
+        StopOptions {
+            grace: STOP_GRACE,
+            recursive: false,
+            keep_data: false,
+            remove_worktree: false,
+            kill: false,
+        }
+    }
+}
+
+/// What `stop` did.
+#[derive(Clone, Debug)]
+pub struct Stopped {
+    /// The session.
+    pub id: String,
+    /// Whether its server was already gone.
+    pub was_dead: bool,
+    /// Whether it was only forgotten, because somebody else started its server.
+    pub forgotten: bool,
+    /// How many processes were ended.
+    pub processes: usize,
+    /// Whether SIGKILL was needed.
+    pub killed: bool,
+}
+
+/// Stops one session and confirms that nothing of it is left. With `recursive` those that were
+/// started from within it are stopped first, and come first in what is returned.
+pub fn stop(context: &Context, word: &str, options: &StopOptions) -> Result<Vec<Stopped>> {
+    let record = select(&context.store.read()?, word)?;
+    stop_tree(context, &record, options, &mut BTreeSet::new())
+}
+
+/// `above` are the sessions that are being stopped already: a damaged store may say that two of them
+/// were started from within each other.
+fn stop_tree(
+    context: &Context,
+    record: &Record,
+    options: &StopOptions,
+    above: &mut BTreeSet<String>,
+) -> Result<Vec<Stopped>> {
+    above.insert(record.id.clone());
+    let mut nested = nested(&context.store.read()?, record)?;
+    nested.retain(|one| !above.contains(&one.id));
+    let mut stopped = Vec::new();
+    // From within a dead one nothing is going on any more, and what it started stands for itself.
+    if !nested.is_empty() && !options.recursive && life(record) != Life::Dead {
+        let ids: Vec<&str> = nested.iter().map(|one| one.id.as_str()).collect();
+        let message =
+            format!("sessions were started from within {}: {}", record.id, ids.join(", "));
+        return Err(Error::failed(message).hint("stop them first, or use --recursive"));
+    }
+    if options.remove_worktree
+        && let Some(worktree) = &record.worktree
+    {
+        worktree::check_removable(worktree)?;
+    }
+    if !options.recursive {
+        nested.clear();
+    }
+    // What belongs to a nested one alone is kept: nobody asked for its loss.
+    let others = StopOptions { remove_worktree: false, kill: false, ..options.clone() };
+    for one in &nested {
+        match stop_tree(context, one, &others, above) {
+            Ok(more) => stopped.extend(more),
+            Err(error) if error.code == Code::NotFound => {}
+            Err(error) => return Err(error),
+        }
+    }
+    stopped.push(stop_one(context, record, options)?);
+    Ok(stopped)
+}
+
+/// The live sessions that were started from within one.
+pub fn nested(document: &Document, record: &Record) -> Result<Vec<Record>> {
+    #[derive(serde::Deserialize)]
+    struct Parent {
+        #[serde(default)]
+        parent: Option<String>,
+    }
+    let parents = document.each(|id, one: Parent| (id.to_string(), one.parent))?;
+    let below = |(id, parent): &(String, Option<String>)| {
+        parent.as_ref() == Some(&record.id) && *id != record.id
+    };
+    let mut found = Vec::new();
+    for (id, _) in parents.iter().filter(|one| below(one)) {
+        found.extend(document.record(id)?.filter(|one| life(one) != Life::Dead));
+    }
+    Ok(found)
+}
+
+fn stop_one(context: &Context, record: &Record, options: &StopOptions) -> Result<Stopped> {
+    let id = &record.id;
+    let now = life(record);
+    let adopted = record.adopted_url.is_some();
+    let forgotten = adopted && !(options.kill && now.server().is_some());
+    let ended = match forgotten {
+        true => Ended { count: 0, killed: false },
+        false => end_processes(record, now.server(), options.grace)?,
+    };
+    if ended.count > 0 && !adopted && !await_free_port(record) {
+        let port = record.port;
+        return Err(Error::failed(format!("port {port} of {id} is still taken"))
+            .hint(format!("somebody else listens there: ss -ltnp 'sport = :{port}'")));
+    }
+    // Before the record goes, so that whoever is stopped here can try again.
+    if options.remove_worktree
+        && let Some(worktree) = &record.worktree
+    {
+        // Its last processes may have written something since the first look.
+        worktree::check_removable(worktree).and_then(|()| worktree::remove(worktree))?;
+    }
+    if options.keep_data && record.isolated.is_some() {
+        let kept = isolate::keep(&context.store.isolated_path(id), &context.store.kept_path(id))?;
+        (context.say)(&format!("{} is kept", kept.display()));
+    }
+    // The files go first: on a full disk they are the room in which the store can be written.
+    sweep(context, record);
+    context.update(|document| Ok(document.remove(id)))?;
+    let was_dead = now == Life::Dead && ended.count == 0;
+    let (processes, killed) = (ended.count, ended.killed);
+    Ok(Stopped { id: id.clone(), was_dead, forgotten, processes, killed })
+}

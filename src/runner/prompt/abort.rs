@@ -1,0 +1,58 @@
+//! Aborts a turn and makes sure of it.
+
+use std::time::Duration;
+
+use crate::client::wire::Activities;
+use crate::client::{Cause, Failure};
+use crate::process;
+use crate::runner::conversation::find::Place;
+use crate::runner::session::server::Server;
+use crate::units::{Backoff, Deadline, POLL_FIRST};
+
+/// How long one request may take.
+const ABORT_REQUEST: Duration = Duration::from_millis(1500);
+
+/// The same once the server was silent: all it has to do is to take it.
+const SILENT_REQUEST: Duration = Duration::from_millis(500);
+
+/// Aborts the conversation and its sub-agents' until all read idle; false if one does not in time.
+///
+/// Sub-agents go first: a parent whose sub-agent waits would run one more step. A prompt that the server has
+/// not begun with reads idle and is not aborted by anything, so idle counts once it is `settled`.
+pub fn abort(
+    server: &Server,
+    place: &Place,
+    descendants: &[String],
+    deadline: Deadline,
+    settled: &dyn Fn() -> bool,
+) -> Result<bool, Failure> {
+    server.client.limit_to(deadline, None);
+    let mut pauses = Backoff::new(POLL_FIRST, Duration::from_millis(250));
+    let members: Vec<&str> =
+        descendants.iter().map(String::as_str).chain([place.id.as_str()]).collect();
+    loop {
+        let mut silent = false;
+        for conversation in &members {
+            let limit = if silent { SILENT_REQUEST } else { ABORT_REQUEST };
+            let sent = server.client.abort(conversation, &place.directory, limit);
+            silent |= sent.is_err_and(|failure| matches!(failure.cause, Cause::Silent));
+        }
+        let limit = if silent { SILENT_REQUEST } else { ABORT_REQUEST };
+        let told = server.client.activities(&place.directory, limit);
+        let busy = |id: &&str, told: &Activities| told.get(*id).is_some_and(|one| one.busy());
+        match told {
+            Ok(told) if !members.iter().any(|id| busy(id, &told)) && settled() => return Ok(true),
+            // Asking again would only take the caller's time.
+            Err(failure)
+                if !failure.passing()
+                    || matches!(failure.cause, Cause::Refused)
+                    || (silent && matches!(failure.cause, Cause::Silent)) =>
+            {
+                return Err(failure);
+            }
+            told if deadline.expired() || !server.lives() => return told.map(|_| false),
+            _ => {}
+        }
+        process::pause(pauses.next());
+    }
+}

@@ -1,0 +1,71 @@
+//! `run`: start, send, follow, stop.
+
+use std::time::Instant;
+
+use super::context::Context;
+use super::prompt::{Finished, follow_prepared};
+use super::signals::Signals;
+use crate::error::{Code, Error, Result};
+use crate::runner::lifecycle::start::{StartOptions, launch};
+use crate::runner::lifecycle::stop::{StopOptions, stop};
+use crate::runner::prompt::options::{Follow, PromptOptions};
+use crate::runner::prompt::prepared::Prepared;
+
+/// What `run` was asked for.
+pub struct RunOptions {
+    /// The server.
+    pub start: StartOptions,
+    /// The prompt.
+    pub prompt: PromptOptions,
+    /// Leave the server running.
+    pub keep: bool,
+}
+
+/// Runs one prompt on a server of its own. Nothing of it is left, unless it is to be kept.
+///
+/// The limit of `follow` is for all of it. `None` if the watcher has gone.
+pub fn run(
+    context: &Context,
+    signals: &Signals,
+    options: RunOptions,
+    follow: Follow,
+) -> Result<Option<Finished>> {
+    let began = Instant::now();
+    let limit = follow.terms.limits.timeout;
+    let mut terms = follow.terms.clone();
+    let start = StartOptions {
+        timeout: options.start.timeout.min(limit),
+        dies_with_us: !options.keep,
+        ..options.start.clone()
+    };
+    // Before a server is started for it.
+    signals.leave_at_once(true);
+    let prompt = Prepared::read(options.prompt)?;
+    signals.leave_at_once(false);
+    let (session, guard) = launch(context, signals, &start)?;
+    terms.limits.timeout = limit.saturating_sub(began.elapsed());
+    terms.limits.rest_of = Some(limit);
+    let follow = Follow { terms, ..follow };
+    let finished = follow_prepared(context, signals, &session.id, prompt, follow);
+    if options.keep {
+        (context.say)(&format!(
+            "session {} is left running: occtl stop {}",
+            session.id, session.id
+        ));
+        return finished;
+    }
+    let stopped =
+        stop(context, &session.id, &StopOptions { recursive: true, ..StopOptions::default() });
+    drop(guard);
+    let finished = finished?;
+    // The answer is worth more than the trouble of getting rid of the server, but both are told.
+    match (stopped, finished) {
+        (Ok(_), finished) => Ok(finished.map(|one| Finished { session_remains: false, ..one })),
+        (Err(error), Some(finished)) => {
+            (context.say)(&format!("warning: {error}"));
+            Ok(Some(finished))
+        }
+        (Err(error), None) if error.code == Code::NotFound => Ok(None),
+        (Err(error), None) => Err(Error::failed(format!("the server was not stopped: {error}"))),
+    }
+}

@@ -1,0 +1,84 @@
+//! The address of a host that was named.
+//!
+//! The C library's own look-up has no limit without a thread, and a static binary would bring a
+//! large part of it along and still need the machine's libraries. So names are looked up by
+//! `getent`, which has a limit here like any other program, or else in `/etc/hosts`.
+
+use std::fs;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::process::Command;
+use std::time::Duration;
+
+use crate::process::Capture;
+use crate::store::Record;
+use crate::units::Deadline;
+
+/// A name that takes longer is as good as none.
+const LOOK_UP_LIMIT: Duration = Duration::from_secs(5);
+
+/// The address of the host of `http://HOST:PORT`; `None` if it has none.
+pub fn look_up(url: &str) -> Option<IpAddr> {
+    let rest = url.strip_prefix("http://")?;
+    let host = rest.rsplit_once(':').map_or(rest, |(host, _)| host);
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    if let Ok(address) = host.parse() {
+        return Some(address);
+    }
+    if host == "localhost" {
+        return Some(Ipv4Addr::LOCALHOST.into());
+    }
+    by_getent(host).or_else(|| in_hosts(&fs::read_to_string("/etc/hosts").ok()?, host))
+}
+
+/// Whether an address is of this machine: no other one can be bound. Nothing is sent.
+pub fn here(address: IpAddr) -> bool {
+    std::net::UdpSocket::bind((address, 0)).is_ok()
+}
+
+fn by_getent(host: &str) -> Option<IpAddr> {
+    let mut getent = Command::new("getent");
+    let output = Capture::start(getent.args(["ahosts", "--", host])).ok()?;
+    let output = output.finish(Deadline::after(LOOK_UP_LIMIT))?;
+    String::from_utf8_lossy(&output).split_whitespace().next()?.parse().ok()
+}
+
+fn in_hosts(text: &str, host: &str) -> Option<IpAddr> {
+    text.lines().find_map(|line| {
+        let mut words = line.split('#').next()?.split_whitespace();
+        let address = words.next()?.parse().ok()?;
+        words.any(|name| name.eq_ignore_ascii_case(host)).then_some(address)
+    })
+}
+
+/// The address that a record's server listens on.
+pub fn listening_address(record: &Record) -> Ipv4Addr {
+    let given = record.hostname.as_deref().and_then(|hostname| hostname.parse().ok());
+    given.unwrap_or(Ipv4Addr::LOCALHOST)
+}
+
+/// Whether nobody listens on a port of that address right now; of 0.0.0.0, on that of any address.
+///
+/// The standard library sets SO_REUSEADDR here, without which a port that was just freed looks taken
+/// for a minute.
+pub fn port_free(address: Ipv4Addr, port: u16) -> bool {
+    match std::net::TcpListener::bind(SocketAddr::from((address, port))) {
+        Ok(_) => true,
+        // The machine no longer has it, so that nobody can listen there.
+        Err(error) => error.kind() == std::io::ErrorKind::AddrNotAvailable,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_need_nobody_and_names_are_found_in_the_table() {
+        assert_eq!(look_up("http://127.0.0.1:9100"), "127.0.0.1".parse().ok());
+        assert_eq!(look_up("http://[::1]:80"), "::1".parse().ok());
+        assert_eq!(look_up("http://localhost:80"), "127.0.0.1".parse().ok());
+        let table = "# c\n10.0.0.1 box box.lan # x y\n10.0.0.2 other\n";
+        assert_eq!(in_hosts(table, "BOX.lan"), "10.0.0.1".parse().ok());
+        assert_eq!(in_hosts(table, "y"), None);
+    }
+}

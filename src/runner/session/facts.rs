@@ -1,0 +1,75 @@
+//! What is known of a session without asking its server.
+
+use super::labels::Labels;
+use super::life::Life;
+use super::server::{directory, url};
+use crate::runner::context::Context;
+use crate::store::Record;
+
+/// What is known of a session without asking its server.
+#[derive(Clone, Debug)]
+pub struct SessionFacts {
+    /// `oc-…`.
+    pub id: String,
+    /// `--name`.
+    pub name: Option<String>,
+    /// The port on 127.0.0.1.
+    pub port: u16,
+    /// Where the server answers.
+    pub url: String,
+    /// The server's process, while it runs.
+    pub pid: Option<u32>,
+    /// The agent for prompts that name none.
+    pub agent: Option<String>,
+    /// The server's directory.
+    pub workdir: Option<String>,
+    /// Whether somebody else started the server.
+    pub adopted: bool,
+    /// Whether it has a database and a state of its own.
+    pub isolated: bool,
+    /// What to find it by.
+    pub labels: Labels,
+    /// Its git branch, if a worktree was made for it.
+    pub branch: Option<String>,
+    /// Seconds without use after which `cleanup` stops it.
+    pub idle_timeout_s: Option<f64>,
+    /// The session from whose server this one was started.
+    pub parent: Option<String>,
+    /// The server's version when it was started.
+    pub opencode_version: Option<String>,
+    /// Where the server writes what it prints.
+    pub log: String,
+    /// When it was started.
+    pub created: Option<jiff::Timestamp>,
+    /// When somebody last used it.
+    pub last_active: Option<jiff::Timestamp>,
+}
+
+impl SessionFacts {
+    /// What a record and the process table say.
+    pub fn of(context: &Context, record: &Record, life: &Life) -> SessionFacts {
+        SessionFacts {
+            id: record.id.clone(),
+            name: record.name.clone(),
+            port: record.port,
+            url: url(record),
+            pid: life.server().map(|server| server.pid),
+            agent: record.agent.clone(),
+            workdir: directory_of(record, life),
+            adopted: record.adopted_url.is_some(),
+            isolated: record.isolated.is_some(),
+            labels: record.labels.clone(),
+            branch: record.worktree.as_ref().map(|worktree| worktree.branch.clone()),
+            idle_timeout_s: record.idle_timeout_s,
+            parent: record.parent.clone(),
+            opencode_version: record.opencode_version.clone(),
+            log: context.store.log_path(&record.id).display().to_string(),
+            created: record.created(),
+            last_active: record.last_active(),
+        }
+    }
+}
+
+pub fn directory_of(record: &Record, life: &Life) -> Option<String> {
+    Some(directory(record, life.server())).filter(|place| place.starts_with('/'))
+}

@@ -1,0 +1,55 @@
+//! What a session's server offers and how it is configured.
+
+use serde_json::Value;
+
+use super::secrets::mask;
+use super::server::Server;
+use crate::client::wire::{Agent, Model};
+use crate::error::Result;
+use crate::runner::context::Context;
+
+/// One model of a session's server.
+#[derive(Clone, Debug)]
+pub struct ModelFacts {
+    /// The provider.
+    pub provider: String,
+    /// The id within the provider; may hold slashes.
+    pub id: String,
+    /// Name, prices, sizes.
+    pub model: Model,
+}
+
+/// The models that a session's server can use, by provider and id.
+pub fn models(context: &Context, session: &str) -> Result<Vec<ModelFacts>> {
+    let server = Server::open(context, session)?;
+    let found = server.client.providers(&server.directory);
+    let found = found.map_err(|failure| server.ended(context).unwrap_or_else(|| failure.into()))?;
+    let mut models = Vec::new();
+    for provider in found.providers {
+        for (id, value) in provider.models {
+            let model = serde_json::from_value(value).unwrap_or_default();
+            models.push(ModelFacts { provider: provider.id.clone(), id, model });
+        }
+    }
+    models.sort_by(|a, b| (&a.provider, &a.id).cmp(&(&b.provider, &b.id)));
+    Ok(models)
+}
+
+/// The agents of a session's server.
+pub fn agents(context: &Context, session: &str) -> Result<Vec<Agent>> {
+    let server = Server::open(context, session)?;
+    let found = server.client.agents(&server.directory);
+    found.map_err(|failure| server.ended(context).unwrap_or_else(|| failure.into()))
+}
+
+/// The resolved configuration of a session's server; without `secrets` they are masked.
+pub fn configuration(context: &Context, session: &str, secrets: bool) -> Result<Value> {
+    let server = Server::open(context, session)?;
+    let found = server.client.configuration(&server.directory);
+    let mut found =
+        found.map_err(|failure| server.ended(context).unwrap_or_else(|| failure.into()))?;
+    if !secrets {
+        mask(&mut found);
+    }
+    Ok(found)
+}

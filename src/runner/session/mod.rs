@@ -1,0 +1,29 @@
+//! Which session is meant, whether its server lives, how to reach it, how it is.
+
+pub mod address;
+pub mod facts;
+pub mod git;
+pub mod inspect;
+pub mod labels;
+pub mod life;
+pub mod logs;
+pub mod pace;
+pub mod probe;
+pub mod secrets;
+pub mod select;
+pub mod server;
+pub mod status;
+pub mod stream;
+pub mod timeouts;
+pub mod touch;
+pub mod version;
+
+pub use crate::client::wire::Agent;
+pub use facts::SessionFacts;
+pub use git::Changes;
+pub use inspect::{ModelFacts, agents, configuration, models};
+pub use labels::{Labels, all_ids, labels};
+pub use logs::{LEVELS, LogOptions, logs, names_session, parse as parse_log};
+pub use probe::State;
+pub use status::{Look, list, status};
+pub use touch::touch;

@@ -1,0 +1,104 @@
+//! The events of a turn, as long as there are any; and waiting when there are none.
+
+use std::time::{Duration, Instant};
+
+use crate::client::{Client, EventStream, Failure, Received};
+use crate::process;
+use crate::units::{Backoff, Deadline, HEARTBEAT_SILENCE, TICK};
+
+/// The pauses between tries to open an event stream.
+const RECONNECT: Backoff = Backoff::new(Duration::from_millis(50), Duration::from_secs(5));
+
+/// How long the head of a stream is waited for. On a busy machine it takes its time, and without a stream no
+/// text is shown as it is written.
+const PATIENCE: Backoff = Backoff::new(Duration::from_millis(500), Duration::from_secs(1));
+
+/// An event stream that is opened again when it breaks.
+pub struct Stream {
+    directory: String,
+    stream: Option<EventStream>,
+    reconnect: Instant,
+    pauses: Backoff,
+    patience: Backoff,
+    all: bool,
+    /// Why it could not be opened the last time.
+    pub trouble: Option<Failure>,
+    /// Whether the open stream has brought more than the greeting with which each begins.
+    greeted: bool,
+}
+
+/// What a stream brought.
+pub enum Heard<'a> {
+    /// There was none for a while; what came meanwhile is lost, as there is no replay.
+    Gap,
+    /// One too long to be taken, which is lost as well.
+    Long,
+    /// The data of one event.
+    Data(&'a [u8]),
+}
+
+impl Stream {
+    /// Opens the stream; that it fails is no reason to worry yet. With `all` no event is too long.
+    pub fn open(client: &Client, directory: &str, all: bool) -> Stream {
+        let mut stream = Stream {
+            directory: directory.into(),
+            stream: None,
+            reconnect: Instant::now(),
+            pauses: RECONNECT,
+            patience: PATIENCE,
+            all,
+            trouble: None,
+            greeted: false,
+        };
+        stream.connect(client);
+        stream
+    }
+
+    /// Whether events can come.
+    pub fn is_open(&self) -> bool {
+        self.stream.is_some()
+    }
+
+    /// Takes what the stream has, or waits for as long as there is nothing better to do.
+    pub fn listen(
+        &mut self,
+        client: &Client,
+        until: Instant,
+        deadline: Deadline,
+        take: &mut dyn FnMut(Heard),
+    ) {
+        if self.stream.is_none() && Instant::now() >= self.reconnect {
+            take(Heard::Gap);
+            self.connect(client);
+        }
+        let Some(stream) = &mut self.stream else {
+            let pause = until.saturating_duration_since(Instant::now()).min(TICK);
+            process::pause(deadline.remaining(pause));
+            return;
+        };
+        let (greeted, mut useful) = (&mut self.greeted, false);
+        let received = stream.pump(&mut |data| {
+            useful |= std::mem::replace(greeted, true);
+            take(data.map_or(Heard::Long, Heard::Data));
+        });
+        if useful {
+            self.pauses = RECONNECT;
+        }
+        if matches!(received, Received::Ended(_)) || stream.silence() >= HEARTBEAT_SILENCE {
+            self.stream = None;
+            self.reconnect = Instant::now() + self.pauses.next();
+        }
+    }
+
+    fn connect(&mut self, client: &Client) {
+        self.greeted = false;
+        let head = self.patience.next();
+        match EventStream::open(client, &self.directory, head, self.all) {
+            Ok(stream) => self.stream = Some(stream),
+            Err(failure) => {
+                self.reconnect = Instant::now() + self.pauses.next();
+                self.trouble = Some(failure);
+            }
+        }
+    }
+}
