@@ -1,6 +1,8 @@
 //! The flags that `send`, `run` and `wait` share: what is prompted, what the turn may take, and what
 //! is answered to it.
 
+use std::io::Read;
+
 use super::spec::Flag;
 use super::words::Words;
 use crate::error::{Error, Result};
@@ -8,6 +10,9 @@ use crate::runner::asks::{OnAsk, Policy, PolicyFlags};
 use crate::runner::conversation::Target;
 use crate::runner::prompt::ModelName;
 use crate::runner::prompt::{Hook, Limits, PromptOptions, Terms};
+
+/// The longest prompt that is read from stdin.
+const LONGEST_PROMPT: u64 = 64 << 20;
 
 /// What is prompted.
 pub const PROMPT: &[Flag] = &[
@@ -81,6 +86,27 @@ pub fn prompt(words: &Words) -> Result<PromptOptions> {
         system: words.value("system")?,
         schema: words.path("schema"),
     })
+}
+
+/// The words of a prompt; `-` alone reads stdin.
+pub fn message(words: &[String]) -> Result<String> {
+    let message = match words {
+        [dash] if dash == "-" => {
+            let mut text = Vec::new();
+            let stdin = std::io::stdin().lock().take(LONGEST_PROMPT + 1).read_to_end(&mut text);
+            stdin.map_err(|error| Error::failed(format!("cannot read stdin: {error}")))?;
+            if text.len() as u64 > LONGEST_PROMPT {
+                let limit = LONGEST_PROMPT >> 20;
+                return Err(Error::usage(format!("stdin holds more than {limit} MiB")));
+            }
+            String::from_utf8(text).map_err(|_| Error::usage("stdin is not UTF-8 text"))?
+        }
+        words => words.join(" "),
+    };
+    if message.trim().is_empty() {
+        return Err(Error::usage("the message is empty"));
+    }
+    Ok(message)
 }
 
 /// Reads [`TERMS`] and `--timeout`; `otherwise` is for asks that no flag settles.

@@ -81,7 +81,7 @@ fn run(
     terms: Terms,
     show: Show,
 ) -> Result<Exit> {
-    let prompt = PromptOptions { message: turn::message(message)?, ..options.prompt };
+    let prompt = PromptOptions { message: turn_flags::message(message)?, ..options.prompt };
     let options = RunOptions { prompt, ..options };
     let context = app.context()?;
     let signals = context.signals()?;

@@ -90,7 +90,7 @@ fn parse(words: &Words) -> Result<Action> {
 }
 
 fn run(app: &mut App, args: Args, terms: Terms) -> Result<Exit> {
-    let options = PromptOptions { message: turn::message(&args.message)?, ..args.options };
+    let options = PromptOptions { message: turn_flags::message(&args.message)?, ..args.options };
     let context = app.context()?;
     let Some(show) = args.show else {
         let sent = runner::prompt::send(&context, &args.session, options, terms.limits.timeout)?;

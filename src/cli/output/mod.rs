@@ -1,18 +1,20 @@
 //! The only writer of stdout and stderr.
 
+mod escape;
 pub mod file;
+mod table;
 
-use std::fmt::Write as _;
 use std::io::{self, BufWriter, IsTerminal, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use rustix::event::PollFlags;
 use serde::Serialize;
-use unicode_width::UnicodeWidthStr;
 
 use crate::error::{Error, Result};
 use crate::units::{TICK, poll};
+pub use escape::{escape, one_line};
+pub use table::{Cell, Colour};
 
 /// How much is put together for one call of the system; what is larger is not copied.
 const BUFFER: usize = 64 << 10;
@@ -24,21 +26,6 @@ const PIPE_ROOM: usize = 4096;
 pub struct Output {
     colour: bool,
     closed: bool,
-}
-
-/// The few colours that mean something here.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Colour {
-    /// As it is.
-    Plain,
-    /// Headings.
-    Bold,
-    /// Good.
-    Green,
-    /// Going on.
-    Yellow,
-    /// Bad.
-    Red,
 }
 
 impl Output {
@@ -146,59 +133,6 @@ impl Output {
         };
         if self.colour { format!("\u{1b}[{code}m{text}\u{1b}[0m") } else { text.into() }
     }
-
-    /// Writes aligned columns without boxes. A cell may have several lines.
-    pub fn table(&mut self, headings: &[&str], rows: &[Vec<Cell>]) -> Result<()> {
-        let mut widths: Vec<usize> = headings.iter().map(|heading| heading.width()).collect();
-        for row in rows {
-            for (width, cell) in widths.iter_mut().zip(row) {
-                let longest = cell.text.lines().map(UnicodeWidthStr::width).max();
-                *width = (*width).max(longest.unwrap_or(0));
-            }
-        }
-        let heading: Vec<Cell> =
-            headings.iter().map(|text| Cell::new(*text).colour(Colour::Bold)).collect();
-        let mut text = String::new();
-        for row in std::iter::once(&heading).chain(rows) {
-            let height = row.iter().map(|cell| cell.text.lines().count()).max().unwrap_or(1).max(1);
-            for line in 0..height {
-                let mut out = String::new();
-                for (cell, width) in row.iter().zip(&widths) {
-                    let piece = cell.text.lines().nth(line).unwrap_or("");
-                    out.push_str(&self.paint(piece, cell.colour));
-                    out.extend(std::iter::repeat_n(' ', width.saturating_sub(piece.width()) + 2));
-                }
-                text.push_str(out.trim_end());
-                text.push('\n');
-            }
-        }
-        self.write(&text)
-    }
-}
-
-/// One field of a table.
-pub struct Cell {
-    text: String,
-    colour: Colour,
-}
-
-impl Cell {
-    /// A field; what could disturb the table is escaped.
-    pub fn new(text: impl AsRef<str>) -> Cell {
-        Cell { text: one_line(text.as_ref()), colour: Colour::Plain }
-    }
-
-    /// A field of several lines, none of which can disturb the table.
-    pub fn lines<T: AsRef<str>>(texts: impl Iterator<Item = T>) -> Cell {
-        let lines: Vec<String> = texts.map(|text| one_line(text.as_ref())).collect();
-        Cell { text: lines.join("\n"), colour: Colour::Plain }
-    }
-
-    /// The same in a colour.
-    pub fn colour(mut self, colour: Colour) -> Cell {
-        self.colour = colour;
-        self
-    }
 }
 
 /// Whether the terminal shows escape sequences as they are.
@@ -249,49 +183,5 @@ pub fn print_error(error: &Error, json: bool) {
         }}));
     } else {
         say(&error.to_string());
-    }
-}
-
-/// Text of models and servers as a terminal may see it: control characters and marks that turn the
-/// direction of writing are spelled out; tabs and newlines are kept.
-pub fn escape(text: &str) -> String {
-    escape_but(text, |c| matches!(c, '\n' | '\t'))
-}
-
-/// The same on one line.
-pub fn one_line(text: &str) -> String {
-    escape_but(text, |_| false)
-}
-
-fn escape_but(text: &str, keep: impl Fn(char) -> bool) -> String {
-    let turns = |c| matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    let mut escaped = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            _ if keep(c) => escaped.push(c),
-            '\n' => escaped.push_str("\\n"),
-            '\t' => escaped.push_str("\\t"),
-            '\r' => escaped.push_str("\\r"),
-            _ if c.is_control() && (c as u32) < 0x100 => {
-                let _ = write!(escaped, "\\x{:02x}", c as u32);
-            }
-            _ if c.is_control() || turns(c) => {
-                let _ = write!(escaped, "\\u{{{:x}}}", c as u32);
-            }
-            _ => escaped.push(c),
-        }
-    }
-    escaped
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn control_characters_are_spelled_out_and_markup_is_left_alone() {
-        assert_eq!(escape("a\u{1b}[31m[bold]\tb\r\n"), "a\\x1b[31m[bold]\tb\\r\n");
-        assert_eq!(one_line("a\nb\u{202e}c\u{9b}"), "a\\nb\\u{202e}c\\x9b");
-        assert_eq!(escape("[/usr/bin] ünï 你好"), "[/usr/bin] ünï 你好");
     }
 }

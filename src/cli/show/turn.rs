@@ -1,7 +1,5 @@
 //! A turn as it is shown: its prompt, its text while it is written, its end.
 
-use std::io::Read;
-
 use crate::cli::App;
 use crate::cli::output::{Output, escape, print_error, status};
 use crate::cli::spec::Exit;
@@ -11,9 +9,6 @@ use crate::runner::prompt::{Finished, Wanted, Watcher};
 use crate::runner::turn::{Outcome, TurnRecord};
 
 use crate::units::Deadline;
-
-/// The longest prompt that is read from stdin.
-const LONGEST_PROMPT: u64 = 64 << 20;
 
 /// How much text is escaped and written at once.
 const PIECE: usize = 64 << 10;
@@ -40,27 +35,6 @@ impl Show {
             _ => Wanted::Record,
         }
     }
-}
-
-/// The words of a prompt; `-` alone reads stdin.
-pub fn message(words: &[String]) -> Result<String> {
-    let message = match words {
-        [dash] if dash == "-" => {
-            let mut text = Vec::new();
-            let stdin = std::io::stdin().lock().take(LONGEST_PROMPT + 1).read_to_end(&mut text);
-            stdin.map_err(|error| Error::failed(format!("cannot read stdin: {error}")))?;
-            if text.len() as u64 > LONGEST_PROMPT {
-                let limit = LONGEST_PROMPT >> 20;
-                return Err(Error::usage(format!("stdin holds more than {limit} MiB")));
-            }
-            String::from_utf8(text).map_err(|_| Error::usage("stdin is not UTF-8 text"))?
-        }
-        words => words.join(" "),
-    };
-    if message.trim().is_empty() {
-        return Err(Error::usage("the message is empty"));
-    }
-    Ok(message)
 }
 
 /// Follows a turn with `follow`, prints what is to be shown of it, and gives its status.

@@ -1,0 +1,76 @@
+//! Aligned columns without boxes.
+
+use unicode_width::UnicodeWidthStr;
+
+use super::{Output, one_line};
+use crate::error::Result;
+
+/// The few colours that mean something here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Colour {
+    /// As it is.
+    Plain,
+    /// Headings.
+    Bold,
+    /// Good.
+    Green,
+    /// Going on.
+    Yellow,
+    /// Bad.
+    Red,
+}
+
+impl Output {
+    /// Writes aligned columns without boxes. A cell may have several lines.
+    pub fn table(&mut self, headings: &[&str], rows: &[Vec<Cell>]) -> Result<()> {
+        let mut widths: Vec<usize> = headings.iter().map(|heading| heading.width()).collect();
+        for row in rows {
+            for (width, cell) in widths.iter_mut().zip(row) {
+                let longest = cell.text.lines().map(UnicodeWidthStr::width).max();
+                *width = (*width).max(longest.unwrap_or(0));
+            }
+        }
+        let heading: Vec<Cell> =
+            headings.iter().map(|text| Cell::new(*text).colour(Colour::Bold)).collect();
+        let mut text = String::new();
+        for row in std::iter::once(&heading).chain(rows) {
+            let height = row.iter().map(|cell| cell.text.lines().count()).max().unwrap_or(1).max(1);
+            for line in 0..height {
+                let mut out = String::new();
+                for (cell, width) in row.iter().zip(&widths) {
+                    let piece = cell.text.lines().nth(line).unwrap_or("");
+                    out.push_str(&self.paint(piece, cell.colour));
+                    out.extend(std::iter::repeat_n(' ', width.saturating_sub(piece.width()) + 2));
+                }
+                text.push_str(out.trim_end());
+                text.push('\n');
+            }
+        }
+        self.write(&text)
+    }
+}
+
+/// One field of a table.
+pub struct Cell {
+    text: String,
+    colour: Colour,
+}
+
+impl Cell {
+    /// A field; what could disturb the table is escaped.
+    pub fn new(text: impl AsRef<str>) -> Cell {
+        Cell { text: one_line(text.as_ref()), colour: Colour::Plain }
+    }
+
+    /// A field of several lines, none of which can disturb the table.
+    pub fn lines<T: AsRef<str>>(texts: impl Iterator<Item = T>) -> Cell {
+        let lines: Vec<String> = texts.map(|text| one_line(text.as_ref())).collect();
+        Cell { text: lines.join("\n"), colour: Colour::Plain }
+    }
+
+    /// The same in a colour.
+    pub fn colour(mut self, colour: Colour) -> Cell {
+        self.colour = colour;
+        self
+    }
+}
