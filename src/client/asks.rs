@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::http::{Answer, Client, escape};
+use super::failure::Answer;
+use super::http::{Client, escape};
 use super::wire::{Permission, Question, QuestionAsk};
 use crate::units::REQUEST_LIMIT;
 

@@ -5,10 +5,11 @@ use std::ops::ControlFlow;
 use std::time::Duration;
 
 use serde::Serialize;
-use serde::de::DeserializeOwned;
-use serde_json::{Value, json};
+use serde::de::{DeserializeOwned, IgnoredAny};
+use serde_json::json;
 
-use super::http::{Answer, Client, Limit, escape};
+use super::failure::Answer;
+use super::http::{Client, Limit, escape};
 use super::messages::LONG_READ;
 use super::wire::{Activities, Conversation, FilePatch, NewConversation, OwnRules, Todo};
 use crate::units::REQUEST_LIMIT;
@@ -21,7 +22,7 @@ const ALL: usize = 10_000_000;
 impl Client {
     /// Opens a conversation.
     pub fn create(&self, directory: &str, new: &NewConversation) -> Answer<Conversation> {
-        self.post("/session", &[("directory", directory)], new, REQUEST_LIMIT)
+        self.submit("POST", "/session", &[("directory", directory)], new, REQUEST_LIMIT)
     }
 
     /// One conversation. The server finds it in any directory.
@@ -122,7 +123,7 @@ impl Client {
             before: Option<&'a str>,
         }
         let route = format!("/session/{}/fork", escape(conversation));
-        self.post(&route, &[("directory", directory)], &Body { before }, LONG_READ)
+        self.submit("POST", &route, &[("directory", directory)], &Body { before }, LONG_READ)
     }
 
     /// Gives a conversation its own rules. Servers before 1.2 ignore them silently.
@@ -133,21 +134,16 @@ impl Client {
         rules: &OwnRules,
     ) -> Answer<OwnRules> {
         let route = format!("/session/{}", escape(conversation));
-        self.patch(&route, &[("directory", directory)], rules, REQUEST_LIMIT)
+        self.submit("PATCH", &route, &[("directory", directory)], rules, REQUEST_LIMIT)
     }
 
     /// Deletes a conversation and those of its sub-agents. Servers before 1.2 answer `true` for an
     /// unknown conversation too.
     pub fn delete(&self, conversation: &str, directory: &str) -> Answer<()> {
         let route = format!("/session/{}", escape(conversation));
-        let exchange = self.send(
-            "DELETE",
-            &route,
-            &[("directory", directory)],
-            None,
-            Limit::Whole(REQUEST_LIMIT),
-        )?;
-        exchange.decode(std::marker::PhantomData::<Value>).map(drop)
+        let limit = Limit::Whole(REQUEST_LIMIT);
+        let exchange = self.send("DELETE", &route, &[("directory", directory)], None, limit)?;
+        exchange.json::<IgnoredAny>().map(drop)
     }
 
     /// The files that one turn changed.

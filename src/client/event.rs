@@ -8,7 +8,8 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use ureq::{BodyReader, Timeout};
 
-use super::http::{Answer, Client};
+use super::failure::Answer;
+use super::http::Client;
 use super::interrupt::Interruption;
 use super::sse::{Decoder, LONG, LONGEST};
 use super::wire::{Activity, Conversation, Info, Part, Permission, Question, TurnError};
@@ -16,10 +17,6 @@ use super::wire::{Activity, Conversation, Info, Part, Permission, Question, Turn
 /// What an event is about. Every event that occtl does not use is [`Kind::Other`].
 #[derive(Clone, Debug)]
 pub enum Kind {
-    /// The stream has begun.
-    Connected,
-    /// Nothing happened for ten seconds.
-    Heartbeat,
     /// A message was added or changed.
     Message(Info),
     /// A part was added or changed. In 1.1 this also carries the text as it grows.
@@ -165,8 +162,6 @@ fn kind(name: &str, properties: &str) -> serde_json::Result<Kind> {
         serde_json::from_str(text)
     }
     Ok(match name {
-        "server.connected" => Kind::Connected,
-        "server.heartbeat" => Kind::Heartbeat,
         "message.updated" => Kind::Message(read::<HasInfo<Info>>(properties)?.info),
         "message.part.updated" => Kind::Part(read::<HasPart>(properties)?.part),
         "message.part.delta" => {

@@ -22,8 +22,9 @@ use ureq::unversioned::transport::{
 use ureq::{Error, Timeout};
 
 use super::conversations::ACTIVITIES;
-use super::failure::{Cause, Failure};
-use super::http::{Answer, Client, Exchange, Limit, WRITE_LIMIT, encode, escape};
+use super::exchange::Exchange;
+use super::failure::{Answer, Cause, Failure};
+use super::http::{Client, Limit, WRITE_LIMIT, encode, escape};
 use super::interrupt::Interruption;
 use super::wire::{Activities, Message, Prompt};
 use crate::units::{Deadline, REQUEST_LIMIT, TICK, poll};
@@ -114,7 +115,7 @@ impl<T: DeserializeOwned> Held<T> {
     /// The answer. The answer to a prompt is the last message of its turn and comes when the turn
     /// is over, so [`Held::ready`] should be asked first.
     pub fn answer(self, limit: Duration) -> Answer<T> {
-        self.client.json(self.call(None, limit)?)
+        self.call(None, limit)?.json()
     }
 }
 
@@ -225,9 +226,12 @@ impl Transport for Wire {
         }
         let mut early = self.connection.early();
         let room = self.buffers.input_append_buf();
-        let read = |mut stream: &TcpStream| match early.is_empty() {
-            true => stream.read(room),
-            false => std::mem::take(&mut *early).as_slice().read(room),
+        let read = |mut stream: &TcpStream| {
+            if early.is_empty() {
+                stream.read(room)
+            } else {
+                std::mem::take(&mut *early).as_slice().read(room)
+            }
         };
         let amount = self.connection.wait(timeout.for_read(), read)?;
         self.buffers.input_appended(amount);

@@ -1,8 +1,7 @@
 //! Sends one request and reads one answer, always within a limit.
 
 use std::cell::Cell;
-use std::io::{self, BufReader, Read};
-use std::marker::PhantomData;
+use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
@@ -10,26 +9,20 @@ use std::time::Duration;
 
 use base64::Engine;
 use serde::Serialize;
-use serde::de::{DeserializeOwned, DeserializeSeed};
+use serde::de::DeserializeOwned;
 use ureq::config::Config;
 use ureq::http::{Response, Uri};
 use ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver};
 use ureq::unversioned::transport::{Connector, DefaultConnector, NextTimeout};
 use ureq::{Agent, Body};
 
-pub(super) use super::failure::Answer;
-use super::failure::{Cause, Failure, cause, error_message};
+use super::exchange::Exchange;
+use super::failure::{Answer, Failure, cause};
 use super::interrupt::{Attentive, Interruption};
 use crate::units::Deadline;
 
-/// The largest answer that is read. A whole conversation can be a few hundred megabytes; anything
-/// larger is a fault.
-const LARGEST_ANSWER: u64 = 1 << 30;
 /// How long a write may make no progress.
 pub(super) const WRITE_LIMIT: Duration = Duration::from_secs(10);
-/// How much of an error's body is searched for its message.
-const LARGEST_ERROR: u64 = 64 * 1024;
-
 /// Stands for no limit where the library wants a number.
 const FOREVER: Duration = Duration::from_secs(1 << 30);
 
@@ -73,7 +66,7 @@ fn config() -> Config {
 }
 
 /// Where a server is and how requests authenticate.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Endpoint {
     /// `http://127.0.0.1:PORT`, without a slash at the end.
     pub url: String,
@@ -85,14 +78,28 @@ pub struct Endpoint {
     pub password: Option<String>,
 }
 
+/// Without the password.
+impl fmt::Debug for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("Endpoint");
+        shown.field("url", &self.url).field("address", &self.address).finish_non_exhaustive()
+    }
+}
+
 /// A client for one server. It sends one request at a time.
-#[derive(Debug)]
 pub struct Client {
     agent: Agent,
     endpoint: Endpoint,
     authorization: Option<String>,
     deadline: Cell<Deadline>,
     pub(super) interruption: Interruption,
+}
+
+/// Without the password, which the requests' headers repeat.
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client").field("endpoint", &self.endpoint).finish_non_exhaustive()
+    }
 }
 
 impl Client {
@@ -128,51 +135,29 @@ impl Client {
     }
 
     /// Asks for JSON.
-    pub fn get<T: DeserializeOwned>(
+    pub(super) fn get<T: DeserializeOwned>(
         &self,
         route: &str,
         query: &[(&str, &str)],
         limit: Duration,
     ) -> Answer<T> {
-        self.json(self.send("GET", route, query, None, Limit::Whole(limit))?)
-    }
-
-    /// Asks for JSON and for where the next page starts (`x-next-cursor`).
-    pub fn get_page<T: DeserializeOwned>(
-        &self,
-        route: &str,
-        query: &[(&str, &str)],
-        limit: Duration,
-    ) -> Answer<(T, Option<String>)> {
-        let exchange = self.send("GET", route, query, None, Limit::Whole(limit))?;
-        let cursor = exchange.cursor();
-        Ok((self.json(exchange)?, cursor))
+        self.send("GET", route, query, None, Limit::Whole(limit))?.json()
     }
 
     /// Sends JSON and reads the JSON that comes back.
-    pub fn post<T: DeserializeOwned>(
+    pub(super) fn submit<T: DeserializeOwned>(
         &self,
+        method: &'static str,
         route: &str,
         query: &[(&str, &str)],
         body: &impl Serialize,
         limit: Duration,
     ) -> Answer<T> {
-        self.json(self.send("POST", route, query, Some(encode(body)), Limit::Whole(limit))?)
-    }
-
-    /// Changes something and reads what it has become.
-    pub fn patch<T: DeserializeOwned>(
-        &self,
-        route: &str,
-        query: &[(&str, &str)],
-        body: &impl Serialize,
-        limit: Duration,
-    ) -> Answer<T> {
-        self.json(self.send("PATCH", route, query, Some(encode(body)), Limit::Whole(limit))?)
+        self.send(method, route, query, Some(encode(body)), Limit::Whole(limit))?.json()
     }
 
     /// Sends JSON where only success or failure matters.
-    pub fn post_accepted(
+    pub(super) fn post_accepted(
         &self,
         route: &str,
         query: &[(&str, &str)],
@@ -213,7 +198,6 @@ impl Client {
         limit: Limit,
     ) -> Answer<Exchange> {
         let request = format!("{method} {route}");
-        let fail = |cause| Failure { request: request.clone(), cause };
         let builder = ureq::http::Request::builder().method(method).uri(self.url(route, query));
         let builder = match &self.authorization {
             Some(value) => builder.header("authorization", value),
@@ -228,16 +212,11 @@ impl Client {
                 builder.body(()).map_err(ureq::Error::from).and_then(|built| self.run(built, limit))
             }
         };
-        let response = sent.map_err(|error| fail(cause(error)))?;
-        let mut exchange = Exchange { request, response };
-        match exchange.response.status().as_u16() {
-            401 => Err(exchange.fail(Cause::Unauthorized)),
-            status @ (300..) => {
-                let message = exchange.complaint();
-                Err(exchange.fail(Cause::Status(status, message)))
-            }
-            _ => Ok(exchange),
-        }
+        let response = match sent {
+            Ok(response) => response,
+            Err(error) => return Err(Failure { request, cause: cause(error) }),
+        };
+        Exchange { request, response }.checked()
     }
 
     fn run<S: ureq::AsSendBody>(
@@ -277,11 +256,6 @@ impl Client {
         }
         url
     }
-
-    /// Decodes while reading, so that a large answer is never in memory as text.
-    pub(super) fn json<T: DeserializeOwned>(&self, exchange: Exchange) -> Answer<T> {
-        exchange.decode(PhantomData)
-    }
 }
 
 /// What a limit applies to.
@@ -290,61 +264,6 @@ pub(super) enum Limit {
     Whole(Duration),
     Read(Duration),
     Stream(Duration),
-}
-
-/// A request whose answer's head has arrived.
-pub(super) struct Exchange {
-    pub(super) request: String,
-    pub(super) response: Response<Body>,
-}
-
-impl Exchange {
-    pub(super) fn mime(&self) -> Option<&str> {
-        self.response.headers().get("content-type")?.to_str().ok()
-    }
-
-    pub(super) fn fail(&self, cause: Cause) -> Failure {
-        Failure { request: self.request.clone(), cause }
-    }
-
-    pub(super) fn alien(&self, what: &str) -> Failure {
-        self.fail(Cause::Alien(what.into()))
-    }
-
-    /// Decodes the body while reading it.
-    pub(super) fn decode<T>(
-        mut self,
-        seed: impl for<'de> DeserializeSeed<'de, Value = T>,
-    ) -> Answer<T> {
-        if self.mime().is_some_and(|mime| mime.contains("html")) {
-            return Err(self.alien("a page of HTML"));
-        }
-        let reader = self.response.body_mut().with_config().limit(LARGEST_ANSWER).reader();
-        let reader = BufReader::with_capacity(32 * 1024, reader);
-        let mut decoder = serde_json::Deserializer::from_reader(reader);
-        let decoded = seed.deserialize(&mut decoder);
-        let result = decoded.and_then(|value| decoder.end().map(|()| value));
-        result.map_err(|error| match error.io_error_kind() {
-            Some(_) => self.fail(cause(ureq::Error::from(io::Error::from(error)))),
-            None if error.is_eof() => self.fail(Cause::Broken("the answer was cut".into())),
-            None => self.alien(&error.to_string()),
-        })
-    }
-
-    /// Where the next page starts (`x-next-cursor`).
-    pub(super) fn cursor(&self) -> Option<String> {
-        let cursor = self.response.headers().get("x-next-cursor")?.to_str().ok()?;
-        (!cursor.is_empty()).then(|| cursor.into())
-    }
-
-    /// The server's explanation of an error.
-    fn complaint(&mut self) -> String {
-        let mut body = Vec::new();
-        let reader = self.response.body_mut().with_config().limit(u64::MAX).reader();
-        // If reading fails, the part that arrived before is the best explanation there is.
-        let _ = reader.take(LARGEST_ERROR).read_to_end(&mut body);
-        error_message(&body)
-    }
 }
 
 /// Percent-encodes everything but unreserved characters.
@@ -377,15 +296,18 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_never_shows_the_password() {
+    fn neither_failures_nor_debug_output_show_the_password() {
         let endpoint = Endpoint {
             url: "http://127.0.0.1:1".into(),
             address: None,
             username: "opencode".into(),
             password: Some("s3cret".into()),
         };
-        let failed = Client::new(endpoint).get::<Value>("/x", &[], Duration::from_secs(1));
-        let text = format!("{:?}", failed.unwrap_err());
-        assert!(!text.contains("s3cret") && text.contains("GET /x"), "{text}");
+        let client = Client::new(endpoint.clone());
+        let authorization = client.authorization.clone().unwrap();
+        let failure = client.get::<Value>("/x", &[], Duration::from_secs(1)).unwrap_err();
+        let text = format!("{failure} {failure:?} {client:?} {endpoint:?}");
+        assert!(!text.contains("s3cret") && !text.contains(&authorization), "{text}");
+        assert!(text.contains("GET /x") && text.contains("127.0.0.1"), "{text}");
     }
 }

@@ -9,7 +9,8 @@ use std::time::Duration;
 use serde::Deserializer;
 use serde::de::{DeserializeOwned, DeserializeSeed, Error as _, SeqAccess, Visitor};
 
-use super::http::{Answer, Client, Limit};
+use super::failure::Answer;
+use super::http::{Client, Limit};
 
 impl Client {
     /// Asks for an array and passes each element to `take` as it arrives. Returns where the next

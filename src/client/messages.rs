@@ -6,7 +6,8 @@ use std::time::Duration;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::http::{Answer, Client, escape};
+use super::failure::Answer;
+use super::http::{Client, Limit, escape};
 use super::wire::{Message, Prompt};
 use crate::units::REQUEST_LIMIT;
 
@@ -45,7 +46,9 @@ impl Client {
         let limit = limit.to_string();
         let mut query = vec![("directory", directory), ("limit", limit.as_str())];
         query.extend(before.map(|cursor| ("before", cursor)));
-        self.get_page(&route, &query, time)
+        let exchange = self.send("GET", &route, &query, None, Limit::Whole(time))?;
+        let cursor = exchange.cursor();
+        Ok((exchange.json()?, cursor))
     }
 
     /// Passes messages to `take`, oldest first, and returns where the older ones start. `limit`

@@ -6,6 +6,7 @@
 mod asks;
 mod conversations;
 pub mod event;
+mod exchange;
 mod failure;
 mod held;
 mod http;

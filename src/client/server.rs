@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::http::{Answer, Client};
+use super::failure::Answer;
+use super::http::Client;
 use super::wire::{Agent, Health, Paths, Providers};
 use crate::units::REQUEST_LIMIT;
 

@@ -3,6 +3,7 @@
 //! Records are decoded when they are asked for, and unchanged records are written back byte for
 //! byte. So a store of ten thousand records costs little, and unknown keys survive at every level.
 
+use std::fmt;
 use std::io::{self, Write};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -21,20 +22,29 @@ pub const SCHEMA: u64 = 1;
 const LONGEST_ID: usize = 200;
 
 /// A value of the file: unchanged, as a range of the text, or new.
-#[derive(Clone, Debug)]
 enum Body {
     Kept(Range<usize>),
     New(String),
 }
 
 /// The whole store. See the module's documentation.
-#[derive(Debug)]
 pub struct Document {
     path: PathBuf,
     text: String,
     top: Vec<(String, Body)>,
     sessions: Vec<(String, Body)>,
     changed: bool,
+}
+
+/// Without the text, which contains passwords.
+impl fmt::Debug for Document {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ids: Vec<&str> = self.ids().collect();
+        f.debug_struct("Document")
+            .field("path", &self.path)
+            .field("ids", &ids)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Document {

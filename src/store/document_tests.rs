@@ -74,6 +74,14 @@ fn of_a_key_that_is_there_twice_the_last_counts() {
 }
 
 #[test]
+fn debug_output_shows_no_password() {
+    let text = r#"{"sessions":{"oc-1":{"id":"oc-1","port":1,"password":"s3cret","x":"s3cret"}}}"#;
+    let document = parse(text).unwrap();
+    let shown = format!("{document:?} {:?}", document.records().unwrap());
+    assert!(!shown.contains("s3cret") && shown.contains("oc-1"), "{shown}");
+}
+
+#[test]
 fn an_id_that_names_another_place_is_damage() {
     for id in ["../../home", "a/b", "", ".", "a\u{0}b", "ü"] {
         let text = serde_json::json!({"sessions": {id: {"id": "oc-1", "port": 1}}});

@@ -14,7 +14,7 @@ use crate::units::{LOCK_CROWD_WAIT, LOCK_NOTICE, LOCK_WAIT, seconds};
 /// waited longest would wait longer still.
 const LOCK_POLL: Duration = Duration::from_millis(4);
 /// How often the store is checked for a save by another process.
-const LOOK: Duration = Duration::from_millis(500);
+const SAVE_CHECK: Duration = Duration::from_millis(500);
 
 /// How long a process waits for the lock.
 #[derive(Clone, Copy, Debug)]
@@ -46,10 +46,12 @@ pub fn take(
     let failed = |error| Error::store(format!("cannot lock {}: {error}", path.display()));
     let file = super::private_file(path, false).map_err(failed)?;
     let began = Instant::now();
-    let mut looked = began;
-    let (mut saved, mut last_save) = (version(store), began);
-    let (mut told, tidies_up) = (false, signal().is_some());
-    let most = if tidies_up { patience.most.min(LOCK_WAIT) } else { patience.most };
+    let mut checked = began;
+    let mut last_save = began;
+    let mut saved = version(store);
+    let mut told = false;
+    let cleans_up = signal().is_some();
+    let most = if cleans_up { patience.most.min(LOCK_WAIT) } else { patience.most };
     loop {
         match fs2::FileExt::try_lock_exclusive(&file) {
             Ok(()) => return Ok(file),
@@ -57,28 +59,26 @@ pub fn take(
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
             Err(error) => return Err(failed(error)),
         }
-        if let (Some(code), false) = (signal(), tidies_up) {
+        if !cleans_up && let Some(code) = signal() {
             let message = format!("interrupted in its wait for the lock on {}", path.display());
             return Err(Error::new(code, message));
         }
-        if looked.elapsed() >= LOOK {
-            looked = Instant::now();
+        if checked.elapsed() >= SAVE_CHECK {
+            checked = Instant::now();
             let now = version(store);
             if now != saved {
-                (saved, last_save) = (now, looked);
+                saved = now;
+                last_save = checked;
             }
         }
-        let who = match () {
-            () if last_save.elapsed() >= patience.still => {
-                Some(("another process has", patience.still))
-            }
-            () if began.elapsed() >= most => Some(("others have", most)),
-            () => None,
-        };
-        if let Some((who, waited)) = who {
-            let message = format!("{who} held {} for {}", path.display(), seconds(waited));
-            let hint = format!("fuser {} names it", path.display());
-            return Err(Error::store(message).hint(hint));
+        let shown = path.display();
+        if last_save.elapsed() >= patience.still {
+            let waited = seconds(patience.still);
+            return Err(too_long(path, format!("another process has held {shown} for {waited}")));
+        }
+        if began.elapsed() >= most {
+            let waited = seconds(most);
+            return Err(too_long(path, format!("others have held {shown} for {waited}")));
         }
         if !told && began.elapsed() >= LOCK_NOTICE {
             say(&format!("waiting for the lock on {}", path.display()));
@@ -86,6 +86,10 @@ pub fn take(
         }
         std::thread::sleep(LOCK_POLL);
     }
+}
+
+fn too_long(path: &Path, message: String) -> Error {
+    Error::store(message).hint(format!("fuser {} names it", path.display()))
 }
 
 /// A value that every save changes; `None` if there is no store.

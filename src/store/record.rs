@@ -1,6 +1,7 @@
 //! One session in store.json.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -20,7 +21,7 @@ pub enum Status {
 /// One session. The first eight fields are those of opencode-ctl 0.4.0, with its names and types.
 /// The other fields belong to occtl and may all be missing, because 0.4.0 drops unknown fields when
 /// it saves.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Default, Serialize, Deserialize)]
 pub struct Record {
     /// `oc-` and eight hexadecimal digits.
     pub id: String,
@@ -112,6 +113,15 @@ pub struct Worktree {
     pub path: String,
     /// The branch of the worktree.
     pub branch: String,
+}
+
+/// Without the password, and without unknown fields, which may be secret too.
+impl fmt::Debug for Record {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("Record");
+        shown.field("id", &self.id).field("status", &self.status);
+        shown.field("port", &self.port).field("pid", &self.pid).finish_non_exhaustive()
+    }
 }
 
 impl Record {

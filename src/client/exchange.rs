@@ -1,0 +1,89 @@
+//! Reads one answer, of which the head has arrived.
+
+use std::io::{self, BufReader, Read};
+use std::marker::PhantomData;
+
+use serde::de::{DeserializeOwned, DeserializeSeed};
+use ureq::Body;
+use ureq::http::Response;
+
+use super::failure::{Answer, Cause, Failure, cause, error_message};
+
+/// The largest answer that is read. A whole conversation can be a few hundred megabytes; anything
+/// larger is a fault.
+const LARGEST_ANSWER: u64 = 1 << 30;
+/// How much of an error's body is searched for its message.
+const LARGEST_ERROR: u64 = 64 * 1024;
+
+/// A request whose answer's head has arrived.
+pub(super) struct Exchange {
+    pub(super) request: String,
+    pub(super) response: Response<Body>,
+}
+
+impl Exchange {
+    pub(super) fn mime(&self) -> Option<&str> {
+        self.response.headers().get("content-type")?.to_str().ok()
+    }
+
+    fn fail(&self, cause: Cause) -> Failure {
+        Failure { request: self.request.clone(), cause }
+    }
+
+    pub(super) fn alien(&self, what: &str) -> Failure {
+        self.fail(Cause::Alien(what.into()))
+    }
+
+    /// The answer, unless its status says that it is none.
+    pub(super) fn checked(mut self) -> Answer<Exchange> {
+        match self.response.status().as_u16() {
+            401 => Err(self.fail(Cause::Unauthorized)),
+            status @ 300.. => {
+                let message = self.complaint();
+                Err(self.fail(Cause::Status(status, message)))
+            }
+            _ => Ok(self),
+        }
+    }
+
+    /// The whole answer. It is decoded while it is read, so that a large one is never in memory as
+    /// text.
+    pub(super) fn json<T: DeserializeOwned>(self) -> Answer<T> {
+        self.decode(PhantomData)
+    }
+
+    /// The same, decoded by a seed.
+    pub(super) fn decode<T>(
+        mut self,
+        seed: impl for<'de> DeserializeSeed<'de, Value = T>,
+    ) -> Answer<T> {
+        if self.mime().is_some_and(|mime| mime.contains("html")) {
+            return Err(self.alien("a page of HTML"));
+        }
+        let reader = self.response.body_mut().with_config().limit(LARGEST_ANSWER).reader();
+        let reader = BufReader::with_capacity(32 * 1024, reader);
+        let mut decoder = serde_json::Deserializer::from_reader(reader);
+        let decoded = seed.deserialize(&mut decoder);
+        let result = decoded.and_then(|value| decoder.end().map(|()| value));
+        result.map_err(|error| match error.io_error_kind() {
+            Some(_) => self.fail(cause(ureq::Error::from(io::Error::from(error)))),
+            None if error.is_eof() => self.fail(Cause::Broken("the answer was cut".into())),
+            None => self.alien(&error.to_string()),
+        })
+    }
+
+    /// Where the next page starts (`x-next-cursor`).
+    pub(super) fn cursor(&self) -> Option<String> {
+        let cursor = self.response.headers().get("x-next-cursor")?.to_str().ok()?;
+        (!cursor.is_empty()).then(|| cursor.into())
+    }
+
+    /// The server's explanation of an error.
+    fn complaint(&mut self) -> String {
+        let mut body = Vec::new();
+        let reader = self.response.body_mut().with_config().limit(u64::MAX).reader();
+        // If reading fails, the part that arrived before is the best explanation there is.
+        let _ = reader.take(LARGEST_ERROR).read_to_end(&mut body);
+        error_message(&body)
+    }
+}
