@@ -133,24 +133,27 @@ fn what_is_read_only_can_be_read_and_says_that_it_cannot_be_written() {
     let sandbox = sandbox("mounted", json!({}));
     let id = start(&sandbox);
     let before = fs::read(path(&sandbox)).unwrap();
-    // File modes do not bind root; a read-only mount of the directory, in a namespace of its own, does.
-    let read_only = |place: PathBuf, arguments: &str| {
-        let script = format!(
-            "mount --bind {0} {0} && mount -o remount,bind,ro {0} && exec \"$0\" {arguments}",
-            place.display()
-        );
+    // File modes do not bind root, but a read-only mount does; it is made in a mount namespace. A
+    // user who may not make one needs a user namespace as well. Root does not get one, because it
+    // could not enter a checkout of another user from there.
+    let may_mount = sandbox.command("unshare", &["-m", "true"]).run().status == 0;
+    let flags = if may_mount { "-m" } else { "-rm" };
+    let read_only = |place: PathBuf, words: &[&str]| {
+        let script = "place=$1; shift; mount --bind \"$place\" \"$place\" && \
+            mount -o remount,bind,ro \"$place\" && exec \"$0\" \"$@\"";
         let occtl = env!("CARGO_BIN_EXE_occtl");
-        sandbox.command("unshare", &["-rm", "sh", "-c", &script, occtl]).run()
+        let shell = [flags, "sh", "-c", script, occtl, place.to_str().unwrap()];
+        sandbox.command("unshare", &shell).args(words).run()
     };
-    let listed = read_only(sandbox.data(), "list --json").ok().json();
+    let listed = read_only(sandbox.data(), &["list", "--json"]).ok().json();
     assert_eq!(listed["sessions"][0]["id"], *id);
-    for arguments in ["start", &format!("stop {id}")] {
-        let failed = read_only(sandbox.data(), arguments).fails(9);
+    for words in [&["start"][..], &["stop", &id]] {
+        let failed = read_only(sandbox.data(), words).fails(9);
         assert!(failed.stderr.contains("Read-only file system"), "{}", failed.stderr);
         assert_eq!(fs::read(path(&sandbox)).unwrap(), before);
     }
     // A workdir may be so on purpose.
-    let started = read_only(sandbox.work(), "start -q").ok();
+    let started = read_only(sandbox.work(), &["start", "-q"]).ok();
     let said = format!("warning: workdir {} is not writable", sandbox.work().display());
     assert!(started.stderr.contains(&said), "{}", started.stderr);
     sandbox.occtl(&["stop", "--all"]).run().ok();
@@ -214,7 +217,7 @@ fn an_output_that_is_full_is_an_error_and_one_that_is_closed_is_none() {
     let nothing = shell("exec \"$0\" send ID - <&-").fails(2);
     assert!(nothing.stderr.contains("the message is empty"), "{}", nothing.stderr);
     // A person sees what is waited for, and then no trace of it.
-    let seen = shell("exec script -qec \"$0 send ID --wait hi\" /dev/null").ok();
+    let seen = shell("exec script -qec \"'$0' send ID --wait hi\" /dev/null").ok();
     assert_eq!(seen.stdout, "waiting for the answer…\r\u{1b}[Khi\r\n");
     // A server that is started with nothing open must not write into what it opens next.
     let before = store(&sandbox)["sessions"].as_object().unwrap().len();

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::{assert_no_trace, edit_record, sandbox, start, store};
 use crate::support::processes::{is_running, poll, signal};
-use crate::support::sandbox::Sandbox;
+use crate::support::sandbox::{Sandbox, set_mode};
 
 const SOON: Duration = Duration::from_secs(30);
 
@@ -20,10 +20,6 @@ fn findings(sandbox: &Sandbox, words: &[&str], status: i32) -> Vec<Value> {
 fn of(findings: &[Value], status: &str) -> Vec<String> {
     let wanted = findings.iter().filter(|one| one["status"] == status);
     wanted.map(|one| one["check"].as_str().unwrap().to_owned()).collect()
-}
-
-fn chmod(path: &std::path::Path, mode: u32) {
-    std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
 }
 
 #[test]
@@ -50,7 +46,7 @@ fn a_store_or_directory_that_others_can_write_to_is_refused_and_mended() {
     let id = start(&sandbox);
     for (place, mode, good) in [("data", 0o777, 0o755), ("data/store.json", 0o620, 0o600)] {
         let path = sandbox.root().join(place);
-        chmod(&path, mode);
+        set_mode(&path, mode);
         for words in [vec!["list"], vec!["stop", &id], vec!["start"], vec!["touch", &id]] {
             let refused = sandbox.occtl(&words).run().fails(9);
             assert!(refused.stderr.contains("other users can write to"), "{}", refused.stderr);
@@ -66,12 +62,12 @@ fn a_store_or_directory_that_others_can_write_to_is_refused_and_mended() {
     // A store that is a link is written where it leads to.
     let (path, shared) = (sandbox.data().join("store.json"), sandbox.root().join("shared"));
     std::fs::create_dir(&shared).unwrap();
-    chmod(&shared, 0o777);
+    set_mode(&shared, 0o777);
     std::fs::rename(&path, shared.join("store.json")).unwrap();
     std::os::unix::fs::symlink(shared.join("store.json"), &path).unwrap();
     let refused = sandbox.occtl(&["touch", &id]).run().fails(9);
     assert!(refused.stderr.contains(shared.to_str().unwrap()), "{}", refused.stderr);
-    chmod(&shared, 0o755);
+    set_mode(&shared, 0o755);
     sandbox.occtl(&["touch", &id]).run().ok();
     // Somebody else's: only root can make such a thing here.
     let other = sandbox.root().join("other");
@@ -84,7 +80,7 @@ fn a_store_or_directory_that_others_can_write_to_is_refused_and_mended() {
         eprintln!("not root: a directory of another owner cannot be made here");
         // Nor can root be kept from writing where it wants.
         for (path, mode) in [(sandbox.data(), 0o500), (sandbox.data().join("store.json"), 0o000)] {
-            chmod(&path, mode);
+            set_mode(&path, mode);
             let wrong = of(&findings(&sandbox, &[], 1), "wrong");
             assert!(wrong.contains(&"permissions".to_owned()), "{}: {wrong:?}", path.display());
             findings(&sandbox, &["--fix"], 0);

@@ -2,13 +2,17 @@
 
 use std::fs::File;
 use std::io::Read;
+use std::os::unix::fs::chown;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use super::{assert_no_trace, sandbox, start};
+use crate::support::command::Outcome;
 use crate::support::processes::poll;
+use crate::support::sandbox::{Sandbox, example, set_mode};
 
 const SOON: Duration = Duration::from_secs(60);
 
@@ -43,23 +47,75 @@ fn a_start_that_runs_out_of_descriptors_says_so_and_leaves_nothing() {
     assert!(failed > 0 && worked > 0, "{failed} failed, {worked} worked");
 }
 
+/// A user to whom nothing here belongs. It needs no name: the kernel knows users by number.
+const OTHER_USER: u32 = 4711;
+
+/// A directory with copies of the programs, for a user that a limit on processes binds. It does not
+/// bind root, so root becomes another user here, to whom the checkout and TMPDIR may be closed, as
+/// everything in a home of mode 0700 is.
+struct Elsewhere<'a> {
+    sandbox: &'a Sandbox,
+    place: PathBuf,
+}
+
+impl<'a> Elsewhere<'a> {
+    fn new(sandbox: &'a Sandbox) -> Self {
+        let places = [sandbox.root(), Path::new("/tmp"), Path::new("/var/tmp")];
+        let made = places.iter().map(|place| Self::within(sandbox, place));
+        // By way of `env`, because `setpriv` itself may still open what is closed to the other user.
+        let usable = made.flatten().find(|made| made.run(&["env"], &["version"]).status == 0);
+        usable.unwrap_or_else(|| panic!("another user can run programs in none of {places:?}"))
+    }
+
+    fn within(sandbox: &'a Sandbox, parent: &Path) -> std::io::Result<Self> {
+        let place = parent.join(format!("occtl-test-elsewhere-{}", std::process::id()));
+        std::fs::create_dir(&place)?;
+        let made = Self { sandbox, place };
+        set_mode(&made.place, 0o755);
+        if is_root() {
+            chown(&made.place, Some(OTHER_USER), Some(OTHER_USER))?;
+        }
+        let programs =
+            [("occtl", env!("CARGO_BIN_EXE_occtl").into()), ("server", example("stand-in"))];
+        for (name, program) in programs {
+            let copy = made.place.join(name);
+            std::fs::copy(program, &copy)?;
+            set_mode(&copy, 0o755);
+        }
+        Ok(made)
+    }
+
+    /// Runs the copy of occtl, by way of the command `before`.
+    fn run(&self, before: &[&str], words: &[&str]) -> Outcome {
+        let ids = [format!("--reuid={OTHER_USER}"), format!("--regid={OTHER_USER}")];
+        let user = ["setpriv", &ids[0], &ids[1], "--clear-groups"];
+        let user = if is_root() { &user[..] } else { &["env"] };
+        let occtl = self.place.join("occtl");
+        let line = [user, before, &[occtl.to_str().unwrap()], words].concat();
+        let run = self.sandbox.command(line[0], &line[1..]).cwd(&self.place);
+        let run = run.env("HOME", &self.place).env("OCCTL_DATA_DIR", self.place.join("data"));
+        run.env("OCCTL_OPENCODE", self.place.join("server")).run()
+    }
+}
+
+impl Drop for Elsewhere<'_> {
+    fn drop(&mut self) {
+        drop(std::fs::remove_dir_all(&self.place));
+    }
+}
+
+fn is_root() -> bool {
+    rustix::process::geteuid().is_root()
+}
+
 #[test]
 fn a_start_that_may_have_no_more_processes_says_so_and_leaves_nothing() {
     let sandbox = sandbox("processes", Value::Null);
-    let mut words = vec!["--nproc=1", env!("CARGO_BIN_EXE_occtl"), "start", "--json"];
-    let own = sandbox.root().join("own");
-    std::fs::create_dir(&own).unwrap();
-    // The limit does not bind root: then somebody else starts, in a place of his own.
-    let root = rustix::process::geteuid().is_root();
-    if root {
-        words.splice(0..0, ["--reuid=4711", "--clear-groups", "prlimit"]);
-        std::os::unix::fs::chown(&own, Some(4711), None).unwrap();
-    }
-    let run = sandbox.command(if root { "setpriv" } else { "prlimit" }, &words).cwd(&own);
-    let ended = run.env("HOME", &own).env("OCCTL_DATA_DIR", own.join("data")).run().fails(1);
+    let elsewhere = Elsewhere::new(&sandbox);
+    let ended = elsewhere.run(&["prlimit", "--nproc=1"], &["start", "--json"]).fails(1);
     let error = ended.json_error();
     assert!(error["hint"].as_str().unwrap().contains("ulimit -u"), "{error}");
-    let left = std::fs::read_to_string(own.join("data/store.json")).unwrap();
+    let left = std::fs::read_to_string(elsewhere.place.join("data/store.json")).unwrap();
     assert_eq!(serde_json::from_str::<Value>(&left).unwrap()["sessions"], json!({}));
     assert_no_trace(&sandbox);
 }

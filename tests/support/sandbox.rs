@@ -37,6 +37,9 @@ impl Sandbox {
     /// A fresh sandbox. It has no program under `OCCTL_OPENCODE` yet: see the `use_…` methods.
     pub fn new(name: &str) -> Self {
         let place = Place::among_others();
+        // Tests write stores themselves, and occtl refuses those that a group may write to: with a
+        // umask of 002, which is some users' default, that would be all of them.
+        rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o022));
         let number = NUMBERS.fetch_add(1, Ordering::Relaxed);
         let mark = format!("{name}-{}-{number}", std::process::id());
         let root = parent().join(&mark);
@@ -118,7 +121,7 @@ impl Sandbox {
     pub fn install(&self, name: &str, script: &str) -> PathBuf {
         let path = self.bin().join(name);
         std::fs::write(&path, script).expect("a script");
-        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).expect("its mode");
+        set_mode(&path, 0o755);
         path
     }
 
@@ -237,23 +240,39 @@ impl Serving {
     }
 }
 
-/// Where sandboxes are: not below the target directory, which is inside this project's repository. OpenCode would take the
-/// repository for the project of every conversation, and `git status` would answer for it.
+/// Where sandboxes are. The target directory would not do, because it is inside this repository:
+/// OpenCode would take the repository for the project of every conversation, and `git status` would
+/// answer for it.
 fn parent() -> PathBuf {
     let user = rustix::process::getuid().as_raw();
-    std::env::temp_dir().join(format!("occtl-test-{user}"))
+    let parent = std::env::temp_dir().join(format!("occtl-test-{user}"));
+    std::fs::create_dir_all(&parent).expect("a directory for sandboxes");
+    // occtl and its servers name directories by their real paths; TMPDIR may be a link.
+    parent.canonicalize().expect("the real path of the sandboxes")
 }
 
-/// The path of an example program. `cargo test` builds the examples, but `cargo test NAME` leaves old ones lying there.
+/// Sets the mode of a file or directory.
+pub fn set_mode(path: &Path, mode: u32) {
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).expect("its mode");
+}
+
+/// The path of an example program. `cargo test` builds the examples, but `cargo test NAME` does not
+/// bring old ones up to date; this fails the test then.
 pub fn example(name: &str) -> PathBuf {
     let directory = Path::new(env!("CARGO_BIN_EXE_occtl")).parent();
     let path = directory.expect("a directory").join("examples").join(name);
     let changed = |path: &Path| std::fs::metadata(path).and_then(|data| data.modified()).ok();
-    // Beside it cargo lists what it was built from: `PROGRAM: SOURCE SOURCE …`.
-    let sources = std::fs::read_to_string(path.with_extension("d")).unwrap_or_default();
+    // Beside it cargo lists what it was built from: `PROGRAM: SOURCE SOURCE …`, with `\ ` for a space.
+    let rule = std::fs::read_to_string(path.with_extension("d")).unwrap_or_default();
+    let (_, sources) = rule.split_once(": ").unwrap_or_default();
+    let sources = sources.replace("\\ ", "\0");
+    let mut sources = sources.split_whitespace().map(|source| source.replace('\0', " "));
     let built = changed(&path);
-    let fresh = built.is_some()
-        && sources.split_whitespace().skip(1).all(|source| changed(Path::new(source)) <= built);
+    let is_older = |source: String| {
+        let source = changed(Path::new(&source));
+        source.is_some() && source <= built
+    };
+    let fresh = built.is_some() && !rule.is_empty() && sources.all(is_older);
     assert!(fresh, "{name} is missing or old: run `cargo build --examples`");
     path
 }
