@@ -10,8 +10,8 @@ pub enum Found {
     None,
 }
 
-/// The id that a word names: all of it, or a beginning that no other has, with or without the prefix
-/// that all of them share.
+/// The id that a word names: all of it, or a beginning that no other has, with or without the
+/// prefix that all of them share.
 pub fn unique<'a>(ids: impl Iterator<Item = &'a str>, word: &str, prefix: &str) -> Found {
     let ids: Vec<&str> = ids.collect();
     if let Some(index) = ids.iter().position(|id| *id == word) {

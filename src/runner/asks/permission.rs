@@ -92,18 +92,19 @@ fn list(server: &Server, directories: &[String]) -> Result<Vec<PendingPermission
     Ok(found)
 }
 
-/// What became of the requests that somebody replied to.
+/// What became of the requests that were replied to.
 #[derive(Debug)]
 pub struct Replied {
     /// `oc-…`.
     pub session: String,
-    /// Those that are settled now.
+    /// The requests that are settled now.
     pub done: Vec<PendingPermission>,
     /// Trouble with the others, in the order in which they were named.
     pub trouble: Vec<Error>,
 }
 
-/// Replies to the requests named, or to all. One that fails does not keep the others.
+/// Replies to the requests named, or to all. A reply that fails does not keep the others from being
+/// sent.
 ///
 /// The server's own word is not enough, as old ones say `true` to anything: what counts is that the
 /// request was in the list before and is not afterwards.

@@ -18,7 +18,7 @@ const LARGEST_POLICY: usize = 1 << 20;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum OnAsk {
-    /// Leave it to somebody else.
+    /// Leave it to a person or another program.
     #[default]
     Wait,
     /// Abort the turn.
@@ -176,13 +176,18 @@ fn rule(text: &str, action: &str) -> Result<Rule> {
     Ok(Rule { permission: permission.into(), pattern: pattern.into(), action: action.into() })
 }
 
+/// What a policy file looks like, for the error about one that is not.
+const EXAMPLE: &str = concat!(
+    r#"for example {"on_permission": "fail", "allow": ["bash:git *"], "#,
+    r#""deny": ["bash:git push*"]}"#
+);
+
 fn read(path: &Path) -> Result<File> {
     let shown = path.display();
     let text = process::read_text(path, LARGEST_POLICY, REQUEST_LIMIT)
         .map_err(|error| Error::not_found(format!("cannot read the policy {shown}: {error}")))?;
     serde_json::from_str(&text).map_err(|error| {
-        Error::usage(format!("the policy {shown} is not one: {error}"))
-            .hint(r#"for example {"on_permission": "fail", "allow": ["bash:git *"], "deny": ["bash:git push*"]}"#)
+        Error::usage(format!("the policy {shown} is not one: {error}")).hint(EXAMPLE)
     })
 }
 

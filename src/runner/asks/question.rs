@@ -98,13 +98,11 @@ pub fn answer(
     let _ = server.touch(context);
     let left = list(&server, std::slice::from_ref(&question.directory))
         .map_err(|error| server.ended(context).unwrap_or(error))?;
-    match left.iter().any(|other| other.id == question.id) {
-        true => Err(Error::failed(format!(
-            "the server took the answer to {} and still lists it",
-            question.id
-        ))),
-        false => Ok(question),
+    if left.iter().any(|other| other.id == question.id) {
+        let message = format!("the server took the answer to {} and still lists it", question.id);
+        return Err(Error::failed(message));
     }
+    Ok(question)
 }
 
 /// One list of labels for each question. A single question takes all words; of several each takes
@@ -121,9 +119,10 @@ fn assign(questions: &[QuestionText], words: &[String], custom: bool) -> Result<
     let each = questions.iter().zip(words);
     each.map(|(question, word)| {
         let whole = known(question, word).is_some() || !question.multiple.unwrap_or(false);
-        let words: Vec<String> = match whole {
-            true => vec![word.clone()],
-            false => word.split(',').map(|part| part.trim().to_string()).collect(),
+        let words: Vec<String> = if whole {
+            vec![word.clone()]
+        } else {
+            word.split(',').map(|part| part.trim().to_string()).collect()
         };
         labels(question, &words, custom)
     })
@@ -154,7 +153,8 @@ fn labels(question: &QuestionText, words: &[String], custom: bool) -> Result<Vec
     words.iter().map(label).collect()
 }
 
-/// A label as it is written, or else the only one that differs in case.
+/// The label that a word names: in exactly that spelling, or else the only one that differs in
+/// case.
 fn known(question: &QuestionText, word: &str) -> Option<String> {
     let labels = || question.options.iter().map(|option| &option.label);
     if let Some(label) = labels().find(|label| *label == word) {

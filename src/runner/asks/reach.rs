@@ -53,8 +53,8 @@ fn others(context: &Context, server: &Server) -> Result<BTreeSet<String>> {
     Ok(alive.filter_map(|one| one.workdir).collect())
 }
 
-/// Whether a conversation's newest message is not answered, not complete, or was aborted: the ask of
-/// an aborted turn stays until somebody replies.
+/// Whether a conversation's newest message is not answered, not complete, or was aborted: the ask
+/// of an aborted turn stays until it gets a reply.
 fn unfinished(server: &Server, conversation: &str) -> bool {
     // Read in the server's own directory: messages are found from there, and nothing is loaded.
     let page = server.client.messages(conversation, &server.directory, 1, None, PROBE_LIMIT);

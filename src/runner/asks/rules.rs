@@ -13,8 +13,8 @@ pub fn decide<'a>(rules: &'a [Rule], permission: &str, pattern: &str) -> Option<
         .find(|rule| matches(&rule.permission, permission) && matches(&rule.pattern, pattern))
 }
 
-/// Whether a wildcard pattern matches all of a text: `?` is one character, `*` any run of them (line
-/// ends too), a ` *` at the end may be missing altogether, and all else stands for itself.
+/// Whether a wildcard pattern matches all of a text: `?` is one character, `*` any run of them
+/// (line ends too), a ` *` at the end may be missing altogether, and all else stands for itself.
 ///
 /// Two oddities are OpenCode's own: a backslash and a slash are the same on both sides, and a
 /// character outside the basic plane counts as two.

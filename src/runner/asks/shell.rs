@@ -4,8 +4,8 @@
 //! redirections, its assignments and the commands inside substitutions. This is a reading of the
 //! same that is good for what people and models write; `test-permission`'s tests compare both.
 
-/// Words that begin a simple command for the grammar and yet are never asked about: `cd` because its
-/// directory is, the others because the grammar gives them kinds of their own.
+/// Words that begin a simple command for the grammar and yet are never asked about: `cd` because
+/// its directory is, the others because the grammar gives them kinds of their own.
 const NEVER_ASKED: [&str; 9] =
     ["cd", "export", "declare", "typeset", "readonly", "local", "unset", "[", "[["];
 
@@ -42,8 +42,8 @@ fn asked(command: &str) -> bool {
 struct Reader<'a> {
     text: &'a [u8],
     at: usize,
-    /// Whether the next command follows `&&`, `||`, `|` or `!`. To the grammar its redirections then
-    /// belong to the whole and not to it.
+    /// Whether the next command follows `&&`, `||`, `|` or `!`. To the grammar its redirections
+    /// then belong to the whole and not to it.
     joined: bool,
     found: Vec<std::ops::Range<usize>>,
 }

@@ -17,7 +17,7 @@ const SAME_PATTERNS: (u64, u64) = (1, 2);
 pub enum Verdict {
     /// Run it.
     Allow,
-    /// Ask somebody.
+    /// Ask for permission.
     Ask,
     /// Refuse it.
     Deny,

@@ -1,4 +1,4 @@
-//! Records a server that somebody else started.
+//! Records a server that occtl did not start.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -58,7 +58,7 @@ pub fn adopt(context: &Context, options: &AdoptOptions) -> Result<SessionFacts> 
             .filter(|name| *name != USERNAME)
             .map(String::from),
         adopted_url: Some(base),
-        // Somebody else decided what its conversations may do.
+        // The server's owner decided what its conversations may do.
         allow_occtl_commands: Some(false),
         ..Record::default()
     };
@@ -134,7 +134,7 @@ fn same_place(one: &str, other: &str) -> bool {
     plain(one) == plain(other)
 }
 
-/// The process, if it really is the one that listens there: `stop --kill` is going to end it.
+/// The process, if it really is the listener: `stop --kill` is going to end it.
 fn identity(pid: u32, base: &str, port: u16) -> Result<Identity> {
     let identity =
         Identity::of(pid).ok_or_else(|| Error::not_found(format!("there is no process {pid}")))?;
@@ -143,15 +143,11 @@ fn identity(pid: u32, base: &str, port: u16) -> Result<Identity> {
         return Err(Error::usage(format!("{base} is not on this machine, process {pid} is"))
             .hint("leave --pid out"));
     }
-    match process::listens(pid, port) {
-        true => Ok(identity),
-        false => {
-            Err(Error::failed(format!("process {pid} of yours does not listen on port {port}"))
-                .hint(format!(
-                    "ss -ltnp 'sport = :{port}' names the one that does; or leave --pid out"
-                )))
-        }
+    if process::listens(pid, port) {
+        return Ok(identity);
     }
+    Err(Error::failed(format!("process {pid} of yours does not listen on port {port}"))
+        .hint(format!("ss -ltnp 'sport = :{port}' names the one that does; or leave --pid out")))
 }
 
 fn password(context: &Context, options: &AdoptOptions) -> Result<Option<String>> {
@@ -169,10 +165,10 @@ fn password(context: &Context, options: &AdoptOptions) -> Result<Option<String>>
         Error::new(code, format!("cannot read the password in {shown}: {error}"))
     })?;
     let password = text.trim_end_matches(['\n', '\r']);
-    match password.is_empty() || password.len() > LONGEST_PASSWORD || password.contains('\n') {
-        true => Err(Error::usage(format!("{shown} does not hold a password on one line"))),
-        false => Ok(Some(password.into())),
+    if password.is_empty() || password.len() > LONGEST_PASSWORD || password.contains('\n') {
+        return Err(Error::usage(format!("{shown} does not hold a password on one line")));
     }
+    Ok(Some(password.into()))
 }
 
 #[cfg(test)]
@@ -190,7 +186,8 @@ mod tests {
         assert_eq!(base("http://127.0.0.1:4096/").unwrap(), ("http://127.0.0.1:4096".into(), 4096));
         assert_eq!(base("http://box").unwrap(), ("http://box:80".into(), 80));
         assert_eq!(base("http://[::1]:4096").unwrap(), ("http://[::1]:4096".into(), 4096));
-        let bad = "https://x:1 x:1 http:// http://x:y http://x:1/a http://u:p@x:1 http://::1:2 http://[x]:1 http://:1";
+        let bad = "https://x:1 x:1 http:// http://x:y http://x:1/a http://u:p@x:1 http://::1:2 \
+                   http://[x]:1 http://:1";
         for bad in bad.split(' ').chain(["http://x y", "http://x\u{1b}:1"]) {
             assert_eq!(base(bad).unwrap_err().code.exit(), 2, "{bad}");
         }

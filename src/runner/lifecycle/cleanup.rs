@@ -1,4 +1,4 @@
-//! Stops sessions that nobody uses, and removes what dead ones left.
+//! Stops sessions that are not used any more, and removes what dead ones left.
 
 use std::time::Duration;
 
@@ -21,19 +21,19 @@ use crate::units::{PROBE_LIMIT, seconds};
 const START_GAP: Duration = Duration::from_secs(30);
 
 /// One question to a server that has shown that it answers. A cold directory takes it seconds, and
-/// nobody waits for a cleanup.
+/// a cleanup has time.
 const ASK_LIMIT: Duration = Duration::from_secs(15);
 
 /// How many lines of a dead server's log are searched for the reason.
 const REASON_LINES: usize = 200;
 
-/// How many conversations are looked at for the one that was changed last.
+/// How many conversations are looked at to find the newest change.
 const NEWEST: usize = 20;
 
 /// Why a session is to be removed.
 #[derive(Clone, Debug)]
 pub enum Why {
-    /// Nobody used it for that long.
+    /// It was not used for that long.
     Idle(Duration),
     /// Its server is gone; what its log says of it.
     Dead(Option<String>),
@@ -67,7 +67,7 @@ pub fn cleanup(context: &Context, max_idle: Duration, dry_run: bool) -> Result<C
     let mut result = CleanedUp::default();
     let mut records = context.store.read()?.records()?;
     let order: Vec<String> = records.iter().map(|record| record.id.clone()).collect();
-    // Those that were started from within others, and so later than them, have to go first.
+    // A nested session was started later than its parent and has to go first.
     records.sort_by_key(|record| std::cmp::Reverse(record.created()));
     for record in records {
         match verdict(context, &record, max_idle, &result.cleaned)? {
@@ -99,7 +99,7 @@ fn verdict(
 ) -> Result<Verdict> {
     let idle = match life(record) {
         Life::Dead => None,
-        // Somebody else's server is not ours to stop for being idle.
+        // An adopted server is not ours to stop for being idle.
         Life::Starting | Life::Adopted => return Ok(Verdict::Keep),
         Life::Alive(_) if record.adopted_url.is_some() => return Ok(Verdict::Keep),
         Life::Alive(_) => match idle(record) {
@@ -128,7 +128,7 @@ fn limit(record: &Record, max_idle: Duration) -> Duration {
     own.unwrap_or(max_idle)
 }
 
-/// For how long nobody has used the session. A time in the future is no time at all.
+/// How long the session has not been used. A last use in the future counts as now.
 fn idle(record: &Record) -> Option<Duration> {
     let since = Timestamp::now().duration_since(record.last_active()?);
     Some(Duration::try_from(since).unwrap_or_default())
@@ -201,7 +201,7 @@ fn newest_in(
     Ok(newest)
 }
 
-/// Stops one after a last look: asking takes time, in which somebody may have used it.
+/// Stops one after a last look: asking takes time, and it may have been used meanwhile.
 fn remove(
     context: &Context,
     id: &str,

@@ -28,54 +28,27 @@ pub struct Ended {
 /// How long a forked child may take until it runs its own program, on a machine that is busy.
 const FORK_BECOMES_SERVER: Duration = Duration::from_millis(300);
 
-/// Ends a session's processes: the server, and whatever carries its mark. SIGTERM, `grace`, SIGKILL;
-/// looks again until there is nothing, because what is being ended may still start something.
+/// Ends a session's processes: the server, and every process that carries its mark. SIGTERM,
+/// `grace`, SIGKILL; looks again until there is nothing, because what is being ended may still
+/// start something.
 pub fn end_processes(record: &Record, server: Option<&Identity>, grace: Duration) -> Result<Ended> {
     // A child that was just forked carries the mark only once it has become the server.
     let own = std::process::id();
     if record.status() == Status::Starting && record.pid != Some(own) && server.is_none() {
         process::pause(FORK_BECOMES_SERVER);
     }
-    let mut asked: HashSet<u32> = HashSet::new();
-    let mut killed = false;
-    let mut was_empty = false;
     let grace = Deadline::after(grace);
     let limit = grace_and(KILL_WAIT, grace);
+    let mut ending = Ending { record, server, asked: HashSet::new(), killed: false };
+    let mut was_empty = false;
     let mut pauses = Backoff::new(POLL_FIRST, Duration::from_millis(100));
     loop {
         let kill = grace.expired();
-        let mut left = Vec::new();
-        let mut handles = Vec::new();
-        if kill {
-            // The server first: if we are killed here, what is left is that of a dead session.
-            if let Some(handle) = server.and_then(Handle::open) {
-                killed |= handle.kill().is_ok();
-                handles.push(handle);
-                left.extend(server.map(|server| server.pid));
-                asked.extend(&left);
-            }
-            // The others are held still: what starts one again as soon as it ends sees none end.
-            each(record, server, &mut |_, handle| drop(handle.map(|one| one.freeze())));
-        }
-        each(record, server, &mut |pid, handle| {
-            if !left.contains(&pid) {
-                left.push(pid);
-            }
-            let Some(handle) = handle else { return };
-            let first = asked.insert(pid);
-            if kill {
-                killed |= handle.kill().is_ok();
-            } else if first {
-                let _ = handle.terminate();
-            }
-            if handles.len() < WAITED_FOR {
-                handles.push(handle);
-            }
-        });
+        let Round { left, handles } = if kill { ending.kill() } else { ending.terminate() };
         if left.is_empty() {
             // Something that was being started while we looked is seen by a second look.
-            if asked.is_empty() || was_empty {
-                return Ok(Ended { count: asked.len(), killed });
+            if ending.asked.is_empty() || was_empty {
+                return Ok(Ended { count: ending.asked.len(), killed: ending.killed });
             }
             was_empty = true;
             process::pause(POLL_FIRST);
@@ -92,6 +65,75 @@ pub fn end_processes(record: &Record, server: Option<&Identity>, grace: Duration
         wait_all(&handles, limit.or_after(pause));
         if handles.is_empty() {
             process::pause(pauses.next());
+        }
+    }
+}
+
+/// The processes of a session while they are being ended.
+struct Ending<'a> {
+    record: &'a Record,
+    server: Option<&'a Identity>,
+    /// Every process that got a signal, by pid.
+    asked: HashSet<u32>,
+    /// Whether SIGKILL was needed.
+    killed: bool,
+}
+
+/// What one look at the processes found.
+struct Round {
+    /// The pids that still run.
+    left: Vec<u32>,
+    /// Handles to wait on, of at most [`WAITED_FOR`] of them.
+    handles: Vec<Handle>,
+}
+
+impl Ending<'_> {
+    /// Sends SIGTERM to each process that has not had it yet.
+    fn terminate(&mut self) -> Round {
+        let mut round = Round { left: Vec::new(), handles: Vec::new() };
+        each(self.record, self.server, &mut |pid, handle| {
+            round.left.push(pid);
+            let Some(handle) = handle else { return };
+            if self.asked.insert(pid) {
+                let _ = handle.terminate();
+            }
+            round.keep(handle);
+        });
+        round
+    }
+
+    /// Sends SIGKILL to all of them.
+    fn kill(&mut self) -> Round {
+        let mut round = Round { left: Vec::new(), handles: Vec::new() };
+        // The server first: if this process is killed here, what is left belongs to a dead session.
+        if let Some(server) = self.server
+            && let Some(handle) = Handle::open(server)
+        {
+            self.killed |= handle.kill().is_ok();
+            self.asked.insert(server.pid);
+            round.left.push(server.pid);
+            round.keep(handle);
+        }
+        // The others are stopped before any of them is killed: a process that starts another one as
+        // soon as it sees one end sees none end.
+        each(self.record, self.server, &mut |_, handle| drop(handle.map(|handle| handle.freeze())));
+        each(self.record, self.server, &mut |pid, handle| {
+            if !round.left.contains(&pid) {
+                round.left.push(pid);
+            }
+            let Some(handle) = handle else { return };
+            self.asked.insert(pid);
+            self.killed |= handle.kill().is_ok();
+            round.keep(handle);
+        });
+        round
+    }
+}
+
+impl Round {
+    fn keep(&mut self, handle: Handle) {
+        if self.handles.len() < WAITED_FOR {
+            self.handles.push(handle);
         }
     }
 }
@@ -128,7 +170,7 @@ pub fn await_free_port(record: &Record) -> bool {
 /// Removes the files that a session had for itself. What cannot be removed is for `doctor`.
 pub fn sweep(context: &Context, record: &Record) {
     let _ = fs::remove_file(context.store.log_path(&record.id));
-    // The worktree of a session that never ran is as new as the session, and holds nobody's work.
+    // The worktree of a session that never ran was made with it, so no work is lost with it.
     if record.status() == Status::Starting
         && let Some(worktree) = &record.worktree
         && worktree::check_removable(worktree).is_ok()

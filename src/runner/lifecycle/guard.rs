@@ -44,7 +44,7 @@ pub fn guard(context: &Context) -> Result<()> {
     let deadline = Deadline::after(KEEPS_TRYING);
     loop {
         match end(context, &session) {
-            // A process that dies slowly, or a lock that somebody holds for long: nobody else is left
+            // A process that dies slowly, or a lock that is held for long: no other process is left
             // to try again.
             Err(_) if !deadline.expired() => process::pause(TICK),
             ended => return ended,

@@ -50,7 +50,7 @@ pub fn data_home(environment: &Environment) -> Option<PathBuf> {
     named.or_else(home).map(|path| environment.absolute(&path))
 }
 
-/// Moves it to where nobody takes it for a left-over, and returns that place.
+/// Moves it to where `doctor` does not take it for a left-over, and returns that place.
 pub fn keep(place: &Path, kept: &Path) -> Result<PathBuf> {
     let make = || -> io::Result<()> {
         if let Some(parent) = kept.parent() {

@@ -1,4 +1,5 @@
-//! What a server's environment carries of its record, so that a store that is lost can be made again.
+//! What a server's environment carries of its record, so that a store that is lost can be made
+//! again.
 
 use std::time::Duration;
 
@@ -15,7 +16,7 @@ pub const CARRIED: &str = "OCCTL_SESSION_FACTS";
 /// More than this is not carried: labels may be long, and an environment is not.
 const LONGEST: usize = 16 * 1024;
 
-/// No limit of anybody's is longer.
+/// Sanity bound: an idle timeout beyond this means a damaged value.
 const FOR_EVER: Duration = Duration::from_secs(1 << 40);
 
 /// What only `start` was told.
@@ -52,7 +53,8 @@ impl Carried {
         serde_json::from_str(text).unwrap_or_default()
     }
 
-    /// Puts it into a record that `document` is to have. A name that somebody has meanwhile stays his.
+    /// Puts it into a record that `document` is to have. A name that another session has taken
+    /// meanwhile is left out.
     pub fn restore(self, document: &Document, record: &mut Record) {
         record.name = self.name.filter(|name| check_name(document, name).is_ok());
         record.agent = self.agent;
@@ -60,7 +62,8 @@ impl Carried {
         let sound =
             |limit: &f64| Duration::try_from_secs_f64(*limit).is_ok_and(|limit| limit < FOR_EVER);
         record.idle_timeout_s = self.idle_timeout_s.filter(sound);
-        // The server works in it, and it is one that we make: nobody else's can be removed with the session.
+        // Only a worktree that occtl made and that the server works in: `stop --remove-worktree`
+        // deletes it.
         let own = |worktree: &Worktree| {
             record.workdir.as_ref() == Some(&worktree.path) && worktree::is_made_by_us(worktree)
         };

@@ -47,7 +47,7 @@ pub struct Stopped {
     pub id: String,
     /// Whether its server was already gone.
     pub was_dead: bool,
-    /// Whether it was only forgotten, because somebody else started its server.
+    /// Whether only its record was removed, because occtl did not start its server.
     pub forgotten: bool,
     /// How many processes were ended.
     pub processes: usize,
@@ -55,15 +55,15 @@ pub struct Stopped {
     pub killed: bool,
 }
 
-/// Stops one session and confirms that nothing of it is left. With `recursive` those that were
-/// started from within it are stopped first, and come first in what is returned.
+/// Stops one session and confirms that nothing of it is left. With `recursive` the sessions that
+/// were started from within it are stopped first, and come first in what is returned.
 pub fn stop(context: &Context, word: &str, options: &StopOptions) -> Result<Vec<Stopped>> {
     let record = select(&context.store.read()?, word)?;
     stop_tree(context, &record, options, &mut BTreeSet::new())
 }
 
-/// `above` are the sessions that are being stopped already: a damaged store may say that two of them
-/// were started from within each other.
+/// `above` are the sessions that are being stopped already: a damaged store may say that two of
+/// them were started from within each other.
 fn stop_tree(
     context: &Context,
     record: &Record,
@@ -89,7 +89,8 @@ fn stop_tree(
     if !options.recursive {
         nested.clear();
     }
-    // What belongs to a nested one alone is kept: nobody asked for its loss.
+    // The flags that lose something speak of this session alone; its nested ones keep what they
+    // have.
     let others = StopOptions { remove_worktree: false, kill: false, ..options.clone() };
     for one in &nested {
         match stop_tree(context, one, &others, above) {
@@ -125,16 +126,17 @@ fn stop_one(context: &Context, record: &Record, options: &StopOptions) -> Result
     let now = life(record);
     let adopted = record.adopted_url.is_some();
     let forgotten = adopted && !(options.kill && now.server().is_some());
-    let ended = match forgotten {
-        true => Ended { count: 0, killed: false },
-        false => end_processes(record, now.server(), options.grace)?,
+    let ended = if forgotten {
+        Ended { count: 0, killed: false }
+    } else {
+        end_processes(record, now.server(), options.grace)?
     };
     if ended.count > 0 && !adopted && !await_free_port(record) {
         let port = record.port;
         return Err(Error::failed(format!("port {port} of {id} is still taken"))
             .hint(format!("somebody else listens there: ss -ltnp 'sport = :{port}'")));
     }
-    // Before the record goes, so that whoever is stopped here can try again.
+    // Before the record goes, so that a `stop` that is interrupted here can be tried again.
     if options.remove_worktree
         && let Some(worktree) = &record.worktree
     {

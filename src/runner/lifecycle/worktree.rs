@@ -17,7 +17,7 @@ const CHECKOUT_LIMIT: std::time::Duration = std::time::Duration::from_secs(120);
 /// A file's name may have 255 bytes, and git adds `.lock` to it.
 const LONGEST_NAME: usize = 200;
 
-/// Where worktrees are, below the top of the one that they were made from.
+/// Where worktrees are, below the top of the work tree that they were made from.
 const PLACE: &str = ".occtl/worktrees";
 
 /// Whether it is where and as [`plan`] makes them.
@@ -28,8 +28,8 @@ pub fn is_made_by_us(worktree: &Worktree) -> bool {
         && worktree.repository.starts_with('/')
 }
 
-/// What `--worktree NAME` comes to: `.occtl/worktrees/NAME` on the new branch `occtl/NAME`. Nothing is
-/// made yet, so that the session's record can say first what is going to be.
+/// What `--worktree NAME` comes to: `.occtl/worktrees/NAME` on the new branch `occtl/NAME`. Nothing
+/// is made yet, so that the session's record can say first what is going to be.
 pub fn plan(directory: &Path, name: &str, base: Option<&str>) -> Result<Worktree> {
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     let of_git = name.len() > LONGEST_NAME
@@ -67,7 +67,7 @@ pub fn plan(directory: &Path, name: &str, base: Option<&str>) -> Result<Worktree
     Ok(Worktree { repository: text(&repository), path: text(&path), branch })
 }
 
-/// The error for a name that somebody else has.
+/// The error for a name that is taken.
 pub fn taken(what: &str) -> Error {
     Error::failed(format!("{what} is there already"))
         .hint("occtl stop SESSION --remove-worktree removes both; or take another name")
@@ -107,7 +107,7 @@ fn exclude(repository: &Path) {
 /// An error unless the worktree can be removed without losing work.
 pub fn check_removable(worktree: &Worktree) -> Result<()> {
     let path = Path::new(&worktree.path);
-    // One that somebody has removed holds nothing; its branch may.
+    // A worktree that was removed by hand holds nothing; its branch may.
     let changes = path.exists().then(|| git::ask(path).answer(Deadline::after(GIT_LIMIT)));
     match changes.unwrap_or(Changes::Known(Vec::new())) {
         Changes::Known(files) if files.is_empty() => {}
@@ -160,7 +160,7 @@ pub fn check_removable(worktree: &Worktree) -> Result<()> {
 /// Removes worktree and branch. Call [`check_removable`] first.
 pub fn remove(worktree: &Worktree) -> Result<()> {
     let repository = Path::new(&worktree.repository);
-    // Without --force git refuses by itself if somebody was quicker than our check.
+    // Without --force git refuses by itself if a file was changed since our check.
     let gone = !Path::new(&worktree.path).exists()
         || run(repository, &["worktree", "remove", &worktree.path], CHECKOUT_LIMIT).is_some();
     run(repository, &["worktree", "prune"], GIT_LIMIT);
@@ -168,17 +168,15 @@ pub fn remove(worktree: &Worktree) -> Result<()> {
     let parents = Path::new(&worktree.path).ancestors().skip(1).take(2);
     parents.for_each(|parent| drop(fs::remove_dir(parent)));
     let branch = &worktree.branch;
-    match gone
+    let removed = gone
         && (!has_branch(repository, &format!("refs/heads/{branch}"))
-            || run(repository, &["branch", "--quiet", "-D", branch], GIT_LIMIT).is_some())
-    {
-        true => Ok(()),
-        false => Err(Error::failed(format!("git cannot remove the worktree {}", worktree.path))
-            .hint(format!(
-                "git -C {} worktree remove {} says why",
-                worktree.repository, worktree.path
-            ))),
+            || run(repository, &["branch", "--quiet", "-D", branch], GIT_LIMIT).is_some());
+    if removed {
+        return Ok(());
     }
+    let Worktree { repository, path, .. } = worktree;
+    Err(Error::failed(format!("git cannot remove the worktree {path}"))
+        .hint(format!("git -C {repository} worktree remove {path} says why")))
 }
 
 fn has_branch(repository: &Path, reference: &str) -> bool {

@@ -15,7 +15,7 @@ use crate::runner::context::Context;
 pub enum Health {
     /// As it should be.
     Good,
-    /// It works, and somebody should know.
+    /// It works, and the user should know about it.
     Warning,
     /// It is wrong.
     Bad,
@@ -69,7 +69,7 @@ impl Finding {
         self
     }
 
-    /// The same after somebody tried to mend it.
+    /// The same after an attempt to mend it.
     fn after(mut self, mended: Result<&str>) -> Finding {
         match mended {
             Ok(what) => {

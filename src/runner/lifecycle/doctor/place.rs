@@ -82,10 +82,10 @@ fn room(directory: &Path) -> Finding {
         Ok(disk) => {
             let free = disk.f_bavail.saturating_mul(disk.f_frsize);
             let detail = format!("{} MiB are free at {shown}", free >> 20);
-            match free < LEAST_FREE_BYTES {
-                true => Finding::bad("disk", detail, "make room, or set OCCTL_DATA_DIR"),
-                false => Finding::good("disk", detail),
+            if free < LEAST_FREE_BYTES {
+                return Finding::bad("disk", detail, "make room, or set OCCTL_DATA_DIR");
             }
+            Finding::good("disk", detail)
         }
         Err(error) => Finding::bad("disk", format!("{shown}: {error}"), "set OCCTL_DATA_DIR"),
     }
@@ -110,13 +110,14 @@ fn store(context: &Context, fix: bool) -> Finding {
         Ok(records) => Finding::good("store", format!("{} sessions", records.len())),
         Err(error) => {
             let path = context.store.path();
-            // One that only cannot be reached may be as whole as ever.
+            // A store that only cannot be reached may be undamaged.
             let damaged = unsafe_reason(context.store.directory()).is_none()
                 && unsafe_reason(&path).is_none()
                 && fs::read(&path).is_ok();
-            let advice = match damaged {
-                true => "occtl doctor --fix sets it aside and rebuilds it from the running servers",
-                false => "nothing is known of its sessions until it can be read",
+            let advice = if damaged {
+                "occtl doctor --fix sets it aside and rebuilds it from the running servers"
+            } else {
+                "nothing is known of its sessions until it can be read"
             };
             let finding = Finding::bad("store", error.message, advice);
             if !fix || !damaged {

@@ -30,7 +30,8 @@ pub fn check(context: &Context, fix: bool) -> Vec<Finding> {
     findings.extend(shared_ports(&read().unwrap_or(records)));
     let above = process::ancestors();
     for (id, mut members) in processes.into_iter().filter(|(id, _)| !known.contains(id)) {
-        // What somebody was ending when we looked has ended by now; its record went after it.
+        // A session that was being stopped at the first look is gone by now, and its record with
+        // it.
         members.retain(|(one, _)| one.alive());
         if !members.is_empty() {
             let within = members.iter().any(|(one, _)| above.contains(&one.pid));
@@ -154,8 +155,8 @@ fn orphans(
     if fix { finding.after(end()) } else { finding }
 }
 
-/// The record of a server that lives, made from what its process tells. One that is too busy to answer
-/// is not lost for that.
+/// The record of a server that lives, made from what its process tells. One that is too busy to
+/// answer is not lost for that.
 fn rebuilt(
     context: &Context,
     id: &str,

@@ -160,7 +160,7 @@ impl Attempt<'_> {
             record.set_active(jiff::Timestamp::now());
         };
         let changed = self.context.update(|document| document.change(&self.record.id, running))?;
-        // Somebody may have stopped the session while it was starting.
+        // Another process may have stopped the session while it was starting.
         changed.ok_or_else(|| self.withdrawn())
     }
 
@@ -202,7 +202,8 @@ impl Attempt<'_> {
             NotReady::Alien(failure) => {
                 let (major, minor) = OLDEST;
                 let message = format!(
-                    "{program} is not an OpenCode that occtl can use ({major}.{minor} is the oldest): {failure}"
+                    "{program} is not an OpenCode that occtl can use ({major}.{minor} is the \
+                     oldest): {failure}"
                 );
                 self.with_log(Code::Unreachable, message)
             }
@@ -213,13 +214,11 @@ impl Attempt<'_> {
     fn with_log(&self, code: Code, message: String) -> Error {
         let log = self.context.store.log_path(&self.record.id);
         let lines = last_lines(&log, LOG_TAIL_LINES);
-        match lines.is_empty() {
-            true => Error::new(code, format!("{message}; it printed nothing")),
-            false => {
-                let tail: Vec<String> = lines.iter().map(|line| format!("  {line}")).collect();
-                Error::new(code, format!("{message}; it printed:\n{}", tail.join("\n")))
-            }
+        if lines.is_empty() {
+            return Error::new(code, format!("{message}; it printed nothing"));
         }
+        let tail: Vec<String> = lines.iter().map(|line| format!("  {line}")).collect();
+        Error::new(code, format!("{message}; it printed:\n{}", tail.join("\n")))
     }
 
     /// Ends what was started and forgets the session.
@@ -238,7 +237,8 @@ fn port_taken(log: &str) -> bool {
 
 fn database_busy(log: &str) -> bool {
     let sign = |text: &str| log.contains(text);
-    // A query that creates the database is named without its reason: CREATE TABLE, PRAGMA journal_mode.
+    // A query that creates the database is named without its reason: CREATE TABLE, PRAGMA
+    // journal_mode.
     let unmade = || sign("ailed") && (sign("CREATE TABLE") || sign("PRAGMA"));
     sign("database is locked") || sign("SQLITE_BUSY") || unmade()
 }

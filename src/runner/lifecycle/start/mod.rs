@@ -1,8 +1,8 @@
 //! Starts a server: reserve, spawn, wait until it answers, record.
 //!
 //! The reservation is what makes concurrent starts safe: a record in state `starting` holds the
-//! port, so the store's lock is free while servers start. Whoever is killed in between leaves a
-//! record that says so and a process that carries the session's mark, and `stop` finds both.
+//! port, so the store's lock is free while servers start. A start that is killed in between leaves
+//! a record that says so and a process that carries the session's mark, and `stop` finds both.
 
 mod attempt;
 pub mod ready;
@@ -127,8 +127,8 @@ struct Plan<'a> {
     guard: Option<&'a Guardian>,
 }
 
-/// The address and the password of a server that other machines shall reach: a password that nobody
-/// knows would keep them out, and one that is not asked for nobody.
+/// The address and the password of a server that other machines can reach. A generated password
+/// would lock them out, and none would let everyone in, so the caller must supply one.
 fn opened(context: &Context, options: &StartOptions) -> Result<Option<(String, String)>> {
     let Some(hostname) = options.hostname.as_deref().filter(|name| *name != LOOPBACK) else {
         return Ok(None);
@@ -170,7 +170,7 @@ fn variables(options: &StartOptions) -> Result<Vec<(String, OsString)>> {
                     _ => Error::failed(message),
                 }
             })?;
-        // The server would take it for none, and nobody would learn that a script has failed to fill it.
+        // OpenCode would ignore an empty one, and a script that failed to fill it would never know.
         if content.trim().is_empty() {
             let message = format!("the config {shown} is empty");
             return Err(Error::usage(message).hint("{} is a configuration that changes nothing"));

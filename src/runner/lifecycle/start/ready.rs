@@ -22,8 +22,8 @@ const LISTENING: &[u8] = b"listening on";
 /// A server that never prints the line is asked all the same, this often.
 const UNANNOUNCED: Duration = Duration::from_millis(500);
 
-/// Which part of the time until then such an answer may take: a question that comes a moment too early
-/// is one of those that are left without, and meanwhile nobody looks for the line.
+/// Which part of the time until then such an answer may take: a question that comes a moment too
+/// early is one of those that are left without, and meanwhile nobody looks for the line.
 const UNANNOUNCED_PART: u32 = 20;
 
 /// One question. After the line the answer takes some 20 ms; the machine may be busy.
@@ -72,11 +72,11 @@ pub fn await_ready(
         if announced || asked.elapsed() >= UNANNOUNCED {
             let limit = if announced { QUESTION_LIMIT } else { began.elapsed() / UNANNOUNCED_PART };
             match question(record, capped(deadline.remaining(limit), limit)) {
-                // The answer may have come from somebody else who took the port.
+                // The answer may have come from another program that took the port.
                 Ok(ready) if !process.wait(Duration::ZERO) => return Ok(ready),
                 Ok(_) => return Err(NotReady::Exited),
-                // Versions before 1.1 pass unknown routes, and this one, on to the internet: it is a page of
-                // HTML that answers, or where there is none an error or nobody.
+                // Versions before 1.1 pass unknown routes, and this one, on to the internet: it is
+                // a page of HTML that answers, or where there is none an error or nobody.
                 Err(failure)
                     if announced
                         && (!failure.passing() || matches!(failure.cause, Cause::Alien(_))) =>
@@ -107,17 +107,17 @@ pub fn await_ready(
     }
 }
 
-/// One try over a new connection, because an old one may be among those that are never answered.
+/// Asks once over a new connection, because the server may never answer an older one.
 fn question(record: &Record, limit: Duration) -> Result<Ready, Failure> {
     let client = Client::new(endpoint(record, None));
     let directory = directory(record, None);
     let version = usable(&client, limit)?;
-    // Whoever else took the port does not know our password, but may not ask for one either.
+    // Another program on this port does not know our password, but it may not ask for one either.
     let paths = client.paths(&directory, limit)?;
-    match paths.directory == directory {
-        true => Ok(Ready { version }),
-        false => Err(alien(format!("it works in {}", paths.directory))),
+    if paths.directory != directory {
+        return Err(alien(format!("it works in {}", paths.directory)));
     }
+    Ok(Ready { version })
 }
 
 /// Looks for the announcement in what was added to the log since the last look.

@@ -15,10 +15,39 @@ use crate::store::{Document, Record, Status};
 
 /// Takes an id and a port. What is written is a record whose pid is ours.
 pub fn reserve(context: &Context, plan: &Plan) -> Result<Record> {
-    let options = plan.options;
-    let own = process::own_identity();
     let ports = context.environment.ports()?;
     let abandoned = abandoned(context)?;
+    let mut record = planned(context, plan);
+    context.update(|document| {
+        for record in &abandoned {
+            document.remove(&record.id);
+        }
+        check_names(document, plan)?;
+        while document.ids().any(|id| id == record.id) {
+            record.id = new_id();
+        }
+        if plan.options.isolate {
+            let place = context.store.isolated_path(&record.id);
+            record.isolated = Some(place.display().to_string());
+        }
+        record.port = free_port(document, listening_address(&record), &ports, &[])?;
+        if let Some(guard) = plan.guard {
+            guard.tell(&record.id).map_err(|error| {
+                Error::failed(format!("the guard of the session has ended: {error}"))
+            })?;
+        }
+        document.put(&record)?;
+        document.set_next_port(record.port.saturating_add(1));
+        Ok(())
+    })?;
+    abandoned.iter().for_each(|record| end::sweep(context, record));
+    Ok(record)
+}
+
+/// The record of a session that is going to start, with our own pid and still without a port.
+fn planned(context: &Context, plan: &Plan) -> Record {
+    let options = plan.options;
+    let own = process::own_identity();
     let mut record = Record {
         id: new_id(),
         pid: Some(own.pid),
@@ -40,51 +69,35 @@ pub fn reserve(context: &Context, plan: &Plan) -> Result<Record> {
         ..Record::default()
     };
     record.set_created(jiff::Timestamp::now());
-    context.update(|document| {
-        for record in &abandoned {
-            document.remove(&record.id);
+    record
+}
+
+/// An error if another session has the name or the worktree that this one is to have.
+fn check_names(document: &Document, plan: &Plan) -> Result<()> {
+    if let Some(name) = &plan.options.name {
+        check_name(document, name)?;
+    }
+    if let Some(worktree) = plan.worktree {
+        let is_in_it = |other: &Record| {
+            other.worktree.as_ref().is_some_and(|other| other.path == worktree.path)
+        };
+        if document.records()?.iter().any(is_in_it) {
+            return Err(worktree::taken(&format!("worktree {}", worktree.path)));
         }
-        if let Some(name) = &options.name {
-            check_name(document, name)?;
-        }
-        if let Some(worktree) = plan.worktree {
-            let same = |other: &Record| {
-                other.worktree.as_ref().is_some_and(|other| other.path == worktree.path)
-            };
-            if document.records()?.iter().any(same) {
-                return Err(worktree::taken(&format!("worktree {}", worktree.path)));
-            }
-        }
-        while document.ids().any(|id| id == record.id) {
-            record.id = new_id();
-        }
-        if options.isolate {
-            let place = context.store.isolated_path(&record.id);
-            record.isolated = Some(place.display().to_string());
-        }
-        record.port = free_port(document, listening_address(&record), &ports, &[])?;
-        if let Some(guard) = plan.guard {
-            guard.tell(&record.id).map_err(|error| {
-                Error::failed(format!("the guard of the session has ended: {error}"))
-            })?;
-        }
-        document.put(&record)?;
-        document.set_next_port(record.port.saturating_add(1));
-        Ok(())
-    })?;
-    abandoned.iter().for_each(|record| end::sweep(context, record));
-    Ok(record)
+    }
+    Ok(())
 }
 
 /// Reservations whose `occtl start` was killed and that have no process: their ports are free.
 fn abandoned(context: &Context) -> Result<Vec<Record>> {
     let records = context.store.read()?.records()?;
-    let is = |record: &Record| record.status() == Status::Starting && life(record) == Life::Dead;
-    Ok(records.into_iter().filter(is).collect())
+    let has_no_process =
+        |record: &Record| record.status() == Status::Starting && life(record) == Life::Dead;
+    Ok(records.into_iter().filter(has_no_process).collect())
 }
 
-/// The lowest port that no record holds, that is not in `busy`, and that can be bound at that address
-/// right now.
+/// The lowest port that no record holds, that is not in `busy`, and that can be bound at that
+/// address right now.
 pub fn free_port(
     document: &Document,
     address: Ipv4Addr,

@@ -6,8 +6,8 @@ use std::path::Path;
 use crate::runner::environment::Environment;
 use crate::runner::lifecycle::remembered::CARRIED;
 
-/// Variables that an outer OpenCode or session sets for what it starts, or that would lock us out of our
-/// own server. None of them is for the server that we start.
+/// Variables that an outer OpenCode or session sets for what it starts, or that would lock us out
+/// of our own server. None of them is for the server that we start.
 const LEFT_BEHIND: [&str; 13] = [
     CARRIED,
     "OPENCODE",
@@ -53,7 +53,7 @@ pub const RESERVED: [&str; 7] = [
     "OCCTL_DATA_DIR",
 ];
 
-/// The same for those that are isolated.
+/// The same for isolated servers.
 pub const ISOLATED: [&str; 3] = ["XDG_DATA_HOME", "XDG_STATE_HOME", "OPENCODE_DB"];
 
 /// The environment of a new server that is started from `own`.
