@@ -200,8 +200,8 @@ pub enum Received {
     Data,
     /// Nothing within one tick.
     Quiet,
-    /// The stream is over; why.
-    Ended(String),
+    /// The stream is over.
+    Ended,
 }
 
 /// An open event stream.
@@ -234,7 +234,7 @@ impl EventStream {
     /// `take`; `None` stands for an event that is too long, which counts as missed.
     pub fn pump(&mut self, take: &mut dyn FnMut(Option<&[u8]>)) -> Received {
         match self.interruption.briefly(|| self.reader.read(&mut self.buffer)) {
-            Ok(0) => Received::Ended("the server closed it".into()),
+            Ok(0) => Received::Ended,
             Ok(count) => {
                 self.heard = Instant::now();
                 self.decoder.feed(&self.buffer[..count], take);
@@ -243,7 +243,7 @@ impl EventStream {
             Err(error) => match ureq::Error::from(error) {
                 // The stream continues where it stopped: the decoder holds the incomplete event.
                 ureq::Error::Timeout(Timeout::PerRead) => Received::Quiet,
-                other => Received::Ended(other.to_string()),
+                _ => Received::Ended,
             },
         }
     }

@@ -80,9 +80,9 @@ impl Client {
 }
 
 impl<T: DeserializeOwned> Held<T> {
-    /// Whether the answer has arrived, or the connection has ended, in that time. Versions before
+    /// Whether the answer has arrived, or the connection has ended, within `limit`. Versions before
     /// 1.15 send a part of the head at once, and the rest when the turn is over.
-    pub fn ready(&self, within: Duration) -> bool {
+    pub fn is_ready(&self, limit: Duration) -> bool {
         let Some(stream) = self.line.0.stream.get() else { return true };
         let mut early = self.line.0.early();
         let mut chunk = [0; 4096];
@@ -90,7 +90,7 @@ impl<T: DeserializeOwned> Held<T> {
             if has_come(&early) {
                 return true;
             }
-            if poll(stream, PollFlags::IN, within).is_empty() {
+            if poll(stream, PollFlags::IN, limit).is_empty() {
                 return false;
             }
             match rustix::net::recv(stream, &mut chunk[..], RecvFlags::DONTWAIT) {
@@ -103,7 +103,7 @@ impl<T: DeserializeOwned> Held<T> {
 
     /// The answer, if it starts to arrive before the deadline.
     pub fn answer_by(self, deadline: Deadline) -> Answer<T> {
-        while !self.ready(deadline.remaining(TICK)) {
+        while !self.is_ready(deadline.remaining(TICK)) {
             if deadline.expired() {
                 let request = format!("{} {}", self.method, self.route);
                 return Err(Failure { request, cause: Cause::Silent });
@@ -113,7 +113,7 @@ impl<T: DeserializeOwned> Held<T> {
     }
 
     /// The answer. The answer to a prompt is the last message of its turn and comes when the turn
-    /// is over, so [`Held::ready`] should be asked first.
+    /// is over, so [`Held::is_ready`] should be asked first.
     pub fn answer(self, limit: Duration) -> Answer<T> {
         self.call(None, limit)?.json()
     }

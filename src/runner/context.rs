@@ -43,9 +43,10 @@ impl Context {
 
     /// Does something for which the store's lock is not worth a long wait.
     pub(super) fn briefly<T>(&self, act: impl FnOnce() -> T) -> T {
-        let before = self.store.wait(Patience { still: BRIEF_LOCK_WAIT, most: BRIEF_LOCK_WAIT });
+        let before =
+            self.store.set_patience(Patience { still: BRIEF_LOCK_WAIT, most: BRIEF_LOCK_WAIT });
         let done = act();
-        self.store.wait(before);
+        self.store.set_patience(before);
         done
     }
 

@@ -43,8 +43,8 @@ impl Store {
         Store { directory, say, signal, patience: Cell::default() }
     }
 
-    /// How long the lock is waited for from now on; what it was before.
-    pub fn wait(&self, patience: Patience) -> Patience {
+    /// Sets how long commands wait for the lock from now on, and returns what was set before.
+    pub fn set_patience(&self, patience: Patience) -> Patience {
         self.patience.replace(patience)
     }
 

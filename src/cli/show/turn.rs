@@ -49,13 +49,13 @@ pub fn show(
         streams,
         ends_line: true,
         failed: None,
-        patience: None,
+        gives_up: None,
         stuck: false,
     };
     status("waiting for the answer");
     let finished = follow(&mut printer);
     // From here on there is only something to print, for a reader who may never take it.
-    if let Some((_, signals)) = &printer.patience {
+    if let Some((_, signals)) = &printer.gives_up {
         signals.leave_at_once(true);
     }
     let (ends_line, stuck, failed) = (printer.ends_line, printer.stuck, printer.failed);
@@ -138,8 +138,8 @@ struct Printer<'a> {
     streams: bool,
     ends_line: bool,
     failed: Option<Error>,
-    /// How long a reader is waited for that does not read.
-    patience: Option<(Deadline, Signals)>,
+    /// When to stop waiting for a reader that does not read.
+    gives_up: Option<(Deadline, Signals)>,
     stuck: bool,
 }
 
@@ -149,9 +149,11 @@ impl Watcher for Printer<'_> {
             return;
         }
         self.ends_line = text.ends_with('\n');
-        let patience = self.patience.as_ref();
+        let gives_up = self.gives_up.as_ref();
         let enough = || {
-            patience.is_some_and(|(limit, signals)| limit.expired() || signals.received().is_some())
+            gives_up.is_some_and(|(deadline, signals)| {
+                deadline.expired() || signals.received().is_some()
+            })
         };
         let (out, stuck) = (&mut self.out, &mut self.stuck);
         let written = each_piece(text, |piece| {
@@ -162,8 +164,8 @@ impl Watcher for Printer<'_> {
         self.failed = written.err();
     }
 
-    fn patience(&mut self, limit: Deadline, signals: &Signals) {
-        self.patience = Some((limit, signals.clone()));
+    fn give_up_at(&mut self, deadline: Deadline, signals: &Signals) {
+        self.gives_up = Some((deadline, signals.clone()));
     }
 
     fn gone(&self) -> bool {

@@ -96,7 +96,7 @@ impl Asked {
     /// Whether nothing need be waited for to know what it is doing.
     fn ready(&self) -> bool {
         match self {
-            Asked::Server(question) => question.answer.ready(Duration::ZERO),
+            Asked::Server(question) => question.answer.is_ready(Duration::ZERO),
             _ => true,
         }
     }

@@ -9,9 +9,9 @@ use crate::units::{Backoff, Deadline, HEARTBEAT_SILENCE, TICK};
 /// The pauses between tries to open an event stream.
 const RECONNECT: Backoff = Backoff::new(Duration::from_millis(50), Duration::from_secs(5));
 
-/// How long the head of a stream is waited for. On a busy machine it takes its time, and without a stream no
-/// text is shown as it is written.
-const PATIENCE: Backoff = Backoff::new(Duration::from_millis(500), Duration::from_secs(1));
+/// How long the head of a stream may take, at the first try and at later ones. On a busy machine it
+/// takes its time, and without a stream no text is shown while it is written.
+const HEAD_LIMITS: Backoff = Backoff::new(Duration::from_millis(500), Duration::from_secs(1));
 
 /// An event stream that is opened again when it breaks.
 pub struct Stream {
@@ -19,7 +19,7 @@ pub struct Stream {
     stream: Option<EventStream>,
     reconnect: Instant,
     pauses: Backoff,
-    patience: Backoff,
+    head_limits: Backoff,
     all: bool,
     /// Why it could not be opened the last time.
     pub trouble: Option<Failure>,
@@ -45,7 +45,7 @@ impl Stream {
             stream: None,
             reconnect: Instant::now(),
             pauses: RECONNECT,
-            patience: PATIENCE,
+            head_limits: HEAD_LIMITS,
             all,
             trouble: None,
             greeted: false,
@@ -84,7 +84,7 @@ impl Stream {
         if useful {
             self.pauses = RECONNECT;
         }
-        if matches!(received, Received::Ended(_)) || stream.silence() >= HEARTBEAT_SILENCE {
+        if received == Received::Ended || stream.silence() >= HEARTBEAT_SILENCE {
             self.stream = None;
             self.reconnect = Instant::now() + self.pauses.next();
         }
@@ -92,7 +92,7 @@ impl Stream {
 
     fn connect(&mut self, client: &Client) {
         self.greeted = false;
-        let head = self.patience.next();
+        let head = self.head_limits.next();
         match EventStream::open(client, &self.directory, head, self.all) {
             Ok(stream) => self.stream = Some(stream),
             Err(failure) => {

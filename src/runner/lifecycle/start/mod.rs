@@ -91,7 +91,7 @@ pub fn launch(
     let program = context.environment.opencode(options.opencode.as_deref())?;
     let extra = variables(options)?;
     let most = options.timeout.clamp(LOCK_WAIT, LOCK_CROWD_WAIT);
-    context.store.wait(Patience { most, ..Patience::default() });
+    context.store.set_patience(Patience { most, ..Patience::default() });
     let labels = labels(&options.labels)?;
     let opened = opened(context, options)?;
     let mut workdir = workdir(context, options.workdir.as_deref())?;

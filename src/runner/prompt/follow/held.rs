@@ -18,8 +18,8 @@ impl Follower<'_> {
     pub(super) fn held_answer(&mut self, watcher: &mut dyn Watcher) -> Option<Ended> {
         let awaited = self.only_answer && self.turn.ending();
         let within = if awaited { BEHIND_EVENTS } else { Duration::ZERO };
-        let held = self.held.take_if(|held| held.ready(within))?;
-        match held.answer(self.left()) {
+        let held = self.held.take_if(|held| held.is_ready(within))?;
+        match held.answer(self.request_limit) {
             Ok(message) => self.last_message(message, watcher),
             Err(failure) => {
                 let refused = match failure.cause {

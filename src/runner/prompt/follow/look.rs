@@ -23,7 +23,7 @@ impl Follower<'_> {
         // First what is going on and then the messages: a turn that ends in between looks busy
         // with an end, which is right, and not idle without one.
         let at = Instant::now();
-        let told = self.server.client.activities(&self.place.directory, self.left());
+        let told = self.server.client.activities(&self.place.directory, self.request_limit);
         let told = told.map_err(|failure| self.trouble(failure));
         let messages = self.messages()?;
         let look = Look { messages: &messages, activities: told.as_ref().ok(), at };
@@ -77,19 +77,15 @@ impl Follower<'_> {
     /// The newest messages from the prompt on.
     pub(super) fn messages(&mut self) -> Result<Vec<Message>, Failure> {
         let owns = |info: &Info| self.turn.includes(info);
-        let found = messages_since(self.server, self.place, self.turn_id, Some(&owns), self.left());
+        let found =
+            messages_since(self.server, self.place, self.turn_id, Some(&owns), self.request_limit);
         found.map_err(|failure| self.trouble(failure))
-    }
-
-    /// How long one request may take now.
-    pub(super) fn left(&self) -> Duration {
-        self.patience
     }
 
     /// Remembers why REST cannot be asked, for the message of a limit that is reached meanwhile.
     fn trouble(&mut self, failure: Failure) -> Failure {
         if matches!(failure.cause, Cause::Silent) {
-            self.patience = (self.patience * 2).min(LOOK_LIMIT);
+            self.request_limit = (self.request_limit * 2).min(LOOK_LIMIT);
         }
         if self.signals.received().is_none() {
             self.trouble = Some(failure.to_string());
@@ -101,8 +97,8 @@ impl Follower<'_> {
     fn find_asks(&mut self) -> Result<(), Failure> {
         let client = &self.server.client;
         let directory = &self.place.directory;
-        let permissions = client.permissions(directory, self.left())?;
-        let questions = client.questions(directory, self.left())?;
+        let permissions = client.permissions(directory, self.request_limit)?;
+        let questions = client.questions(directory, self.request_limit)?;
         let mut listed = std::collections::BTreeSet::new();
         for ask in &permissions {
             if self.belongs(&ask.conversation)? {
@@ -148,7 +144,7 @@ impl Follower<'_> {
         let children: Vec<String> = self.turn.descendants().map(String::from).collect();
         for id in children {
             let place = Place { id, directory: self.place.directory.clone() };
-            for message in messages_since(self.server, &place, "", None, self.left())? {
+            for message in messages_since(self.server, &place, "", None, self.request_limit)? {
                 self.turn.step_below(&message.info);
             }
         }

@@ -47,8 +47,9 @@ const BEGINS_WITHIN: Duration = Duration::from_secs(2);
 pub trait Watcher {
     /// Text, as soon as it is known.
     fn text(&mut self, text: &str);
-    /// Comes before any text: nobody may be waited for any longer than this.
-    fn patience(&mut self, _limit: Deadline, _signals: &Signals) {}
+    /// Called before any text: writing text must end at the deadline and at a signal, even if the
+    /// text has no reader.
+    fn give_up_at(&mut self, _deadline: Deadline, _signals: &Signals) {}
     /// Nobody watches any more; the turn shall go on without us.
     fn gone(&self) -> bool {
         false
@@ -110,7 +111,7 @@ pub struct Follower<'a> {
     rest_progress: u64,
     fingerprint: u64,
     /// How long one request may take.
-    patience: Duration,
+    request_limit: Duration,
     /// Why REST could not be asked the last time.
     trouble: Option<String>,
     ended: Option<(End, Instant)>,
@@ -152,7 +153,7 @@ impl<'a> Follower<'a> {
             strangers: HashSet::new(),
             rest_progress: 0,
             fingerprint: 0,
-            patience: LOOK_FIRST,
+            request_limit: LOOK_FIRST,
             trouble: None,
             ended: None,
             whole: None,
@@ -176,7 +177,7 @@ impl<'a> Follower<'a> {
 
     /// Follows to the end; `None` if the watcher has gone. The hook is not told of the end yet.
     pub fn follow(mut self, watcher: &mut dyn Watcher) -> Result<Option<Followed>> {
-        watcher.patience(self.watch.deadline, self.signals);
+        watcher.give_up_at(self.watch.deadline, self.signals);
         let Some(ended) = self.wait_for_end(watcher) else { return Ok(None) };
         let closing = match ended {
             Ended::Limit(_) | Ended::Blocked(_) | Ended::Signal(_) => CLOSING,
@@ -321,8 +322,9 @@ impl<'a> Follower<'a> {
         let below: Vec<String> = self.turn.descendants().map(String::from).collect();
         // A prompt whose answer is held back may not have begun yet.
         let coming = Deadline::after(BEGINS_WITHIN);
-        let settled =
-            || coming.expired() || self.held.as_ref().is_none_or(|held| held.ready(Duration::ZERO));
+        let settled = || {
+            coming.expired() || self.held.as_ref().is_none_or(|held| held.is_ready(Duration::ZERO))
+        };
         let aborted = aborts.then(|| abort(self.server, self.place, &below, closing, &settled));
         let done = match aborted {
             None => "it goes on",
