@@ -50,13 +50,19 @@ impl Failure {
 
     /// Whether the server has what was asked for and cannot show it. Versions 1.15.13 to 1.18.33
     /// fail so on a prompt with a schema, and on every page of messages that contains one.
-    pub fn unreadable(&self) -> bool {
+    pub fn is_unreadable(&self) -> bool {
         matches!(&self.cause, Cause::Status(400, why) if why.contains("OutputFormat"))
+    }
+
+    /// Whether the server does not have what was asked for. Some versions answer 400 for an id that
+    /// does not exist, others 404.
+    pub fn is_missing(&self) -> bool {
+        matches!(self.status(), Some(400 | 404)) && !self.is_unreadable()
     }
 
     /// Whether the same request may succeed later: the server was silent, broke off, or had an
     /// internal error.
-    pub fn passing(&self) -> bool {
+    pub fn is_passing(&self) -> bool {
         match self.cause {
             Cause::Refused | Cause::Silent | Cause::Broken(_) | Cause::Alien(_) => true,
             Cause::Unauthorized => false,
@@ -89,7 +95,7 @@ impl From<Failure> for Error {
             Cause::Status(..) => Code::Failed,
             _ => Code::Unreachable,
         };
-        if failure.unreadable() {
+        if failure.is_unreadable() {
             let what = "this OpenCode cannot read back a prompt with --schema, nor what is older";
             return Error::new(code, what).hint("occtl tail -n 1 shows what came after it");
         }

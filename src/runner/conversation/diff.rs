@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 use super::find;
 use crate::client::wire::{Changed, FilePatch};
 use crate::client::{LONG_READ, Page};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::runner::context::Context;
 use crate::runner::session::server::Server;
 use crate::units::REQUEST_LIMIT;
@@ -64,22 +64,12 @@ pub fn changes(
     let mut files = Files::default();
     match turn {
         Some(turn) => {
-            let missing = || {
-                Error::not_found(format!("conversation {} has no turn {turn}", place.id)).hint(
-                    format!(
-                        "occtl tail {} -s {} --role user --json lists them",
-                        server.record.id, place.id
-                    ),
-                )
-            };
             let found = client.message::<Changed>(&place.id, directory, turn, REQUEST_LIMIT);
             match found.map(|message| message.info) {
                 Ok(info) if info.parent.is_none() => files.extend(info.summary.diffs),
-                Ok(_) => return Err(missing()),
-                Err(failure)
-                    if matches!(failure.status(), Some(400 | 404)) && !failure.unreadable() =>
-                {
-                    return Err(missing());
+                Ok(_) => return Err(find::no_turn(&server, &place, turn)),
+                Err(failure) if failure.is_missing() => {
+                    return Err(find::no_turn(&server, &place, turn));
                 }
                 Err(failure) => return Err(failure.into()),
             }

@@ -61,7 +61,7 @@ pub fn events(
             if let Some(error) = ended {
                 return Err(error);
             }
-            if let Some(failure) = trouble.filter(|failure| !failure.passing()) {
+            if let Some(failure) = trouble.filter(|failure| !failure.is_passing()) {
                 return Err(failure.into());
             }
         }

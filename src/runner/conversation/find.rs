@@ -90,7 +90,7 @@ pub fn ancestors(server: &Server, place: &Place) -> Result<Vec<Conversation>> {
         }
         let found = match server.client.conversation(&id, &place.directory) {
             Ok(found) => found,
-            Err(failure) if matches!(failure.status(), Some(400 | 404)) => break,
+            Err(failure) if failure.is_missing() => break,
             Err(failure) => return Err(failure.into()),
         };
         above = found.parent.clone();
@@ -107,6 +107,13 @@ pub fn gone(server: &Server, place: &Place, failure: Failure) -> Error {
             .hint(format!("occtl sessions {} lists the others", server.record.id)),
         _ => failure.into(),
     }
+}
+
+/// The error for a turn that the conversation does not have.
+pub fn no_turn(server: &Server, place: &Place, turn: &str) -> Error {
+    let session = &server.record.id;
+    Error::not_found(format!("conversation {} has no turn {turn}", place.id))
+        .hint(format!("occtl tail {session} -s {} --role user --json lists them", place.id))
 }
 
 /// A conversation by its id.
@@ -126,7 +133,7 @@ pub fn load(server: &Server, id: &str) -> Result<Conversation> {
     }
     match server.client.conversation(id, &server.directory) {
         Ok(found) => Ok(found),
-        Err(failure) if matches!(failure.status(), Some(400 | 404)) => Err(missing()),
+        Err(failure) if failure.is_missing() => Err(missing()),
         Err(failure) => Err(failure.into()),
     }
 }

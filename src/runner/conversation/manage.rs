@@ -62,7 +62,7 @@ pub fn fork(
 fn check_message(server: &Server, place: &Place, message: &str) -> Result<()> {
     match server.client.message::<Head>(&place.id, &place.directory, message, REQUEST_LIMIT) {
         Ok(_) => Ok(()),
-        Err(failure) if matches!(failure.status(), Some(400 | 404)) && !failure.unreadable() => {
+        Err(failure) if failure.is_missing() => {
             let session = &server.record.id;
             Err(Error::not_found(format!("conversation {} has no message {message}", place.id))
                 .hint(format!("occtl tail {session} -s {} -n 50 --json lists them", place.id)))

@@ -29,7 +29,7 @@ pub fn messages_since(
         let asked =
             server.client.messages(&place.id, &place.directory, page, cursor.as_deref(), limit);
         let (mut messages, next) = match asked {
-            Err(failure) if failure.unreadable() => {
+            Err(failure) if failure.is_unreadable() => {
                 return around_the_prompt(server, place, turn, limit);
             }
             asked => asked?,
@@ -68,7 +68,7 @@ fn around_the_prompt(
             server.client.messages(&place.id, &place.directory, 1, cursor.as_deref(), limit);
         let (messages, next) = match asked {
             // Here it is.
-            Err(failure) if failure.unreadable() => break,
+            Err(failure) if failure.is_unreadable() => break,
             asked => asked?,
         };
         let Some(message) = messages.into_iter().next_back() else { break };

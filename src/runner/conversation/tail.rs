@@ -8,7 +8,7 @@ use super::entry::{Entry, each_entry};
 use super::find::{self, Place};
 use crate::client::wire::{Head, Info};
 use crate::client::{LONG_READ, Page};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::runner::context::Context;
 use crate::runner::session::server::Server;
 use crate::units::REQUEST_LIMIT;
@@ -165,21 +165,16 @@ fn collect(server: &Server, place: &Place, options: &TailOptions) -> Result<VecD
 
 /// A turn is named by its prompt. Anything else is an error that helps.
 fn check_turn(server: &Server, place: &Place, turn: &str) -> Result<()> {
-    let hint =
-        format!("occtl tail {} -s {} --role user --json lists them", server.record.id, place.id);
-    let missing = format!("conversation {} has no turn {turn}", place.id);
     // Without an id it is another route that answers.
     if turn.is_empty() {
-        return Err(Error::not_found(missing).hint(hint));
+        return Err(find::no_turn(server, place, turn));
     }
     let found = server.client.message::<Head>(&place.id, &place.directory, turn, REQUEST_LIMIT);
     match found.map(|head| head.info) {
         Ok(Info { parent: None, .. }) => Ok(()),
-        Ok(Info { parent: Some(parent), .. }) => Err(Error::not_found(missing)
+        Ok(Info { parent: Some(parent), .. }) => Err(find::no_turn(server, place, turn)
             .hint(format!("{turn} is an answer that belongs to the turn {parent}"))),
-        Err(failure) if matches!(failure.status(), Some(400 | 404)) && !failure.unreadable() => {
-            Err(Error::not_found(missing).hint(hint))
-        }
+        Err(failure) if failure.is_missing() => Err(find::no_turn(server, place, turn)),
         Err(failure) => Err(failure.into()),
     }
 }

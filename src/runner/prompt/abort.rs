@@ -44,7 +44,7 @@ pub fn abort(
             Ok(told) if !members.iter().any(|id| busy(id, &told)) && settled() => return Ok(true),
             // Asking again would only take the caller's time.
             Err(failure)
-                if !failure.passing()
+                if !failure.is_passing()
                     || matches!(failure.cause, Cause::Refused)
                     || (silent && matches!(failure.cause, Cause::Silent)) =>
             {

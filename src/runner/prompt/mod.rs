@@ -29,7 +29,7 @@ use super::signals::Signals;
 use crate::client::Failure;
 use crate::error::{Code, Error, Result};
 use crate::process;
-use crate::runner::conversation::find::{Place, Target, target_place};
+use crate::runner::conversation::find::{Place, Target, no_turn, target_place};
 use crate::runner::session::server::Server;
 use crate::runner::session::timeouts::{LOOK_FIRST, LOOK_LIMIT, cut_short, out_of_time};
 use crate::runner::turn::record::{Failed, Outcome, TurnRecord};
@@ -168,8 +168,7 @@ pub fn follow_turn(
     let late = |error| cut_short(context, signals, &server, error, deadline, limit);
     let place = target_place(&server, target).map_err(late)?;
     if !has(&server, &place, turn, LOOK_LIMIT).map_err(|failure| late(failure.into()))? {
-        return Err(Error::not_found(format!("conversation {} has no turn {turn}", place.id))
-            .hint("occtl send --json tells the turn and its conversation"));
+        return Err(no_turn(&server, &place, turn));
     }
     let follower =
         Follower::prepare(context, signals, &server, &place, turn, &follow.terms, deadline);
@@ -220,11 +219,9 @@ fn has(
     }
     match server.client.raw_message(&place.id, &place.directory, message, limit) {
         Ok(_) => Ok(true),
-        Err(failure) if failure.unreadable() => Ok(true),
-        Err(failure) => match failure.status() {
-            Some(400 | 404) => Ok(false),
-            _ => Err(failure),
-        },
+        Err(failure) if failure.is_unreadable() => Ok(true),
+        Err(failure) if failure.is_missing() => Ok(false),
+        Err(failure) => Err(failure),
     }
 }
 

@@ -98,7 +98,7 @@ pub fn wait(
             return Err(error);
         }
         if let Err(failure) = looked
-            && !failure.passing()
+            && !failure.is_passing()
         {
             return Err(failure.into());
         }
@@ -332,11 +332,11 @@ fn newest_prompt(
     loop {
         let messages = server.client.messages(&place.id, &place.directory, page, None, limit);
         let messages = match messages {
-            Err(failure) if failure.unreadable() && page > 1 => {
+            Err(failure) if failure.is_unreadable() && page > 1 => {
                 page = 1;
                 continue;
             }
-            Err(failure) if failure.unreadable() => return Ok(Some(Default::default())),
+            Err(failure) if failure.is_unreadable() => return Ok(Some(Default::default())),
             messages => messages?.0,
         };
         let prompt = |message: &&Message| page == 1 || message.info.role == "user";

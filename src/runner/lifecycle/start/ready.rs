@@ -79,7 +79,7 @@ pub fn await_ready(
                 // a page of HTML that answers, or where there is none an error or nobody.
                 Err(failure)
                     if announced
-                        && (!failure.passing() || matches!(failure.cause, Cause::Alien(_))) =>
+                        && (!failure.is_passing() || matches!(failure.cause, Cause::Alien(_))) =>
                 {
                     return Err(NotReady::Alien(failure));
                 }

@@ -167,7 +167,9 @@ impl Follower<'_> {
                     messages.retain(|one| self.turn.includes(&one.info));
                     return (messages, deadline);
                 }
-                Err(failure) if !deadline.expired() && failure.passing() && self.server.lives() => {
+                Err(failure)
+                    if !deadline.expired() && failure.is_passing() && self.server.lives() =>
+                {
                     process::pause(deadline.remaining(pauses.next()));
                 }
                 Err(_) => break,
