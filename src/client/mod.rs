@@ -18,7 +18,7 @@ mod sse;
 pub mod wire;
 
 pub use event::{Event, EventStream, Received};
-pub use failure::{Cause, Failure};
+pub use failure::{Answer, Cause, Failure};
 pub use held::Held;
 pub use http::{Client, Endpoint};
 pub use messages::{LONG_READ, Page};

@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 
 use super::find::Place;
 use crate::client::wire::{FullMessage, Head, Info, Message, Part, ToolDetails, TurnError};
-use crate::client::{Failure, Page};
+use crate::client::{Answer, Page};
 use crate::runner::session::server::Server;
 use crate::runner::turn::record::{Failed, Model, Tokens};
 
@@ -80,7 +80,7 @@ pub fn each_entry(
     raw: bool,
     tools: bool,
     take: &mut dyn FnMut(Entry) -> ControlFlow<()>,
-) -> std::result::Result<Option<String>, Failure> {
+) -> Answer<Option<String>> {
     let (client, id, directory) = (&server.client, &place.id, &place.directory);
     if raw {
         client.each_message(id, directory, page, limit, &mut |raw: Box<RawValue>| {

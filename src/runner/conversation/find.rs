@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::deny_occtl::no_occtl;
-use crate::client::Failure;
 use crate::client::wire::{Conversation, NewConversation};
+use crate::client::{Answer, Failure};
 use crate::error::{Error, Result};
 use crate::runner::session::server::Server;
 use crate::units::REQUEST_LIMIT;
@@ -144,11 +144,7 @@ pub fn descendants(server: &Server, place: &Place) -> Result<Vec<String>> {
 }
 
 /// The same with a limit for each request.
-pub fn descendants_within(
-    server: &Server,
-    place: &Place,
-    limit: Duration,
-) -> std::result::Result<Vec<String>, Failure> {
+pub fn descendants_within(server: &Server, place: &Place, limit: Duration) -> Answer<Vec<String>> {
     let mut found: Vec<String> = Vec::new();
     let mut next = vec![place.id.clone()];
     while let Some(parent) = next.pop() {

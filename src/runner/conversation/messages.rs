@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::find::Place;
-use crate::client::Failure;
+use crate::client::Answer;
 use crate::client::wire::{Info, Message};
 use crate::runner::session::server::Server;
 
@@ -21,7 +21,7 @@ pub fn messages_since(
     turn: &str,
     own: Option<&dyn Fn(&Info) -> bool>,
     limit: Duration,
-) -> Result<Vec<Message>, Failure> {
+) -> Answer<Vec<Message>> {
     let mut found: Vec<Message> = Vec::new();
     let mut cursor: Option<String> = None;
     let mut page = if own.is_none() { WHOLE_PAGE } else { PAGE };
@@ -60,7 +60,7 @@ fn around_the_prompt(
     place: &Place,
     turn: &str,
     limit: Duration,
-) -> Result<Vec<Message>, Failure> {
+) -> Answer<Vec<Message>> {
     let mut found: Vec<Message> = Vec::new();
     let mut cursor: Option<String> = None;
     loop {

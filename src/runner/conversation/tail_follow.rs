@@ -11,7 +11,7 @@ use super::tail::{TailOptions, Taker, hand_over};
 use super::writing::{Reader, Writing};
 use crate::client::event::Kind;
 use crate::client::wire::Head;
-use crate::client::{Cause, Event, Failure, Page};
+use crate::client::{Answer, Cause, Event, Failure, Page};
 use crate::error::{Code, Error, Result};
 use crate::runner::context::Context;
 use crate::runner::session::pace::{ALERT, ALERT_FIRST, CALM, NEAR_FIRST};
@@ -251,7 +251,7 @@ impl Watch<'_> {
     }
 
     /// Reads the state; whether the conversation is idle and all of it has been handed over.
-    fn look(&mut self, reader: &mut dyn Reader) -> std::result::Result<bool, Failure> {
+    fn look(&mut self, reader: &mut dyn Reader) -> Answer<bool> {
         // First what is going on and then the messages, so that nothing is written in between unseen.
         let activities = self.server.client.activities(&self.place.directory, LOOK_LIMIT)?;
         let busy = activities.get(&self.place.id).is_some_and(|one| one.busy());
@@ -283,7 +283,7 @@ impl Watch<'_> {
     }
 
     /// The messages that have not been read to their end, oldest first.
-    fn since_done(&self) -> std::result::Result<Vec<Entry>, Failure> {
+    fn since_done(&self) -> Answer<Vec<Entry>> {
         let mut found: Vec<Entry> = Vec::new();
         let (mut size, mut cursor) = (PAGE, None::<String>);
         loop {
@@ -321,7 +321,7 @@ impl Watch<'_> {
     }
 
     /// Whether a prompt is so new that its turn may not have begun.
-    fn about_to_start(&self, entries: &[Entry]) -> std::result::Result<bool, Failure> {
+    fn about_to_start(&self, entries: &[Entry]) -> Answer<bool> {
         let young = |created: Option<jiff::Timestamp>| {
             let age = created.map(|at| jiff::Timestamp::now().duration_since(at).as_secs_f64());
             age.is_some_and(|age| age < START_WINDOW.as_secs_f64())

@@ -5,6 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::stop::{StopOptions, nested, stop};
+use crate::client::Answer;
 use crate::client::wire::Conversation;
 use crate::error::{Error, Result};
 use crate::runner::asks::reach::directories;
@@ -159,11 +160,7 @@ fn busy(context: &Context, record: &Record, idle: Duration) -> Option<String> {
     None
 }
 
-fn working(
-    server: &Server,
-    place: &str,
-    idle: Duration,
-) -> std::result::Result<Option<String>, crate::client::Failure> {
+fn working(server: &Server, place: &str, idle: Duration) -> Answer<Option<String>> {
     let client = &server.client;
     let activities = client.activities(place, ASK_LIMIT)?;
     if let Some((conversation, _)) = activities.iter().find(|(_, activity)| activity.busy()) {
@@ -188,10 +185,7 @@ fn working(
 }
 
 /// The conversation of a directory that was changed last.
-fn newest_in(
-    server: &Server,
-    place: &str,
-) -> std::result::Result<Option<Conversation>, crate::client::Failure> {
+fn newest_in(server: &Server, place: &str) -> Answer<Option<Conversation>> {
     let mut newest: Option<Conversation> = None;
     server.client.each_root(place, Some(NEWEST), &mut |one| {
         if newest.as_ref().is_none_or(|newest| changed(newest) < changed(&one)) {

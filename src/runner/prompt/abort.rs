@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::client::wire::Activities;
-use crate::client::{Cause, Failure};
+use crate::client::{Answer, Cause};
 use crate::process;
 use crate::runner::conversation::find::Place;
 use crate::runner::session::server::Server;
@@ -25,7 +25,7 @@ pub fn abort(
     descendants: &[String],
     deadline: Deadline,
     settled: &dyn Fn() -> bool,
-) -> Result<bool, Failure> {
+) -> Answer<bool> {
     server.client.limit_to(deadline, None);
     let mut pauses = Backoff::new(POLL_FIRST, Duration::from_millis(250));
     let members: Vec<&str> =

@@ -26,7 +26,7 @@ use serde_json::{Value, json};
 
 use super::context::Context;
 use super::signals::Signals;
-use crate::client::Failure;
+use crate::client::Answer;
 use crate::error::{Code, Error, Result};
 use crate::process;
 use crate::runner::conversation::find::{Place, Target, no_turn, target_place};
@@ -207,12 +207,7 @@ fn hold_against(schema: &Value, record: &mut TurnRecord) {
 }
 
 /// Whether the server has a message; perhaps one that it cannot show.
-fn has(
-    server: &Server,
-    place: &Place,
-    message: &str,
-    limit: Duration,
-) -> std::result::Result<bool, Failure> {
+fn has(server: &Server, place: &Place, message: &str, limit: Duration) -> Answer<bool> {
     // Without an id it is another route that answers.
     if message.is_empty() {
         return Ok(false);

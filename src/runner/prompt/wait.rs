@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::abort::abort;
 use super::follow::{Watcher, tell};
-use crate::client::Failure;
+use crate::client::Answer;
 use crate::client::wire::{Activities, Message};
 use crate::error::{Code, Error, Result};
 use crate::runner::context::Context;
@@ -251,7 +251,7 @@ impl<'a> Waiting<'a> {
     }
 
     /// Asks REST about every conversation that has reached nothing yet.
-    fn look(&mut self) -> std::result::Result<(), Failure> {
+    fn look(&mut self) -> Answer<()> {
         if self.open.is_empty() && self.server.process.is_none() {
             // Only asking tells whether a server of somebody else is still there.
             self.server.client.health(LOOK_LIMIT)?;
@@ -282,7 +282,7 @@ fn look_at(
     one: &mut Open,
     activities: &Activities,
     limit: Duration,
-) -> std::result::Result<Option<Reached>, Failure> {
+) -> Answer<Option<Reached>> {
     let Open { place, turn, search } = one;
     let reached = |what, ask| Some(Reached { conversation: Some(place.id.clone()), what, ask });
     let Some(newest) = newest_prompt(server, place, limit)? else {
@@ -327,7 +327,7 @@ fn newest_prompt(
     server: &Server,
     place: &Place,
     limit: Duration,
-) -> std::result::Result<Option<(String, Duration)>, Failure> {
+) -> Answer<Option<(String, Duration)>> {
     let mut page = 8;
     loop {
         let messages = server.client.messages(&place.id, &place.directory, page, None, limit);
@@ -358,7 +358,7 @@ fn pending_ask(
     place: &Place,
     below: &[String],
     limit: Duration,
-) -> std::result::Result<Option<String>, Failure> {
+) -> Answer<Option<String>> {
     let ours = |conversation: &String| *conversation == place.id || below.contains(conversation);
     let permissions = server.client.permissions(&place.directory, limit)?;
     if let Some(ask) = permissions.into_iter().find(|ask| ours(&ask.conversation)) {

@@ -6,7 +6,7 @@ use super::life::Life;
 use super::server::endpoint;
 use super::timeouts::capped;
 use crate::client::wire::Activities;
-use crate::client::{Client, Failure, Held};
+use crate::client::{Answer, Client, Held};
 use crate::process;
 use crate::store::Record;
 use crate::units::{Deadline, PROBE_LIMIT};
@@ -134,7 +134,7 @@ pub fn states(asked: Vec<Asked>, deadline: Deadline) -> Vec<(State, Option<Strin
 }
 
 impl Question {
-    fn state(self, deadline: Deadline) -> Result<State, Failure> {
+    fn state(self, deadline: Deadline) -> Answer<State> {
         let left = || capped(deadline.remaining(PROBE_LIMIT), PROBE_LIMIT).max(SMALLEST_SHARE);
         let activities = self.answer.answer_by(deadline)?;
         // An ask of an aborted turn stays in the list; only a busy conversation waits for one.

@@ -5,7 +5,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use crate::client::wire::Health;
-use crate::client::{Cause, Client, Failure};
+use crate::client::{Answer, Cause, Client, Failure};
 use crate::process::Capture;
 use crate::units::Deadline;
 
@@ -16,7 +16,7 @@ const VERSION_LIMIT: Duration = Duration::from_secs(15);
 pub const OLDEST: (u64, u64) = (1, 1);
 
 /// The version of a server that is well and new enough.
-pub fn usable(client: &Client, limit: Duration) -> Result<String, Failure> {
+pub fn usable(client: &Client, limit: Duration) -> Answer<String> {
     let Health { healthy, version } = client.health(limit)?;
     if !healthy {
         return Err(alien("it says that it is not healthy".into()));

@@ -5,7 +5,7 @@ use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use crate::client::{Cause, Client, Failure};
+use crate::client::{Answer, Cause, Client, Failure};
 use crate::error::Code;
 use crate::process::Handle;
 use crate::runner::session::server::{directory, endpoint};
@@ -108,7 +108,7 @@ pub fn await_ready(
 }
 
 /// Asks once over a new connection, because the server may never answer an older one.
-fn question(record: &Record, limit: Duration) -> Result<Ready, Failure> {
+fn question(record: &Record, limit: Duration) -> Answer<Ready> {
     let client = Client::new(endpoint(record, None));
     let directory = directory(record, None);
     let version = usable(&client, limit)?;

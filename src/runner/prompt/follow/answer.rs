@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::{Ended, Follower, named};
-use crate::client::Failure;
+use crate::client::Answer;
 use crate::runner::asks::policy::Decision;
 use crate::runner::turn::record::Ask;
 
@@ -42,7 +42,7 @@ impl Follower<'_> {
         None
     }
 
-    fn reply(&self, ask: &Ask, reply: &str, by: &str) -> Result<(), Failure> {
+    fn reply(&self, ask: &Ask, reply: &str, by: &str) -> Answer<()> {
         let client = &self.server.client;
         let directory = &self.place.directory;
         if ask.kind == "question" {

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::{Follower, SHORT_AFTERCARE, Watcher};
 use crate::client::wire::{Activities, Info, Message};
-use crate::client::{Cause, Failure};
+use crate::client::{Answer, Cause, Failure};
 use crate::process;
 use crate::runner::conversation::find::Place;
 use crate::runner::conversation::messages::messages_since;
@@ -16,7 +16,7 @@ use crate::units::{Backoff, Deadline, POLL_FIRST, TICK};
 
 impl Follower<'_> {
     /// Asks REST; `Some` if the turn is over.
-    pub(super) fn look(&mut self, watcher: &mut dyn Watcher) -> Result<Option<End>, Failure> {
+    pub(super) fn look(&mut self, watcher: &mut dyn Watcher) -> Answer<Option<End>> {
         if let Some(end) = self.finished_answer(watcher)? {
             return Ok(Some(end));
         }
@@ -56,7 +56,7 @@ impl Follower<'_> {
 
     /// The end of a turn of which events have told that its answer is finished. That speaks for itself,
     /// so one question is enough; the status is not asked for.
-    fn finished_answer(&mut self, watcher: &mut dyn Watcher) -> Result<Option<End>, Failure> {
+    fn finished_answer(&mut self, watcher: &mut dyn Watcher) -> Answer<Option<End>> {
         if !self.turn.ending() || self.turn.descendants().next().is_some() {
             return Ok(None);
         }
@@ -75,7 +75,7 @@ impl Follower<'_> {
     }
 
     /// The newest messages from the prompt on.
-    pub(super) fn messages(&mut self) -> Result<Vec<Message>, Failure> {
+    pub(super) fn messages(&mut self) -> Answer<Vec<Message>> {
         let owns = |info: &Info| self.turn.includes(info);
         let found =
             messages_since(self.server, self.place, self.turn_id, Some(&owns), self.request_limit);
@@ -94,7 +94,7 @@ impl Follower<'_> {
     }
 
     /// Takes the pending asks of the tree: an event that told of one may have been missed.
-    fn find_asks(&mut self) -> Result<(), Failure> {
+    fn find_asks(&mut self) -> Answer<()> {
         let client = &self.server.client;
         let directory = &self.place.directory;
         let permissions = client.permissions(directory, self.request_limit)?;
@@ -117,7 +117,7 @@ impl Follower<'_> {
     }
 
     /// Whether a conversation is in the turn's tree; asks for its ancestors if that is not known.
-    fn belongs(&mut self, conversation: &str) -> Result<bool, Failure> {
+    fn belongs(&mut self, conversation: &str) -> Answer<bool> {
         let mut line = Vec::new();
         let mut next = Some(conversation.to_string());
         while let Some(id) = next {
@@ -137,7 +137,7 @@ impl Follower<'_> {
     }
 
     /// Reads the sub-agents' steps where a limit counts them.
-    fn count_the_tree(&mut self) -> Result<(), Failure> {
+    fn count_the_tree(&mut self) -> Answer<()> {
         if !self.watch.counts_the_tree() {
             return Ok(());
         }
