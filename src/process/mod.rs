@@ -19,5 +19,3 @@ pub use signals::catch;
 pub use sockets::listens;
 pub use spawn::{Guardian, spawn_detached};
 pub use table::{ancestors, command_line, each_marked, environment, marked, with_variable};
-
-pub use crate::units::pause;

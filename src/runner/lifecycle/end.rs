@@ -12,7 +12,7 @@ use crate::runner::context::Context;
 use crate::runner::session::address::{listening_address, port_free};
 use crate::runner::session::life::MARK;
 use crate::store::{Record, Status};
-use crate::units::{Backoff, Deadline, KILL_WAIT, POLL_FIRST};
+use crate::units::{Backoff, Deadline, KILL_WAIT, POLL_FIRST, pause};
 
 /// How many processes are waited for at once: each takes a descriptor.
 const WAITED_FOR: usize = 256;
@@ -35,7 +35,7 @@ pub fn end_processes(record: &Record, server: Option<&Identity>, grace: Duration
     // A child that was just forked carries the mark only once it has become the server.
     let own = std::process::id();
     if record.status() == Status::Starting && record.pid != Some(own) && server.is_none() {
-        process::pause(FORK_BECOMES_SERVER);
+        pause(FORK_BECOMES_SERVER);
     }
     let grace = Deadline::after(grace);
     let limit = grace_and(KILL_WAIT, grace);
@@ -51,7 +51,7 @@ pub fn end_processes(record: &Record, server: Option<&Identity>, grace: Duration
                 return Ok(Ended { count: ending.asked.len(), killed: ending.killed });
             }
             was_empty = true;
-            process::pause(POLL_FIRST);
+            pause(POLL_FIRST);
             continue;
         }
         was_empty = false;
@@ -61,10 +61,10 @@ pub fn end_processes(record: &Record, server: Option<&Identity>, grace: Duration
             return Err(Error::failed(message).hint(format!("pids {}", pids.join(", "))));
         }
         // A pidfd tells the end more truly than /proc, where threads may still hold the port.
-        let pause = if kill { KILL_WAIT } else { pauses.next() };
-        wait_all(&handles, limit.or_after(pause));
+        let round = if kill { KILL_WAIT } else { pauses.next() };
+        wait_all(&handles, limit.or_after(round));
         if handles.is_empty() {
-            process::pause(pauses.next());
+            pause(pauses.next());
         }
     }
 }
@@ -162,7 +162,7 @@ pub fn await_free_port(record: &Record) -> bool {
         if deadline.expired() {
             return false;
         }
-        process::pause(pauses.next());
+        pause(pauses.next());
     }
     true
 }

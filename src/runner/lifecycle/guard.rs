@@ -13,7 +13,7 @@ use crate::process::{self, Guardian};
 use crate::runner::context::Context;
 use crate::runner::session::life::MARK;
 use crate::store::Record;
-use crate::units::{Deadline, TICK};
+use crate::units::{Deadline, TICK, pause};
 
 /// For how long the guard tries to bring what it guards to an end.
 const KEEPS_TRYING: Duration = Duration::from_secs(60);
@@ -46,7 +46,7 @@ pub fn guard(context: &Context) -> Result<()> {
         match end(context, &session) {
             // A process that dies slowly, or a lock that is held for long: no other process is left
             // to try again.
-            Err(_) if !deadline.expired() => process::pause(TICK),
+            Err(_) if !deadline.expired() => pause(TICK),
             ended => return ended,
         }
     }

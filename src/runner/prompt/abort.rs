@@ -4,10 +4,9 @@ use std::time::Duration;
 
 use crate::client::wire::Activities;
 use crate::client::{Answer, Cause};
-use crate::process;
 use crate::runner::conversation::find::Place;
 use crate::runner::session::server::Server;
-use crate::units::{Backoff, Deadline, POLL_FIRST};
+use crate::units::{Backoff, Deadline, POLL_FIRST, pause};
 
 /// How long one request may take.
 const ABORT_REQUEST: Duration = Duration::from_millis(1500);
@@ -53,6 +52,6 @@ pub fn abort(
             told if deadline.expired() || !server.lives() => return told.map(|_| false),
             _ => {}
         }
-        process::pause(pauses.next());
+        pause(pauses.next());
     }
 }

@@ -28,12 +28,11 @@ use super::context::Context;
 use super::signals::Signals;
 use crate::client::Answer;
 use crate::error::{Code, Error, Result};
-use crate::process;
 use crate::runner::conversation::find::{Place, Target, no_turn, target_place};
 use crate::runner::session::server::Server;
 use crate::runner::session::timeouts::{LOOK_FIRST, LOOK_LIMIT, cut_short, out_of_time};
 use crate::runner::turn::record::{Failed, Outcome, TurnRecord};
-use crate::units::{Backoff, Deadline, POLL_FIRST};
+use crate::units::{Backoff, Deadline, POLL_FIRST, pause};
 use follow::{Followed, Follower, tell_end};
 use message_id::new_message_id;
 use prepared::Prepared;
@@ -245,7 +244,7 @@ fn stored(
             return Err(Error::new(Code::TurnFailed, message)
                 .hint("an unknown agent does that: occtl config SESSION agent lists them"));
         }
-        process::pause(pauses.next());
+        pause(pauses.next());
     }
 }
 

@@ -4,7 +4,6 @@ use std::time::{Duration, Instant};
 
 use crate::client::wire::{Changed, FilePatch, Message};
 use crate::error::Code;
-use crate::process;
 use crate::runner::conversation::find::Place;
 use crate::runner::conversation::messages::messages_since;
 use crate::runner::session::server::Server;
@@ -12,7 +11,7 @@ use crate::runner::session::timeouts::LOOK_LIMIT;
 use crate::runner::session::version::version_of;
 use crate::runner::turn::Turn;
 use crate::runner::turn::record::*;
-use crate::units::{Backoff, Deadline, POLL_FIRST, TICK, milliseconds};
+use crate::units::{Backoff, Deadline, POLL_FIRST, TICK, milliseconds, pause};
 
 /// The first version that tells what one turn changed where it is asked for that.
 const DIFFS_OF_TURNS: (u64, u64) = (1, 16);
@@ -165,7 +164,7 @@ fn files(
         if deadline.expired() {
             return None;
         }
-        process::pause(pauses.next());
+        pause(pauses.next());
     }
 }
 

@@ -16,7 +16,7 @@ use crate::runner::session::stream::Stream;
 use crate::runner::session::timeouts::{LOOK_LIMIT, cut_short, out_of_time};
 use crate::runner::signals::Signals;
 use crate::runner::turn::{Look, Turn};
-use crate::units::{Backoff, Deadline, seconds};
+use crate::units::{Backoff, Deadline, TICK, pause, seconds};
 
 /// How often REST is asked while events come; they make it sooner.
 const CALM: Duration = Duration::from_secs(2);
@@ -228,7 +228,7 @@ impl<'a> Waiting<'a> {
         let mut wanted = false;
         while !wanted && Instant::now() < until && !deadline.expired() {
             if self.streams.is_empty() {
-                crate::process::pause(deadline.remaining(crate::units::TICK));
+                pause(deadline.remaining(TICK));
                 return;
             }
             for (directory, stream) in &mut self.streams {

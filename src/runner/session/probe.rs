@@ -7,9 +7,8 @@ use super::server::endpoint;
 use super::timeouts::capped;
 use crate::client::wire::Activities;
 use crate::client::{Answer, Client, Held};
-use crate::process;
 use crate::store::Record;
-use crate::units::{Deadline, PROBE_LIMIT};
+use crate::units::{Deadline, PROBE_LIMIT, pause};
 
 /// The least that one server of many is given: enough for one that is well.
 pub const SMALLEST_SHARE: Duration = Duration::from_millis(20);
@@ -127,7 +126,7 @@ pub fn states(asked: Vec<Asked>, deadline: Deadline) -> Vec<(State, Option<Strin
             }
         }
         if quiet {
-            process::pause(LOOK_AGAIN);
+            pause(LOOK_AGAIN);
         }
     }
     states

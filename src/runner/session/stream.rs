@@ -3,8 +3,7 @@
 use std::time::{Duration, Instant};
 
 use crate::client::{Client, EventStream, Failure, Received};
-use crate::process;
-use crate::units::{Backoff, Deadline, HEARTBEAT_SILENCE, TICK};
+use crate::units::{Backoff, Deadline, HEARTBEAT_SILENCE, TICK, pause};
 
 /// The pauses between tries to open an event stream.
 const RECONNECT: Backoff = Backoff::new(Duration::from_millis(50), Duration::from_secs(5));
@@ -72,8 +71,8 @@ impl Stream {
             self.connect(client);
         }
         let Some(stream) = &mut self.stream else {
-            let pause = until.saturating_duration_since(Instant::now()).min(TICK);
-            process::pause(deadline.remaining(pause));
+            let quiet = until.saturating_duration_since(Instant::now()).min(TICK);
+            pause(deadline.remaining(quiet));
             return;
         };
         let (greeted, mut useful) = (&mut self.greeted, false);

@@ -4,10 +4,9 @@ use std::time::Duration;
 
 use super::server::Server;
 use crate::error::{Code, Error};
-use crate::process;
 use crate::runner::context::Context;
 use crate::runner::signals::Signals;
-use crate::units::{Deadline, seconds};
+use crate::units::{Deadline, pause, seconds};
 
 /// The longest that one request may take while a turn is followed.
 pub const LOOK_LIMIT: Duration = Duration::from_secs(10);
@@ -43,7 +42,7 @@ pub fn cut_short(
         return out_of_time(error, limit);
     }
     // A connection breaks a moment before its process is gone.
-    process::pause(GONE_WITHIN);
+    pause(GONE_WITHIN);
     server.ended(context).unwrap_or(error)
 }
 

@@ -27,7 +27,7 @@ use crate::runner::session::server::LOOPBACK;
 use crate::runner::session::version::OLDEST;
 use crate::runner::signals::Signals;
 use crate::store::Record;
-use crate::units::{Deadline, LOG_TAIL_LINES, seconds};
+use crate::units::{Deadline, LOG_TAIL_LINES, pause, seconds};
 
 /// How often a server that stumbled over another one's first start is started again. Servers that
 /// migrate one database together kill each other; the last one standing has done the work.
@@ -79,7 +79,7 @@ impl Attempt<'_> {
                         self.move_port(&busy)?;
                     } else if database_busy(&said) && database_tries < DATABASE_TRIES {
                         database_tries += 1;
-                        process::pause(Duration::from_millis(50 * database_tries as u64));
+                        pause(Duration::from_millis(50 * database_tries as u64));
                     } else {
                         return Err(self.exited(status));
                     }

@@ -7,12 +7,11 @@ use std::time::{Duration, Instant};
 use super::{Follower, SHORT_AFTERCARE, Watcher};
 use crate::client::wire::{Activities, Info, Message};
 use crate::client::{Answer, Cause, Failure};
-use crate::process;
 use crate::runner::conversation::find::Place;
 use crate::runner::conversation::messages::messages_since;
 use crate::runner::session::timeouts::LOOK_LIMIT;
 use crate::runner::turn::{End, Look};
-use crate::units::{Backoff, Deadline, POLL_FIRST, TICK};
+use crate::units::{Backoff, Deadline, POLL_FIRST, TICK, pause};
 
 impl Follower<'_> {
     /// Asks REST; `Some` if the turn is over.
@@ -170,7 +169,7 @@ impl Follower<'_> {
                 Err(failure)
                     if !deadline.expired() && failure.is_passing() && self.server.lives() =>
                 {
-                    process::pause(deadline.remaining(pauses.next()));
+                    pause(deadline.remaining(pauses.next()));
                 }
                 Err(_) => break,
             }

@@ -11,10 +11,9 @@ pub use line::{LEVELS, level, parse};
 
 use super::select::select;
 use crate::error::{Code, Error, Result};
-use crate::process;
 use crate::runner::context::Context;
 use crate::runner::signals::Signals;
-use crate::units::TICK;
+use crate::units::{TICK, pause};
 use file::{Reader, last};
 
 /// What of which log is wanted.
@@ -127,7 +126,7 @@ fn follow(
                 }
                 reader = Reader::open(&path, 0).ok().map(|open| (path, open));
             }
-            None => process::pause(TICK),
+            None => pause(TICK),
         }
     }
 }
