@@ -287,7 +287,8 @@ mod tests {
             let (_, rows) = help.split_once("\nFlags:\n").unwrap();
             for flag in command.all_flags() {
                 let Some(default) = flag.absent.default() else { continue };
-                let (name, long) = (command.name, flag.long);
+                let name = command.name;
+                let long = flag.long;
                 assert_eq!(read[long], [default], "--{long} of occtl {name}");
                 // A row has the flag's names, then two blanks, then what it does.
                 let names = |row: &str| row.trim_start().split("  ").next().map(str::to_owned);
@@ -312,7 +313,9 @@ mod tests {
             return found;
         }
         for rest in line.split("occtl ").skip(1) {
-            let (mut words, mut word, mut quote) = (Vec::new(), String::new(), None);
+            let mut words = Vec::new();
+            let mut word = String::new();
+            let mut quote = None;
             for c in rest.chars().chain([' ']) {
                 match c {
                     c if quote == Some(c) => quote = None,
@@ -357,7 +360,8 @@ mod tests {
     #[test]
     fn no_command_uses_a_letter_or_a_name_twice() {
         for command in COMMANDS.iter().copied() {
-            let (mut longs, mut shorts) = (BTreeSet::new(), BTreeSet::new());
+            let mut longs = BTreeSet::new();
+            let mut shorts = BTreeSet::new();
             let own_json = command.all_flags().any(|flag| flag.long == "json");
             let global = GLOBAL.iter().filter(|flag| !(own_json && flag.long == "json"));
             for flag in command.all_flags().chain(global) {

@@ -3,8 +3,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use crate::cli::App;
-use crate::cli::output::one_line;
-use crate::cli::spec::{Action, Command, Exit, Flag, QUIET, SESSION};
+use crate::cli::spec::{Action, CONVERSATION, Command, Exit, Flag, QUIET, SESSION};
 use crate::cli::words::Words;
 use crate::error::Result;
 use crate::runner;
@@ -18,8 +17,7 @@ pub const COMMAND: Command = Command {
     ],
     operands: &[SESSION],
     flags: &[&[
-        Flag::value("session", Some('s'), "CONVERSATION", "The conversation")
-            .absent("the newest root one"),
+        CONVERSATION,
         Flag::value("timeout", Some('t'), "SECONDS", "How long that may take").default("10"),
         QUIET,
     ]],
@@ -45,10 +43,8 @@ fn run(
     let aborted = runner::prompt::abort_conversation(&app.context()?, session, target, limit)?;
     if app.json {
         app.out.json(&json!({"conversation": aborted}))?;
-    } else if quiet {
-        app.out.line(&one_line(&aborted))?;
     } else {
-        app.out.line(&format!("Aborted: {}", one_line(&aborted)))?;
+        app.out.done("Aborted", &aborted, quiet)?;
     }
     Ok(Exit::OK)
 }

@@ -18,7 +18,9 @@ pub const COMMAND: Command = Command {
 };
 
 fn parse(words: &Words) -> Result<Action> {
-    let (session, all, quiet) = (words.required(0)?, words.has("all"), words.has("quiet"));
+    let session = words.required(0)?;
+    let all = words.has("all");
+    let quiet = words.has("quiet");
     Ok(Box::new(move |app| {
         let mut agents = runner::session::agents(&app.context()?, &session)?;
         agents.retain(|agent| all || agent.hidden != Some(true));

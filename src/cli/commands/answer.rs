@@ -1,6 +1,5 @@
 use serde_json::json;
 
-use crate::cli::output::one_line;
 use crate::cli::spec::{Action, Command, Exit, Flag, Operand, QUIET, SESSION};
 use crate::cli::words::Words;
 use crate::error::{Error, Result};
@@ -28,20 +27,22 @@ pub const COMMAND: Command = Command {
 };
 
 fn parse(words: &Words) -> Result<Action> {
-    let (session, question) = (words.required(0)?, words.required(1)?);
-    let (labels, custom) = (words.rest(2)?, words.has("custom"));
-    let (reject, quiet) = (words.has("reject"), words.has("quiet"));
-    let answer = match (reject, labels.is_empty()) {
-        (true, false) => return Err(Error::usage("--reject and a LABEL exclude each other")),
-        (false, true) => {
-            return Err(Error::usage("occtl answer needs a LABEL").hint("or --reject"));
-        }
-        (true, true) => Answer::Reject,
-        (false, false) => Answer::Labels { labels, custom },
-    };
+    let session = words.required(0)?;
+    let question = words.required(1)?;
+    let labels = words.rest(2)?;
+    let custom = words.has("custom");
+    let reject = words.has("reject");
+    let quiet = words.has("quiet");
+    if reject && !labels.is_empty() {
+        return Err(Error::usage("--reject and a LABEL exclude each other"));
+    }
+    if !reject && labels.is_empty() {
+        return Err(Error::usage("occtl answer needs a LABEL").hint("or --reject"));
+    }
+    let answer = if reject { Answer::Reject } else { Answer::Labels { labels, custom } };
     Ok(Box::new(move |app| {
         let done = runner::asks::answer(&app.context()?, &session, &question, &answer)?;
-        let (reply, said) = match answer {
+        let (reply, verb) = match answer {
             Answer::Reject => ("reject", "Rejected"),
             Answer::Labels { .. } => ("answer", "Answered"),
         };
@@ -49,8 +50,7 @@ fn parse(words: &Words) -> Result<Action> {
             app.out.json(&json!({"session": done.session, "id": done.id,
                                  "conversation": done.conversation, "reply": reply}))?;
         } else {
-            let id = one_line(&done.id);
-            app.out.line(&if quiet { id } else { format!("{said}: {id}") })?;
+            app.out.done(verb, &done.id, quiet)?;
         }
         Ok(Exit::OK)
     }))

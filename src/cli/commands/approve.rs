@@ -1,12 +1,11 @@
-use serde_json::json;
+use serde_json::{Value, json};
 
-use crate::cli::App;
-use crate::cli::output::{one_line, print_error};
+use crate::cli::output::print_all_but_last;
 use crate::cli::spec::{Action, Command, Exit, Flag, Operand, QUIET, SESSION};
 use crate::cli::words::Words;
 use crate::error::{Error, Result};
 use crate::runner;
-use crate::runner::asks::Reply;
+use crate::runner::asks::{PendingPermission, Replied, Reply};
 
 /// The requests that are replied to.
 pub const PERMISSIONS: Operand =
@@ -34,54 +33,44 @@ pub const COMMAND: Command = Command {
 };
 
 fn parse(words: &Words) -> Result<Action> {
-    let (reply, said) = match words.has("always") {
-        true => (Reply::Always, "Approved (always)"),
-        false => (Reply::Once, "Approved (once)"),
-    };
-    action(words, reply, said)
+    if words.has("always") {
+        action(words, Reply::Always, "Approved (always)")
+    } else {
+        action(words, Reply::Once, "Approved (once)")
+    }
 }
 
 /// What `approve` and `reject` have in common.
-pub fn action(words: &Words, reply: Reply, said: &'static str) -> Result<Action> {
-    let (session, ids) = (words.required(0)?, words.rest(1)?);
-    let (all, quiet) = (words.has("all"), words.has("quiet"));
-    match (all, ids.is_empty()) {
-        (true, false) => Err(Error::usage("--all and a PERMISSION exclude each other")),
-        (false, true) => {
-            let name = words.command().name;
-            Err(Error::usage(format!("occtl {name} needs a PERMISSION"))
-                .hint("or --all for every pending one"))
-        }
-        _ => Ok(Box::new(move |app| {
-            run(app, &session, (!all).then_some(&ids[..]), &reply, said, quiet)
-        })),
+pub fn action(words: &Words, reply: Reply, verb: &'static str) -> Result<Action> {
+    let session = words.required(0)?;
+    let ids = words.rest(1)?;
+    let all = words.has("all");
+    let quiet = words.has("quiet");
+    if all && !ids.is_empty() {
+        return Err(Error::usage("--all and a PERMISSION exclude each other"));
     }
+    if !all && ids.is_empty() {
+        let name = words.command().name;
+        return Err(Error::usage(format!("occtl {name} needs a PERMISSION"))
+            .hint("or --all for every pending one"));
+    }
+    let ids = (!all).then_some(ids);
+    Ok(Box::new(move |app| {
+        let mut replied = runner::asks::reply(&app.context()?, &session, ids.as_deref(), &reply)?;
+        let last = print_all_but_last(std::mem::take(&mut replied.trouble), app.json);
+        if app.json {
+            app.out.json(&document(&replied, &reply))?;
+        } else if replied.done.is_empty() && last.is_none() && !quiet {
+            app.out.line("No pending permissions")?;
+        } else {
+            replied.done.iter().try_for_each(|one| app.out.done(verb, &one.id, quiet))?;
+        }
+        last.map_or(Ok(Exit::OK), Err)
+    }))
 }
 
-fn run(
-    app: &mut App,
-    session: &str,
-    ids: Option<&[String]>,
-    reply: &Reply,
-    said: &str,
-    quiet: bool,
-) -> Result<Exit> {
-    let mut replied = runner::asks::reply(&app.context()?, session, ids, reply)?;
-    let last = replied.trouble.pop();
-    for error in &replied.trouble {
-        print_error(error, app.json);
-    }
-    if app.json {
-        let row = |one: &runner::asks::PendingPermission| json!({"id": one.id, "conversation": one.conversation, "reply": reply.name()});
-        let rows: Vec<_> = replied.done.iter().map(row).collect();
-        app.out.json(&json!({"session": replied.session, "replied": rows}))?;
-    } else if replied.done.is_empty() && last.is_none() && !quiet {
-        app.out.line("No pending permissions")?;
-    } else {
-        for one in &replied.done {
-            let id = one_line(&one.id);
-            app.out.line(&if quiet { id } else { format!("{said}: {id}") })?;
-        }
-    }
-    last.map_or(Ok(Exit::OK), Err)
+fn document(replied: &Replied, reply: &Reply) -> Value {
+    let row = |one: &PendingPermission| json!({"id": one.id, "conversation": one.conversation, "reply": reply.name()});
+    let rows: Vec<Value> = replied.done.iter().map(row).collect();
+    json!({"session": replied.session, "replied": rows})
 }

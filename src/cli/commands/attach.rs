@@ -19,15 +19,17 @@ pub const COMMAND: Command = Command {
 };
 
 fn parse(words: &Words) -> Result<Action> {
-    let (session, conversation) = (words.required(0)?, words.value("session")?);
+    let session = words.required(0)?;
+    let conversation = words.value("session")?;
     Ok(Box::new(move |app| run(app, &session, conversation.as_deref())))
 }
 
 fn run(app: &mut App, session: &str, conversation: Option<&str>) -> Result<Exit> {
     let attachment = runner::conversation::attach(&app.context()?, session, conversation)?;
-    match app.json {
-        true => app.out.json(&json!({"url": attachment.url}))?,
-        false => app.out.line(&format!("Attaching to {}...", attachment.url))?,
+    if app.json {
+        app.out.json(&json!({"url": attachment.url}))?;
+    } else {
+        app.out.line(&format!("Attaching to {}...", attachment.url))?;
     }
     Err(attachment.run())
 }

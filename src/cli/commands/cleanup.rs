@@ -3,10 +3,10 @@ use std::time::Duration;
 use serde_json::json;
 
 use crate::cli::App;
-use crate::cli::output::{print_error, say};
+use crate::cli::output::{print_all_but_last, say};
 use crate::cli::spec::{Action, Command, Exit, Flag, QUIET};
 use crate::cli::words::Words;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::runner;
 use crate::runner::lifecycle::{Cleaned, CleanedUp, Why};
 use crate::units::milliseconds;
@@ -33,28 +33,31 @@ pub const COMMAND: Command = Command {
     parse,
 };
 
+struct Args {
+    max_idle: Duration,
+    dry_run: bool,
+    quiet: bool,
+}
+
 fn parse(words: &Words) -> Result<Action> {
     // Zero makes sense here: it means every session that is idle now.
     let max_idle = words.seconds_or_zero("max-idle")?;
-    let (dry, quiet) = (words.has("dry-run"), words.has("quiet"));
-    Ok(Box::new(move |app| run(app, max_idle, dry, quiet)))
+    let args = Args { max_idle, dry_run: words.has("dry-run"), quiet: words.has("quiet") };
+    Ok(Box::new(move |app| run(app, &args)))
 }
 
-fn run(app: &mut App, max_idle: Duration, dry: bool, quiet: bool) -> Result<Exit> {
-    let mut done = runner::lifecycle::cleanup(&app.context()?, max_idle, dry)?;
-    let last = done.trouble.pop();
-    for error in &done.trouble {
-        print_error(error, app.json);
-    }
+fn run(app: &mut App, args: &Args) -> Result<Exit> {
+    let mut done = runner::lifecycle::cleanup(&app.context()?, args.max_idle, args.dry_run)?;
+    let last = print_all_but_last(std::mem::take(&mut done.trouble), app.json);
     if app.json {
-        app.out.json(&document(&done, dry))?;
+        app.out.json(&document(&done, args.dry_run))?;
     } else {
-        print(app, &done, dry, quiet, last.is_some())?;
+        print(app, &done, args, last.is_some())?;
     }
-    last.map_or(Ok(Exit::OK), Err::<Exit, Error>)
+    last.map_or(Ok(Exit::OK), Err)
 }
 
-fn print(app: &mut App, done: &CleanedUp, dry: bool, quiet: bool, failed: bool) -> Result<()> {
+fn print(app: &mut App, done: &CleanedUp, args: &Args, failed: bool) -> Result<()> {
     for (id, why) in &done.spared {
         say(&format!("{id} is left alone: {why}"));
     }
@@ -62,22 +65,22 @@ fn print(app: &mut App, done: &CleanedUp, dry: bool, quiet: bool, failed: bool) 
         if let Why::Dead(_) = one.why {
             say(&format!("{} {}", one.id, one.why.text()));
         }
-        if quiet {
+        if args.quiet {
             app.out.line(&one.id)?;
         }
     }
-    if quiet {
+    if args.quiet {
         return Ok(());
     }
     if done.cleaned.is_empty() {
         return if failed { Ok(()) } else { app.out.line("No idle sessions to clean") };
     }
-    let verb = if dry { "Would clean up" } else { "Cleaned up" };
+    let verb = if args.dry_run { "Would clean up" } else { "Cleaned up" };
     app.out.line(&format!("{verb} {} session(s):", done.cleaned.len()))?;
     done.cleaned.iter().try_for_each(|one| app.out.line(&format!("  - {}", one.id)))
 }
 
-fn document(done: &CleanedUp, dry: bool) -> serde_json::Value {
+fn document(done: &CleanedUp, dry_run: bool) -> serde_json::Value {
     let row = |one: &Cleaned| {
         let (reason, idle, log) = match &one.why {
             Why::Idle(idle) => ("idle", Some(milliseconds(*idle)), None),
@@ -89,5 +92,5 @@ fn document(done: &CleanedUp, dry: bool) -> serde_json::Value {
     let cleaned: Vec<_> = done.cleaned.iter().map(row).collect();
     let spared: Vec<_> =
         done.spared.iter().map(|(id, why)| json!({"id": id, "why": why})).collect();
-    json!({"dry_run": dry, "cleaned": cleaned, "spared": spared})
+    json!({"dry_run": dry_run, "cleaned": cleaned, "spared": spared})
 }

@@ -1,7 +1,7 @@
 use serde_json::{Map, Value};
 
 use crate::cli::App;
-use crate::cli::output::{Cell, Colour};
+use crate::cli::output::{Cell, Colour, one_line};
 use crate::cli::spec::{Action, Command, Exit, Flag, Operand, SESSION};
 use crate::cli::words::Words;
 use crate::error::{Error, Result};
@@ -28,7 +28,8 @@ pub const COMMAND: Command = Command {
 
 fn parse(words: &Words) -> Result<Action> {
     let session = words.required(0)?;
-    let (json, secrets) = (words.has("json"), words.has("show-secrets"));
+    let json = words.has("json");
+    let secrets = words.has("show-secrets");
     let section = words.required(1)?;
     if !SECTIONS.contains(&section.as_str()) {
         return Err(Error::usage(format!("SECTION cannot be {section}"))
@@ -41,9 +42,10 @@ fn parse(words: &Words) -> Result<Action> {
             "all" => all,
             name => all.get_mut(name).map_or(Value::Object(Map::new()), Value::take),
         };
-        match app.json {
-            true => app.out.json(&found)?,
-            false => print(app, &section, &found)?,
+        if app.json {
+            app.out.json(&found)?;
+        } else {
+            print(app, &section, &found)?;
         }
         Ok(Exit::OK)
     }))
@@ -66,7 +68,7 @@ fn print(app: &mut App, section: &str, found: &Value) -> Result<()> {
 }
 
 fn table(app: &mut App, title: &str, rows: Vec<(String, String)>) -> Result<()> {
-    let title = crate::cli::output::one_line(title);
+    let title = one_line(title);
     app.out.line(&app.out.paint(&title, Colour::Bold))?;
     if rows.is_empty() {
         return app.out.line("  -");

@@ -1,10 +1,10 @@
 use serde_json::json;
 
 use crate::cli::App;
-use crate::cli::output::print_error;
+use crate::cli::output::print_all_but_last;
 use crate::cli::spec::{Action, Command, Exit, Flag, Operand, QUIET, SESSION};
 use crate::cli::words::Words;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::runner;
 
 pub const COMMAND: Command = Command {
@@ -23,34 +23,31 @@ pub const COMMAND: Command = Command {
 };
 
 fn parse(words: &Words) -> Result<Action> {
-    let (session, ids) = (words.required(0)?, words.rest(1)?);
-    let (force, quiet) = (words.has("force"), words.has("quiet"));
+    let session = words.required(0)?;
+    let ids = words.rest(1)?;
+    let force = words.has("force");
+    let quiet = words.has("quiet");
     Ok(Box::new(move |app| run(app, &session, &ids, force, quiet)))
 }
 
-/// One that cannot be deleted does not keep the others; trouble with the last one gives the status.
+/// A conversation that cannot be deleted does not keep the others.
 fn run(app: &mut App, session: &str, ids: &[String], force: bool, quiet: bool) -> Result<Exit> {
     let context = app.context()?;
     let mut deleted = Vec::new();
-    let mut trouble: Option<Error> = None;
+    let mut trouble = Vec::new();
     for id in ids {
         match runner::conversation::delete(&context, session, id, force) {
             Ok(()) => {
                 if !app.json {
-                    let label = if quiet { "" } else { "Deleted: " };
-                    app.out.line(&format!("{label}{id}"))?;
+                    app.out.done("Deleted", id, quiet)?;
                 }
                 deleted.push(id);
             }
-            Err(error) => {
-                if let Some(earlier) = trouble.replace(error) {
-                    print_error(&earlier, app.json);
-                }
-            }
+            Err(error) => trouble.push(error),
         }
     }
     if app.json {
         app.out.json(&json!({"deleted": deleted}))?;
     }
-    trouble.map_or(Ok(Exit::OK), Err)
+    print_all_but_last(trouble, app.json).map_or(Ok(Exit::OK), Err)
 }

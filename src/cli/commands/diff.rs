@@ -45,7 +45,8 @@ fn parse(words: &Words) -> Result<Action> {
 }
 
 fn run(app: &mut App, args: &Args) -> Result<Exit> {
-    let (id, turn) = (args.conversation.as_deref(), args.turn.as_deref());
+    let id = args.conversation.as_deref();
+    let turn = args.turn.as_deref();
     let found = runner::conversation::changes(&app.context()?, &args.session, id, turn)?;
     if app.json {
         let row = |one: &FileChange| {

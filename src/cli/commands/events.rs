@@ -37,7 +37,7 @@ fn run(app: &mut App, session: &str, limit: Option<Duration>) -> Result<Exit> {
         if !line.is_empty() {
             failed = out.line(line).err();
         }
-        failed.is_none() && !out.closed()
+        failed.is_none() && !out.is_closed()
     })?;
     failed.map_or(Ok(Exit::OK), Err)
 }

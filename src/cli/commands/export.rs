@@ -32,7 +32,8 @@ pub const COMMAND: Command = Command {
 };
 
 fn parse(words: &Words) -> Result<Action> {
-    let (session, id) = (words.required(0)?, words.value("session")?);
+    let session = words.required(0)?;
+    let id = words.value("session")?;
     let output: Option<PathBuf> = words.path("output");
     Ok(Box::new(move |app| run(app, &session, id.as_deref(), output.as_deref())))
 }
@@ -44,7 +45,7 @@ fn run(app: &mut App, session: &str, id: Option<&str>, output: Option<&Path>) ->
         let out = &mut app.out;
         runner::conversation::export(&context, &signals, session, id, &mut |text| {
             out.write(text)?;
-            Ok(!out.closed())
+            Ok(!out.is_closed())
         })?;
         return Ok(Exit::OK);
     };
@@ -52,12 +53,16 @@ fn run(app: &mut App, session: &str, id: Option<&str>, output: Option<&Path>) ->
     let count = runner::conversation::export(&context, &signals, session, id, &mut |text| {
         file.write(text).map(|()| true)
     })?;
-    file.finish()?;
-    let path = path.display().to_string();
-    if app.json {
-        app.out.json(&json!({"exported": count, "file": path}))?;
-    } else {
-        app.out.line(&format!("Exported {count} messages to {}", escape(&path)))?;
-    }
+    finish(app, file, count)?;
     Ok(Exit::OK)
+}
+
+/// Puts the file with the messages in its place, and says how many there are.
+pub fn finish(app: &mut App, file: NewFile, count: usize) -> Result<()> {
+    let path = file.finish()?.display().to_string();
+    if app.json {
+        app.out.json(&json!({"exported": count, "file": path}))
+    } else {
+        app.out.line(&format!("Exported {count} messages to {}", escape(&path)))
+    }
 }

@@ -28,7 +28,8 @@ pub const COMMAND: Command = Command {
 
 fn parse(words: &Words) -> Result<Action> {
     let session = words.required(0)?;
-    let (id, message) = (words.value("session")?, words.value("message")?);
+    let id = words.value("session")?;
+    let message = words.value("message")?;
     let quiet = words.has("quiet");
     Ok(Box::new(move |app| run(app, &session, id.as_deref(), message.as_deref(), quiet)))
 }
@@ -44,11 +45,11 @@ fn run(
     if app.json {
         app.out.json(&json!({"session": forked.session, "conversation": forked.id,
                              "parent": forked.parent, "title": forked.title}))?;
-    } else if quiet {
-        app.out.line(&forked.id)?;
     } else {
-        app.out.line(&format!("Forked: {}", forked.id))?;
-        app.out.line(&format!("  Parent: {}", forked.parent))?;
+        app.out.done("Forked", &forked.id, quiet)?;
+        if !quiet {
+            app.out.line(&format!("  Parent: {}", forked.parent))?;
+        }
     }
     Ok(Exit::OK)
 }

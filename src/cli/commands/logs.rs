@@ -51,13 +51,15 @@ fn parse(words: &Words) -> Result<Action> {
 
 fn run(app: &mut App, mut options: LogOptions) -> Result<Exit> {
     let context = app.context()?;
-    if let (None, Some(word)) = (&options.session, &options.pattern)
+    if options.session.is_none()
+        && let Some(word) = &options.pattern
         && runner::session::names_session(&context, word)?
     {
         options.session = options.pattern.take();
     }
     let signals = context.signals()?;
-    let (out, json) = (&mut app.out, app.json);
+    let out = &mut app.out;
+    let json = app.json;
     let shown = runner::session::logs(&context, &signals, &options, &mut |line| {
         match line {
             Some(line) if json => {
@@ -68,7 +70,7 @@ fn run(app: &mut App, mut options: LogOptions) -> Result<Exit> {
             Some(line) => out.line(&escape(line))?,
             None => {}
         }
-        Ok(!out.closed())
+        Ok(!out.is_closed())
     })?;
-    Ok(Exit(if shown > 0 || out.closed() { 0 } else { Code::Failed.exit() }))
+    Ok(Exit(if shown > 0 || out.is_closed() { 0 } else { Code::Failed.exit() }))
 }

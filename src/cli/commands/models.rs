@@ -25,8 +25,9 @@ pub const COMMAND: Command = Command {
 };
 
 fn parse(words: &Words) -> Result<Action> {
-    let (session, pattern) = (words.required(0)?, words.operand(1)?.unwrap_or_default());
-    let (pattern, quiet) = (pattern.to_lowercase(), words.has("quiet"));
+    let session = words.required(0)?;
+    let pattern = words.operand(1)?.unwrap_or_default().to_lowercase();
+    let quiet = words.has("quiet");
     Ok(Box::new(move |app| {
         let mut models = runner::session::models(&app.context()?, &session)?;
         models.retain(|one| name(one).to_lowercase().contains(&pattern));
@@ -68,8 +69,8 @@ fn print(app: &mut App, models: &[ModelFacts]) -> Result<()> {
         ]
     };
     let rows: Vec<_> = models.iter().map(cells).collect();
-    match rows.is_empty() {
-        true => app.out.line("No models"),
-        false => app.out.table(&["Model", "Context", "Cost", "Variants"], &rows),
+    if rows.is_empty() {
+        return app.out.line("No models");
     }
+    app.out.table(&["Model", "Context", "Cost", "Variants"], &rows)
 }

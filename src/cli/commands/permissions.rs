@@ -1,7 +1,7 @@
 use serde_json::{Value, json};
 
 use crate::cli::App;
-use crate::cli::output::{Cell, print_error};
+use crate::cli::output::{Cell, one_line, print_all_but_last};
 use crate::cli::spec::{Action, Command, Exit, Operand, QUIET};
 use crate::cli::words::Words;
 use crate::error::Result;
@@ -26,7 +26,8 @@ pub const COMMAND: Command = Command {
 };
 
 fn parse(words: &Words) -> Result<Action> {
-    let (session, quiet) = (words.operand(0)?, words.has("quiet"));
+    let session = words.operand(0)?;
+    let quiet = words.has("quiet");
     Ok(Box::new(move |app| run(app, session.as_deref(), quiet)))
 }
 
@@ -36,7 +37,7 @@ fn run(app: &mut App, session: Option<&str>, quiet: bool) -> Result<Exit> {
         Some(session) => vec![runner::asks::permissions(&context, session)?],
         None => runner::asks::all_permissions(&context)?,
     };
-    let mut trouble = None;
+    let mut trouble = Vec::new();
     let mut found: Vec<(String, Vec<PendingPermission>)> = Vec::new();
     for SessionPermissions { session, permissions } in all {
         match permissions {
@@ -44,16 +45,15 @@ fn run(app: &mut App, session: Option<&str>, quiet: bool) -> Result<Exit> {
             // One server that does not answer must not hide the asks of the others.
             Err(mut error) => {
                 error.message = format!("{session}: {}", error.message);
-                if let Some(earlier) = trouble.replace(error) {
-                    print_error(&earlier, app.json);
-                }
+                trouble.push(error);
             }
         }
     }
     if app.json {
         let row = |session: &str, one: &PendingPermission| -> Value {
             json!({"id": one.id, "session": session, "conversation": one.conversation,
-                   "directory": one.directory, "permission": one.permission, "patterns": one.patterns})
+                   "directory": one.directory, "permission": one.permission,
+                   "patterns": one.patterns})
         };
         let rows: Vec<Value> = found
             .iter()
@@ -62,12 +62,12 @@ fn run(app: &mut App, session: Option<&str>, quiet: bool) -> Result<Exit> {
         app.out.json(&json!({"permissions": rows}))?;
     } else if quiet {
         for one in found.iter().flat_map(|(_, asks)| asks) {
-            app.out.line(&crate::cli::output::one_line(&one.id))?;
+            app.out.line(&one_line(&one.id))?;
         }
     } else {
-        print(app, session.is_some(), &found, trouble.is_some())?;
+        print(app, session.is_some(), &found, !trouble.is_empty())?;
     }
-    trouble.map_or(Ok(Exit::OK), Err)
+    print_all_but_last(trouble, app.json).map_or(Ok(Exit::OK), Err)
 }
 
 fn print(
@@ -77,11 +77,11 @@ fn print(
     failed: bool,
 ) -> Result<()> {
     if found.iter().all(|(_, asks)| asks.is_empty()) {
-        return match (one_session, failed) {
-            (true, _) => app.out.line("No pending permissions"),
-            (false, false) => app.out.line("No pending permissions in any session"),
-            (false, true) => Ok(()),
-        };
+        if one_session {
+            return app.out.line("No pending permissions");
+        }
+        // Of a server that did not answer nothing is known.
+        return if failed { Ok(()) } else { app.out.line("No pending permissions in any session") };
     }
     for (session, asks) in found.iter().filter(|(_, asks)| !asks.is_empty()) {
         if !one_session {

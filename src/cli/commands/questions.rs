@@ -22,7 +22,8 @@ pub const COMMAND: Command = Command {
 };
 
 fn parse(words: &Words) -> Result<Action> {
-    let (session, quiet) = (words.required(0)?, words.has("quiet"));
+    let session = words.required(0)?;
+    let quiet = words.has("quiet");
     Ok(Box::new(move |app| run(app, &session, quiet)))
 }
 
@@ -35,22 +36,29 @@ fn run(app: &mut App, session: &str, quiet: bool) -> Result<Exit> {
         };
         let rows: Vec<_> = questions.iter().map(row).collect();
         app.out.json(&json!({"questions": rows}))?;
-    } else if questions.is_empty() && !quiet {
+    } else if quiet {
+        questions.iter().try_for_each(|one| app.out.line(&one_line(&one.id)))?;
+    } else if questions.is_empty() {
         app.out.line("No pending questions")?;
-    }
-    for one in questions.iter().filter(|_| !app.json) {
-        app.out.line(&one_line(&one.id))?;
-        for text in one.questions.iter().filter(|_| !quiet) {
-            let many = if text.multiple == Some(true) { " (several may be chosen)" } else { "" };
-            app.out.line(&format!("  {}{many}", one_line(&text.question)))?;
-            for option in &text.options {
-                let line = match option.description.is_empty() {
-                    true => option.label.clone(),
-                    false => format!("{}: {}", option.label, option.description),
-                };
-                app.out.line(&format!("    - {}", one_line(&line)))?;
-            }
-        }
+    } else {
+        questions.iter().try_for_each(|one| print(app, one))?;
     }
     Ok(Exit::OK)
+}
+
+fn print(app: &mut App, asked: &PendingQuestion) -> Result<()> {
+    app.out.line(&one_line(&asked.id))?;
+    for question in &asked.questions {
+        let many = if question.multiple == Some(true) { " (several may be chosen)" } else { "" };
+        app.out.line(&format!("  {}{many}", one_line(&question.question)))?;
+        for option in &question.options {
+            let line = if option.description.is_empty() {
+                option.label.clone()
+            } else {
+                format!("{}: {}", option.label, option.description)
+            };
+            app.out.line(&format!("    - {}", one_line(&line)))?;
+        }
+    }
+    Ok(())
 }

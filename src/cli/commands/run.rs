@@ -51,11 +51,17 @@ pub const COMMAND: Command = Command {
 
 fn parse(words: &Words) -> Result<Action> {
     let prompt = turn_flags::prompt(words)?;
-    let show = match (words.has("stream"), words.has("raw")) {
-        (true, true) => return Err(Error::usage("--stream and --raw exclude each other")),
-        (true, _) => Show::Stream,
-        (_, true) => Show::Raw,
-        _ => Show::Answer,
+    let stream = words.has("stream");
+    let raw = words.has("raw");
+    if stream && raw {
+        return Err(Error::usage("--stream and --raw exclude each other"));
+    }
+    let show = if stream {
+        Show::Stream
+    } else if raw {
+        Show::Raw
+    } else {
+        Show::Answer
     };
     let terms = turn_flags::terms(words, OnAsk::Fail)?;
     let start = StartOptions {

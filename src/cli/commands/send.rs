@@ -61,24 +61,10 @@ struct Args {
 
 fn parse(words: &Words) -> Result<Action> {
     let mut options = turn_flags::prompt(words)?;
-    options.target = match (words.value("session")?, words.has("continue"), options.target) {
-        (Some(_), true, _) => return Err(Error::usage("-s and -c exclude each other")),
-        (Some(_), _, Target::New(Some(_))) | (_, true, Target::New(Some(_))) => {
-            return Err(Error::usage("--title is for a new conversation, not for -s or -c"));
-        }
-        (Some(id), false, _) => Target::Given(id),
-        (None, true, _) => Target::Latest,
-        (None, false, new) => new,
-    };
-    let quiet = words.has("quiet");
-    let show = match (words.has("wait"), words.has("stream"), words.has("raw")) {
-        (_, true, true) => return Err(Error::usage("--stream and --raw exclude each other")),
-        (_, _, true) => Some(Show::Raw),
-        (true, _, _) | (_, true, _) if quiet => Some(Show::Id),
-        (_, true, _) => Some(Show::Stream),
-        (true, _, _) => Some(Show::Answer),
-        _ => None,
-    };
+    if let Some(target) = target(words)? {
+        options.target = target;
+    }
+    let show = show(words)?;
     let terms = turn_flags::terms(words, OnAsk::Wait)?;
     let args = Args { session: words.required(0)?, message: words.rest(1)?, options, show };
     if args.message.is_empty() {
@@ -87,6 +73,42 @@ fn parse(words: &Words) -> Result<Action> {
             .hint("occtl send SESSION MESSAGE; - reads the message from stdin"));
     }
     Ok(Box::new(move |app| run(app, args, terms()?)))
+}
+
+/// The conversation that `-s` or `-c` means; `None` for a new one.
+fn target(words: &Words) -> Result<Option<Target>> {
+    let given = words.value("session")?;
+    let latest = words.has("continue");
+    if given.is_some() && latest {
+        return Err(Error::usage("-s and -c exclude each other"));
+    }
+    let target = if latest { Some(Target::Latest) } else { given.map(Target::Given) };
+    if target.is_some() && words.has("title") {
+        return Err(Error::usage("--title is for a new conversation, not for -s or -c"));
+    }
+    Ok(target)
+}
+
+/// What is printed of the turn; `None` if it is not waited for.
+fn show(words: &Words) -> Result<Option<Show>> {
+    let wait = words.has("wait");
+    let stream = words.has("stream");
+    let raw = words.has("raw");
+    let quiet = words.has("quiet");
+    if stream && raw {
+        return Err(Error::usage("--stream and --raw exclude each other"));
+    }
+    Ok(if raw {
+        Some(Show::Raw)
+    } else if quiet && (wait || stream) {
+        Some(Show::Id)
+    } else if stream {
+        Some(Show::Stream)
+    } else if wait {
+        Some(Show::Answer)
+    } else {
+        None
+    })
 }
 
 fn run(app: &mut App, args: Args, terms: Terms) -> Result<Exit> {

@@ -24,7 +24,8 @@ pub const COMMAND: Command = Command {
 };
 
 fn parse(words: &Words) -> Result<Action> {
-    let (session, quiet) = (words.required(0)?, words.has("quiet"));
+    let session = words.required(0)?;
+    let quiet = words.has("quiet");
     Ok(Box::new(move |app| run(app, &session, quiet)))
 }
 

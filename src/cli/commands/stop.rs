@@ -3,10 +3,10 @@ use std::time::Duration;
 use serde_json::json;
 
 use crate::cli::App;
-use crate::cli::output::{print_error, status};
+use crate::cli::output::{print_all_but_last, status};
 use crate::cli::spec::{Action, Command, Exit, Flag, Operand, QUIET};
 use crate::cli::words::Words;
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 use crate::runner;
 use crate::runner::lifecycle::{StopOptions, Stopped};
 
@@ -34,7 +34,9 @@ pub const COMMAND: Command = Command {
 
 fn parse(words: &Words) -> Result<Action> {
     let sessions = words.rest(0)?;
-    let (all, force, quiet) = (words.has("all"), words.has("force"), words.has("quiet"));
+    let all = words.has("all");
+    let force = words.has("force");
+    let quiet = words.has("quiet");
     let grace = words.seconds("grace")?;
     let options = StopOptions {
         grace: if force { Duration::ZERO } else { grace },
@@ -44,13 +46,13 @@ fn parse(words: &Words) -> Result<Action> {
         remove_worktree: words.has("remove-worktree"),
         kill: words.has("kill"),
     };
-    match (all, sessions.is_empty()) {
-        (true, false) => Err(Error::usage("--all and a SESSION exclude each other")),
-        (false, true) => {
-            Err(Error::usage("occtl stop needs a SESSION").hint("or --all for all of them"))
-        }
-        _ => Ok(Box::new(move |app| run(app, &sessions, &options, quiet))),
+    if all && !sessions.is_empty() {
+        return Err(Error::usage("--all and a SESSION exclude each other"));
     }
+    if !all && sessions.is_empty() {
+        return Err(Error::usage("occtl stop needs a SESSION").hint("or --all for all of them"));
+    }
+    Ok(Box::new(move |app| run(app, &sessions, &options, quiet)))
 }
 
 /// One that cannot be stopped does not keep the others running; trouble with the last one gives the status.
@@ -63,54 +65,48 @@ fn run(app: &mut App, sessions: &[String], options: &StopOptions, quiet: bool) -
         sessions.to_vec()
     };
     let mut stopped = Vec::new();
-    let mut trouble: Option<Error> = None;
+    let mut trouble = Vec::new();
     for session in &sessions {
         status(&format!("stopping {session}"));
         match runner::lifecycle::stop(&context, session, options) {
             Ok(done) => {
                 for one in done {
-                    print(app, &one, quiet)?;
+                    if !app.json {
+                        print(app, &one, quiet)?;
+                    }
                     stopped.push(one);
                 }
             }
             // Somebody else was quicker, and it is gone as it should be.
-            Err(error) if everything && error.code == crate::error::Code::NotFound => {}
-            // The last one is returned, and printed by whoever prints errors.
-            Err(error) => {
-                if let Some(earlier) = trouble.replace(error) {
-                    print_error(&earlier, app.json);
-                }
-            }
+            Err(error) if everything && error.code == Code::NotFound => {}
+            Err(error) => trouble.push(error),
         }
     }
     if app.json {
-        let rows: Vec<_> = stopped
-            .iter()
-            .map(|one| {
-                json!({"id": one.id, "was_dead": one.was_dead, "forgotten": one.forgotten, "processes": one.processes,
-                       "killed": one.killed})
-            })
-            .collect();
+        let row = |one: &Stopped| {
+            json!({"id": one.id, "was_dead": one.was_dead, "forgotten": one.forgotten,
+                   "processes": one.processes, "killed": one.killed})
+        };
+        let rows: Vec<_> = stopped.iter().map(row).collect();
         app.out.json(&json!({"stopped": rows}))?;
-    } else if everything && stopped.is_empty() && trouble.is_none() && !quiet {
+    } else if everything && stopped.is_empty() && trouble.is_empty() && !quiet {
         app.out.line("No active sessions")?;
     }
-    trouble.map_or(Ok(Exit::OK), Err)
+    print_all_but_last(trouble, app.json).map_or(Ok(Exit::OK), Err)
 }
 
 fn print(app: &mut App, one: &Stopped, quiet: bool) -> Result<()> {
-    match (app.json, quiet) {
-        (true, _) => Ok(()),
-        (_, true) => app.out.line(&one.id),
-        _ => {
-            let note = match (one.was_dead, one.forgotten) {
-                (true, _) => " (was already dead)",
-                (_, true) => " (forgotten; its server was adopted and runs on)",
-                _ => "",
-            };
-            app.out.line(&format!("Stopped: {}{note}", one.id))
-        }
+    if quiet {
+        return app.out.line(&one.id);
     }
+    let note = if one.was_dead {
+        " (was already dead)"
+    } else if one.forgotten {
+        " (forgotten; its server was adopted and runs on)"
+    } else {
+        ""
+    };
+    app.out.line(&format!("Stopped: {}{note}", one.id))
 }
 
 #[cfg(test)]

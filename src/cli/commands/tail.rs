@@ -3,6 +3,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
+use super::export;
 use crate::cli::App;
 use crate::cli::output::file::NewFile;
 use crate::cli::output::{Output, escape, one_line};
@@ -115,7 +116,7 @@ fn parse(words: &Words) -> Result<Action> {
 }
 
 fn run(app: &mut App, mut args: Args) -> Result<Exit> {
-    args.style.cut = app.out.terminal() && !args.full && args.output.is_none();
+    args.style.cut = app.out.is_terminal() && !args.full && args.output.is_none();
     if let Some(limit) = args.follow {
         return follow(app, &args, limit);
     }
@@ -128,15 +129,9 @@ fn run(app: &mut App, mut args: Args) -> Result<Exit> {
     if json {
         writer.write("]}\n")?;
     }
-    let (file, count) = (writer.file, writer.count);
-    if let (Some(file), Some(path)) = (file, &args.output) {
-        file.finish()?;
-        let path = path.display().to_string();
-        if app.json {
-            app.out.json(&json!({"exported": count, "file": path}))?;
-        } else {
-            app.out.line(&format!("Exported {count} messages to {}", escape(&path)))?;
-        }
+    let count = writer.count;
+    if let Some(file) = writer.file {
+        export::finish(app, file, count)?;
     }
     Ok(Exit::OK)
 }
@@ -166,7 +161,8 @@ impl Taker for Writer<'_> {
         if !self.json {
             return Ok(());
         }
-        let (session, conversation) = (json!(session), json!(conversation));
+        let session = json!(session);
+        let conversation = json!(conversation);
         self.write(&format!(
             "{{\"session\":{session},\"conversation\":{conversation},\"messages\":["
         ))
@@ -186,7 +182,7 @@ impl Taker for Writer<'_> {
             self.write(&self.args.style.entry(entry))?;
         }
         self.count += 1;
-        Ok(self.file.is_some() || !self.out.closed())
+        Ok(self.file.is_some() || !self.out.is_closed())
     }
 }
 
@@ -205,7 +201,7 @@ fn follow(app: &mut App, args: &Args, limit: Duration) -> Result<Exit> {
     options.whole = app.json;
     let json = app.json || options.raw;
     let mut printer =
-        Printer { out: &mut app.out, style: args.style, json, line: true, failed: None };
+        Printer { out: &mut app.out, style: args.style, json, at_line_start: true, failed: None };
     let end = runner::conversation::watch(
         &context,
         &signals,
@@ -237,21 +233,20 @@ struct Printer<'a> {
     out: &'a mut Output,
     style: Style,
     json: bool,
-    /// Whether the cursor is at the beginning of a line.
-    line: bool,
+    at_line_start: bool,
     failed: Option<Error>,
 }
 
 impl Printer<'_> {
     fn write(&mut self, text: &str) {
         if self.failed.is_none() && !text.is_empty() {
-            self.line = text.ends_with('\n');
+            self.at_line_start = text.ends_with('\n');
             self.failed = self.out.write(text).err();
         }
     }
 
-    fn line(&mut self) {
-        if !self.line {
+    fn end_line(&mut self) {
+        if !self.at_line_start {
             self.write("\n");
         }
     }
@@ -272,16 +267,16 @@ impl Reader for Printer<'_> {
     }
 
     fn tool(&mut self, tool: &ToolCall) {
-        self.line();
+        self.end_line();
         self.write(&self.style.tool(tool));
     }
 
     fn end(&mut self, entry: &Entry) {
-        self.line();
+        self.end_line();
         self.write(&self.style.end(entry));
     }
 
     fn gone(&self) -> bool {
-        self.failed.is_some() || self.out.closed()
+        self.failed.is_some() || self.out.is_closed()
     }
 }

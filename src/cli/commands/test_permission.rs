@@ -30,7 +30,8 @@ pub const COMMAND: Command = Command {
 };
 
 fn parse(words: &Words) -> Result<Action> {
-    let (session, text) = (words.required(0)?, words.required(1)?);
+    let session = words.required(0)?;
+    let text = words.required(1)?;
     let agent = words.text("agent")?;
     let permission = words.text("permission")?;
     Ok(Box::new(move |app| {
@@ -61,16 +62,12 @@ fn print(app: &mut App, trial: &Trial, permission: &str, text: &str) -> Result<(
         (Verdict::Ask, _) => "❓ ask",
     };
     app.out.line(&format!("{sign} — {}", one_line(text)))?;
-    if let (Some(piece), true) = (&trial.decisive, trial.pieces.len() > 1) {
+    if let Some(piece) = trial.decisive.as_ref().filter(|_| trial.pieces.len() > 1) {
         app.out.line(&format!("Decided by: {}", one_line(&piece.pattern)))?;
     }
-    match rule {
-        Some(rule) => {
-            let line = format!("Matched: {}:{} → {}", rule.permission, rule.pattern, rule.action);
-            app.out.line(&one_line(&line))
-        }
-        None => Ok(()),
-    }
+    let Some(rule) = rule else { return Ok(()) };
+    let line = format!("Matched: {}:{} → {}", rule.permission, rule.pattern, rule.action);
+    app.out.line(&one_line(&line))
 }
 
 fn piece(piece: &Piece) -> Value {
@@ -78,10 +75,6 @@ fn piece(piece: &Piece) -> Value {
 }
 
 fn rule(piece: &Piece) -> Value {
-    match &piece.rule {
-        Some(rule) => {
-            json!({"permission": rule.permission, "pattern": rule.pattern, "action": rule.action})
-        }
-        None => Value::Null,
-    }
+    let Some(rule) = &piece.rule else { return Value::Null };
+    json!({"permission": rule.permission, "pattern": rule.pattern, "action": rule.action})
 }

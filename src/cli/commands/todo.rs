@@ -18,7 +18,8 @@ pub const COMMAND: Command = Command {
 };
 
 fn parse(words: &Words) -> Result<Action> {
-    let (session, id) = (words.required(0)?, words.value("session")?);
+    let session = words.required(0)?;
+    let id = words.value("session")?;
     Ok(Box::new(move |app| run(app, &session, id.as_deref())))
 }
 

@@ -18,16 +18,15 @@ pub const COMMAND: Command = Command {
 };
 
 fn parse(words: &Words) -> Result<Action> {
-    let (session, quiet) = (words.required(0)?, words.has("quiet"));
+    let session = words.required(0)?;
+    let quiet = words.has("quiet");
     Ok(Box::new(move |app| {
         let (id, moment) = runner::session::touch(&app.context()?, &session)?;
         if app.json {
             let moment = moment.map(|moment| moment.to_string());
             app.out.json(&json!({"id": id, "last_activity": moment}))?;
-        } else if quiet {
-            app.out.line(&id)?;
         } else {
-            app.out.line(&format!("Updated activity: {id}"))?;
+            app.out.done("Updated activity", &id, quiet)?;
         }
         Ok(Exit::OK)
     }))

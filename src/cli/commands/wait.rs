@@ -3,19 +3,17 @@ use serde_json::json;
 use crate::cli::App;
 use crate::cli::output::{one_line, status};
 use crate::cli::show::turn::{self, Show};
-use crate::cli::spec::{Action, Command, Exit, Flag, QUIET, SESSION};
+use crate::cli::spec::{Action, CONVERSATION, Command, Exit, Flag, QUIET, SESSION};
 use crate::cli::turn_flags::{self, TERMS};
 use crate::cli::words::Words;
 use crate::error::{Error, Result};
 use crate::runner;
 use crate::runner::asks::OnAsk;
 use crate::runner::conversation::Target;
-use crate::runner::prompt::{Follow, Terms, Until, WaitOptions, Wanted};
+use crate::runner::prompt::{Follow, Reached, Terms, Until, WaitOptions, Wanted};
 
 const OWN: &[Flag] = &[
-    Flag::value("session", Some('s'), "CONVERSATION", "The conversation")
-        .absent("the newest root one")
-        .repeated(),
+    CONVERSATION.repeated(),
     Flag::switch("any", None, "Until one of the conversations reaches it"),
     Flag::switch("all", None, "Until all of them have; this is how it is without --any"),
     Flag::value(
@@ -53,11 +51,14 @@ fn parse(words: &Words) -> Result<Action> {
     let session = words.required(0)?;
     let conversations = words.values("session")?;
     let terms = turn_flags::terms(words, OnAsk::Wait)?;
-    let (any, all, quiet) = (words.has("any"), words.has("all"), words.has("quiet"));
+    let any = words.has("any");
+    let all = words.has("all");
+    let quiet = words.has("quiet");
     if any && all {
         return Err(Error::usage("--any and --all exclude each other"));
     }
-    let until = words.values("until")?.iter().map(|text| what(text)).collect::<Result<Vec<_>>>()?;
+    let until =
+        words.values("until")?.iter().map(|text| condition(text)).collect::<Result<Vec<_>>>()?;
     if let Some(turn) = words.value("turn")? {
         if any || all || words.has("until") || conversations.len() > 1 {
             return Err(Error::usage(
@@ -66,14 +67,15 @@ fn parse(words: &Words) -> Result<Action> {
         }
         let target = conversations.into_iter().next().map_or(Target::Latest, Target::Given);
         let show = if quiet { Show::Id } else { Show::Answer };
-        return Ok(Box::new(move |app| follow(app, &session, &target, &turn, terms()?, show)));
+        let turn = ChosenTurn { session, target, turn };
+        return Ok(Box::new(move |app| follow(app, &turn, terms()?, show)));
     }
     let timeout = words.seconds("timeout")?;
     let options = WaitOptions { conversations, any, until, timeout };
     Ok(Box::new(move |app| run(app, &session, &options, quiet)))
 }
 
-fn what(text: &str) -> Result<Until> {
+fn condition(text: &str) -> Result<Until> {
     match text.split_once(':') {
         None if text == "idle" => Ok(Until::Idle),
         None if text == "ask" => Ok(Until::Ask),
@@ -88,32 +90,39 @@ fn run(app: &mut App, session: &str, options: &WaitOptions, quiet: bool) -> Resu
     let context = app.context()?;
     let signals = context.signals()?;
     status("waiting");
-    let reached = runner::prompt::wait(&context, &signals, session, options)?;
+    let all_reached = runner::prompt::wait(&context, &signals, session, options)?;
     if app.json {
-        let rows: Vec<_> = reached
-            .iter()
-            .map(|one| json!({"conversation": one.conversation, "reached": one.what, "ask": one.ask}))
-            .collect();
+        let row = |reached: &Reached| {
+            json!({"conversation": reached.conversation, "reached": reached.what,
+                   "ask": reached.ask})
+        };
+        let rows: Vec<_> = all_reached.iter().map(row).collect();
         app.out.json(&json!({"reached": rows}))?;
         return Ok(Exit::OK);
     }
-    for one in reached {
-        let name = one.conversation.unwrap_or_else(|| session.into());
-        let ask = one.ask.map_or(String::new(), |ask| format!(" {}", one_line(&ask)));
-        let what = if quiet { String::new() } else { format!(" {}{ask}", one.what) };
-        app.out.line(&format!("{}{what}", one_line(&name)))?;
+    for reached in all_reached {
+        // A server that is dead has no conversation to name.
+        let mut line = one_line(reached.conversation.as_deref().unwrap_or(session));
+        if !quiet {
+            line.push_str(&format!(" {}", reached.what));
+            if let Some(ask) = &reached.ask {
+                line.push_str(&format!(" {}", one_line(ask)));
+            }
+        }
+        app.out.line(&line)?;
     }
     Ok(Exit::OK)
 }
 
-fn follow(
-    app: &mut App,
-    session: &str,
-    target: &Target,
-    turn: &str,
-    terms: Terms,
-    show: Show,
-) -> Result<Exit> {
+/// The one turn that `--turn` names.
+struct ChosenTurn {
+    session: String,
+    target: Target,
+    turn: String,
+}
+
+fn follow(app: &mut App, chosen: &ChosenTurn, terms: Terms, show: Show) -> Result<Exit> {
+    let ChosenTurn { session, target, turn } = chosen;
     let context = app.context()?;
     let signals = context.signals()?;
     turn::show(app, show, |watcher| {

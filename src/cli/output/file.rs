@@ -48,18 +48,16 @@ impl NewFile {
         self.writer.write_all(text.as_bytes()).map_err(|error| trouble(&self.shown, &error))
     }
 
-    /// Puts the file in its place.
-    pub fn finish(mut self) -> Result<()> {
-        let flushed = self.writer.flush().and_then(|()| match &self.rename {
-            Some(_) => self.writer.get_ref().sync_all(),
-            None => Ok(()),
-        });
-        flushed.map_err(|error| trouble(&self.shown, &error))?;
+    /// Puts the file in its place, and gives the path that it was created with.
+    pub fn finish(mut self) -> Result<PathBuf> {
+        let failed = |error: io::Error| trouble(&self.shown, &error);
+        self.writer.flush().map_err(failed)?;
         if let Some((temporary, target)) = &self.rename {
-            fs::rename(temporary, target).map_err(|error| trouble(&self.shown, &error))?;
+            self.writer.get_ref().sync_all().map_err(failed)?;
+            fs::rename(temporary, target).map_err(failed)?;
             self.rename = None;
         }
-        Ok(())
+        Ok(std::mem::take(&mut self.shown))
     }
 }
 

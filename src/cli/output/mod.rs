@@ -31,22 +31,22 @@ pub struct Output {
 impl Output {
     /// `when` is the value of `--color`; `NO_COLOR` and `TERM=dumb` speak for `auto`.
     pub fn new(when: &str) -> Output {
-        let set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+        let is_set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
         let colour = match when {
             "always" => true,
             "never" => false,
-            _ => io::stdout().is_terminal() && !set("NO_COLOR") && !dumb(),
+            _ => io::stdout().is_terminal() && !is_set("NO_COLOR") && !is_dumb(),
         };
         Output { colour, closed: false }
     }
 
     /// Whether a person looks at stdout.
-    pub fn terminal(&self) -> bool {
+    pub fn is_terminal(&self) -> bool {
         io::stdout().is_terminal()
     }
 
     /// Whether the reader of stdout has gone. Then nothing is worth doing for it any more.
-    pub fn closed(&self) -> bool {
+    pub fn is_closed(&self) -> bool {
         self.closes_within(Duration::ZERO)
     }
 
@@ -109,6 +109,12 @@ impl Output {
         self.write("\n")
     }
 
+    /// Says what was done to one thing, or writes its id alone. An id comes from a server.
+    pub fn done(&mut self, verb: &str, id: &str, only_id: bool) -> Result<()> {
+        let id = one_line(id);
+        if only_id { self.line(&id) } else { self.line(&format!("{verb}: {id}")) }
+    }
+
     /// Writes one JSON document on a line, piece by piece: it may hold whole conversations.
     pub fn json(&mut self, value: &impl Serialize) -> Result<()> {
         clear_status();
@@ -136,7 +142,7 @@ impl Output {
 }
 
 /// Whether the terminal shows escape sequences as they are.
-fn dumb() -> bool {
+fn is_dumb() -> bool {
     std::env::var_os("TERM").is_some_and(|term| term == "dumb")
 }
 
@@ -145,7 +151,7 @@ static STATUS: AtomicBool = AtomicBool::new(false);
 
 /// Says on a terminal what is waited for, until something else is said or written.
 pub fn status(text: &str) {
-    if io::stderr().is_terminal() && !dumb() {
+    if io::stderr().is_terminal() && !is_dumb() {
         clear_status();
         STATUS.store(true, Ordering::Relaxed);
         let _ = write!(io::stderr(), "{}…", one_line(text));
@@ -173,6 +179,13 @@ pub fn say_json(text: &str) {
 fn print_json(value: &serde_json::Value) {
     clear_status();
     let _ = writeln!(io::stderr(), "{value}");
+}
+
+/// Prints all errors but the last one, which is left to be the error of the command.
+pub fn print_all_but_last(mut errors: Vec<Error>, json: bool) -> Option<Error> {
+    let last = errors.pop();
+    errors.iter().for_each(|error| print_error(error, json));
+    last
 }
 
 /// The one printer of errors.

@@ -47,7 +47,7 @@ pub fn show(
     let mut printer = Printer {
         out: &mut app.out,
         streams,
-        ends_line: true,
+        at_line_start: true,
         failed: None,
         gives_up: None,
         stuck: false,
@@ -58,8 +58,8 @@ pub fn show(
     if let Some((_, signals)) = &printer.gives_up {
         signals.leave_at_once(true);
     }
-    let (ends_line, stuck, failed) = (printer.ends_line, printer.stuck, printer.failed);
-    if !ends_line && !stuck {
+    let Printer { at_line_start, stuck, failed, .. } = printer;
+    if !at_line_start && !stuck {
         app.out.write("\n")?;
     }
     if let Some(error) = failed {
@@ -124,7 +124,8 @@ fn exit(record: &TurnRecord, session_remains: bool, json: bool) -> Exit {
     };
     let mut error = Error::new(code, why);
     if session_remains {
-        let (session, conversation) = (&record.session, &record.conversation);
+        let session = &record.session;
+        let conversation = &record.conversation;
         let hint = format!("occtl tail {session} -s {conversation} shows the conversation");
         error = error.hint(hint);
     }
@@ -136,7 +137,7 @@ fn exit(record: &TurnRecord, session_remains: bool, json: bool) -> Exit {
 struct Printer<'a> {
     out: &'a mut Output,
     streams: bool,
-    ends_line: bool,
+    at_line_start: bool,
     failed: Option<Error>,
     /// When to stop waiting for a reader that does not read.
     gives_up: Option<(Deadline, Signals)>,
@@ -148,14 +149,15 @@ impl Watcher for Printer<'_> {
         if !self.streams || self.failed.is_some() {
             return;
         }
-        self.ends_line = text.ends_with('\n');
+        self.at_line_start = text.ends_with('\n');
         let gives_up = self.gives_up.as_ref();
         let enough = || {
             gives_up.is_some_and(|(deadline, signals)| {
                 deadline.expired() || signals.received().is_some()
             })
         };
-        let (out, stuck) = (&mut self.out, &mut self.stuck);
+        let out = &mut self.out;
+        let stuck = &mut self.stuck;
         let written = each_piece(text, |piece| {
             // What comes behind a gap would only confuse.
             *stuck = *stuck || !out.write_unless(&escape(piece), enough)?;
@@ -169,6 +171,6 @@ impl Watcher for Printer<'_> {
     }
 
     fn gone(&self) -> bool {
-        self.failed.is_some() || self.out.closed()
+        self.failed.is_some() || self.out.is_closed()
     }
 }

@@ -10,7 +10,7 @@ pub mod shell;
 pub mod trial;
 
 pub use permission::{
-    PendingPermission, Reply, SessionPermissions, all_permissions, permissions, reply,
+    PendingPermission, Replied, Reply, SessionPermissions, all_permissions, permissions, reply,
 };
 pub use policy::{OnAsk, Policy, PolicyFlags};
 pub use question::{Answer, PendingQuestion, answer, questions};

@@ -18,7 +18,7 @@ pub use follow::{Terms, Watcher};
 pub use hook::Hook;
 pub use limits::Limits;
 pub use options::{Follow, PromptOptions, Wanted};
-pub use wait::{Until, WaitOptions, abort_conversation, wait};
+pub use wait::{Reached, Until, WaitOptions, abort_conversation, wait};
 
 use std::time::Duration;
 
