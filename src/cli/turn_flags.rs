@@ -6,7 +6,7 @@ use std::io::Read;
 use super::spec::Flag;
 use super::words::Words;
 use crate::error::{Error, Result};
-use crate::runner::asks::{OnAsk, Policy, PolicyFlags};
+use crate::runner::asks::{OnPermission, OnQuestion, Otherwise, Policy, PolicyFlags, Setting};
 use crate::runner::conversation::Target;
 use crate::runner::prompt::ModelName;
 use crate::runner::prompt::{Hook, Limits, PromptOptions, Terms};
@@ -54,9 +54,9 @@ pub const TERMS: &[Flag] = &[
     Flag::value("max-cost", None, "USD", "End the turn when it has cost more, sub-agents included"),
     Flag::switch("no-abort", None, "Leave the turn running when a limit is reached"),
     Flag::value("on-permission", None, "WHAT", "What to do when a permission is wanted")
-        .choices(&["wait", "fail", "reject", "approve"]),
+        .choices(OnPermission::WORDS),
     Flag::value("on-question", None, "WHAT", "What to do when a question is asked")
-        .choices(&["wait", "fail", "reject"]),
+        .choices(OnQuestion::WORDS),
     Flag::value(
         "allow",
         None,
@@ -110,7 +110,10 @@ pub fn message(words: &[String]) -> Result<String> {
 }
 
 /// Reads [`TERMS`] and `--timeout`; `otherwise` is for asks that no flag settles.
-pub fn terms(words: &Words, otherwise: OnAsk) -> Result<impl FnOnce() -> Result<Terms> + use<>> {
+pub fn terms(
+    words: &Words,
+    otherwise: Otherwise,
+) -> Result<impl FnOnce() -> Result<Terms> + use<>> {
     let limits = Limits {
         timeout: words.seconds("timeout")?,
         rest_of: None,
@@ -121,8 +124,8 @@ pub fn terms(words: &Words, otherwise: OnAsk) -> Result<impl FnOnce() -> Result<
         no_abort: words.has("no-abort"),
     };
     let flags = PolicyFlags {
-        on_permission: words.value("on-permission")?.and_then(|text| on_ask(&text)),
-        on_question: words.value("on-question")?.and_then(|text| on_ask(&text)),
+        on_permission: words.value("on-permission")?.and_then(|word| OnPermission::named(&word)),
+        on_question: words.value("on-question")?.and_then(|word| OnQuestion::named(&word)),
         allow: words.values("allow")?,
         deny: words.values("deny")?,
         file: words.path("policy"),
@@ -130,15 +133,6 @@ pub fn terms(words: &Words, otherwise: OnAsk) -> Result<impl FnOnce() -> Result<
     let hook = Hook::new(words.os_value("on-event"));
     // The policy's file is read when something may happen.
     Ok(move || Ok(Terms { limits, policy: Policy::new(&flags, otherwise)?, hook }))
-}
-
-fn on_ask(text: &str) -> Option<OnAsk> {
-    Some(match text {
-        "fail" => OnAsk::Fail,
-        "reject" => OnAsk::Reject,
-        "approve" => OnAsk::Approve,
-        _ => OnAsk::Wait,
-    })
 }
 
 /// `provider/model`: the model's own name may hold further slashes.

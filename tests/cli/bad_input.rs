@@ -281,6 +281,12 @@ fn a_schema_or_policy_without_an_end_or_a_writer_is_an_error_and_a_pipe_is_read(
     let misspelt = misspelt.to_str().unwrap();
     let failed = sandbox.occtl(&["send", &id, "--wait", "--schema", misspelt, "x"]).run().fails(2);
     assert!(failed.stderr.contains("/properties/a/type is \"strng\""), "{}", failed.stderr);
+    let policy = sandbox.root().join("policy.json");
+    std::fs::write(&policy, r#"{"on_question": "approve"}"#).unwrap();
+    let policy = policy.to_str().unwrap();
+    let failed = sandbox.occtl(&["send", &id, "--wait", "--policy", policy, "x"]).run().fails(2);
+    let expected = "on_question cannot be \"approve\" (one of wait, fail, reject)";
+    assert!(failed.stderr.contains(expected), "{}", failed.stderr);
     // No server is started for a prompt that cannot be.
     let run = sandbox.occtl(&["run", "--schema", fifo, "hello"]).run().fails(2);
     assert!(run.stderr.contains("is not JSON"), "{}", run.stderr);

@@ -7,7 +7,7 @@ use crate::cli::turn_flags::{self, PROMPT, TERMS};
 use crate::cli::words::Words;
 use crate::error::{Error, Result};
 use crate::runner;
-use crate::runner::asks::OnAsk;
+use crate::runner::asks::Otherwise;
 use crate::runner::lifecycle::StartOptions;
 use crate::runner::prompt::{Follow, PromptOptions, Terms};
 use crate::runner::run::RunOptions;
@@ -63,7 +63,7 @@ fn parse(words: &Words) -> Result<Action> {
     } else {
         Show::Answer
     };
-    let terms = turn_flags::terms(words, OnAsk::Fail)?;
+    let terms = turn_flags::terms(words, Otherwise::Fail)?;
     let start = StartOptions {
         workdir: words.path("workdir").filter(|path: &PathBuf| !path.as_os_str().is_empty()),
         timeout: words.seconds("timeout")?,

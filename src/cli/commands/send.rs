@@ -7,7 +7,7 @@ use crate::cli::turn_flags::{self, PROMPT, TERMS};
 use crate::cli::words::Words;
 use crate::error::{Error, Result};
 use crate::runner;
-use crate::runner::asks::OnAsk;
+use crate::runner::asks::Otherwise;
 use crate::runner::conversation::Target;
 use crate::runner::prompt::{Follow, PromptOptions, Terms};
 
@@ -65,7 +65,7 @@ fn parse(words: &Words) -> Result<Action> {
         options.target = target;
     }
     let show = show(words)?;
-    let terms = turn_flags::terms(words, OnAsk::Wait)?;
+    let terms = turn_flags::terms(words, Otherwise::Wait)?;
     let args = Args { session: words.required(0)?, message: words.rest(1)?, options, show };
     if args.message.is_empty() {
         let session = &args.session;

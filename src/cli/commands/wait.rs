@@ -8,7 +8,7 @@ use crate::cli::turn_flags::{self, TERMS};
 use crate::cli::words::Words;
 use crate::error::{Error, Result};
 use crate::runner;
-use crate::runner::asks::OnAsk;
+use crate::runner::asks::Otherwise;
 use crate::runner::conversation::Target;
 use crate::runner::prompt::{Follow, Reached, Terms, Until, WaitOptions, Wanted};
 
@@ -50,7 +50,7 @@ pub const COMMAND: Command = Command {
 fn parse(words: &Words) -> Result<Action> {
     let session = words.required(0)?;
     let conversations = words.values("session")?;
-    let terms = turn_flags::terms(words, OnAsk::Wait)?;
+    let terms = turn_flags::terms(words, Otherwise::Wait)?;
     let any = words.has("any");
     let all = words.has("all");
     let quiet = words.has("quiet");

@@ -12,6 +12,6 @@ pub mod trial;
 pub use permission::{
     PendingPermission, Replied, Reply, SessionPermissions, all_permissions, permissions, reply,
 };
-pub use policy::{OnAsk, Policy, PolicyFlags};
+pub use policy::{OnPermission, OnQuestion, Otherwise, Policy, PolicyFlags, Setting};
 pub use question::{Answer, PendingQuestion, answer, questions};
 pub use trial::{Piece, Trial, Verdict, test_permission};

@@ -1,6 +1,6 @@
 //! What is answered to a turn that asks, and by which rule.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
@@ -14,59 +14,135 @@ use crate::units::REQUEST_LIMIT;
 /// The largest policy, in bytes.
 const LARGEST_POLICY: usize = 1 << 20;
 
-/// What to do with an ask that no rule settles.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum OnAsk {
+/// Shown to a user whose policy cannot be read.
+const EXAMPLE: &str =
+    r#"for example {"on_permission": "fail", "allow": ["bash:git *"], "deny": ["bash:git push*"]}"#;
+
+/// What a flag and a key of the file say with one word.
+pub trait Setting: Sized {
+    /// The words that there are.
+    const WORDS: &'static [&'static str];
+
+    /// What a word means; `None` if it is none of [`Self::WORDS`].
+    fn named(word: &str) -> Option<Self>;
+}
+
+/// What to do with a permission request that no rule settles.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnPermission {
     /// Leave it to a person or another program.
-    #[default]
     Wait,
     /// Abort the turn.
     Fail,
-    /// Say no.
+    /// Refuse it.
     Reject,
-    /// Say yes, this once.
+    /// Allow it, this once.
     Approve,
 }
 
+impl Setting for OnPermission {
+    const WORDS: &'static [&'static str] = &["wait", "fail", "reject", "approve"];
+
+    fn named(word: &str) -> Option<OnPermission> {
+        match word {
+            "approve" => Some(OnPermission::Approve),
+            word => OnQuestion::named(word).map(OnPermission::from),
+        }
+    }
+}
+
+impl From<OnQuestion> for OnPermission {
+    fn from(on: OnQuestion) -> OnPermission {
+        match on {
+            OnQuestion::Wait => OnPermission::Wait,
+            OnQuestion::Fail => OnPermission::Fail,
+            OnQuestion::Reject => OnPermission::Reject,
+        }
+    }
+}
+
+/// What to do with a question. There is nothing to approve: a question wants an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnQuestion {
+    /// Leave it to a person or another program.
+    Wait,
+    /// Abort the turn.
+    Fail,
+    /// Refuse to answer.
+    Reject,
+}
+
+impl Setting for OnQuestion {
+    const WORDS: &'static [&'static str] = &["wait", "fail", "reject"];
+
+    fn named(word: &str) -> Option<OnQuestion> {
+        match word {
+            "wait" => Some(OnQuestion::Wait),
+            "fail" => Some(OnQuestion::Fail),
+            "reject" => Some(OnQuestion::Reject),
+            _ => None,
+        }
+    }
+}
+
+/// What to do with asks that neither a flag nor a file settles.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Otherwise {
+    /// Leave them to a person or another program.
+    Wait,
+    /// Abort the turn.
+    Fail,
+}
+
+impl Otherwise {
+    fn on_question(self) -> OnQuestion {
+        match self {
+            Otherwise::Wait => OnQuestion::Wait,
+            Otherwise::Fail => OnQuestion::Fail,
+        }
+    }
+}
+
 /// The answers that are given without a person.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Policy {
-    /// For permissions.
-    pub on_permission: OnAsk,
-    /// For questions.
-    pub on_question: OnAsk,
+    on_permission: OnPermission,
+    on_question: OnQuestion,
     /// First what is allowed and then what is denied: the last rule that matches wins.
     rules: Vec<Rule>,
 }
 
-/// What a policy says of one ask.
+/// What a policy says of one ask. `by` is the flag or rule that says so: for the record, and for the
+/// model that is refused something.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Decision {
-    /// Answer it so; `by` is the flag or rule that says so.
-    Reply {
-        /// `once` or `reject`.
-        reply: &'static str,
-        /// For the record and for the model.
+pub enum Ruling {
+    /// Allow it, this once.
+    Approve {
+        /// The flag or rule.
+        by: String,
+    },
+    /// Refuse it.
+    Reject {
+        /// The flag or rule.
         by: String,
     },
     /// Abort the turn.
     Fail {
-        /// For the record.
+        /// The flag.
         by: String,
     },
-    /// Let it be.
+    /// Leave it to a person or another program.
     Wait,
 }
 
-/// A policy as a file holds it. Keys that are not known are mistakes.
+/// A policy as a file holds it. A key that is not known is a mistake.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
     #[serde(default)]
-    on_permission: Option<OnAsk>,
+    on_permission: Option<String>,
     #[serde(default)]
-    on_question: Option<OnAsk>,
+    on_question: Option<String>,
     #[serde(default)]
     allow: Vec<String>,
     #[serde(default)]
@@ -77,71 +153,49 @@ struct File {
 #[derive(Clone, Debug, Default)]
 pub struct PolicyFlags {
     /// `--on-permission`.
-    pub on_permission: Option<OnAsk>,
+    pub on_permission: Option<OnPermission>,
     /// `--on-question`.
-    pub on_question: Option<OnAsk>,
+    pub on_question: Option<OnQuestion>,
     /// `--allow`, as `permission:pattern`.
     pub allow: Vec<String>,
     /// `--deny`.
     pub deny: Vec<String>,
     /// `--policy`.
-    pub file: Option<std::path::PathBuf>,
+    pub file: Option<PathBuf>,
 }
 
 impl Policy {
     /// Puts flags and file together: a flag goes before the file, rules of both count, and a denial
-    /// wins wherever it is. `otherwise` is for what neither settles.
-    pub fn new(flags: &PolicyFlags, otherwise: OnAsk) -> Result<Policy> {
-        let file = flags.file.as_deref().map(read).transpose()?;
-        let (file_allow, file_deny) =
-            file.as_ref().map_or((&[][..], &[][..]), |file| (&file.allow, &file.deny));
+    /// wins wherever it is.
+    pub fn new(flags: &PolicyFlags, otherwise: Otherwise) -> Result<Policy> {
+        let file = flags.file.as_deref().map(read).transpose()?.unwrap_or_default();
         let mut rules = Vec::new();
-        for (texts, action) in [
-            (file_allow, "allow"),
-            (flags.allow.as_slice(), "allow"),
-            (file_deny, "deny"),
-            (flags.deny.as_slice(), "deny"),
-        ] {
-            for text in texts {
-                rules.push(rule(text, action)?);
-            }
+        for text in file.allow.iter().chain(&flags.allow) {
+            rules.push(rule(text, "allow")?);
         }
-        let from_file = |pick: fn(&File) -> Option<OnAsk>| file.as_ref().and_then(pick);
+        for text in file.deny.iter().chain(&flags.deny) {
+            rules.push(rule(text, "deny")?);
+        }
+        let otherwise = otherwise.on_question();
         Ok(Policy {
-            on_permission: flags
-                .on_permission
-                .or(from_file(|file| file.on_permission))
-                .unwrap_or(otherwise),
-            on_question: flags
-                .on_question
-                .or(from_file(|file| file.on_question))
-                .unwrap_or(otherwise),
+            on_permission: flags.on_permission.or(file.on_permission).unwrap_or(otherwise.into()),
+            on_question: flags.on_question.or(file.on_question).unwrap_or(otherwise),
             rules,
         })
     }
 
     /// What to do with an ask.
-    pub fn decide(&self, ask: &Ask) -> Decision {
-        let permission = ask.permission.as_deref().unwrap_or_default();
-        let (on, flag) = match ask.permission {
-            Some(_) => (self.on_permission, "--on-permission"),
-            None => (self.on_question, "--on-question"),
-        };
-        if ask.permission.is_some()
-            && let Some(decision) = self.by_rule(permission, &ask.patterns)
-        {
-            return decision;
-        }
-        match on {
-            OnAsk::Wait => Decision::Wait,
-            OnAsk::Fail => Decision::Fail { by: format!("{flag} fail") },
-            OnAsk::Reject => reply("reject", format!("{flag} reject")),
-            OnAsk::Approve => reply("once", format!("{flag} approve")),
+    pub fn decide(&self, ask: &Ask) -> Ruling {
+        match &ask.permission {
+            Some(permission) => self
+                .by_rule(permission, &ask.patterns)
+                .unwrap_or_else(|| ruling(self.on_permission, "--on-permission")),
+            None => ruling(self.on_question.into(), "--on-question"),
         }
     }
 
     /// One denied pattern denies the ask; it is allowed only if every pattern is.
-    fn by_rule(&self, permission: &str, patterns: &[String]) -> Option<Decision> {
+    fn by_rule(&self, permission: &str, patterns: &[String]) -> Option<Ruling> {
         let whole = [String::new()];
         let patterns = if patterns.is_empty() { &whole[..] } else { patterns };
         let found: Vec<Option<&Rule>> = patterns
@@ -150,16 +204,22 @@ impl Policy {
             .collect();
         let denied = found.iter().flatten().find(|rule| rule.action == "deny");
         if let Some(rule) = denied {
-            return Some(reply("reject", format!("--deny {}", shown(rule))));
+            return Some(Ruling::Reject { by: format!("--deny {}", shown(rule)) });
         }
         let allowed: Option<Vec<&Rule>> = found.into_iter().collect();
         let rule = allowed?.into_iter().next()?;
-        Some(reply("once", format!("--allow {}", shown(rule))))
+        Some(Ruling::Approve { by: format!("--allow {}", shown(rule)) })
     }
 }
 
-fn reply(reply: &'static str, by: String) -> Decision {
-    Decision::Reply { reply, by }
+/// What a flag says where no rule does.
+fn ruling(on: OnPermission, flag: &str) -> Ruling {
+    match on {
+        OnPermission::Wait => Ruling::Wait,
+        OnPermission::Fail => Ruling::Fail { by: format!("{flag} fail") },
+        OnPermission::Reject => Ruling::Reject { by: format!("{flag} reject") },
+        OnPermission::Approve => Ruling::Approve { by: format!("{flag} approve") },
+    }
 }
 
 fn shown(rule: &Rule) -> String {
@@ -176,26 +236,39 @@ fn rule(text: &str, action: &str) -> Result<Rule> {
     Ok(Rule { permission: permission.into(), pattern: pattern.into(), action: action.into() })
 }
 
-/// What a policy file looks like, for the error about one that is not.
-const EXAMPLE: &str = concat!(
-    r#"for example {"on_permission": "fail", "allow": ["bash:git *"], "#,
-    r#""deny": ["bash:git push*"]}"#
-);
-
-fn read(path: &Path) -> Result<File> {
+/// Reads a file that says what flags might say.
+fn read(path: &Path) -> Result<PolicyFlags> {
     let shown = path.display();
     let text = process::read_text(path, LARGEST_POLICY, REQUEST_LIMIT)
         .map_err(|error| Error::not_found(format!("cannot read the policy {shown}: {error}")))?;
-    serde_json::from_str(&text).map_err(|error| {
+    let file: File = serde_json::from_str(&text).map_err(|error| {
         Error::usage(format!("the policy {shown} is not one: {error}")).hint(EXAMPLE)
+    })?;
+    Ok(PolicyFlags {
+        on_permission: setting(path, "on_permission", file.on_permission.as_deref())?,
+        on_question: setting(path, "on_question", file.on_question.as_deref())?,
+        allow: file.allow,
+        deny: file.deny,
+        file: None,
+    })
+}
+
+/// What a key of the file says.
+fn setting<T: Setting>(path: &Path, key: &str, word: Option<&str>) -> Result<Option<T>> {
+    let Some(word) = word else { return Ok(None) };
+    T::named(word).map(Some).ok_or_else(|| {
+        let policy = path.display();
+        Error::usage(format!("the policy {policy} is not one: {key} cannot be {word:?}"))
+            .hint(format!("one of {}", T::WORDS.join(", ")))
     })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::runner::turn::record::{AskKind, Decision};
 
-    fn policy(allow: &[&str], deny: &[&str], otherwise: OnAsk) -> Policy {
+    fn policy(allow: &[&str], deny: &[&str], otherwise: Otherwise) -> Policy {
         let texts = |list: &[&str]| list.iter().map(|text| text.to_string()).collect();
         let flags =
             PolicyFlags { allow: texts(allow), deny: texts(deny), ..PolicyFlags::default() };
@@ -205,10 +278,10 @@ mod tests {
     fn ask(permission: Option<&str>, patterns: &[&str]) -> Ask {
         Ask {
             id: "per_1".into(),
-            kind: "permission",
+            kind: AskKind::Permission,
             permission: permission.map(String::from),
             patterns: patterns.iter().map(|text| text.to_string()).collect(),
-            decision: "pending".into(),
+            decision: Decision::Pending,
             by: None,
             conversation: "ses_1".into(),
         }
@@ -216,31 +289,44 @@ mod tests {
 
     #[test]
     fn a_denial_wins_and_an_ask_is_allowed_only_as_a_whole() {
-        let policy = policy(&["bash:git *", "edit"], &["bash:git push*"], OnAsk::Fail);
+        let policy = policy(&["bash:git *", "edit"], &["bash:git push*"], Otherwise::Fail);
         let decide =
             |permission, patterns: &[&str]| policy.decide(&ask(Some(permission), patterns));
-        let allowed = reply("once", "--allow bash:git *".into());
+        let allowed = Ruling::Approve { by: "--allow bash:git *".into() };
         assert_eq!(decide("bash", &["git status"]), allowed);
-        let denied = reply("reject", "--deny bash:git push*".into());
+        let denied = Ruling::Reject { by: "--deny bash:git push*".into() };
         assert_eq!(decide("bash", &["git push -f"]), denied);
         assert_eq!(decide("bash", &["git status", "git push"]), denied);
-        let failed = Decision::Fail { by: "--on-permission fail".into() };
+        let failed = Ruling::Fail { by: "--on-permission fail".into() };
         assert_eq!(decide("bash", &["git status", "rm -rf /"]), failed);
-        assert_eq!(decide("edit", &["/srv/x"]), reply("once", "--allow edit:*".into()));
-        assert_eq!(decide("edit", &[]), reply("once", "--allow edit:*".into()));
+        let edit = Ruling::Approve { by: "--allow edit:*".into() };
+        assert_eq!(decide("edit", &["/srv/x"]), edit);
+        assert_eq!(decide("edit", &[]), edit);
     }
 
     #[test]
     fn questions_have_an_answer_of_their_own_and_no_rules() {
-        let policy = policy(&["*"], &[], OnAsk::Wait);
-        assert_eq!(policy.decide(&ask(None, &[])), Decision::Wait);
+        let policy = policy(&["*"], &[], Otherwise::Wait);
+        assert_eq!(policy.decide(&ask(None, &[])), Ruling::Wait);
+    }
+
+    #[test]
+    fn a_question_cannot_be_approved_and_the_error_names_the_key_and_the_words() {
+        let path = Path::new("p.json");
+        let known = setting(path, "on_question", Some("reject"));
+        assert_eq!(known.unwrap(), Some(OnQuestion::Reject));
+        let error = setting::<OnQuestion>(path, "on_question", Some("approve")).unwrap_err();
+        assert_eq!(error.code.exit(), 2);
+        let text = error.to_string();
+        assert!(text.contains("p.json is not one: on_question cannot be \"approve\""), "{text}");
+        assert!(text.contains("one of wait, fail, reject"), "{text}");
     }
 
     #[test]
     fn a_rule_that_says_nothing_is_a_usage_error() {
         for text in ["", ":x", "bash:"] {
             let flags = PolicyFlags { allow: vec![text.into()], ..PolicyFlags::default() };
-            assert_eq!(Policy::new(&flags, OnAsk::Wait).unwrap_err().code.exit(), 2, "{text}");
+            assert_eq!(Policy::new(&flags, Otherwise::Wait).unwrap_err().code.exit(), 2, "{text}");
         }
     }
 }

@@ -59,7 +59,7 @@ pub fn record(
         }
     }
     let (text, answer) = turn.finish_text();
-    let rejected = turn.asks.all().any(|ask| ask.decision == "reject");
+    let rejected = turn.asks.all().any(|ask| ask.decision == Decision::Reject);
     let outcome = match facts.outcome {
         Outcome::Ok if answer.trim().is_empty() && structured.is_none() => {
             Outcome::Not(if rejected { Code::Blocked } else { Code::Empty })

@@ -127,9 +127,9 @@ impl Turn {
         }
         self.progress += 1;
         match &event.kind {
-            Kind::Permission(ask) => self.asks.permission(ask),
-            Kind::Question(ask) => self.asks.question(ask),
-            Kind::Answered { id, reply } => self.asks.answered(id, reply.as_deref()),
+            Kind::Permission(ask) => self.asks.add_permission(ask),
+            Kind::Question(ask) => self.asks.add_question(ask),
+            Kind::Answered { id, reply } => self.asks.note_answer(id, reply.as_deref()),
             _ if conversation == self.conversation => self.own_event(&event.kind, now, show),
             Kind::Message(info) => self.step_below(info),
             Kind::Activity(activity) => self.retry(conversation, activity, now),

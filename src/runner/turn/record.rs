@@ -120,18 +120,63 @@ pub struct Tool {
 pub struct Ask {
     /// `per_…` or `que_…`.
     pub id: String,
-    /// `permission` or `question`.
-    pub kind: &'static str,
+    /// What is wanted.
+    pub kind: AskKind,
     /// Of a permission: for example `bash`.
     pub permission: Option<String>,
     /// Of a permission: what it wants to do.
     pub patterns: Vec<String>,
-    /// What became of it; `pending` while nobody has answered.
-    pub decision: String,
+    /// What became of it.
+    pub decision: Decision,
     /// Who decided: the flag or rule that did, or `somebody`.
     pub by: Option<String>,
     /// In which conversation; a sub-agent's has its own.
     pub conversation: String,
+}
+
+/// What an ask wants. Serialised as its name in lower case.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum AskKind {
+    /// Permission to use a tool.
+    Permission,
+    /// An answer to a question of the model.
+    Question,
+}
+
+/// What became of an ask. Serialised as its name in lower case.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Decision {
+    /// No answer yet.
+    Pending,
+    /// It was answered elsewhere, and we do not know how.
+    Answered,
+    /// It was left unanswered and ended the turn.
+    Unanswered,
+    /// Allowed, this time.
+    Once,
+    /// Allowed, now and from now on.
+    Always,
+    /// Refused.
+    Reject,
+}
+
+impl Decision {
+    /// What the server's word for a reply means.
+    pub fn of_reply(reply: &str) -> Decision {
+        match reply {
+            "once" => Decision::Once,
+            "always" => Decision::Always,
+            "reject" => Decision::Reject,
+            _ => Decision::Answered,
+        }
+    }
+
+    /// Whether an event may still say it more exactly.
+    pub fn is_vague(self) -> bool {
+        matches!(self, Decision::Pending | Decision::Answered)
+    }
 }
 
 /// One changed file.

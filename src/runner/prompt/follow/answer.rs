@@ -4,15 +4,15 @@ use serde_json::json;
 
 use super::{Ended, Follower, named};
 use crate::client::Answer;
-use crate::runner::asks::policy::Decision;
-use crate::runner::turn::record::Ask;
+use crate::runner::asks::policy::Ruling;
+use crate::runner::turn::record::{Ask, AskKind, Decision};
 
 impl Follower<'_> {
     /// Decides about every ask that is pending; `Some` if the policy ends the turn.
     pub(super) fn answer_asks(&mut self) -> Option<Ended> {
         let pending: Vec<Ask> = self.turn.asks.pending().cloned().collect();
         for ask in pending {
-            let decision = self.terms.policy.decide(&ask);
+            let ruling = self.terms.policy.decide(&ask);
             let new = self.told.insert(ask.id.clone());
             if new {
                 self.tell(&json!({
@@ -20,45 +20,64 @@ impl Follower<'_> {
                     "conversation": self.place.id, "turn": self.turn_id,
                 }));
             }
-            match decision {
-                Decision::Wait if new => (self.context.say)(&self.what_to_do(&ask)),
-                Decision::Wait => {}
-                Decision::Fail { by } => {
-                    self.turn.asks.decide(&ask.id, "unanswered", &by);
+            match ruling {
+                Ruling::Wait if new => (self.context.say)(&self.what_to_do(&ask)),
+                Ruling::Wait => {}
+                Ruling::Fail { by } => {
+                    self.turn.asks.decide(&ask.id, Decision::Unanswered, &by);
                     let message = format!("the turn needs {} ({by})", shown(&ask));
                     return Some(Ended::Blocked(named("Blocked", &message)));
                 }
-                Decision::Reply { reply, by } => match self.reply(&ask, reply, &by) {
-                    Ok(()) => self.turn.asks.decide(&ask.id, reply, &by),
-                    // Somebody else was quicker; the next look says so.
-                    Err(failure) if failure.status() == Some(404) => {
-                        self.turn.asks.decide(&ask.id, "answered", "somebody");
-                    }
-                    // The ask stays pending and is answered when the server is itself again.
-                    Err(_) => {}
-                },
+                Ruling::Approve { by } => {
+                    let sent = self.approve(&ask);
+                    self.note_reply(&ask, sent, Decision::Once, &by);
+                }
+                Ruling::Reject { by } => {
+                    let sent = self.reject(&ask, &by);
+                    self.note_reply(&ask, sent, Decision::Reject, &by);
+                }
             }
         }
         None
     }
 
-    fn reply(&self, ask: &Ask, reply: &str, by: &str) -> Answer<()> {
+    fn approve(&self, ask: &Ask) -> Answer<()> {
+        self.server.client.reply_permission(&ask.id, &self.place.directory, "once", None)
+    }
+
+    fn reject(&self, ask: &Ask, by: &str) -> Answer<()> {
         let client = &self.server.client;
         let directory = &self.place.directory;
-        if ask.kind == "question" {
-            return client.reject_question(&ask.id, directory);
+        match ask.kind {
+            AskKind::Question => client.reject_question(&ask.id, directory),
+            // With a reason the model can go on without what it asked for; without one the turn
+            // ends.
+            AskKind::Permission => {
+                let reason = format!("occtl rejected this by {by}");
+                client.reply_permission(&ask.id, directory, "reject", Some(&reason))
+            }
         }
-        // With a reason the model can go on without what it asked for; without one the turn ends.
-        let reason = (reply == "reject").then(|| format!("occtl rejected this by {by}"));
-        client.reply_permission(&ask.id, directory, reply, reason.as_deref())
+    }
+
+    /// Writes down what became of an ask to which a reply was sent.
+    fn note_reply(&mut self, ask: &Ask, sent: Answer<()>, decision: Decision, by: &str) {
+        match sent {
+            Ok(()) => self.turn.asks.decide(&ask.id, decision, by),
+            // Another client was quicker; an event says what it decided.
+            Err(failure) if failure.status() == Some(404) => self.turn.asks.note_gone(&ask.id),
+            // The ask stays pending, and is answered when the server is itself again.
+            Err(_) => {}
+        }
     }
 
     fn what_to_do(&self, ask: &Ask) -> String {
         let session = &self.server.record.id;
         let id = &ask.id;
         let commands = match ask.kind {
-            "question" => format!("occtl answer {session} {id} LABEL"),
-            _ => format!("occtl approve {session} {id} (or occtl reject {session} {id})"),
+            AskKind::Question => format!("occtl answer {session} {id} LABEL"),
+            AskKind::Permission => {
+                format!("occtl approve {session} {id} (or occtl reject {session} {id})")
+            }
         };
         format!("the turn waits for {}: {commands}", shown(ask))
     }

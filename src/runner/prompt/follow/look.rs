@@ -101,17 +101,17 @@ impl Follower<'_> {
         let mut listed = std::collections::BTreeSet::new();
         for ask in &permissions {
             if self.belongs(&ask.conversation)? {
-                self.turn.asks.permission(ask);
+                self.turn.asks.add_permission(ask);
                 listed.insert(ask.id.as_str());
             }
         }
         for ask in &questions {
             if self.belongs(&ask.conversation)? {
-                self.turn.asks.question(ask);
+                self.turn.asks.add_question(ask);
                 listed.insert(ask.id.as_str());
             }
         }
-        self.turn.asks.only_pending(&listed);
+        self.turn.asks.keep_pending(&listed);
         Ok(())
     }
 

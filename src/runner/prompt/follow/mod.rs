@@ -209,7 +209,7 @@ impl<'a> Follower<'a> {
         };
         if outcome == Outcome::Ok {
             // What it asked for was answered, even if nothing told us so.
-            self.turn.asks.only_pending(&BTreeSet::new());
+            self.turn.asks.keep_pending(&BTreeSet::new());
         }
         let total = self.began.elapsed();
         let (messages, asking) = self.whole_turn(closing);

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
+use super::record::Decision;
 use super::{End, Look, Turn};
 use crate::client::Event;
 use crate::client::wire::{Activities, Message};

@@ -298,16 +298,20 @@ fn what_rest_says_of_an_ask_is_made_exact_by_the_event() {
     let ask = json!({"id": "per_1", "permission": "bash", "patterns": ["ls"]});
     bench.event(event("permission.asked", ask).as_bytes());
     assert_eq!(bench.turn.asks.pending().count(), 1);
-    bench.turn.asks.only_pending(&std::collections::BTreeSet::new());
-    assert_eq!(bench.turn.asks.all().next().unwrap().decision, "answered");
+    bench.turn.asks.keep_pending(&std::collections::BTreeSet::new());
+    assert_eq!(bench.turn.asks.all().next().unwrap().decision, Decision::Answered);
     let replied = json!({"requestID": "per_1", "reply": "reject"});
     bench.event(event("permission.replied", replied).as_bytes());
-    assert_eq!(bench.turn.asks.all().next().unwrap().decision, "reject");
-    bench.turn.asks.decide("per_1", "once", "--allow x");
+    assert_eq!(bench.turn.asks.all().next().unwrap().decision, Decision::Reject);
+    bench.turn.asks.decide("per_1", Decision::Once, "--allow x");
     bench.event(
         event("permission.replied", json!({"requestID": "per_1", "reply": "always"})).as_bytes(),
     );
-    assert_eq!(bench.turn.asks.all().next().unwrap().decision, "once", "ours is known better");
+    assert_eq!(
+        bench.turn.asks.all().next().unwrap().decision,
+        Decision::Once,
+        "ours is known better"
+    );
 }
 
 #[test]

@@ -157,7 +157,7 @@ fn sub_agents_are_found_by_events_and_by_rest() {
 #[test]
 fn asks_and_their_answers_are_known() {
     for version in VERSIONS {
-        for (scene, decision) in [("ask", "once"), ("denied", "reject")] {
+        for (scene, decision) in [("ask", Decision::Once), ("denied", Decision::Reject)] {
             let recording = Recording::read(version, scene);
             let mut bench = recording.bench();
             let mut pending = 0;
