@@ -1,15 +1,20 @@
 //! The rules of the house that a machine can check, each with a proof that it can fail.
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
+mod arrows;
+mod modules;
+mod names;
 mod text;
 
-use text::{code, files, has_word, root, without_strings};
+use modules::{reached, source};
+use text::{code, files, has_word, root, rust, without_strings};
 
 /// No file is longer; most are half of it.
 const LONGEST_FILE: usize = 400;
-/// What the package may depend on; the reason of each that is not in the first list is in `docs/design.md`.
+/// What the package may depend on. The reason of each that is not in the first list is in
+/// `docs/design.md`.
 const AGREED: [&str; 10] = [
     "fs2",
     "jiff",
@@ -23,20 +28,6 @@ const AGREED: [&str; 10] = [
     "uuid",
 ];
 const WITH_REASON: [&str; 1] = ["base64"];
-/// Who may use whom; everybody may use himself. A layer that is not here may be used by nobody.
-const ARROWS: [(&str, &[&str]); 10] = [
-    ("main", &["cli"]),
-    ("cli", &["bench", "runner", "error", "units"]),
-    ("bench", &["runner", "error", "units"]),
-    ("runner", &["client", "store", "process", "error", "units"]),
-    ("client", &["error", "units"]),
-    ("store", &["error", "units"]),
-    ("process", &["error", "units"]),
-    ("error", &["units"]),
-    ("units", &["error"]),
-    // Only unit tests can use it, which the compiler holds: it is there for them alone.
-    ("testing", &[]),
-];
 
 /// Holds a rule against many files.
 #[track_caller]
@@ -49,147 +40,24 @@ fn hold(files: &[(String, String)], rule: impl Fn(&str, &str) -> Vec<String>) {
         })
         .collect();
     assert!(!files.is_empty(), "no file was looked at");
+    assert_none(&faults);
+}
+
+#[track_caller]
+fn assert_none(faults: &[String]) {
     assert!(faults.is_empty(), "{}", faults.join("\n"));
-}
-
-/// The layer that a source file belongs to.
-fn layer(name: &str) -> &str {
-    let inner = name.strip_prefix("src/").unwrap_or(name);
-    inner.split('/').next().unwrap_or(inner).trim_end_matches(".rs")
-}
-
-/// The modules at the root of the crate that a source file names.
-fn used(name: &str, text: &str) -> BTreeSet<String> {
-    let code = without_strings(&code(text));
-    // `super` as often as the file is deep leads to the root.
-    let depth = name.matches('/').count() - usize::from(name.ends_with("/mod.rs"));
-    let up = "super::".repeat(depth.max(1));
-    let mut found = BTreeSet::new();
-    for way in ["crate::", up.as_str()] {
-        for (at, _) in code.match_indices(way) {
-            if way == up && code[..at].ends_with("super::") {
-                continue;
-            }
-            let rest = &code[at + way.len()..];
-            match rest.strip_prefix('{') {
-                Some(group) => found.extend(heads(group)),
-                None => found.extend(heads(rest).into_iter().take(1)),
-            }
-        }
-    }
-    found
-}
-
-/// The first words of a list of paths, up to the bracket that ends it.
-fn heads(list: &str) -> Vec<String> {
-    let (mut depth, mut heads, mut fresh) = (0, Vec::new(), true);
-    let mut rest = list;
-    while let Some(c) = rest.chars().next() {
-        let word: String = rest.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
-        match c {
-            '{' => depth += 1,
-            '}' if depth == 0 => break,
-            '}' => depth -= 1,
-            ',' if depth == 0 => fresh = true,
-            ';' => break,
-            _ if fresh && !word.is_empty() => {
-                heads.push(word.clone());
-                fresh = false;
-            }
-            _ => {}
-        }
-        rest = &rest[word.len().max(c.len_utf8())..];
-    }
-    heads
-}
-
-fn wrong_arrows(name: &str, text: &str) -> Vec<String> {
-    let from = layer(name);
-    let Some((_, allowed)) = ARROWS.iter().find(|(layer, _)| *layer == from) else {
-        return vec![format!("{from} is no layer of the house")];
-    };
-    let is_layer = |used: &str| used != "testing" && ARROWS.iter().any(|(layer, _)| *layer == used);
-    let wrong = |used: &String| is_layer(used) && used != from && !allowed.contains(&used.as_str());
-    used(name, text).into_iter().filter(wrong).map(|to| format!("{from} uses {to}")).collect()
-}
-
-#[test]
-fn no_import_runs_against_the_layers() {
-    hold(&files("src", ".rs"), wrong_arrows);
-    for (name, text) in [
-        ("src/client/http.rs", "use crate::store::Record;\n"),
-        ("src/cli/commands/x.rs", "use crate::{error::Error, client::{Client, Event}};\n"),
-        ("src/process/mod.rs", "fn f() { crate::runner::start() }\n"),
-        ("src/runner/stop.rs", "use super::super::cli::App;\n"),
-        ("src/units.rs", "use super::store;\n"),
-        ("src/other.rs", ""),
-    ] {
-        assert_eq!(wrong_arrows(name, text).len(), 1, "{name}");
-    }
-    for (name, text) in [
-        ("src/runner/stop.rs", "use crate::{client::store_of, process};\nuse super::cli_like;\n"),
-        (
-            "src/client/http.rs",
-            "// crate::store\n#[cfg(test)]\nmod tests {\n    use crate::store;\n}\n",
-        ),
-    ] {
-        assert_eq!(wrong_arrows(name, text), [""; 0], "{name}");
-    }
-}
-
-/// The files that a file's `mod` lines name, that exist or should.
-fn declared(name: &str, text: &str) -> Vec<String> {
-    let path = Path::new(name);
-    let own = path.parent().unwrap();
-    let stem = path.file_stem().unwrap().to_str().unwrap();
-    let inner = if ["mod", "main"].contains(&stem) { own.to_owned() } else { own.join(stem) };
-    let (mut found, mut named) = (Vec::new(), None);
-    for line in text.lines().map(str::trim) {
-        if let Some(other) = line.strip_prefix("#[path = \"") {
-            named = Some(other.trim_end_matches("\"]").to_owned());
-            continue;
-        }
-        let declaration = line.strip_prefix("pub ").unwrap_or(line).strip_prefix("mod ");
-        if let Some(module) = declaration.and_then(|rest| rest.strip_suffix(';')) {
-            let places = match named.take() {
-                Some(other) => vec![own.join(other)],
-                None => vec![inner.join(format!("{module}.rs")), inner.join(module).join("mod.rs")],
-            };
-            found.extend(places.into_iter().map(|path| plain(&path)));
-        }
-        named = None;
-    }
-    found
-}
-
-/// A path without `..`.
-fn plain(path: &Path) -> String {
-    let mut plain = PathBuf::new();
-    for part in path.components() {
-        match part {
-            std::path::Component::ParentDir => drop(plain.pop()),
-            other => plain.push(other),
-        }
-    }
-    plain.to_string_lossy().into_owned()
 }
 
 /// Files that no `mod` line reaches from one of `roots`.
 fn forgotten(files: &[(String, String)], roots: &[String]) -> Vec<String> {
-    let mut reached = BTreeSet::new();
-    let mut open = roots.to_vec();
-    while let Some(name) = open.pop() {
-        let file = files.iter().find(|(other, _)| *other == name);
-        if let Some((name, text)) = file.filter(|_| reached.insert(name.clone())) {
-            open.extend(declared(name, text));
-        }
-    }
+    let reached = reached(files, roots);
     let names = files.iter().map(|(name, _)| name.clone());
     names.filter(|name| !reached.contains(name)).collect()
 }
 
 #[test]
-fn every_test_file_is_part_of_the_test_binary_or_of_an_example() {
+fn every_file_is_part_of_the_program_of_its_tests_or_of_an_example() {
+    assert_eq!(forgotten(&files("src", ".rs"), &["src/main.rs".into()]), [""; 0]);
     let manifest = std::fs::read_to_string(root().join("Cargo.toml")).unwrap();
     let fuzz = std::fs::read_to_string(root().join("tests/fuzz/Cargo.toml")).unwrap();
     let paths = |manifest: &str, start: &str, folder: &str| -> Vec<String> {
@@ -220,8 +88,7 @@ fn too_long(_: &str, text: &str) -> Vec<String> {
 
 #[test]
 fn no_file_is_longer_than_a_reader_can_bear() {
-    hold(&files("src", ".rs"), too_long);
-    hold(&files("tests", ".rs"), too_long);
+    hold(&rust(), too_long);
     assert_eq!(too_long("", &"x\n".repeat(LONGEST_FILE)).len(), 0);
     assert_eq!(too_long("", &"x\n".repeat(LONGEST_FILE + 1)).len(), 1);
 }
