@@ -17,7 +17,7 @@ pub struct Context {
     pub(super) store: Store,
     /// Says something to whoever watches; never part of a result.
     pub(super) say: Rc<dyn Fn(&str)>,
-    /// Those that a command brings to a proper end.
+    /// Set once a command has something to bring to an end before a signal may end the process.
     signals: Rc<OnceCell<Signals>>,
 }
 
@@ -33,8 +33,8 @@ impl Context {
         Ok(Context { environment, store, say, signals })
     }
 
-    /// From here on a signal is something that the command brings to a proper end.
-    pub fn signals(&self) -> Result<Signals> {
+    /// From now on a signal does not end the process: the command sees it and comes to a proper end.
+    pub fn catch_signals(&self) -> Result<Signals> {
         match self.signals.get() {
             Some(signals) => Ok(signals.clone()),
             None => Signals::catch().map(|new| self.signals.get_or_init(|| new).clone()),

@@ -4,7 +4,6 @@ use std::time::Instant;
 
 use super::context::Context;
 use super::prompt::{Finished, follow_prepared};
-use super::signals::Signals;
 use crate::error::{Code, Error, Result};
 use crate::runner::lifecycle::start::{StartOptions, launch};
 use crate::runner::lifecycle::stop::{StopOptions, stop};
@@ -24,12 +23,8 @@ pub struct RunOptions {
 /// Runs one prompt on a server of its own. Nothing of it is left, unless it is to be kept.
 ///
 /// The limit of `follow` is for all of it. `None` if the watcher has gone.
-pub fn run(
-    context: &Context,
-    signals: &Signals,
-    options: RunOptions,
-    follow: Follow,
-) -> Result<Option<Finished>> {
+pub fn run(context: &Context, options: RunOptions, follow: Follow) -> Result<Option<Finished>> {
+    let signals = context.catch_signals()?;
     let began = Instant::now();
     let limit = follow.terms.limits.timeout;
     let mut terms = follow.terms.clone();
@@ -39,14 +34,14 @@ pub fn run(
         ..options.start.clone()
     };
     // Before a server is started for it.
-    signals.leave_at_once(true);
+    signals.set_fatal(true);
     let prompt = Prepared::read(options.prompt)?;
-    signals.leave_at_once(false);
-    let (session, guard) = launch(context, signals, &start)?;
+    signals.set_fatal(false);
+    let (session, guard) = launch(context, &start)?;
     terms.limits.timeout = limit.saturating_sub(began.elapsed());
     terms.limits.rest_of = Some(limit);
     let follow = Follow { terms, ..follow };
-    let finished = follow_prepared(context, signals, &session.id, prompt, follow);
+    let finished = follow_prepared(context, &session.id, prompt, follow);
     if options.keep {
         (context.say)(&format!(
             "session {} is left running: occtl stop {}",

@@ -13,23 +13,24 @@ use crate::process;
 #[derive(Clone, Debug)]
 pub struct Signals {
     received: Arc<AtomicUsize>,
-    at_once: Arc<AtomicBool>,
+    fatal: Arc<AtomicBool>,
 }
 
 impl Signals {
     /// From now on signals are remembered instead of ending the process.
     pub fn catch() -> Result<Signals> {
-        let (received, at_once) = (Arc::default(), Arc::default());
-        process::catch([SIGINT, SIGTERM], &received, &at_once)
+        let (received, fatal) = (Arc::default(), Arc::default());
+        process::catch([SIGINT, SIGTERM], &received, &fatal)
             .map_err(|error| Error::failed(format!("cannot catch signals: {error}")))?;
-        Ok(Signals { received, at_once })
+        Ok(Signals { received, fatal })
     }
 
-    /// Whether a signal ends the process at once, because there is nothing to bring to an end. A
-    /// request to a silent server would otherwise hold a first signal up for as long as it takes.
-    pub fn leave_at_once(&self, leave: bool) {
+    /// Says whether a signal ends the process at once, which is right while there is nothing to
+    /// bring to an end: a first signal that is only remembered goes unnoticed until the request to
+    /// a silent server is over. Once a signal has arrived this changes nothing.
+    pub fn set_fatal(&self, fatal: bool) {
         if self.received().is_none() {
-            self.at_once.store(leave, Ordering::Relaxed);
+            self.fatal.store(fatal, Ordering::Relaxed);
         }
     }
 

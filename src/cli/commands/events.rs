@@ -30,10 +30,9 @@ fn parse(words: &Words) -> Result<Action> {
 
 fn run(app: &mut App, session: &str, limit: Option<Duration>) -> Result<Exit> {
     let context = app.context()?;
-    let signals = context.signals()?;
     let mut failed = None;
     let out = &mut app.out;
-    runner::conversation::events(&context, &signals, session, limit, &mut |line| {
+    runner::conversation::events(&context, session, limit, &mut |line| {
         if !line.is_empty() {
             failed = out.line(line).err();
         }

@@ -40,17 +40,18 @@ fn parse(words: &Words) -> Result<Action> {
 
 fn run(app: &mut App, session: &str, id: Option<&str>, output: Option<&Path>) -> Result<Exit> {
     let context = app.context()?;
-    let signals = context.signals()?;
     let Some(path) = output else {
         let out = &mut app.out;
-        runner::conversation::export(&context, &signals, session, id, &mut |text| {
+        runner::conversation::export(&context, session, id, &mut |text| {
             out.write(text)?;
             Ok(!out.is_closed())
         })?;
         return Ok(Exit::OK);
     };
+    // Before the file is created, so that an interrupted export leaves nothing of it.
+    context.catch_signals()?;
     let mut file = NewFile::create(path)?;
-    let count = runner::conversation::export(&context, &signals, session, id, &mut |text| {
+    let count = runner::conversation::export(&context, session, id, &mut |text| {
         file.write(text).map(|()| true)
     })?;
     finish(app, file, count)?;

@@ -79,7 +79,7 @@ fn run(app: &mut App, args: &Args) -> Result<Exit> {
 fn watch(app: &mut App, args: &Args, interval: Duration) -> Result<Exit> {
     let context = app.context()?;
     // Also where a shell has had them ignored, as it does for its jobs in the background.
-    context.signals()?.leave_at_once(true);
+    context.catch_signals()?.set_fatal(true);
     let clear = if app.out.is_terminal() && !app.json { "\u{1b}[H\u{1b}[2J" } else { "" };
     loop {
         show(app, &context, args, clear)?;

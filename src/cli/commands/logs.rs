@@ -57,10 +57,9 @@ fn run(app: &mut App, mut options: LogOptions) -> Result<Exit> {
     {
         options.session = options.pattern.take();
     }
-    let signals = context.signals()?;
     let out = &mut app.out;
     let json = app.json;
-    let shown = runner::session::logs(&context, &signals, &options, &mut |line| {
+    let shown = runner::session::logs(&context, &options, &mut |line| {
         match line {
             Some(line) if json => {
                 let line = runner::session::parse_log(line);

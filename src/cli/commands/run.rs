@@ -90,10 +90,9 @@ fn run(
     let prompt = PromptOptions { message: turn_flags::message(message)?, ..options.prompt };
     let options = RunOptions { prompt, ..options };
     let context = app.context()?;
-    let signals = context.signals()?;
     let json = app.json;
     turn::show(app, show, |watcher| {
         let follow = Follow { terms, watcher, wanted: show.wants(json) };
-        runner::run::run(&context, &signals, options, follow)
+        runner::run::run(&context, options, follow)
     })
 }

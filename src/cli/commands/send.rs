@@ -124,10 +124,9 @@ fn run(app: &mut App, args: Args, terms: Terms) -> Result<Exit> {
         }
         return Ok(Exit::OK);
     };
-    let signals = context.signals()?;
     let json = app.json;
     turn::show(app, show, |watcher| {
         let follow = Follow { terms, watcher, wanted: show.wants(json) };
-        runner::prompt::send_and_follow(&context, &signals, &args.session, options, follow)
+        runner::prompt::send_and_follow(&context, &args.session, options, follow)
     })
 }

@@ -88,9 +88,8 @@ fn named(path: &Path) -> bool {
 
 fn run(app: &mut App, options: &StartOptions, quiet: bool) -> Result<Exit> {
     let context = app.context()?;
-    let signals = context.signals()?;
     output::status("starting OpenCode");
-    let started = runner::lifecycle::start(&context, &signals, options)?;
+    let started = runner::lifecycle::start(&context, options)?;
     // Whoever cannot read the id must still get to know it.
     print(app, &started, quiet)
         .map_err(|error| error.hint(format!("session {} is running", started.id)))?;

@@ -196,20 +196,12 @@ fn document(entry: &Entry) -> String {
 
 fn follow(app: &mut App, args: &Args, limit: Duration) -> Result<Exit> {
     let context = app.context()?;
-    let signals = context.signals()?;
     let mut options = args.options.clone();
     options.whole = app.json;
     let json = app.json || options.raw;
     let mut printer =
         Printer { out: &mut app.out, style: args.style, json, at_line_start: true, failed: None };
-    let end = runner::conversation::watch(
-        &context,
-        &signals,
-        &args.session,
-        &options,
-        limit,
-        &mut printer,
-    )?;
+    let end = runner::conversation::watch(&context, &args.session, &options, limit, &mut printer)?;
     if let Some(error) = printer.failed {
         return Err(error);
     }

@@ -88,9 +88,8 @@ fn condition(text: &str) -> Result<Until> {
 
 fn run(app: &mut App, session: &str, options: &WaitOptions, quiet: bool) -> Result<Exit> {
     let context = app.context()?;
-    let signals = context.signals()?;
     status("waiting");
-    let all_reached = runner::prompt::wait(&context, &signals, session, options)?;
+    let all_reached = runner::prompt::wait(&context, session, options)?;
     if app.json {
         let row = |reached: &Reached| {
             json!({"conversation": reached.conversation, "reached": reached.what,
@@ -124,9 +123,8 @@ struct ChosenTurn {
 fn follow(app: &mut App, chosen: &ChosenTurn, terms: Terms, show: Show) -> Result<Exit> {
     let ChosenTurn { session, target, turn } = chosen;
     let context = app.context()?;
-    let signals = context.signals()?;
     turn::show(app, show, |watcher| {
         let follow = Follow { terms, watcher, wanted: Wanted::Record };
-        runner::prompt::follow_turn(&context, &signals, session, target, turn, follow)
+        runner::prompt::follow_turn(&context, session, target, turn, follow)
     })
 }

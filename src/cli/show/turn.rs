@@ -56,7 +56,7 @@ pub fn show(
     let finished = follow(&mut printer);
     // From here on there is only something to print, for a reader who may never take it.
     if let Some((_, signals)) = &printer.gives_up {
-        signals.leave_at_once(true);
+        signals.set_fatal(true);
     }
     let Printer { at_line_start, stuck, failed, .. } = printer;
     if !at_line_start && !stuck {

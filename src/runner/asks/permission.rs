@@ -73,7 +73,7 @@ pub fn all_permissions(context: &Context) -> Result<Vec<SessionPermissions>> {
 
 fn pending(context: &Context, server: &Server) -> Result<Vec<PendingPermission>> {
     let ask = || -> Result<Vec<PendingPermission>> { list(server, &directories(context, server)?) };
-    ask().map_err(|error| server.ended(context).unwrap_or(error))
+    ask().map_err(|error| server.explain(context, error))
 }
 
 fn list(server: &Server, directories: &[String]) -> Result<Vec<PendingPermission>> {
@@ -154,7 +154,7 @@ pub fn reply(
             }
             Err(failure) => {
                 let error = Error::from(failure);
-                replied.trouble.push(server.ended(context).unwrap_or(error));
+                replied.trouble.push(server.explain(context, error));
             }
         }
     }
@@ -174,7 +174,7 @@ fn verify(
     places.dedup();
     let left = match list(server, &places) {
         Ok(left) => left,
-        Err(error) => return Err(server.ended(context).unwrap_or(error)),
+        Err(error) => return Err(server.explain(context, error)),
     };
     for one in sent {
         if left.iter().any(|other| other.id == one.id) {

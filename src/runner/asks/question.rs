@@ -45,7 +45,7 @@ pub fn questions(context: &Context, session: &str) -> Result<Vec<PendingQuestion
 
 fn pending(context: &Context, server: &Server) -> Result<Vec<PendingQuestion>> {
     let ask = || list(server, &directories(context, server)?);
-    ask().map_err(|error| server.ended(context).unwrap_or(error))
+    ask().map_err(|error| server.explain(context, error))
 }
 
 fn list(server: &Server, directories: &[String]) -> Result<Vec<PendingQuestion>> {
@@ -94,10 +94,10 @@ pub fn answer(
             server.client.reply_question(&question.id, &question.directory, &answers)
         }
     };
-    sent.map_err(|failure| server.ended(context).unwrap_or_else(|| failure.into()))?;
+    sent.map_err(|failure| server.explain(context, failure))?;
     let _ = server.touch(context);
     let left = list(&server, std::slice::from_ref(&question.directory))
-        .map_err(|error| server.ended(context).unwrap_or(error))?;
+        .map_err(|error| server.explain(context, error))?;
     if left.iter().any(|other| other.id == question.id) {
         let message = format!("the server took the answer to {} and still lists it", question.id);
         return Err(Error::failed(message));

@@ -27,7 +27,7 @@ pub fn attach(context: &Context, session: &str, conversation: Option<&str>) -> R
     let mut directory = server.directory.clone();
     let mut arguments: Vec<OsString> = Vec::new();
     if let Some(id) = conversation {
-        let place = by_id(&server, id).map_err(|error| server.ended(context).unwrap_or(error))?;
+        let place = by_id(&server, id).map_err(|error| server.explain(context, error))?;
         directory = place.directory;
         arguments = vec!["--session".into(), place.id.into()];
     }

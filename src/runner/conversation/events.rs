@@ -8,7 +8,6 @@ use crate::error::{Code, Error, Result};
 use crate::runner::context::Context;
 use crate::runner::session::server::Server;
 use crate::runner::session::stream::{Heard, Stream};
-use crate::runner::signals::Signals;
 use crate::units::{Deadline, TICK};
 
 /// Hands every event of a session's directory to `take` as one line of JSON, until `take` says false,
@@ -16,11 +15,11 @@ use crate::units::{Deadline, TICK};
 /// what happened in between is lost, as the server does not repeat anything.
 pub fn events(
     context: &Context,
-    signals: &Signals,
     session: &str,
     limit: Option<Duration>,
     take: &mut dyn FnMut(&str) -> bool,
 ) -> Result<()> {
+    let signals = context.catch_signals()?;
     let server = Server::open(context, session)?;
     let deadline = limit.map_or(Deadline::never(), Deadline::after);
     server.client.limit_to(deadline, Some(signals.flag()));

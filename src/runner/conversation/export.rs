@@ -9,17 +9,16 @@ use crate::client::{LONG_READ, Page};
 use crate::error::{Code, Error, Result};
 use crate::runner::context::Context;
 use crate::runner::session::server::Server;
-use crate::runner::signals::Signals;
 
 /// Hands over a conversation as one JSON document, `{"info": …, "messages": […]}`, in pieces. Everything
 /// is as the server has it, and no more than one message is held. `write` says whether anybody still reads.
 pub fn export(
     context: &Context,
-    signals: &Signals,
     word: &str,
     id: Option<&str>,
     write: &mut dyn FnMut(&str) -> Result<bool>,
 ) -> Result<usize> {
+    let signals = context.catch_signals()?;
     let server = Server::open(context, word)?;
     let place = find::given_or_latest(&server, id)?;
     let (client, directory) = (&server.client, &place.directory);

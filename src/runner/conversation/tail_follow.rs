@@ -14,13 +14,13 @@ use crate::client::wire::Head;
 use crate::client::{Answer, Cause, Event, Failure, Page};
 use crate::error::{Code, Error, Result};
 use crate::runner::context::Context;
+use crate::runner::session::operation::Operation;
 use crate::runner::session::pace::{ALERT, ALERT_FIRST, CALM, NEAR_FIRST};
 use crate::runner::session::server::Server;
 use crate::runner::session::stream::{Heard, Stream};
-use crate::runner::session::timeouts::{LOOK_LIMIT, cut_short};
-use crate::runner::signals::Signals;
+use crate::runner::session::timeouts::LOOK_LIMIT;
 use crate::runner::turn::text::Seen;
-use crate::units::{Deadline, REQUEST_LIMIT, START_WINDOW};
+use crate::units::{REQUEST_LIMIT, START_WINDOW};
 
 /// How long a conversation must read idle: it does so for a moment between two turns.
 const IDLE_PROOF: Duration = Duration::from_millis(700);
@@ -45,7 +45,7 @@ pub enum End {
 }
 
 struct Watch<'a> {
-    context: &'a Context,
+    operation: &'a Operation<'a>,
     server: &'a Server,
     place: &'a Place,
     options: &'a TailOptions,
@@ -66,26 +66,24 @@ struct Watch<'a> {
 /// Hands over the newest messages, and then what is added until the conversation is idle.
 pub fn watch(
     context: &Context,
-    signals: &Signals,
     word: &str,
     options: &TailOptions,
     limit: Duration,
     reader: &mut dyn Reader,
 ) -> Result<End> {
-    let deadline = Deadline::after(limit);
-    let server = Server::open(context, word)?;
-    server.client.limit_to(deadline, Some(signals.flag()));
-    let late = |error| cut_short(context, signals, &server, error, deadline, limit);
+    let operation = Operation::begin(context, word, limit)?;
+    let server = &operation.server;
+    let late = |error| operation.explain(error);
     let given = options.conversation.as_deref();
-    let place = find::given_or_latest(&server, given).map_err(late)?;
+    let place = find::given_or_latest(server, given).map_err(late)?;
     // Before the first look, so that nothing falls between the two.
     let stream = Stream::open(&server.client, &place.directory, false);
-    let done = newest_complete(&server, &place).map_err(late)?;
+    let done = newest_complete(server, &place).map_err(late)?;
     let mut before = Before { place: &place, done: &done, reader };
-    hand_over(&server, &place, options, &mut before).map_err(late)?;
+    hand_over(server, &place, options, &mut before).map_err(late)?;
     let mut watch = Watch {
-        context,
-        server: &server,
+        operation: &operation,
+        server,
         place: &place,
         options,
         live: !options.raw && !options.whole && options.search.is_none(),
@@ -97,7 +95,7 @@ pub fn watch(
         asked: false,
         idle_since: None,
     };
-    watch.run(signals, stream, deadline, reader)
+    watch.run(stream, reader)
 }
 
 /// The newest message up to which nothing more will be added; empty if there is none.
@@ -145,14 +143,9 @@ impl Taker for Before<'_> {
 }
 
 impl Watch<'_> {
-    fn run(
-        &mut self,
-        signals: &Signals,
-        mut stream: Stream,
-        deadline: Deadline,
-        reader: &mut dyn Reader,
-    ) -> Result<End> {
-        let client = &self.server.client;
+    fn run(&mut self, mut stream: Stream, reader: &mut dyn Reader) -> Result<End> {
+        let Operation { signals, server, deadline, .. } = self.operation;
+        let client = &server.client;
         let mut next_look = Instant::now();
         let mut poll = ALERT;
         loop {
@@ -182,7 +175,7 @@ impl Watch<'_> {
                 };
                 next_look = Instant::now() + pause;
             }
-            stream.listen(client, next_look, deadline, &mut |heard| self.hear(&heard));
+            stream.listen(client, next_look, *deadline, &mut |heard| self.hear(&heard));
             self.flush(reader);
             if self.look_wanted {
                 next_look = next_look.min(Instant::now() + NEAR_FIRST);
@@ -246,7 +239,7 @@ impl Watch<'_> {
         if !std::mem::replace(&mut self.asked, true) {
             let text =
                 format!("the conversation waits for {what}, {id} (occtl {command} {session})");
-            (self.context.say)(&text);
+            (self.operation.context.say)(&text);
         }
     }
 
@@ -329,8 +322,11 @@ impl Watch<'_> {
         match entries.last() {
             Some(newest) => Ok(newest.role == "user" && young(newest.created_at)),
             None if self.done.is_empty() => {
-                let found =
-                    self.server.client.conversation(&self.place.id, &self.place.directory)?;
+                let found = self
+                    .operation
+                    .server
+                    .client
+                    .conversation(&self.place.id, &self.place.directory)?;
                 Ok(young(moment(found.time.created)))
             }
             // The newest of all is complete: a prompt without an answer is still about to start.
@@ -375,7 +371,7 @@ impl Watch<'_> {
 
     /// A failed request is no reason to stop, unless there is nothing to wait for.
     fn check(&self, failure: Failure) -> Result<()> {
-        if let Some(error) = self.server.ended_by(self.context, &failure) {
+        if let Some(error) = self.server.ended_by(self.operation.context, &failure) {
             return Err(error);
         }
         match failure.cause {

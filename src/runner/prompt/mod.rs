@@ -25,12 +25,12 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::context::Context;
-use super::signals::Signals;
 use crate::client::Answer;
 use crate::error::{Code, Error, Result};
 use crate::runner::conversation::find::{Place, Target, no_turn, target_place};
+use crate::runner::session::operation::Operation;
 use crate::runner::session::server::Server;
-use crate::runner::session::timeouts::{LOOK_FIRST, LOOK_LIMIT, cut_short, out_of_time};
+use crate::runner::session::timeouts::{LOOK_FIRST, LOOK_LIMIT, out_of_time};
 use crate::runner::turn::record::{Failed, Outcome, TurnRecord};
 use crate::units::{Backoff, Deadline, POLL_FIRST, pause};
 use follow::{Followed, Follower, tell_end};
@@ -92,41 +92,37 @@ pub fn send(
 /// Sends a prompt and follows its turn to the end. `None` if the watcher has gone before that.
 pub fn send_and_follow(
     context: &Context,
-    signals: &Signals,
     word: &str,
     options: PromptOptions,
     follow: Follow,
 ) -> Result<Option<Finished>> {
     // Until there is a prompt there is nothing to abort.
-    signals.leave_at_once(true);
+    context.catch_signals()?.set_fatal(true);
     let prepared = Prepared::read(options)?;
-    follow_prepared(context, signals, word, prepared, follow)
+    follow_prepared(context, word, prepared, follow)
 }
 
 /// The same with what has been read already.
 pub fn follow_prepared(
     context: &Context,
-    signals: &Signals,
     word: &str,
     mut prepared: Prepared,
     follow: Follow,
 ) -> Result<Option<Finished>> {
-    let server = Server::open(context, word)?;
-    let limit = follow.terms.limits.timeout;
-    let deadline = Deadline::after(limit);
+    let limits = &follow.terms.limits;
+    let mut operation = Operation::begin(context, word, limits.timeout)?;
+    operation.limit = limits.rest_of.unwrap_or(limits.timeout);
+    let server = &operation.server;
     let turn = new_message_id();
-    server.client.limit_to(deadline, Some(signals.flag()));
-    let whole = follow.terms.limits.rest_of.unwrap_or(limit);
-    let late = |error| cut_short(context, signals, &server, error, deadline, whole);
-    let place = prepared.place(&server).map_err(late)?;
-    let follower =
-        Follower::prepare(context, signals, &server, &place, &turn, &follow.terms, deadline);
-    signals.leave_at_once(false);
-    let held = prepared.hold(&server, &place, &turn).map_err(late)?;
+    let late = |error| operation.explain(error);
+    let place = prepared.place(server).map_err(late)?;
+    let follower = Follower::prepare(&operation, &place, &turn, &follow.terms);
+    operation.signals.set_fatal(false);
+    let held = prepared.hold(server, &place, &turn).map_err(late)?;
     // It can be large, and the server has it.
     prepared.options.message = String::new();
     prepared.files.clear();
-    touch(context, &server);
+    touch(context, server);
     // A hook is told all.
     let only_answer = follow.wanted == Wanted::Answer && !follow.terms.hook.is_set();
     let follower = follower.holding(held, only_answer);
@@ -137,10 +133,10 @@ pub fn follow_prepared(
     }
     tell_end(context, &follow.terms, &record);
     if record.total_ms >= TOUCH_AGAIN_MS {
-        touch(context, &server);
+        touch(context, server);
     }
     let last = last.filter(|_| follow.wanted == Wanted::Raw);
-    let raw = last.and_then(|last| raw_message(&server, &place, &last));
+    let raw = last.and_then(|last| raw_message(server, &place, &last));
     Ok(Some(Finished { record, raw, session_remains: true }))
 }
 
@@ -154,24 +150,19 @@ fn touch(context: &Context, server: &Server) {
 /// Follows a turn that somebody began before. `None` if the watcher has gone.
 pub fn follow_turn(
     context: &Context,
-    signals: &Signals,
     word: &str,
     target: &Target,
     turn: &str,
     follow: Follow,
 ) -> Result<Option<Finished>> {
-    let limit = follow.terms.limits.timeout;
-    let deadline = Deadline::after(limit);
-    let server = Server::open(context, word)?;
-    server.client.limit_to(deadline, Some(signals.flag()));
-    let late = |error| cut_short(context, signals, &server, error, deadline, limit);
-    let place = target_place(&server, target).map_err(late)?;
-    if !has(&server, &place, turn, LOOK_LIMIT).map_err(|failure| late(failure.into()))? {
-        return Err(no_turn(&server, &place, turn));
+    let operation = Operation::begin(context, word, follow.terms.limits.timeout)?;
+    let server = &operation.server;
+    let place = target_place(server, target).map_err(|error| operation.explain(error))?;
+    let found = has(server, &place, turn, LOOK_LIMIT);
+    if !found.map_err(|failure| operation.explain(failure))? {
+        return Err(no_turn(server, &place, turn));
     }
-    let follower =
-        Follower::prepare(context, signals, &server, &place, turn, &follow.terms, deadline);
-    let follower = follower.joined();
+    let follower = Follower::prepare(&operation, &place, turn, &follow.terms).joined();
     let Some(followed) = follower.follow(follow.watcher)? else { return Ok(None) };
     let record = followed.record;
     tell_end(context, &follow.terms, &record);

@@ -11,10 +11,10 @@ use crate::error::{Code, Error, Result};
 use crate::runner::context::Context;
 use crate::runner::conversation::find::{self, Place, Target, target_place};
 use crate::runner::conversation::messages::messages_since;
+use crate::runner::session::operation::Operation;
 use crate::runner::session::server::Server;
 use crate::runner::session::stream::Stream;
-use crate::runner::session::timeouts::{LOOK_LIMIT, cut_short, out_of_time};
-use crate::runner::signals::Signals;
+use crate::runner::session::timeouts::{LOOK_LIMIT, out_of_time};
 use crate::runner::turn::{Look, Turn};
 use crate::units::{Backoff, Deadline, TICK, pause, seconds};
 
@@ -59,27 +59,22 @@ pub struct Reached {
 }
 
 /// Waits. The ones that were reached come in the order in which that was seen.
-pub fn wait(
-    context: &Context,
-    signals: &Signals,
-    word: &str,
-    options: &WaitOptions,
-) -> Result<Vec<Reached>> {
-    let deadline = Deadline::after(options.timeout);
-    let server = match Server::open(context, word) {
+pub fn wait(context: &Context, word: &str, options: &WaitOptions) -> Result<Vec<Reached>> {
+    let operation = match Operation::begin(context, word, options.timeout) {
         Err(error) if error.code == Code::Unreachable && options.until.contains(&Until::Dead) => {
             return Ok(vec![dead()]);
         }
-        server => server?,
+        operation => operation?,
     };
-    server.client.limit_to(deadline, Some(signals.flag()));
-    let late = |error| cut_short(context, signals, &server, error, deadline, options.timeout);
+    let Operation { signals, server, deadline, .. } = &operation;
     let only_dead = options.until == [Until::Dead];
     let places = match only_dead {
         true => Vec::new(),
-        false => places(&server, &options.conversations).map_err(late)?,
+        false => {
+            places(server, &options.conversations).map_err(|error| operation.explain(error))?
+        }
     };
-    let mut waiting = Waiting::new(&server, places, options);
+    let mut waiting = Waiting::new(server, places, options);
     let mut pauses = Backoff::new(Duration::from_millis(50), CALM);
     loop {
         if let Some(code) = signals.received() {
@@ -113,7 +108,7 @@ pub fn wait(
             }
             return Err(Error::new(Code::Timeout, format!("not reached within {limit}: {left}")));
         }
-        waiting.listen(Instant::now() + pauses.next(), deadline);
+        waiting.listen(Instant::now() + pauses.next(), *deadline);
     }
 }
 

@@ -23,7 +23,7 @@ pub struct ModelFacts {
 pub fn models(context: &Context, session: &str) -> Result<Vec<ModelFacts>> {
     let server = Server::open(context, session)?;
     let found = server.client.providers(&server.directory);
-    let found = found.map_err(|failure| server.ended(context).unwrap_or_else(|| failure.into()))?;
+    let found = found.map_err(|failure| server.explain(context, failure))?;
     let mut models = Vec::new();
     for provider in found.providers {
         for (id, value) in provider.models {
@@ -39,15 +39,14 @@ pub fn models(context: &Context, session: &str) -> Result<Vec<ModelFacts>> {
 pub fn agents(context: &Context, session: &str) -> Result<Vec<Agent>> {
     let server = Server::open(context, session)?;
     let found = server.client.agents(&server.directory);
-    found.map_err(|failure| server.ended(context).unwrap_or_else(|| failure.into()))
+    found.map_err(|failure| server.explain(context, failure))
 }
 
 /// The resolved configuration of a session's server; without `secrets` they are masked.
 pub fn configuration(context: &Context, session: &str, secrets: bool) -> Result<Value> {
     let server = Server::open(context, session)?;
     let found = server.client.configuration(&server.directory);
-    let mut found =
-        found.map_err(|failure| server.ended(context).unwrap_or_else(|| failure.into()))?;
+    let mut found = found.map_err(|failure| server.explain(context, failure))?;
     if !secrets {
         mask(&mut found);
     }

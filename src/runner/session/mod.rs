@@ -7,6 +7,7 @@ pub mod inspect;
 pub mod labels;
 pub mod life;
 pub mod logs;
+pub mod operation;
 pub mod pace;
 pub mod probe;
 pub mod secrets;

@@ -96,6 +96,11 @@ impl Server {
         })
     }
 
+    /// Why something failed: because the server has ended, or else for the reason in `error`.
+    pub fn explain(&self, context: &Context, error: impl Into<Error>) -> Error {
+        self.ended(context).unwrap_or_else(|| error.into())
+    }
+
     /// The same where a request failed: if we do not know the process, nobody listens any more.
     pub fn ended_by(&self, context: &Context, failure: &Failure) -> Option<Error> {
         let refused = self.process.is_none() && matches!(failure.cause, Cause::Refused);

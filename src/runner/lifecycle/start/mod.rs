@@ -29,7 +29,6 @@ use crate::runner::session::facts::SessionFacts;
 use crate::runner::session::labels::{Labels, labels};
 use crate::runner::session::life::life;
 use crate::runner::session::server::{LOOPBACK, PASSWORD, endpoint};
-use crate::runner::signals::Signals;
 use crate::store::{Patience, Record, Worktree};
 use crate::units::{Deadline, LOCK_CROWD_WAIT, LOCK_WAIT, PROBE_LIMIT};
 use attempt::Attempt;
@@ -77,16 +76,16 @@ pub struct StartOptions {
 }
 
 /// Starts a server and returns once it has answered. If it fails, nothing is left.
-pub fn start(context: &Context, signals: &Signals, options: &StartOptions) -> Result<SessionFacts> {
-    launch(context, signals, options).map(|(facts, _)| facts)
+pub fn start(context: &Context, options: &StartOptions) -> Result<SessionFacts> {
+    launch(context, options).map(|(facts, _)| facts)
 }
 
 /// The same, with the guard of a server that dies with us.
 pub fn launch(
     context: &Context,
-    signals: &Signals,
     options: &StartOptions,
 ) -> Result<(SessionFacts, Option<Guardian>)> {
+    let signals = &context.catch_signals()?;
     let deadline = Deadline::after(options.timeout);
     let program = context.environment.opencode(options.opencode.as_deref())?;
     let extra = variables(options)?;

@@ -21,7 +21,7 @@ impl Follower<'_> {
                 }));
             }
             match ruling {
-                Ruling::Wait if new => (self.context.say)(&self.what_to_do(&ask)),
+                Ruling::Wait if new => (self.operation.context.say)(&self.what_to_do(&ask)),
                 Ruling::Wait => {}
                 Ruling::Fail { by } => {
                     self.turn.asks.decide(&ask.id, Decision::Unanswered, &by);

@@ -86,7 +86,7 @@ impl Follower<'_> {
         if matches!(failure.cause, Cause::Silent) {
             self.request_limit = (self.request_limit * 2).min(LOOK_LIMIT);
         }
-        if self.signals.received().is_none() {
+        if self.operation.signals.received().is_none() {
             self.trouble = Some(failure.to_string());
         }
         failure

@@ -19,6 +19,7 @@ use crate::error::{Code, Result};
 use crate::runner::asks::policy::Policy;
 use crate::runner::context::Context;
 use crate::runner::conversation::find::Place;
+use crate::runner::session::operation::Operation;
 use crate::runner::session::pace::{ALERT, ALERT_FIRST, CALM, NEAR_FIRST};
 use crate::runner::session::server::Server;
 use crate::runner::session::stream::{Heard, Stream};
@@ -90,8 +91,7 @@ pub struct Followed {
 
 /// What the program knows of a turn that it follows.
 pub struct Follower<'a> {
-    context: &'a Context,
-    signals: &'a Signals,
+    operation: &'a Operation<'a>,
     server: &'a Server,
     place: &'a Place,
     turn_id: &'a str,
@@ -124,30 +124,25 @@ pub struct Follower<'a> {
 impl<'a> Follower<'a> {
     /// Prepares to follow; opens the event stream, so that nothing of the turn is missed.
     pub fn prepare(
-        context: &'a Context,
-        signals: &'a Signals,
-        server: &'a Server,
+        operation: &'a Operation<'a>,
         place: &'a Place,
         turn_id: &'a str,
         terms: &'a Terms,
-        deadline: Deadline,
     ) -> Follower<'a> {
         let began = Instant::now();
-        server.client.limit_to(deadline, Some(signals.flag()));
         if let Some(trouble) = terms.hook.trouble() {
-            (context.say)(&trouble);
+            (operation.context.say)(&trouble);
         }
         Follower {
-            context,
-            signals,
-            server,
+            operation,
+            server: &operation.server,
             place,
             turn_id,
             turn: Turn::new(&place.id, turn_id, began),
-            stream: Stream::open(&server.client, &place.directory, false),
+            stream: Stream::open(&operation.server.client, &place.directory, false),
             held: None,
             only_answer: false,
-            watch: Watch::new(terms.limits.clone(), deadline),
+            watch: Watch::new(terms.limits.clone(), operation.deadline),
             terms,
             told: HashSet::new(),
             strangers: HashSet::new(),
@@ -177,7 +172,7 @@ impl<'a> Follower<'a> {
 
     /// Follows to the end; `None` if the watcher has gone. The hook is not told of the end yet.
     pub fn follow(mut self, watcher: &mut dyn Watcher) -> Result<Option<Followed>> {
-        watcher.give_up_at(self.watch.deadline, self.signals);
+        watcher.give_up_at(self.watch.deadline, &self.operation.signals);
         let Some(ended) = self.wait_for_end(watcher) else { return Ok(None) };
         let closing = match ended {
             Ended::Limit(_) | Ended::Blocked(_) | Ended::Signal(_) => CLOSING,
@@ -237,7 +232,7 @@ impl<'a> Follower<'a> {
         let mut alert = ALERT;
         let mut progress = 0;
         loop {
-            if let Some(code) = self.signals.received() {
+            if let Some(code) = self.operation.signals.received() {
                 return Some(Ended::Signal(code));
             }
             if let Some(why) = self.watch.reached(&self.turn, self.rest_progress) {
@@ -301,7 +296,7 @@ impl<'a> Follower<'a> {
 
     /// Whether a failed request means that there is nothing to wait for.
     fn hopeless(&self, failure: &Failure) -> Option<Ended> {
-        if let Some(error) = self.server.ended_by(self.context, failure) {
+        if let Some(error) = self.server.ended_by(self.operation.context, failure) {
             return Some(Ended::Server(named("ServerEnded", &error.message)));
         }
         match failure.cause {
@@ -348,7 +343,7 @@ impl<'a> Follower<'a> {
     }
 
     fn tell(&self, document: &serde_json::Value) {
-        tell_hook(self.context, self.terms, document);
+        tell_hook(self.operation.context, self.terms, document);
     }
 }
 

@@ -37,12 +37,8 @@ pub struct LogOptions {
 pub type Take<'a> = &'a mut dyn FnMut(Option<&str>) -> Result<bool>;
 
 /// Hands over the last lines that match, oldest first, and with `follow` all that come; how many.
-pub fn logs(
-    context: &Context,
-    signals: &Signals,
-    options: &LogOptions,
-    take: Take,
-) -> Result<usize> {
+pub fn logs(context: &Context, options: &LogOptions, take: Take) -> Result<usize> {
+    let signals = context.catch_signals()?;
     let mut source = source(context, options)?;
     let pattern = options.pattern.as_ref().map(|pattern| pattern.to_lowercase());
     let wanted = |text: &str| {
@@ -80,7 +76,7 @@ pub fn logs(
         reader = Some((path.clone(), open));
     }
     match options.follow {
-        true => follow(&mut source, signals, reader, &wanted, take).map(|count| shown + count),
+        true => follow(&mut source, &signals, reader, &wanted, take).map(|count| shown + count),
         false => Ok(shown),
     }
 }
