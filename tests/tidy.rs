@@ -6,6 +6,7 @@ use std::path::Path;
 mod arrows;
 mod modules;
 mod names;
+mod secrets;
 mod text;
 
 use modules::{reached, source};

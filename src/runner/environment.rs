@@ -12,8 +12,9 @@ use crate::units::{FIRST_PORT, LAST_PORT};
 /// An id in a file of `/tmp` is one short line; whatever is longer is none.
 const LONGEST_ID: u64 = 256;
 
-/// Variables and working directory of this process.
-#[derive(Clone, Debug)]
+/// Variables and working directory of this process. It cannot be printed, because variables hold
+/// passwords and the keys of providers.
+#[derive(Clone)]
 pub struct Environment {
     /// All variables.
     pub variables: Vec<(OsString, OsString)>,

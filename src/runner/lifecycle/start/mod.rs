@@ -40,8 +40,8 @@ const LONGEST_VARIABLE: usize = 128 * 1024 - 64;
 
 const LARGE_CONFIG: &str = "OPENCODE_CONFIG=FILE in the environment names a large configuration";
 
-/// What `start` was asked for.
-#[derive(Clone, Debug, Default)]
+/// What `start` was asked for. It cannot be printed, because variables hold keys of providers.
+#[derive(Clone, Default)]
 pub struct StartOptions {
     /// As typed; default the working directory. Created if it is missing.
     pub workdir: Option<PathBuf>,
