@@ -290,7 +290,8 @@ mod tests {
             let began = Instant::now();
             let failure = client.hold("ses_1", "/", &prompt).unwrap_err();
             assert!(matches!(failure.cause, Cause::Silent), "{failure}");
-            assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+            // Far from the other limit, and far from what a busy machine needs.
+            assert!(began.elapsed() < Duration::from_secs(30), "{:?}", began.elapsed());
         }
     }
 }
