@@ -6,7 +6,7 @@ use crate::cli::spec::{Action, CONVERSATION, Command, Exit, Flag, SESSION};
 use crate::cli::words::Words;
 use crate::error::Result;
 use crate::runner;
-use crate::runner::conversation::FileChange;
+use crate::runner::conversation::FileDiff;
 
 pub const COMMAND: Command = Command {
     name: "diff",
@@ -47,9 +47,9 @@ fn parse(words: &Words) -> Result<Action> {
 fn run(app: &mut App, args: &Args) -> Result<Exit> {
     let id = args.conversation.as_deref();
     let turn = args.turn.as_deref();
-    let found = runner::conversation::changes(&app.context()?, &args.session, id, turn)?;
+    let found = runner::conversation::diff(&app.context()?, &args.session, id, turn)?;
     if app.json {
-        let row = |one: &FileChange| {
+        let row = |one: &FileDiff| {
             json!({"path": one.path, "status": one.status, "added": one.added,
                    "removed": one.removed, "patches": one.patches})
         };
@@ -67,8 +67,7 @@ fn run(app: &mut App, args: &Args) -> Result<Exit> {
         app.out.line("No changes")?;
     } else {
         let count = |lines: Option<u64>| Cell::new(lines.map_or("-".into(), |n| n.to_string()));
-        let row =
-            |one: &FileChange| vec![Cell::new(&one.path), count(one.added), count(one.removed)];
+        let row = |one: &FileDiff| vec![Cell::new(&one.path), count(one.added), count(one.removed)];
         let rows: Vec<_> = found.files.iter().map(row).collect();
         app.out.table(&["File", "Added", "Removed"], &rows)?;
     }

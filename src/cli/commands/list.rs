@@ -12,7 +12,7 @@ use crate::cli::words::Words;
 use crate::error::{Error, Result};
 use crate::runner;
 use crate::runner::Context;
-use crate::runner::session::{Labels, Look};
+use crate::runner::session::{Labels, SessionStatus};
 
 pub const COMMAND: Command = Command {
     name: "list",
@@ -98,17 +98,19 @@ fn show(app: &mut App, context: &Context, args: &Args, before: &str) -> Result<(
         let ids = runner::session::all_ids(context, &args.labels)?;
         return app.out.write(&ids.iter().fold(before.into(), |all: String, id| all + id + "\n"));
     }
-    let looks = runner::session::list(context, &args.labels)?;
+    let statuses = runner::session::list(context, &args.labels)?;
     app.out.write(before)?;
     if app.json {
-        let sessions: Vec<_> = looks.iter().map(session::look).collect();
+        let sessions: Vec<_> = statuses.iter().map(session::status).collect();
         app.out.json(&json!({"sessions": sessions}))
-    } else if looks.is_empty() {
+    } else if statuses.is_empty() {
         app.out.line("No active sessions")
     } else {
         let headings: Vec<&str> = args.columns.iter().map(|column| column.heading).collect();
-        let row = |look: &Look| args.columns.iter().map(|column| (column.cell)(look)).collect();
-        app.out.table(&headings, &looks.iter().map(row).collect::<Vec<_>>())
+        let row = |status: &SessionStatus| {
+            args.columns.iter().map(|column| (column.cell)(status)).collect()
+        };
+        app.out.table(&headings, &statuses.iter().map(row).collect::<Vec<_>>())
     }
 }
 

@@ -6,7 +6,7 @@ use crate::cli::spec::{Action, Command, Exit, Flag, Operand};
 use crate::cli::words::Words;
 use crate::error::{Code, Error, Result};
 use crate::runner;
-use crate::runner::session::{LEVELS, LogOptions};
+use crate::runner::session::{LEVELS, LogLine, LogOptions};
 
 pub const COMMAND: Command = Command {
     name: "logs",
@@ -62,7 +62,7 @@ fn run(app: &mut App, mut options: LogOptions) -> Result<Exit> {
     let shown = runner::session::logs(&context, &options, &mut |line| {
         match line {
             Some(line) if json => {
-                let line = runner::session::parse_log(line);
+                let line = LogLine::parse(line);
                 out.json(&json!({"time": line.time, "level": line.level, "service": line.service,
                                  "message": line.message, "line": line.line}))?;
             }

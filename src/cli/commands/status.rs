@@ -5,7 +5,7 @@ use crate::cli::spec::{Action, Command, Exit, SESSION};
 use crate::cli::words::Words;
 use crate::error::Result;
 use crate::runner;
-use crate::runner::session::{Changes, Look};
+use crate::runner::session::{SessionStatus, Uncommitted};
 
 pub const COMMAND: Command = Command {
     name: "status",
@@ -26,25 +26,25 @@ fn parse(words: &Words) -> Result<Action> {
 }
 
 fn run(app: &mut App, session: &str) -> Result<Exit> {
-    let look = runner::session::status(&app.context()?, session)?;
+    let status = runner::session::status(&app.context()?, session)?;
     if app.json {
-        let mut value = session::look(&look);
-        value["uncommitted_changes"] = match &look.changes {
-            Changes::Known(files) => files.clone().into(),
-            Changes::Unknown => serde_json::Value::Null,
+        let mut value = session::status(&status);
+        value["uncommitted_changes"] = match &status.changes {
+            Uncommitted::Known(files) => files.clone().into(),
+            Uncommitted::Unknown => serde_json::Value::Null,
         };
         app.out.json(&value)?;
     } else {
-        print(app, &look)?;
+        print(app, &status)?;
     }
     Ok(Exit::OK)
 }
 
-fn print(app: &mut App, look: &Look) -> Result<()> {
-    let facts = &look.facts;
-    let state = app.out.paint(look.state.name(), session::colour(look.state));
+fn print(app: &mut App, status: &SessionStatus) -> Result<()> {
+    let facts = &status.facts;
+    let state = app.out.paint(status.state.name(), session::colour(status.state));
     app.out.line(&format!("{state} {}", facts.id))?;
-    if let Some(trouble) = &look.trouble {
+    if let Some(trouble) = &status.trouble {
         app.out.line(&format!("  Error: {}", one_line(trouble)))?;
     }
     let mut line =
@@ -59,12 +59,12 @@ fn print(app: &mut App, look: &Look) -> Result<()> {
     }
     line("Workdir", facts.workdir.as_deref().unwrap_or("-"))?;
     line("Last activity", &session::time(facts.last_active))?;
-    match &look.changes {
-        Changes::Known(files) if files.is_empty() => app.out.line("  No uncommitted changes"),
-        Changes::Known(files) => {
+    match &status.changes {
+        Uncommitted::Known(files) if files.is_empty() => app.out.line("  No uncommitted changes"),
+        Uncommitted::Known(files) => {
             app.out.line(&format!("  Uncommitted changes ({}):", files.len()))?;
             files.iter().try_for_each(|file| app.out.line(&format!("    {}", one_line(file))))
         }
-        Changes::Unknown => app.out.line("  Uncommitted changes: unknown"),
+        Uncommitted::Unknown => app.out.line("  Uncommitted changes: unknown"),
     }
 }

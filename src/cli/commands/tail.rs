@@ -12,7 +12,7 @@ use crate::cli::spec::{Action, CONVERSATION, Command, Exit, Flag, SESSION};
 use crate::cli::words::Words;
 use crate::error::{Code, Error, Result};
 use crate::runner;
-use crate::runner::conversation::{Entry, Reader, TailOptions, Taker, ToolCall, WatchEnd};
+use crate::runner::conversation::{Entry, LiveSink, MessageSink, TailEnd, TailOptions, ToolCall};
 use crate::units;
 
 pub const COMMAND: Command = Command {
@@ -156,7 +156,7 @@ impl Writer<'_> {
     }
 }
 
-impl Taker for Writer<'_> {
+impl MessageSink for Writer<'_> {
     fn begin(&mut self, session: &str, conversation: &str) -> Result<()> {
         if !self.json {
             return Ok(());
@@ -201,14 +201,15 @@ fn follow(app: &mut App, args: &Args, limit: Duration) -> Result<Exit> {
     let json = app.json || options.raw;
     let mut printer =
         Printer { out: &mut app.out, style: args.style, json, at_line_start: true, failed: None };
-    let end = runner::conversation::watch(&context, &args.session, &options, limit, &mut printer)?;
+    let end =
+        runner::conversation::tail_follow(&context, &args.session, &options, limit, &mut printer)?;
     if let Some(error) = printer.failed {
         return Err(error);
     }
     match end {
-        WatchEnd::Idle | WatchEnd::Gone => Ok(Exit::OK),
-        WatchEnd::Signal(code) => Ok(Exit(code.exit())),
-        WatchEnd::Limit { asked } => {
+        TailEnd::Idle | TailEnd::Gone => Ok(Exit::OK),
+        TailEnd::Signal(code) => Ok(Exit(code.exit())),
+        TailEnd::Limit { asked } => {
             let limit = units::seconds(limit);
             let why = if asked { ", which waits for an answer" } else { "" };
             Err(Error::new(
@@ -244,7 +245,7 @@ impl Printer<'_> {
     }
 }
 
-impl Reader for Printer<'_> {
+impl LiveSink for Printer<'_> {
     fn entry(&mut self, entry: &Entry) {
         let text = if self.json { document(entry) + "\n" } else { self.style.entry(entry) };
         self.write(&text);

@@ -3,7 +3,7 @@
 use super::session;
 use crate::cli::output::{Cell, Colour};
 use crate::error::{Error, Result};
-use crate::runner::session::Look;
+use crate::runner::session::SessionStatus;
 
 /// One column.
 pub struct Column {
@@ -12,31 +12,39 @@ pub struct Column {
     /// Above it.
     pub heading: &'static str,
     /// In it.
-    pub cell: fn(&Look) -> Cell,
+    pub cell: fn(&SessionStatus) -> Cell,
 }
 
 /// Every column there is.
 pub const COLUMNS: [Column; 16] = [
-    Column { name: "id", heading: "ID", cell: |look| Cell::new(&look.facts.id) },
-    Column { name: "name", heading: "Name", cell: |look| text(look.facts.name.as_deref()) },
+    Column { name: "id", heading: "ID", cell: |status| Cell::new(&status.facts.id) },
+    Column { name: "name", heading: "Name", cell: |status| text(status.facts.name.as_deref()) },
     Column { name: "port", heading: "Port", cell: port },
-    Column { name: "url", heading: "URL", cell: |look| Cell::new(&look.facts.url) },
+    Column { name: "url", heading: "URL", cell: |status| Cell::new(&status.facts.url) },
     Column { name: "pid", heading: "PID", cell: pid },
     Column { name: "state", heading: "Status", cell: state },
-    Column { name: "agent", heading: "Agent", cell: |look| text(look.facts.agent.as_deref()) },
+    Column { name: "agent", heading: "Agent", cell: |status| text(status.facts.agent.as_deref()) },
     Column { name: "dirty", heading: "Dirty", cell: dirty },
     Column { name: "active", heading: "Last Activity", cell: active },
     Column { name: "created", heading: "Created", cell: created },
     Column {
         name: "workdir",
         heading: "Workdir",
-        cell: |look| text(look.facts.workdir.as_deref()),
+        cell: |status| text(status.facts.workdir.as_deref()),
     },
-    Column { name: "branch", heading: "Branch", cell: |look| text(look.facts.branch.as_deref()) },
-    Column { name: "parent", heading: "Parent", cell: |look| text(look.facts.parent.as_deref()) },
+    Column {
+        name: "branch",
+        heading: "Branch",
+        cell: |status| text(status.facts.branch.as_deref()),
+    },
+    Column {
+        name: "parent",
+        heading: "Parent",
+        cell: |status| text(status.facts.parent.as_deref()),
+    },
     Column { name: "version", heading: "OpenCode", cell: version },
     Column { name: "labels", heading: "Labels", cell: labels },
-    Column { name: "error", heading: "Error", cell: |look| text(look.trouble.as_deref()) },
+    Column { name: "error", heading: "Error", cell: |status| text(status.trouble.as_deref()) },
 ];
 
 /// Those that are shown where none are named.
@@ -58,43 +66,43 @@ fn text(value: Option<&str>) -> Cell {
 }
 
 /// With its host where that is not this machine.
-fn port(look: &Look) -> Cell {
-    let local = format!("http://127.0.0.1:{}", look.facts.port);
-    let remote = look.facts.url.strip_prefix("http://").filter(|_| look.facts.url != local);
-    Cell::new(remote.map_or_else(|| look.facts.port.to_string(), String::from))
+fn port(status: &SessionStatus) -> Cell {
+    let local = format!("http://127.0.0.1:{}", status.facts.port);
+    let remote = status.facts.url.strip_prefix("http://").filter(|_| status.facts.url != local);
+    Cell::new(remote.map_or_else(|| status.facts.port.to_string(), String::from))
 }
 
-fn pid(look: &Look) -> Cell {
-    Cell::new(look.facts.pid.map_or("-".into(), |pid| pid.to_string()))
+fn pid(status: &SessionStatus) -> Cell {
+    Cell::new(status.facts.pid.map_or("-".into(), |pid| pid.to_string()))
 }
 
-fn state(look: &Look) -> Cell {
-    Cell::new(look.state.name()).colour(session::colour(look.state))
+fn state(status: &SessionStatus) -> Cell {
+    Cell::new(status.state.name()).colour(session::colour(status.state))
 }
 
-fn dirty(look: &Look) -> Cell {
-    match look.changes.dirty() {
+fn dirty(status: &SessionStatus) -> Cell {
+    match status.changes.dirty() {
         Some(true) => Cell::new("✓").colour(Colour::Yellow),
         Some(false) => Cell::new("✗"),
         None => Cell::new("-"),
     }
 }
 
-fn active(look: &Look) -> Cell {
-    Cell::new(session::time(look.facts.last_active))
+fn active(status: &SessionStatus) -> Cell {
+    Cell::new(session::time(status.facts.last_active))
 }
 
-fn created(look: &Look) -> Cell {
-    Cell::new(session::time(look.facts.created))
+fn created(status: &SessionStatus) -> Cell {
+    Cell::new(session::time(status.facts.created))
 }
 
-fn version(look: &Look) -> Cell {
-    text(look.facts.opencode_version.as_deref())
+fn version(status: &SessionStatus) -> Cell {
+    text(status.facts.opencode_version.as_deref())
 }
 
-fn labels(look: &Look) -> Cell {
+fn labels(status: &SessionStatus) -> Cell {
     let pair = |(key, value): (&String, &String)| format!("{key}={value}");
-    let all: Vec<String> = look.facts.labels.iter().map(pair).collect();
+    let all: Vec<String> = status.facts.labels.iter().map(pair).collect();
     text(Some(all.join(",")).filter(|all| !all.is_empty()).as_deref())
 }
 

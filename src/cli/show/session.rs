@@ -5,7 +5,7 @@ use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 
 use crate::cli::output::Colour;
-use crate::runner::session::{Look, SessionFacts, State};
+use crate::runner::session::{SessionFacts, SessionStatus, State};
 
 /// The fields of a session that need nobody to be asked; see `docs/json.md`.
 pub fn facts(facts: &SessionFacts) -> Value {
@@ -31,11 +31,11 @@ pub fn facts(facts: &SessionFacts) -> Value {
 }
 
 /// The same with what the session is doing.
-pub fn look(look: &Look) -> Value {
-    let mut value = facts(&look.facts);
-    value["state"] = look.state.name().into();
-    value["error"] = look.trouble.clone().into();
-    value["dirty"] = look.changes.dirty().into();
+pub fn status(status: &SessionStatus) -> Value {
+    let mut value = facts(&status.facts);
+    value["state"] = status.state.name().into();
+    value["error"] = status.trouble.clone().into();
+    value["dirty"] = status.changes.dirty().into();
     value
 }
 

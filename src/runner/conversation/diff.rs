@@ -13,7 +13,7 @@ use crate::units::REQUEST_LIMIT;
 
 /// One changed file.
 #[derive(Clone, Debug, Default)]
-pub struct Change {
+pub struct FileDiff {
     /// Relative to the worktree; untrusted text.
     pub path: String,
     /// `added`, `modified` or `deleted`, where the server tells.
@@ -28,13 +28,13 @@ pub struct Change {
 
 /// The files that were changed.
 #[derive(Clone, Debug)]
-pub struct Changes {
+pub struct Diff {
     /// `oc-…`.
     pub session: String,
     /// `ses_…`.
     pub conversation: String,
     /// By name.
-    pub files: Vec<Change>,
+    pub files: Vec<FileDiff>,
 }
 
 /// The list that a model keeps of its work.
@@ -52,12 +52,7 @@ pub struct TodoList {
 ///
 /// The server keeps that with each prompt. Its own sum for the conversation is empty since 1.15, so what the
 /// turns say is added up; where an old server has nothing with the prompts, its sum is taken.
-pub fn changes(
-    context: &Context,
-    word: &str,
-    id: Option<&str>,
-    turn: Option<&str>,
-) -> Result<Changes> {
+pub fn diff(context: &Context, word: &str, id: Option<&str>, turn: Option<&str>) -> Result<Diff> {
     let server = Server::open(context, word)?;
     let place = find::given_or_latest(&server, id)?;
     let (client, directory) = (&server.client, &place.directory);
@@ -87,11 +82,11 @@ pub fn changes(
         }
     }
     let files = files.0.into_values().collect();
-    Ok(Changes { session: server.record.id, conversation: place.id, files })
+    Ok(Diff { session: server.record.id, conversation: place.id, files })
 }
 
 #[derive(Default)]
-struct Files(BTreeMap<String, Change>);
+struct Files(BTreeMap<String, FileDiff>);
 
 impl Files {
     fn extend(&mut self, diffs: Vec<FilePatch>) {

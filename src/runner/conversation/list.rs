@@ -12,7 +12,7 @@ use crate::runner::context::Context;
 use crate::runner::session::labels::Labels;
 use crate::runner::session::probe::State;
 use crate::runner::session::server::Server;
-use crate::runner::session::status::{Look, list};
+use crate::runner::session::status::{SessionStatus, list};
 use crate::runner::turn::record::Tokens;
 use crate::units::{PROBE_LIMIT, REQUEST_LIMIT};
 
@@ -83,7 +83,7 @@ pub fn sessions(context: &Context, word: &str) -> Result<(String, Vec<Listed>)> 
 /// servers that do not answer are missing, which is said.
 pub fn all_conversations(context: &Context, labels: &Labels) -> Result<Vec<(String, Listed)>> {
     let mut all = Vec::new();
-    for Look { facts, state, trouble, .. } in list(context, labels)? {
+    for SessionStatus { facts, state, trouble, .. } in list(context, labels)? {
         let missing = |why: &str| (context.say)(&format!("without those of {}: {why}", facts.id));
         match state {
             State::Dead | State::Starting => {}

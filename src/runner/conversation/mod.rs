@@ -16,14 +16,14 @@ pub mod usage;
 pub mod writing;
 
 pub use attach::attach;
-pub use diff::{Change as FileChange, changes, todos};
+pub use diff::{FileDiff, diff, todos};
 pub use entry::{Entry, ToolCall};
 pub use events::events;
 pub use export::export;
 pub use find::Target;
 pub use list::{Listed, Relation, all_conversations, chain, sessions};
 pub use manage::{delete, fork};
-pub use tail::{TailOptions, Taker, tail};
-pub use tail_follow::{End as WatchEnd, watch};
+pub use tail::{MessageSink, TailOptions, tail};
+pub use tail_follow::{TailEnd, tail_follow};
 pub use usage::{Usage, usage};
-pub use writing::Reader;
+pub use writing::LiveSink;

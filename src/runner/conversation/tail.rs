@@ -49,7 +49,7 @@ pub struct TailOptions {
 }
 
 /// Somebody who takes messages.
-pub trait Taker {
+pub trait MessageSink {
     /// First: the session and the conversation.
     fn begin(&mut self, session: &str, conversation: &str) -> Result<()>;
     /// Each message, oldest first; whether there is still somebody who wants more.
@@ -61,12 +61,12 @@ pub fn tail(
     context: &Context,
     word: &str,
     options: &TailOptions,
-    taker: &mut dyn Taker,
+    sink: &mut dyn MessageSink,
 ) -> Result<()> {
     let server = Server::open(context, word)?;
     let place = find::given_or_latest(&server, options.conversation.as_deref())?;
-    taker.begin(&server.record.id, &place.id)?;
-    hand_over(&server, &place, options, taker)
+    sink.begin(&server.record.id, &place.id)?;
+    hand_over(&server, &place, options, sink)
 }
 
 /// The same for a conversation that has been found.
@@ -74,13 +74,13 @@ pub fn hand_over(
     server: &Server,
     place: &Place,
     options: &TailOptions,
-    taker: &mut dyn Taker,
+    sink: &mut dyn MessageSink,
 ) -> Result<()> {
     if options.turn.is_none() && options.count.is_none_or(|count| count > HELD) {
-        return pass_on(server, place, options, taker);
+        return pass_on(server, place, options, sink);
     }
     for entry in &collect(server, place, options)? {
-        if !taker.entry(entry)? {
+        if !sink.entry(entry)? {
             break;
         }
     }
@@ -92,7 +92,7 @@ fn pass_on(
     server: &Server,
     place: &Place,
     options: &TailOptions,
-    taker: &mut dyn Taker,
+    sink: &mut dyn MessageSink,
 ) -> Result<()> {
     let mut places = vec![place.clone()];
     if options.chain {
@@ -126,7 +126,7 @@ fn pass_on(
             if wants(&entry) {
                 index += 1;
                 if index > skip {
-                    end = taker.entry(&entry);
+                    end = sink.entry(&entry);
                 }
             }
             if matches!(end, Ok(true)) { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }

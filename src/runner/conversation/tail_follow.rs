@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use super::entry::{Entry, each_entry, moment};
 use super::find::{self, Place};
-use super::tail::{TailOptions, Taker, hand_over};
-use super::writing::{Reader, Writing};
+use super::tail::{MessageSink, TailOptions, hand_over};
+use super::writing::{LiveSink, Writing};
 use crate::client::event::Kind;
 use crate::client::wire::Head;
 use crate::client::{Answer, Cause, Event, Failure, Page};
@@ -30,7 +30,7 @@ const PAGE: usize = 8;
 
 /// Why there is nothing more to read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum End {
+pub enum TailEnd {
     /// The conversation is idle.
     Idle,
     /// Nobody reads any more.
@@ -44,7 +44,7 @@ pub enum End {
     Signal(Code),
 }
 
-struct Watch<'a> {
+struct LiveTail<'a> {
     operation: &'a Operation<'a>,
     server: &'a Server,
     place: &'a Place,
@@ -64,13 +64,13 @@ struct Watch<'a> {
 }
 
 /// Hands over the newest messages, and then what is added until the conversation is idle.
-pub fn watch(
+pub fn tail_follow(
     context: &Context,
     word: &str,
     options: &TailOptions,
     limit: Duration,
-    reader: &mut dyn Reader,
-) -> Result<End> {
+    sink: &mut dyn LiveSink,
+) -> Result<TailEnd> {
     let operation = Operation::begin(context, word, limit)?;
     let server = &operation.server;
     let late = |error| operation.explain(error);
@@ -79,9 +79,9 @@ pub fn watch(
     // Before the first look, so that nothing falls between the two.
     let stream = Stream::open(&server.client, &place.directory, false);
     let done = newest_complete(server, &place).map_err(late)?;
-    let mut before = Before { place: &place, done: &done, reader };
+    let mut before = Before { place: &place, done: &done, sink };
     hand_over(server, &place, options, &mut before).map_err(late)?;
-    let mut watch = Watch {
+    let mut tail = LiveTail {
         operation: &operation,
         server,
         place: &place,
@@ -95,7 +95,7 @@ pub fn watch(
         asked: false,
         idle_since: None,
     };
-    watch.run(stream, reader)
+    tail.run(stream, sink)
 }
 
 /// The newest message up to which nothing more will be added; empty if there is none.
@@ -126,42 +126,42 @@ fn newest_complete(server: &Server, place: &Place) -> Result<String> {
 struct Before<'a> {
     place: &'a Place,
     done: &'a str,
-    reader: &'a mut dyn Reader,
+    sink: &'a mut dyn LiveSink,
 }
 
-impl Taker for Before<'_> {
+impl MessageSink for Before<'_> {
     fn begin(&mut self, _: &str, _: &str) -> Result<()> {
         Ok(())
     }
 
     fn entry(&mut self, entry: &Entry) -> Result<bool> {
         if entry.conversation != self.place.id || entry.id.as_str() <= self.done {
-            self.reader.entry(entry);
+            self.sink.entry(entry);
         }
-        Ok(!self.reader.gone())
+        Ok(!self.sink.gone())
     }
 }
 
-impl Watch<'_> {
-    fn run(&mut self, mut stream: Stream, reader: &mut dyn Reader) -> Result<End> {
+impl LiveTail<'_> {
+    fn run(&mut self, mut stream: Stream, sink: &mut dyn LiveSink) -> Result<TailEnd> {
         let Operation { signals, server, deadline, .. } = self.operation;
         let client = &server.client;
         let mut next_look = Instant::now();
         let mut poll = ALERT;
         loop {
             if let Some(code) = signals.received() {
-                return Ok(End::Signal(code));
+                return Ok(TailEnd::Signal(code));
             }
-            if reader.gone() {
-                return Ok(End::Gone);
+            if sink.gone() {
+                return Ok(TailEnd::Gone);
             }
             if deadline.expired() {
-                return Ok(End::Limit { asked: self.asked });
+                return Ok(TailEnd::Limit { asked: self.asked });
             }
             if Instant::now() >= next_look {
                 self.look_wanted = false;
-                match self.look(reader) {
-                    Ok(true) => return Ok(End::Idle),
+                match self.look(sink) {
+                    Ok(true) => return Ok(TailEnd::Idle),
                     Ok(false) => {}
                     Err(failure) => self.check(failure)?,
                 }
@@ -176,7 +176,7 @@ impl Watch<'_> {
                 next_look = Instant::now() + pause;
             }
             stream.listen(client, next_look, *deadline, &mut |heard| self.hear(&heard));
-            self.flush(reader);
+            self.flush(sink);
             if self.look_wanted {
                 next_look = next_look.min(Instant::now() + NEAR_FIRST);
             }
@@ -244,7 +244,7 @@ impl Watch<'_> {
     }
 
     /// Reads the state; whether the conversation is idle and all of it has been handed over.
-    fn look(&mut self, reader: &mut dyn Reader) -> Answer<bool> {
+    fn look(&mut self, sink: &mut dyn LiveSink) -> Answer<bool> {
         // First what is going on and then the messages, so that nothing is written in between unseen.
         let activities = self.server.client.activities(&self.place.directory, LOOK_LIMIT)?;
         let busy = activities.get(&self.place.id).is_some_and(|one| one.busy());
@@ -271,7 +271,7 @@ impl Watch<'_> {
             }
             one.head = Some(entry);
         }
-        self.flush(reader);
+        self.flush(sink);
         Ok(over)
     }
 
@@ -345,7 +345,7 @@ impl Watch<'_> {
 
     /// Hands over what is new, in order: of the first message that is not complete what there is of it, and
     /// nothing behind it.
-    fn flush(&mut self, reader: &mut dyn Reader) {
+    fn flush(&mut self, sink: &mut dyn LiveSink) {
         while let Some(mut first) = self.writing.first_entry() {
             let one = first.get_mut();
             let Some(head) = &one.head else {
@@ -357,9 +357,9 @@ impl Watch<'_> {
             let search = search.as_deref().filter(|_| one.complete);
             let wanted = self.options.wants(head, search);
             if wanted && self.live {
-                one.show(reader);
+                one.show(sink);
             } else if wanted && one.complete {
-                reader.entry(head);
+                sink.entry(head);
             }
             if !one.complete {
                 return;

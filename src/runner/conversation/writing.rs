@@ -4,7 +4,7 @@ use super::entry::{Entry, ToolCall};
 use crate::runner::turn::text::Text;
 
 /// Somebody who reads.
-pub trait Reader {
+pub trait LiveSink {
     /// A message that is complete.
     fn entry(&mut self, entry: &Entry);
     /// A message begins; its text and tools follow in pieces.
@@ -50,7 +50,7 @@ impl Writing {
     }
 
     /// Hands over what the reader does not have yet.
-    pub fn show(&mut self, reader: &mut dyn Reader) {
+    pub fn show(&mut self, sink: &mut dyn LiveSink) {
         let Some(head) = &self.head else { return };
         let text = &self.taken[self.shown..];
         let ended = |tool: &&ToolCall| self.complete || tool.ended();
@@ -58,18 +58,18 @@ impl Writing {
             head.tools.iter().skip(self.tools_shown).take_while(ended).collect();
         if !self.begun && (self.complete || !text.is_empty() || !tools.is_empty()) {
             self.begun = true;
-            reader.begin(head);
+            sink.begin(head);
         }
         if !text.is_empty() {
-            reader.text(text);
+            sink.text(text);
             self.shown = self.taken.len();
         }
         for tool in &tools {
-            reader.tool(tool);
+            sink.tool(tool);
         }
         self.tools_shown += tools.len();
         if self.complete {
-            reader.end(head);
+            sink.end(head);
         }
     }
 }

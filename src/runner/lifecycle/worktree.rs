@@ -7,7 +7,7 @@ use std::process::Command;
 
 use crate::error::{Error, Result};
 use crate::process::Capture;
-use crate::runner::session::git::{self, Changes};
+use crate::runner::session::git::{self, Uncommitted};
 use crate::store::Worktree;
 use crate::units::{Deadline, GIT_LIMIT};
 
@@ -108,10 +108,10 @@ fn exclude(repository: &Path) {
 pub fn check_removable(worktree: &Worktree) -> Result<()> {
     let path = Path::new(&worktree.path);
     // A worktree that was removed by hand holds nothing; its branch may.
-    let changes = path.exists().then(|| git::ask(path).answer(Deadline::after(GIT_LIMIT)));
-    match changes.unwrap_or(Changes::Known(Vec::new())) {
-        Changes::Known(files) if files.is_empty() => {}
-        Changes::Known(files) => {
+    let changes = path.exists().then(|| git::start_status(path).wait(Deadline::after(GIT_LIMIT)));
+    match changes.unwrap_or(Uncommitted::Known(Vec::new())) {
+        Uncommitted::Known(files) if files.is_empty() => {}
+        Uncommitted::Known(files) => {
             let count = files.len();
             return Err(Error::failed(format!(
                 "{} holds {count} uncommitted changes",
@@ -119,7 +119,7 @@ pub fn check_removable(worktree: &Worktree) -> Result<()> {
             ))
             .hint("commit or discard them first"));
         }
-        Changes::Unknown => {
+        Uncommitted::Unknown => {
             return Err(Error::failed(format!("git cannot tell what {} holds", worktree.path)));
         }
     }
@@ -187,7 +187,7 @@ fn has_branch(repository: &Path, reference: &str) -> bool {
 fn run(directory: &Path, words: &[&str], limit: std::time::Duration) -> Option<String> {
     let mut command = Command::new("git");
     command.arg("-C").arg(directory).args(["-c", "core.fsmonitor=false"]).args(words);
-    git::clean(&mut command);
+    git::confine(&mut command);
     let output = Capture::start(&mut command).ok()?.finish(Deadline::after(limit))?;
     String::from_utf8(output).ok()
 }

@@ -8,54 +8,54 @@ use crate::units::Deadline;
 
 /// The uncommitted changes of a directory.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Changes {
+pub enum Uncommitted {
     /// The changed files as git names them; empty means clean.
     Known(Vec<String>),
     /// No repository, no git, an error, or no answer in time.
     Unknown,
 }
 
-impl Changes {
+impl Uncommitted {
     /// Whether there are some; `None` if unknown.
     pub fn dirty(&self) -> Option<bool> {
         match self {
-            Changes::Known(files) => Some(!files.is_empty()),
-            Changes::Unknown => None,
+            Uncommitted::Known(files) => Some(!files.is_empty()),
+            Uncommitted::Unknown => None,
         }
     }
 }
 
 /// A question to git that is being answered while we do something else.
-pub struct Asked(Option<Capture>);
+pub struct PendingStatus(Option<Capture>);
 
 /// Asks git about a directory. Where there is no repository nothing is started.
-pub fn ask(directory: &Path) -> Asked {
+pub fn start_status(directory: &Path) -> PendingStatus {
     let Some(directory) = repository(directory) else {
-        return Asked(None);
+        return PendingStatus(None);
     };
     let mut git = Command::new("git");
     git.arg("-C").arg(directory);
     // A monitor is a program that the repository names; it is not ours to run.
     git.args(["-c", "core.fsmonitor=false", "status", "--porcelain=v1", "-z"]);
-    clean(&mut git);
-    Asked(Capture::start(&mut git).ok())
+    confine(&mut git);
+    PendingStatus(Capture::start(&mut git).ok())
 }
 
 /// Keeps git to the directory that it is given: variables of a hook around us would lead it
 /// elsewhere.
-pub fn clean(git: &mut Command) {
+pub fn confine(git: &mut Command) {
     git.env("GIT_OPTIONAL_LOCKS", "0").env("LC_ALL", "C");
     for name in ["GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_NAMESPACE"] {
         git.env_remove(name);
     }
 }
 
-impl Asked {
+impl PendingStatus {
     /// Git's answer, waited for until the deadline at most.
-    pub fn answer(self, deadline: Deadline) -> Changes {
+    pub fn wait(self, deadline: Deadline) -> Uncommitted {
         match self.0.and_then(|capture| capture.finish(deadline)) {
-            Some(output) => Changes::Known(files(&output)),
-            None => Changes::Unknown,
+            Some(output) => Uncommitted::Known(files(&output)),
+            None => Uncommitted::Unknown,
         }
     }
 }

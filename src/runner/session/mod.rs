@@ -21,10 +21,10 @@ pub mod version;
 
 pub use crate::client::wire::Agent;
 pub use facts::SessionFacts;
-pub use git::Changes;
+pub use git::Uncommitted;
 pub use inspect::{ModelFacts, agents, configuration, models};
 pub use labels::{Labels, all_ids, labels};
-pub use logs::{LEVELS, LogOptions, logs, names_session, parse as parse_log};
+pub use logs::{LEVELS, LogLine, LogOptions, logs, names_session};
 pub use probe::State;
-pub use status::{Look, list, status};
+pub use status::{SessionStatus, list, status};
 pub use touch::touch;

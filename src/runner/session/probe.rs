@@ -51,23 +51,23 @@ impl State {
 }
 
 /// A session whose server was asked, if it has one.
-pub enum Asked {
+pub enum Probe {
     /// Nobody need be asked.
     Known(State),
     /// Nothing could be asked, and why.
     Failed(String),
     /// It owes an answer.
-    Server(Box<Question>),
+    Sent(Box<Inquiry>),
 }
 
 /// What a server was asked.
-pub struct Question {
+pub struct Inquiry {
     client: Client,
     directory: String,
     answer: Held<Activities>,
 }
 
-impl Asked {
+impl Probe {
     /// Asks, if `deadline` is not over; to connect and to ask may take `limit`.
     pub fn new(
         record: &Record,
@@ -75,27 +75,27 @@ impl Asked {
         directory: Option<&str>,
         deadline: Deadline,
         limit: Duration,
-    ) -> Asked {
+    ) -> Probe {
         match life {
-            Life::Starting => return Asked::Known(State::Starting),
-            Life::Dead => return Asked::Known(State::Dead),
+            Life::Starting => return Probe::Known(State::Starting),
+            Life::Dead => return Probe::Known(State::Dead),
             Life::Alive(_) | Life::Adopted => {}
         }
         if deadline.expired() {
-            return Asked::Failed("no time was left to ask it".into());
+            return Probe::Failed("no time was left to ask it".into());
         }
         let client = Client::new(endpoint(record, life.server()));
         let directory = directory.unwrap_or("/").to_string();
         match client.hold_activities(&directory, limit) {
-            Ok(answer) => Asked::Server(Box::new(Question { client, directory, answer })),
-            Err(failure) => Asked::Failed(failure.to_string()),
+            Ok(answer) => Probe::Sent(Box::new(Inquiry { client, directory, answer })),
+            Err(failure) => Probe::Failed(failure.to_string()),
         }
     }
 
     /// Whether nothing need be waited for to know what it is doing.
     fn ready(&self) -> bool {
         match self {
-            Asked::Server(question) => question.answer.is_ready(Duration::ZERO),
+            Probe::Sent(question) => question.answer.is_ready(Duration::ZERO),
             _ => true,
         }
     }
@@ -104,9 +104,9 @@ impl Asked {
     /// at most.
     pub fn state(self, deadline: Deadline) -> (State, Option<String>) {
         let found = match self {
-            Asked::Known(state) => return (state, None),
-            Asked::Failed(why) => Err(why),
-            Asked::Server(question) => question.state(deadline).map_err(|why| why.to_string()),
+            Probe::Known(state) => return (state, None),
+            Probe::Failed(why) => Err(why),
+            Probe::Sent(question) => question.state(deadline).map_err(|why| why.to_string()),
         };
         found.map_or_else(|why| (State::Error, Some(why)), |state| (state, None))
     }
@@ -114,8 +114,8 @@ impl Asked {
 
 /// What all of them are doing. Who answers first is heard first: one that is silent must not take the time of
 /// those that have more to be asked.
-pub fn states(asked: Vec<Asked>, deadline: Deadline) -> Vec<(State, Option<String>)> {
-    let mut owed: Vec<Option<Asked>> = asked.into_iter().map(Some).collect();
+pub fn states(asked: Vec<Probe>, deadline: Deadline) -> Vec<(State, Option<String>)> {
+    let mut owed: Vec<Option<Probe>> = asked.into_iter().map(Some).collect();
     let mut states: Vec<_> = owed.iter().map(|_| (State::Error, None)).collect();
     while owed.iter().any(Option::is_some) {
         let mut quiet = true;
@@ -132,7 +132,7 @@ pub fn states(asked: Vec<Asked>, deadline: Deadline) -> Vec<(State, Option<Strin
     states
 }
 
-impl Question {
+impl Inquiry {
     fn state(self, deadline: Deadline) -> Answer<State> {
         let left = || capped(deadline.remaining(PROBE_LIMIT), PROBE_LIMIT).max(SMALLEST_SHARE);
         let activities = self.answer.answer_by(deadline)?;

@@ -55,17 +55,17 @@ fn text(line: &[u8]) -> String {
 }
 
 /// A file that is read line by line, also while it grows.
-pub struct Reader {
+pub struct LineReader {
     input: BufReader<File>,
     line: Vec<u8>,
 }
 
-impl Reader {
+impl LineReader {
     /// Starts at an offset.
-    pub fn open(path: &Path, offset: u64) -> io::Result<Reader> {
+    pub fn open(path: &Path, offset: u64) -> io::Result<LineReader> {
         let mut file = File::open(path)?;
         file.seek(SeekFrom::Start(offset))?;
-        Ok(Reader { input: BufReader::with_capacity(BLOCK, file), line: Vec::new() })
+        Ok(LineReader { input: BufReader::with_capacity(BLOCK, file), line: Vec::new() })
     }
 
     /// The next line that is complete, or with `rest` what is there of it.
@@ -133,7 +133,7 @@ mod tests {
 
     fn tail(path: &Path, count: usize, wanted: &dyn Fn(&str) -> bool) -> Vec<String> {
         let (start, found) = last(path, count, wanted).unwrap();
-        let mut reader = Reader::open(path, start).unwrap();
+        let mut reader = LineReader::open(path, start).unwrap();
         let mut lines = Vec::new();
         while let Some(line) = reader.next(true).unwrap() {
             if !line.is_empty() && wanted(&line) {
@@ -174,7 +174,7 @@ mod tests {
         }
         with_file(&vec![b'x'; 3 * LONGEST_LINE], |path| {
             assert_eq!(last(path, 5, &|_| true).unwrap(), (0, 1));
-            let mut reader = Reader::open(path, 0).unwrap();
+            let mut reader = LineReader::open(path, 0).unwrap();
             let mut lengths = Vec::new();
             while let Some(piece) = reader.next(true).unwrap() {
                 lengths.push(piece.len());

@@ -28,33 +28,37 @@ pub fn level(line: &str) -> Option<&'static str> {
     LEVELS.into_iter().find(|level| *level == word)
 }
 
-/// Reads `timestamp=… level=INFO run=… message=… key=value` (1.18) and
-/// `INFO  2026-11-22T20:38:22 +0ms service=bus type=x the message` (before).
-pub fn parse(line: &str) -> LogLine {
-    let level = level(line).map(String::from);
-    let fields = fields(line);
-    let get = |name: &str| {
-        let found = fields.iter().find(|(key, _)| *key == Some(name));
-        found.map(|(_, value)| value.clone())
-    };
-    let (time, message) = if line.starts_with("timestamp=") {
-        (get("timestamp"), get("message"))
-    } else if level.is_some() {
-        let words: Vec<&str> =
-            fields.iter().filter(|(key, _)| key.is_none()).map(|(_, word)| &word[..]).collect();
-        let time = words.get(1).map(|time| format!("{}Z", time.trim_end_matches('Z')));
-        let said =
-            words.iter().skip(2).skip_while(|word| word.starts_with('+') && word.ends_with("ms"));
-        (time, Some(said.copied().collect::<Vec<_>>().join(" ")))
-    } else {
-        (None, None)
-    };
-    LogLine {
-        time: time.filter(|time| time.parse::<jiff::Timestamp>().is_ok()),
-        level,
-        service: get("service"),
-        message: message.filter(|text| !text.is_empty()).unwrap_or_else(|| line.to_string()),
-        line: line.to_string(),
+impl LogLine {
+    /// Reads `timestamp=… level=INFO run=… message=… key=value` (1.18) and
+    /// `INFO  2026-11-22T20:38:22 +0ms service=bus type=x the message` (before).
+    pub fn parse(line: &str) -> LogLine {
+        let level = level(line).map(String::from);
+        let fields = fields(line);
+        let get = |name: &str| {
+            let found = fields.iter().find(|(key, _)| *key == Some(name));
+            found.map(|(_, value)| value.clone())
+        };
+        let (time, message) = if line.starts_with("timestamp=") {
+            (get("timestamp"), get("message"))
+        } else if level.is_some() {
+            let words: Vec<&str> =
+                fields.iter().filter(|(key, _)| key.is_none()).map(|(_, word)| &word[..]).collect();
+            let time = words.get(1).map(|time| format!("{}Z", time.trim_end_matches('Z')));
+            let said = words
+                .iter()
+                .skip(2)
+                .skip_while(|word| word.starts_with('+') && word.ends_with("ms"));
+            (time, Some(said.copied().collect::<Vec<_>>().join(" ")))
+        } else {
+            (None, None)
+        };
+        LogLine {
+            time: time.filter(|time| time.parse::<jiff::Timestamp>().is_ok()),
+            level,
+            service: get("service"),
+            message: message.filter(|text| !text.is_empty()).unwrap_or_else(|| line.to_string()),
+            line: line.to_string(),
+        }
     }
 }
 
@@ -100,14 +104,15 @@ mod tests {
 
     #[test]
     fn both_forms_of_a_line_and_no_form_at_all() {
-        let new = parse(
+        let new = LogLine::parse(
             "timestamp=2026-11-22T20:36:53.084Z level=INFO run=e1 message=\"llm \\\"x\\\" selected\" service=llm a=b=c",
         );
         assert_eq!(new.time.as_deref(), Some("2026-11-22T20:36:53.084Z"));
         assert_eq!((new.level.as_deref(), new.service.as_deref()), (Some("INFO"), Some("llm")));
         assert_eq!(new.message, "llm \"x\" selected");
-        let old =
-            parse("ERROR 2026-11-22T20:38:20 +2ms service=server error=Unable to connect. failed");
+        let old = LogLine::parse(
+            "ERROR 2026-11-22T20:38:20 +2ms service=server error=Unable to connect. failed",
+        );
         assert_eq!(old.time.as_deref(), Some("2026-11-22T20:38:20Z"));
         assert_eq!((old.level.as_deref(), old.service.as_deref()), (Some("ERROR"), Some("server")));
         assert_eq!(old.message, "to connect. failed");
@@ -120,7 +125,7 @@ mod tests {
             "\"",
             "a=\"\\",
         ] {
-            let line = parse(none);
+            let line = LogLine::parse(none);
             assert_eq!((line.level, line.time), (None, None), "{none}");
             assert_eq!(line.message, none);
         }

@@ -7,14 +7,14 @@ use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
 
-pub use line::{LEVELS, level, parse};
+pub use line::{LEVELS, LogLine, level};
 
 use super::select::select;
 use crate::error::{Code, Error, Result};
 use crate::runner::context::Context;
 use crate::runner::signals::Signals;
 use crate::units::{TICK, pause};
-use file::{Reader, last};
+use file::{LineReader, last};
 
 /// What of which log is wanted.
 #[derive(Clone, Debug, Default)]
@@ -61,7 +61,7 @@ pub fn logs(context: &Context, options: &LogOptions, take: Take) -> Result<usize
     }
     let (mut shown, mut reader) = (0, None);
     for (path, start) in places.into_iter().rev() {
-        let mut open = Reader::open(path, start).map_err(|error| failed(path, error))?;
+        let mut open = LineReader::open(path, start).map_err(|error| failed(path, error))?;
         let whole = !options.follow;
         while let Some(text) = open.next(whole).map_err(|error| failed(path, error))? {
             if text.is_empty() || !wanted(&text) {
@@ -86,7 +86,7 @@ pub fn logs(context: &Context, options: &LogOptions, take: Take) -> Result<usize
 fn follow(
     source: &mut Source,
     signals: &Signals,
-    mut reader: Option<(PathBuf, Reader)>,
+    mut reader: Option<(PathBuf, LineReader)>,
     wanted: &dyn Fn(&str) -> bool,
     take: Take,
 ) -> Result<usize> {
@@ -120,7 +120,7 @@ fn follow(
                 if !drain(&mut reader, wanted, &mut shown, take)? {
                     return Ok(shown);
                 }
-                reader = Reader::open(&path, 0).ok().map(|open| (path, open));
+                reader = LineReader::open(&path, 0).ok().map(|open| (path, open));
             }
             None => pause(TICK),
         }
@@ -129,7 +129,7 @@ fn follow(
 
 /// Hands over the complete lines that are there; false if nobody wants more.
 fn drain(
-    reader: &mut Option<(PathBuf, Reader)>,
+    reader: &mut Option<(PathBuf, LineReader)>,
     wanted: &dyn Fn(&str) -> bool,
     shown: &mut usize,
     take: Take,
