@@ -187,14 +187,14 @@ impl LiveTail<'_> {
         let conversation = &self.place.id;
         match heard {
             Heard::Gap | Heard::Long => {
-                self.writing.values_mut().for_each(|one| one.text.gap());
+                self.writing.values_mut().for_each(|one| one.text.note_gap());
                 self.look_wanted = true;
             }
             Heard::Data(data) => {
                 let event = Event::decode(data, &|id| id == conversation);
                 let ours = event.filter(|one| one.conversation.as_ref() == Some(conversation));
                 if let Some(event) = ours
-                    && !self.seen.repeated(event.id.as_deref())
+                    && self.seen.remember(event.id.as_deref())
                 {
                     self.moved = true;
                     self.event(event);
@@ -217,13 +217,13 @@ impl LiveTail<'_> {
             Kind::Part(part) if part.message > self.done => {
                 self.look_wanted |= matches!(part.state.status.as_str(), "completed" | "error");
                 let one = self.writing.entry(part.message.clone()).or_default();
-                one.text.part(&part, &mut |text| one.taken.push_str(text));
+                one.text.take_part(&part, &mut |text| one.taken.push_str(text));
             }
             Kind::Delta { message, part, field, text }
                 if message > self.done && field == "text" =>
             {
                 let one = self.writing.entry(message.clone()).or_default();
-                one.text.delta(&message, &part, &text, &mut |text| one.taken.push_str(text));
+                one.text.take_delta(&message, &part, &text, &mut |text| one.taken.push_str(text));
             }
             Kind::Activity(activity) => self.look_wanted |= !activity.busy(),
             Kind::Failed(_) => self.look_wanted = true,

@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use crate::runner::turn::Turn;
 use crate::runner::turn::record::Failed;
+use crate::runner::turn::{Spent, Turn};
 use crate::units::{Deadline, seconds};
 
 /// The limits of one turn. What is `None` is not limited.
@@ -58,8 +58,8 @@ impl Watch {
             self.moved = Instant::now();
         }
         let limits = &self.limits;
-        let (retries, _) = turn.retries();
-        let (steps, cost) = turn.spent();
+        let retries = turn.retries.count();
+        let Spent { steps, cost } = turn.spent();
         if self.deadline.expired() {
             let limit = seconds(limits.rest_of.unwrap_or(limits.timeout));
             return Some(reached("Timeout", format!("the turn was not over after {limit}"), turn));
@@ -91,7 +91,7 @@ fn reached(name: &str, what: String, turn: &Turn) -> Failed {
         _ => "--max-cost",
     };
     let mut message = format!("{what} ({flag})");
-    if let Some(why) = turn.retrying() {
+    if let Some(why) = turn.retries.reason() {
         message = format!("{message} while the provider was being tried again: {why}");
     }
     Failed { name: name.into(), message }

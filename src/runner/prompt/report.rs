@@ -58,24 +58,23 @@ pub fn record(
             sum.add(child, &of_child);
         }
     }
-    let (text, answer) = turn.finish_text();
+    let text = turn.finish_text();
     let rejected = turn.asks.all().any(|ask| ask.decision == Decision::Reject);
     let outcome = match facts.outcome {
-        Outcome::Ok if answer.trim().is_empty() && structured.is_none() => {
+        Outcome::Ok if text.answer.trim().is_empty() && structured.is_none() => {
             Outcome::Not(if rejected { Code::Blocked } else { Code::Empty })
         }
         other => other,
     };
     let last = turn.steps().next_back();
-    let (provider_retries, retry_wait) = turn.retries();
     let since = |at: Instant| milliseconds(at.saturating_duration_since(facts.began));
     TurnRecord {
         session: server.record.id.clone(),
         conversation: place.id.clone(),
         turn: id.into(),
         outcome,
-        text,
-        answer,
+        text: text.all,
+        answer: text.answer,
         structured,
         error: facts.error,
         model: last.and_then(|info| {
@@ -92,8 +91,8 @@ pub fn record(
         started_at: facts.started.to_string(),
         first_token_ms: turn.first_text().map(since),
         total_ms: milliseconds(facts.total),
-        retry_wait_ms: milliseconds(retry_wait),
-        provider_retries,
+        retry_wait_ms: milliseconds(turn.retries.wait()),
+        provider_retries: turn.retries.count(),
         children,
         opencode_version: server.record.opencode_version.clone(),
     }

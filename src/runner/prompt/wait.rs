@@ -15,7 +15,7 @@ use crate::runner::session::operation::Operation;
 use crate::runner::session::server::Server;
 use crate::runner::session::stream::Stream;
 use crate::runner::session::timeouts::{LOOK_LIMIT, out_of_time};
-use crate::runner::turn::{Look, Turn};
+use crate::runner::turn::{Snapshot, Turn};
 use crate::units::{Backoff, Deadline, TICK, pause, seconds};
 
 /// How often REST is asked while events come; they make it sooner.
@@ -233,7 +233,7 @@ impl<'a> Waiting<'a> {
                         if let Some(turn) = &mut one.turn {
                             let before = turn.asks.pending().count();
                             tell(&heard, turn, &mut one.search);
-                            wanted |= turn.look_wanted() || turn.asks.pending().count() > before;
+                            wanted |= turn.wants_look() || turn.asks.pending().count() > before;
                             wanted |= one.search.found;
                         }
                     }
@@ -296,8 +296,9 @@ fn look_at(
     }
     let Some(turn) = turn else { return Ok(None) };
     let messages = messages_since(server, place, &newest.0, None, limit)?;
-    let look = Look { messages: &messages, activities: Some(activities), at: Instant::now() };
-    let end = turn.look(&look, &mut |text| search.text(text));
+    let snapshot =
+        Snapshot { messages: &messages, activities: Some(activities), at: Instant::now() };
+    let end = turn.apply_snapshot(&snapshot, &mut |text| search.text(text));
     let below = find::descendants_within(server, place, limit)?;
     let ask = pending_ask(server, place, &below, limit)?;
     let tree_busy = below.iter().any(|id| activities.get(id).is_some_and(|one| one.busy()));

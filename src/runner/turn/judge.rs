@@ -1,14 +1,14 @@
-//! When a turn is over, and how it ended: the one place that decides it.
+//! Whether a turn is over, and how it ended: the one place that decides it.
 
 use std::time::Duration;
 
 use super::record::Failed;
-use super::{Look, Turn};
+use super::{Snapshot, Turn};
 use crate::client::wire::{Info, Message, TurnError};
 use crate::units::START_WINDOW;
 
-/// For how long an unfinished turn must read idle before we believe that it is over: the server is
-/// idle for a moment between two steps, and says idle before it stores an error.
+/// How long an unfinished turn must read idle before it counts as over: the server is idle for a
+/// moment between two steps, and says idle before it stores an error.
 const IDLE_PROOF: Duration = Duration::from_millis(700);
 
 /// The same where nothing but the idleness speaks for an end: an answer that is not finished, or a
@@ -23,35 +23,37 @@ const ABORTED: &str = "MessageAbortedError";
 pub enum End {
     /// The model finished.
     Finished,
-    /// With an error of the provider or the server.
+    /// An error of the provider or the server ended it.
     Failed(Failed),
-    /// Somebody aborted it.
+    /// A client of the server aborted it.
     Aborted,
     /// Nothing follows a step that wanted more: its tools were denied.
     Denied,
 }
 
 impl Turn {
-    /// The server answered the prompt with trouble of its own, which says little about the turn.
-    pub fn refused(&mut self, why: &str) {
+    /// Notes that the server answered the prompt with an error of its own, which does not prove that
+    /// the turn fails.
+    pub fn note_refusal(&mut self, why: &str) {
         self.refused = Some(why.into());
-        self.look_wanted = true;
+        self.wants_look = true;
     }
 
-    /// `ours` are the turn's own messages; `idle` is for how long the conversation has read idle.
+    /// How the turn ended, if it is over. `steps` are the turn's own answers among the messages,
+    /// oldest first; `idle` is how long the conversation has read idle.
     pub(super) fn judge(
         &self,
-        ours: &[&Message],
-        look: &Look,
+        steps: &[&Message],
+        snapshot: &Snapshot,
         idle: Option<Duration>,
     ) -> Option<End> {
-        let newest = look.messages.iter().rev().find(|message| self.includes(&message.info));
-        if let Some(summary) = newest.filter(|one| self.prompts.compacted_by(&one.info)) {
-            let newer = self.taken_over(look).map(superseded);
+        let newest = snapshot.messages.iter().rev().find(|message| self.includes(&message.info));
+        if let Some(summary) = newest.filter(|one| self.prompts.is_summary(&one.info)) {
+            let newer = self.taken_over(snapshot).map(superseded);
             return summed_up(&summary.info, idle).or(newer);
         }
-        let Some(last) = ours.last().map(|message| &message.info) else {
-            return self.not_answered(look, idle);
+        let Some(last) = steps.last().map(|message| &message.info) else {
+            return self.not_answered(snapshot, idle);
         };
         if let Some(error) = &last.error {
             return Some(broken(error));
@@ -79,7 +81,7 @@ impl Turn {
             Some(_) if completed => return Some(End::Finished),
             Some(_) => {}
         }
-        if let Some(newer) = self.taken_over(look) {
+        if let Some(newer) = self.taken_over(snapshot) {
             return Some(superseded(newer));
         }
         let proof = if completed { IDLE_PROOF } else { LONG_IDLE_PROOF };
@@ -94,19 +96,19 @@ impl Turn {
     }
 
     /// The turn has no assistant message.
-    fn not_answered(&self, look: &Look, idle: Option<Duration>) -> Option<End> {
-        if let Some(newer) = self.taken_over(look) {
+    fn not_answered(&self, snapshot: &Snapshot, idle: Option<Duration>) -> Option<End> {
+        if let Some(newer) = self.taken_over(snapshot) {
             return Some(superseded(newer));
         }
         let idle = idle.filter(|idle| *idle >= IDLE_PROOF)?;
-        // An abort is among them: it drops the queue.
+        // The error may be an abort: it drops the prompts that wait.
         if let Some(error) = &self.early {
             return Some(broken(error));
         }
         if let Some(why) = self.refused.as_ref().filter(|_| idle >= LONG_IDLE_PROOF) {
             return Some(failed("Refused", why));
         }
-        let waited = look.at.saturating_duration_since(self.accepted);
+        let waited = snapshot.at.saturating_duration_since(self.accepted);
         let given_up = if self.was_busy { idle >= LONG_IDLE_PROOF } else { waited >= START_WINDOW };
         if !given_up {
             return None;
@@ -115,12 +117,12 @@ impl Turn {
     }
 
     /// A newer prompt that the server answers, or has answered, instead of this one.
-    fn taken_over<'a>(&self, look: &'a Look) -> Option<&'a str> {
-        let newer = look.messages.iter().rev().find_map(|message| {
+    fn taken_over<'a>(&self, snapshot: &'a Snapshot) -> Option<&'a str> {
+        let newer = snapshot.messages.iter().rev().find_map(|message| {
             let parent = message.info.parent.as_deref()?;
-            (parent > self.id.as_str() && !self.prompts.include(parent)).then_some(parent)
+            (parent > self.id.as_str() && !self.prompts.has_prompt(parent)).then_some(parent)
         });
-        newer.filter(|newer| look.messages.iter().any(|message| message.info.id == *newer))
+        newer.filter(|newer| snapshot.messages.iter().any(|message| message.info.id == *newer))
     }
 }
 

@@ -1,59 +1,60 @@
 //! Which messages belong to one prompt.
 //!
 //! A server that runs out of context in the middle of a turn compacts the conversation and goes on by
-//! itself: it stores a user message that holds nothing but a part `compaction`, answers that with a
-//! summary, and stores another user message that tells the model to go on (or the prompt once more).
-//! The later steps are answers to that one, and still belong to our turn. Seen on 1.1.65 to 1.18.33.
+//! itself. It stores a user message that holds nothing but a part `compaction`, answers it with a
+//! summary, and stores another user message that tells the model to go on, or repeats the prompt.
+//! The later steps answer that last message and still belong to the same turn. Seen on 1.1.65 to
+//! 1.18.33.
 
 use std::collections::BTreeSet;
 use std::hash::{DefaultHasher, Hasher};
 
 use crate::client::wire::{Info, Message};
 
-/// The prompt and what the server made of it.
+/// The prompt, and the messages with which the server goes on with it.
 #[derive(Debug)]
 pub struct Prompts {
     /// The prompt, and the messages by which the server goes on with it.
     answered: BTreeSet<String>,
     /// The messages that ask for a summary.
     compactions: BTreeSet<String>,
-    /// A number made of what was said, to know it again: a prompt can be large.
+    /// A hash of the prompt's text, to recognise a repetition. The text itself can be large.
     said: Option<u64>,
 }
 
 impl Prompts {
-    /// One prompt.
+    /// One prompt by its id.
     pub fn new(id: &str) -> Prompts {
         let answered = BTreeSet::from([id.to_string()]);
         Prompts { answered, compactions: BTreeSet::new(), said: None }
     }
 
     /// Whether a message is a step of the turn.
-    pub fn answered_by(&self, info: &Info) -> bool {
+    pub fn is_step(&self, info: &Info) -> bool {
         info.parent.as_ref().is_some_and(|parent| self.answered.contains(parent))
     }
 
     /// The steps of the turn among messages.
-    pub fn answers<'a>(&self, messages: &'a [Message]) -> Vec<&'a Message> {
-        messages.iter().filter(|message| self.answered_by(&message.info)).collect()
+    pub fn steps_among<'a>(&self, messages: &'a [Message]) -> Vec<&'a Message> {
+        messages.iter().filter(|message| self.is_step(&message.info)).collect()
     }
 
     /// Whether a message is a summary that the server made on the way.
-    pub fn compacted_by(&self, info: &Info) -> bool {
+    pub fn is_summary(&self, info: &Info) -> bool {
         info.parent.as_ref().is_some_and(|parent| self.compactions.contains(parent))
     }
 
     /// Whether a user message is one of the turn's.
-    pub fn include(&self, id: &str) -> bool {
+    pub fn has_prompt(&self, id: &str) -> bool {
         self.answered.contains(id) || self.compactions.contains(id)
     }
 
-    /// Whether the turn was compacted at all.
-    pub fn compacted(&self) -> bool {
+    /// Whether the server has compacted the conversation during the turn.
+    pub fn is_compacted(&self) -> bool {
         !self.compactions.is_empty()
     }
 
-    /// Learns from messages, oldest first, by which of them the server went on.
+    /// Learns from messages, oldest first, with which of them the server went on.
     pub fn learn(&mut self, messages: &[Message]) {
         let mut before: Option<&Message> = None;
         for message in messages {
@@ -65,9 +66,9 @@ impl Prompts {
                     before.is_some_and(|before| of(self, &before.info))
                 };
                 let asks_for_summary = message.parts.iter().any(|part| part.kind == "compaction");
-                if asks_for_summary && after(Prompts::answered_by) {
+                if asks_for_summary && after(Prompts::is_step) {
                     self.compactions.insert(info.id.clone());
-                } else if after(Prompts::compacted_by) && self.goes_on(message) {
+                } else if after(Prompts::is_summary) && self.goes_on(message) {
                     self.answered.insert(info.id.clone());
                 }
             }
@@ -75,7 +76,7 @@ impl Prompts {
         }
     }
 
-    /// Whether the server wrote this message itself, or said the prompt again.
+    /// Whether the server wrote this message itself, or repeated the prompt.
     fn goes_on(&self, message: &Message) -> bool {
         let mut texts = message.parts.iter().filter(|part| part.kind == "text").peekable();
         let own = texts.peek().is_some() && texts.all(|part| part.synthetic);
@@ -83,7 +84,7 @@ impl Prompts {
     }
 }
 
-/// A number made of the text of a prompt.
+/// A hash of the text of a prompt.
 fn said(message: &Message) -> u64 {
     let mut hasher = DefaultHasher::new();
     for part in message.parts.iter().filter(|part| part.kind == "text" && !part.synthetic) {

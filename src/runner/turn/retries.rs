@@ -1,38 +1,74 @@
 //! How often and how long a turn waits for its provider.
 
 use std::cmp::Ordering;
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use super::Turn;
 use crate::client::wire::Activity;
 
-impl Turn {
-    /// Counts how often and how long a provider is waited for, the sub-agents' included.
-    pub(super) fn retry(&mut self, conversation: &str, activity: &Activity, now: Instant) {
-        if activity.kind == "retry" {
-            let attempt = activity.attempt.unwrap_or(0.0).max(1.0) as u64;
-            let last = self.attempts.insert(conversation.into(), attempt).unwrap_or(0);
-            self.retries += match attempt.cmp(&last) {
-                Ordering::Greater => attempt - last,
-                // The same one, told again by REST or by a late event.
-                Ordering::Equal => 0,
-                Ordering::Less => attempt,
-            };
-            let why = activity.message.clone().unwrap_or_default();
-            let since = self.retrying.take().map_or(now, |(since, _)| since);
-            self.retrying = Some((since, why));
-        } else if let Some((since, _)) = self.retrying.take() {
-            self.retry_wait += now.saturating_duration_since(since);
+/// The retries of one turn, its sub-agents' included.
+#[derive(Debug, Default)]
+pub struct Retries {
+    count: u64,
+    /// The number of the last retry of each conversation: the server counts anew for every step.
+    attempts: BTreeMap<String, u64>,
+    running: Option<Retry>,
+    wait: Duration,
+}
+
+/// A wait for the provider that is going on.
+#[derive(Debug)]
+struct Retry {
+    since: Instant,
+    /// The provider's reason.
+    why: String,
+}
+
+impl Retries {
+    /// Takes what a conversation is doing: it waits for its provider, or it does not.
+    pub(super) fn note_activity(&mut self, conversation: &str, activity: &Activity, now: Instant) {
+        if activity.kind != "retry" {
+            self.note_end(now);
+            return;
+        }
+        let attempt = activity.attempt.unwrap_or(0.0).max(1.0) as u64;
+        let last = self.attempts.insert(conversation.into(), attempt).unwrap_or(0);
+        self.count += match attempt.cmp(&last) {
+            Ordering::Greater => attempt - last,
+            // The same one, reported again by REST or by a late event.
+            Ordering::Equal => 0,
+            // The server counts anew.
+            Ordering::Less => attempt,
+        };
+        let since = self.running.take().map_or(now, |before| before.since);
+        let why = activity.message.clone().unwrap_or_default();
+        self.running = Some(Retry { since, why });
+    }
+
+    /// Notes that a conversation has begun another step, for which the server counts anew.
+    pub(super) fn note_step(&mut self, conversation: &str) {
+        self.attempts.remove(conversation);
+    }
+
+    /// Notes that the provider is no longer waited for.
+    pub(super) fn note_end(&mut self, now: Instant) {
+        if let Some(retry) = self.running.take() {
+            self.wait += now.saturating_duration_since(retry.since);
         }
     }
 
-    /// Why the provider is being tried again right now.
-    pub fn retrying(&self) -> Option<&str> {
-        self.retrying.as_ref().map(|(_, why)| why.as_str())
+    /// How often the provider was tried again.
+    pub fn count(&self) -> u64 {
+        self.count
     }
 
-    /// How often the provider was tried again, and how long that took.
-    pub fn retries(&self) -> (u64, Duration) {
-        (self.retries, self.retry_wait)
+    /// How long the provider was waited for, without a wait that still goes on.
+    pub fn wait(&self) -> Duration {
+        self.wait
+    }
+
+    /// Why the provider is being tried again right now; `None` if it is not.
+    pub fn reason(&self) -> Option<&str> {
+        self.running.as_ref().map(|retry| retry.why.as_str())
     }
 }

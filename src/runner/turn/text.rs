@@ -1,5 +1,5 @@
-//! The text of one turn, put together from whatever arrives: deltas, whole parts, REST answers; each
-//! of them late, twice, out of order or never. What is shown is shown once and completely.
+//! The text of one turn, put together from deltas, whole parts and REST answers, any of which may
+//! come late, twice, out of order or never. Each piece of text is shown once, and all of it is shown.
 
 use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::ops::Bound;
@@ -9,7 +9,14 @@ use crate::client::wire::{Message, Part};
 /// How many event ids are remembered to recognise one that is delivered twice.
 const REMEMBERED_EVENTS: usize = 512;
 
-/// What is known of one part. Ids sort by time, so the map's order is the order of the text.
+/// Names one part. Ids sort by time, so the order of these is the order of the text.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct PartId {
+    message: String,
+    part: String,
+}
+
+/// What is known of one part.
 #[derive(Debug, Default)]
 struct Piece {
     /// `None` until the part itself has been seen: a delta does not tell text from reasoning.
@@ -18,7 +25,7 @@ struct Piece {
     text: String,
     /// How many bytes of it have been shown.
     shown: usize,
-    /// Deltas were missed, so further ones would be appended at the wrong place.
+    /// Deltas were missed, so another one would be appended at the wrong place.
     gap: bool,
     /// Nothing more will be added.
     complete: bool,
@@ -32,12 +39,12 @@ pub struct Seen {
 }
 
 impl Seen {
-    /// Whether this event has been taken before. Servers without event ids never repeat one as far
-    /// as anybody can tell.
-    pub fn repeated(&mut self, event: Option<&str>) -> bool {
-        let Some(id) = event else { return false };
+    /// Remembers an event; false if it has been taken before. No server without event ids has been
+    /// seen to repeat an event.
+    pub fn remember(&mut self, event: Option<&str>) -> bool {
+        let Some(id) = event else { return true };
         if !self.ids.insert(id.into()) {
-            return true;
+            return false;
         }
         self.order.push_back(id.into());
         if self.order.len() > REMEMBERED_EVENTS
@@ -45,44 +52,55 @@ impl Seen {
         {
             self.ids.remove(&oldest);
         }
-        false
+        true
     }
 }
 
 /// The text of the steps of one turn.
 #[derive(Debug, Default)]
 pub struct Text {
-    pieces: BTreeMap<(String, String), Piece>,
+    pieces: BTreeMap<PartId, Piece>,
     ends_line: bool,
     any_shown: bool,
-    /// Whether all events were heard from its beginning on.
+    /// Whether every event was taken, from the first on.
     whole: bool,
-    /// Up to here everything is complete and shown, so that a delta costs the same in a long turn.
-    done: Option<(String, String)>,
+    /// Up to here everything is complete and shown. Starting behind it keeps a delta cheap in a long
+    /// turn.
+    done: Option<PartId>,
+}
+
+/// The text of a turn that is over.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FinishedText {
+    /// The text of all steps.
+    pub all: String,
+    /// The text of the last step that has some.
+    pub answer: String,
 }
 
 impl Text {
-    /// Nothing yet, and no event of it missed; the default is one that is joined in its middle.
+    /// An empty text of which no event has been missed. `Text::default()` is one that was joined
+    /// midway.
     pub fn new() -> Text {
         Text { ends_line: true, whole: true, ..Text::default() }
     }
 
     /// Takes a part as the server has it now.
-    pub fn part(&mut self, part: &Part, show: &mut dyn FnMut(&str)) {
+    pub fn take_part(&mut self, part: &Part, show: &mut dyn FnMut(&str)) {
         self.take(&part.message, part, part.time.end.is_some(), show);
     }
 
-    /// `ended` means that nothing more is added to it.
+    /// Takes a part; `ended` means that nothing more is added to it.
     fn take(&mut self, message: &str, part: &Part, ended: bool, show: &mut dyn FnMut(&str)) {
-        let key = (message.to_string(), part.id.clone());
+        let id = PartId { message: message.into(), part: part.id.clone() };
         // The server writes one part after the other, so what came before this one is complete.
-        for (_, earlier) in self.pieces.range_mut(..key.clone()).rev().take(2) {
+        for (_, earlier) in self.pieces.range_mut(..id.clone()).rev().take(2) {
             earlier.complete |= !earlier.gap;
         }
-        self.done.take_if(|done| *done >= key);
-        let piece = self.pieces.entry(key).or_default();
+        self.done.take_if(|done| *done >= id);
+        let piece = self.pieces.entry(id).or_default();
         piece.is_text = Some(part.is_text());
-        // An open part may be older than what the deltas have told since; REST has it empty.
+        // A part that is still being written may be older than the deltas since; in REST it is empty.
         if ended || part.text.len() >= piece.text.len() {
             piece.replace(&part.text);
             piece.gap &= !ended && part.text.is_empty();
@@ -92,20 +110,26 @@ impl Text {
     }
 
     /// Takes what was added to a part.
-    pub fn delta(&mut self, message: &str, part: &str, text: &str, show: &mut dyn FnMut(&str)) {
-        let key = (message.into(), part.into());
-        self.done.take_if(|done| *done > key);
+    pub fn take_delta(
+        &mut self,
+        message: &str,
+        part: &str,
+        text: &str,
+        show: &mut dyn FnMut(&str),
+    ) {
+        let id = PartId { message: message.into(), part: part.into() };
+        self.done.take_if(|done| *done > id);
         let unknown = Piece { gap: !self.whole, ..Piece::default() };
-        let piece = self.pieces.entry(key).or_insert(unknown);
+        let piece = self.pieces.entry(id).or_insert(unknown);
         if !piece.gap && !piece.complete {
             piece.text.push_str(text);
             self.show(show);
         }
     }
 
-    /// Events may have been missed: parts that are being written can no longer be trusted to deltas,
-    /// nor can those of which the first thing that is heard is a delta.
-    pub fn gap(&mut self) {
+    /// Notes that events may have been missed. From then on deltas do not count for parts that are
+    /// being written, nor for parts of which a delta is the first thing that arrives.
+    pub fn note_gap(&mut self) {
         self.whole = false;
         for piece in self.pieces.values_mut().filter(|piece| !piece.complete) {
             piece.gap = true;
@@ -137,14 +161,14 @@ impl Text {
         }
     }
 
-    /// Shows what can be shown: of the first part that is not complete what there is, and nothing
-    /// behind it.
+    /// Shows what can be shown: all complete parts up to the first one that is not complete, what
+    /// there is of that one, and nothing behind it.
     fn show(&mut self, show: &mut dyn FnMut(&str)) {
         let from = match &self.done {
             Some(done) => Bound::Excluded(done.clone()),
             None => Bound::Unbounded,
         };
-        for (key, piece) in self.pieces.range_mut((from, Bound::Unbounded)) {
+        for (id, piece) in self.pieces.range_mut((from, Bound::Unbounded)) {
             match piece.is_text {
                 Some(true) => {}
                 None if !piece.complete => return,
@@ -163,12 +187,13 @@ impl Text {
             if !piece.complete {
                 return;
             }
-            self.done = Some(key.clone());
+            self.done = Some(id.clone());
         }
     }
 
-    /// All text and the answer, when nothing more will come. They can be large and are not held thrice.
-    pub fn finish(&mut self) -> (String, String) {
+    /// Gives the text away, when nothing more will come. It can be large, so it is moved and not
+    /// copied.
+    pub fn finish(&mut self) -> FinishedText {
         let answer = self.answer();
         let mut pieces = std::mem::take(&mut self.pieces);
         let mut texts = pieces.values_mut().filter(|piece| piece.has_text());
@@ -176,7 +201,7 @@ impl Text {
         for piece in texts {
             add(&mut all, &piece.text);
         }
-        (all, answer)
+        FinishedText { all, answer }
     }
 
     /// All text of the turn, as it was shown.
@@ -188,7 +213,7 @@ impl Text {
     pub fn answer(&self) -> String {
         let last = self.pieces.iter().rev().find(|(_, piece)| piece.has_text());
         match last {
-            Some(((message, _), _)) => join(self.texts(|other| other == message)),
+            Some((last, _)) => join(self.texts(|message| message == last.message)),
             None => String::new(),
         }
     }
@@ -196,7 +221,7 @@ impl Text {
     fn texts(&self, wanted: impl Fn(&str) -> bool) -> impl Iterator<Item = &str> {
         self.pieces
             .iter()
-            .filter(move |((message, _), piece)| piece.has_text() && wanted(message))
+            .filter(move |(id, piece)| piece.has_text() && wanted(&id.message))
             .map(|(_, piece)| piece.text.as_str())
     }
 }
@@ -206,8 +231,8 @@ impl Piece {
         self.is_text == Some(true) && !self.text.is_empty()
     }
 
-    /// Takes the whole text. What has been shown of another one cannot be taken back, so then the
-    /// whole is shown again behind it. The server cuts white space off the end, which is no other.
+    /// Takes the whole text. If it differs from what has been shown, which cannot be taken back, the
+    /// whole is shown again behind it. White space that the server cuts off the end is no difference.
     fn replace(&mut self, text: &str) {
         if self.text == text {
             return;
@@ -222,7 +247,7 @@ impl Piece {
     }
 }
 
-/// Texts of several parts, each beginning on a line of its own.
+/// The texts of several parts, each beginning on a line of its own.
 fn join<'a>(texts: impl Iterator<Item = &'a str>) -> String {
     let mut all = String::new();
     for text in texts {
@@ -261,18 +286,19 @@ mod tests {
         let mut shown = String::new();
         steps(&mut text, &mut |piece| shown.push_str(piece));
         assert_eq!(shown, text.all());
-        assert_eq!((shown.clone(), text.answer()), text.finish());
+        let expected = FinishedText { all: shown.clone(), answer: text.answer() };
+        assert_eq!(text.finish(), expected);
         shown
     }
 
     #[test]
     fn deltas_are_shown_as_they_come_and_the_whole_part_adds_nothing() {
         let all = shown(|text, show| {
-            text.part(&part("prt_1", "text", "", false), show);
-            text.delta("msg_1", "prt_1", "a", show);
-            text.delta("msg_1", "prt_1", "b", show);
-            text.part(&part("prt_1", "text", "ab", true), show);
-            text.delta("msg_1", "prt_1", "late", show);
+            text.take_part(&part("prt_1", "text", "", false), show);
+            text.take_delta("msg_1", "prt_1", "a", show);
+            text.take_delta("msg_1", "prt_1", "b", show);
+            text.take_part(&part("prt_1", "text", "ab", true), show);
+            text.take_delta("msg_1", "prt_1", "late", show);
         });
         assert_eq!(all, "ab");
     }
@@ -280,11 +306,11 @@ mod tests {
     #[test]
     fn deltas_before_their_part_wait_for_it_and_reasoning_is_not_shown() {
         let all = shown(|text, show| {
-            text.delta("msg_1", "prt_1", "thought", show);
-            text.delta("msg_1", "prt_2", "a", show);
-            text.part(&part("prt_1", "reasoning", "thought", true), show);
-            text.part(&part("prt_2", "text", "", false), show);
-            text.delta("msg_1", "prt_2", "b", show);
+            text.take_delta("msg_1", "prt_1", "thought", show);
+            text.take_delta("msg_1", "prt_2", "a", show);
+            text.take_part(&part("prt_1", "reasoning", "thought", true), show);
+            text.take_part(&part("prt_2", "text", "", false), show);
+            text.take_delta("msg_1", "prt_2", "b", show);
         });
         assert_eq!(all, "ab");
     }
@@ -293,9 +319,9 @@ mod tests {
     fn without_deltas_the_parts_are_enough_also_in_the_old_form() {
         let all = shown(|text, show| {
             for so_far in ["a", "ab", "abc"] {
-                text.part(&part("prt_1", "text", so_far, false), show);
+                text.take_part(&part("prt_1", "text", so_far, false), show);
             }
-            text.part(&part("prt_2", "text", "d", true), show);
+            text.take_part(&part("prt_2", "text", "d", true), show);
         });
         assert_eq!(all, "abc\nd");
     }
@@ -303,11 +329,11 @@ mod tests {
     #[test]
     fn after_a_gap_nothing_is_shown_until_the_truth_is_known() {
         let all = shown(|text, show| {
-            text.part(&part("prt_1", "text", "", false), show);
-            text.delta("msg_1", "prt_1", "one ", show);
-            text.gap();
-            text.delta("msg_1", "prt_1", "three", show);
-            text.part(&part("prt_2", "text", "next", false), show);
+            text.take_part(&part("prt_1", "text", "", false), show);
+            text.take_delta("msg_1", "prt_1", "one ", show);
+            text.note_gap();
+            text.take_delta("msg_1", "prt_1", "three", show);
+            text.take_part(&part("prt_2", "text", "next", false), show);
             let parts = vec![part("prt_1", "text", "one two three", true)];
             text.settle([message(parts)].iter(), false, show);
         });
@@ -328,9 +354,9 @@ mod tests {
         let mut text = Text::new();
         let mut shown = String::new();
         let show = &mut |piece: &str| shown.push_str(piece);
-        text.part(&part("prt_1", "text", "", false), show);
-        text.delta("msg_1", "prt_1", "a \n", show);
-        text.part(&part("prt_1", "text", "a", true), show);
+        text.take_part(&part("prt_1", "text", "", false), show);
+        text.take_delta("msg_1", "prt_1", "a \n", show);
+        text.take_part(&part("prt_1", "text", "a", true), show);
         assert_eq!((text.all().as_str(), shown.as_str()), ("a", "a \n"));
     }
 
@@ -338,20 +364,20 @@ mod tests {
     fn a_text_that_is_joined_in_its_middle_trusts_no_delta_before_its_part() {
         let (mut text, mut shown) = (Text::default(), String::new());
         let show = &mut |new: &str| shown.push_str(new);
-        text.delta("msg_1", "prt_1", "two", show);
-        text.part(&part("prt_1", "text", "", false), show);
-        text.part(&part("prt_1", "text", "one two", true), show);
+        text.take_delta("msg_1", "prt_1", "two", show);
+        text.take_part(&part("prt_1", "text", "", false), show);
+        text.take_part(&part("prt_1", "text", "one two", true), show);
         assert_eq!(shown, "one two");
     }
 
     #[test]
     fn an_event_that_comes_twice_counts_once() {
         let mut seen = Seen::default();
-        assert!(!seen.repeated(Some("evt_1")));
-        assert!(seen.repeated(Some("evt_1")));
-        assert!(!seen.repeated(None) && !seen.repeated(None));
+        assert!(seen.remember(Some("evt_1")));
+        assert!(!seen.remember(Some("evt_1")));
+        assert!(seen.remember(None) && seen.remember(None));
         for number in 0..2000 {
-            assert!(!seen.repeated(Some(&format!("other_{number}"))));
+            assert!(seen.remember(Some(&format!("other_{number}"))));
         }
         assert!(seen.ids.len() <= REMEMBERED_EVENTS + 1);
     }

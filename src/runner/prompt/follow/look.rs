@@ -10,7 +10,7 @@ use crate::client::{Answer, Cause, Failure};
 use crate::runner::conversation::find::Place;
 use crate::runner::conversation::messages::messages_since;
 use crate::runner::session::timeouts::LOOK_LIMIT;
-use crate::runner::turn::{End, Look};
+use crate::runner::turn::{End, Snapshot};
 use crate::units::{Backoff, Deadline, POLL_FIRST, TICK, pause};
 
 impl Follower<'_> {
@@ -25,8 +25,8 @@ impl Follower<'_> {
         let told = self.server.client.activities(&self.place.directory, self.request_limit);
         let told = told.map_err(|failure| self.trouble(failure));
         let messages = self.messages()?;
-        let look = Look { messages: &messages, activities: told.as_ref().ok(), at };
-        let end = self.turn.look(&look, &mut |text| watcher.text(text));
+        let snapshot = Snapshot { messages: &messages, activities: told.as_ref().ok(), at };
+        let end = self.turn.apply_snapshot(&snapshot, &mut |text| watcher.text(text));
         let (activities, failure) = match told {
             Ok(activities) => (activities, None),
             Err(failure) => (Activities::new(), Some(failure)),
@@ -56,15 +56,16 @@ impl Follower<'_> {
     /// The end of a turn of which events have told that its answer is finished. That speaks for itself,
     /// so one question is enough; the status is not asked for.
     fn finished_answer(&mut self, watcher: &mut dyn Watcher) -> Answer<Option<End>> {
-        if !self.turn.ending() || self.turn.descendants().next().is_some() {
+        if !self.turn.is_ending() || self.turn.descendants().next().is_some() {
             return Ok(None);
         }
         let messages = self.messages()?;
-        let look = Look { messages: &messages, activities: None, at: Instant::now() };
-        if !self.turn.has_finished(&look) {
+        let snapshot = Snapshot { messages: &messages, activities: None, at: Instant::now() };
+        self.turn.learn(&messages);
+        if !self.turn.has_finished(&snapshot) {
             return Ok(None);
         }
-        let end = self.turn.look(&look, &mut |text| watcher.text(text));
+        let end = self.turn.apply_snapshot(&snapshot, &mut |text| watcher.text(text));
         if self.turn.descendants().next().is_some() {
             return Ok(None);
         }
@@ -122,7 +123,7 @@ impl Follower<'_> {
         while let Some(id) = next {
             if self.turn.concerns(&id) {
                 // From the oldest down, so that each finds its parent in the tree.
-                return Ok(line.iter().rev().all(|one| self.turn.relative(one)));
+                return Ok(line.iter().rev().all(|one| self.turn.join_tree(one)));
             }
             if self.strangers.contains(&id) || line.len() > 16 {
                 break;
@@ -144,7 +145,7 @@ impl Follower<'_> {
         for id in children {
             let place = Place { id, directory: self.place.directory.clone() };
             for message in messages_since(self.server, &place, "", None, self.request_limit)? {
-                self.turn.step_below(&message.info);
+                self.turn.add_step_below(&message.info);
             }
         }
         Ok(())

@@ -60,11 +60,11 @@ pub trait Watcher {
 /// Gives what a stream brought to a turn.
 pub fn tell(heard: &Heard, turn: &mut Turn, watcher: &mut dyn Watcher) {
     match heard {
-        Heard::Gap | Heard::Long => turn.gap(),
+        Heard::Gap | Heard::Long => turn.note_gap(),
         Heard::Data(data) => {
             let event = Event::decode(data, &|conversation| turn.concerns(conversation));
             if let Some(event) = event {
-                turn.event(&event, Instant::now(), &mut |text| watcher.text(text));
+                turn.apply_event(&event, Instant::now(), &mut |text| watcher.text(text));
             }
         }
     }
@@ -159,7 +159,7 @@ impl<'a> Follower<'a> {
 
     /// The turn began before we came: what events told until now is not known.
     pub fn joined(mut self) -> Follower<'a> {
-        self.turn.gap();
+        self.turn.note_gap();
         self
     }
 
@@ -220,7 +220,7 @@ impl<'a> Follower<'a> {
     /// Waits until the turn ends, for whatever reason; `None` if the watcher has gone.
     fn wait_for_end(&mut self, watcher: &mut dyn Watcher) -> Option<Ended> {
         // A stream that is open from the beginning misses nothing that a short turn does.
-        let first = if self.turn.look_wanted() {
+        let first = if self.turn.wants_look() {
             Duration::ZERO
         } else if self.stream.is_open() {
             OPEN_FIRST
@@ -239,13 +239,13 @@ impl<'a> Follower<'a> {
                 return Some(Ended::Limit(why));
             }
             // A prompt that the server may not have read yet could be lost with its connection.
-            if watcher.gone() && (self.held.is_none() || self.turn.begun()) {
+            if watcher.gone() && (self.held.is_none() || self.turn.has_begun()) {
                 return None;
             }
             if let Some(ended) = self.answer_asks() {
                 return Some(ended);
             }
-            let wanted = self.turn.look_wanted();
+            let wanted = self.turn.wants_look();
             let (turn, deadline) = (&mut self.turn, self.watch.deadline);
             self.stream.listen(&self.server.client, next_look, deadline, &mut |heard| {
                 tell(&heard, turn, watcher);
@@ -253,7 +253,7 @@ impl<'a> Follower<'a> {
             if let Some(ended) = self.held_answer(watcher) {
                 return Some(ended);
             }
-            let newly_wanted = self.turn.look_wanted() && !wanted;
+            let newly_wanted = self.turn.wants_look() && !wanted;
             if !newly_wanted && Instant::now() < next_look {
                 continue;
             }
@@ -268,7 +268,7 @@ impl<'a> Follower<'a> {
             }
             let moved = self.turn.progress() != progress;
             progress = self.turn.progress();
-            let near_end = self.turn.look_wanted() || self.turn.ending() || self.ended.is_some();
+            let near_end = self.turn.wants_look() || self.turn.is_ending() || self.ended.is_some();
             let pause = if near_end {
                 near.next()
             } else if moved && self.stream.is_open() {

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use super::record::Decision;
-use super::{End, Look, Turn};
+use super::{End, Snapshot, Turn};
 use crate::client::Event;
 use crate::client::wire::{Activities, Message};
 
@@ -38,14 +38,14 @@ impl Bench {
         self.pass(Duration::from_millis(1));
         let event = Event::decode(data, &|conversation| self.turn.concerns(conversation));
         if let Some(event) = event {
-            self.turn.event(&event, self.now, &mut |text| self.shown.push_str(text));
+            self.turn.apply_event(&event, self.now, &mut |text| self.shown.push_str(text));
         }
     }
 
     fn look(&mut self, messages: &[Message], activities: Option<&Activities>) -> Option<End> {
         self.pass(Duration::from_millis(1));
-        let look = Look { messages, activities, at: self.now };
-        self.turn.look(&look, &mut |text| self.shown.push_str(text))
+        let snapshot = Snapshot { messages, activities, at: self.now };
+        self.turn.apply_snapshot(&snapshot, &mut |text| self.shown.push_str(text))
     }
 
     /// The end that two looks with nothing going on agree on.

@@ -185,7 +185,7 @@ fn a_conversation_that_is_compacted_on_the_way_goes_on_under_another_prompt() {
         all[5] = last(done("stop"));
         assert_eq!(look(&mut bench, &all), Some(End::Finished));
         assert_eq!(bench.shown, "first\nsecond", "the summary is no answer");
-        assert_eq!(bench.turn.spent().0, 3, "but it is a step");
+        assert_eq!(bench.turn.spent().steps, 3, "but it is a step");
     }
     // Somebody else's prompt behind a summary is another turn.
     let foreign = with(prompt("msg_9"), part("text", "something else", false));
@@ -250,7 +250,7 @@ fn an_error_before_any_answer_is_the_reason() {
         let (all, idle) = (messages(json!([prompt(PROMPT)])), Activities::new());
         let mut bench = bench();
         bench.event(event.to_string().as_bytes());
-        assert!(bench.turn.look_wanted());
+        assert!(bench.turn.wants_look());
         assert_eq!(bench.look(&all, Some(&idle)), None, "the turn may still begin");
         bench.pass(Duration::from_secs(1));
         assert_eq!(name(&bench.look(&all, Some(&idle))), expected);
@@ -269,7 +269,7 @@ fn retries_of_every_step_are_counted_and_none_twice() {
             let event = json!({"type": "session.status", "properties": properties});
             bench.event(event.to_string().as_bytes());
         }
-        bench.turn.retries().0
+        bench.turn.retries.count()
     };
     let retry = |attempt: u64| json!({"type": "retry", "attempt": attempt, "message": "no"});
     let busy = json!({"type": "busy"});
@@ -285,7 +285,7 @@ fn retries_of_every_step_are_counted_and_none_twice() {
     assert_eq!(told(retry(1), true), 3);
     assert_eq!(told(retry(3), true), 5);
     assert_eq!(told(busy, true), 5);
-    assert_eq!(bench.turn.retrying(), None);
+    assert_eq!(bench.turn.retries.reason(), None);
 }
 
 #[test]
@@ -320,7 +320,7 @@ fn an_ask_of_an_unknown_conversation_is_looked_into() {
     let ask =
         json!({"type": "permission.asked", "properties": {"id": "per_1", "sessionID": "ses_9"}});
     bench.event(ask.to_string().as_bytes());
-    assert!(bench.turn.look_wanted() && bench.turn.asks.pending().count() == 0);
+    assert!(bench.turn.wants_look() && bench.turn.asks.pending().count() == 0);
     let child = json!({"type": "session.created", "properties": {"info": {"id": "ses_9", "parentID": CONVERSATION}}});
     bench.event(child.to_string().as_bytes());
     bench.event(ask.to_string().as_bytes());

@@ -105,7 +105,7 @@ fn play(recording: &Recording, others: &[Recording], seed: u64) {
         if lost > 0 {
             lost -= 1;
             if lost == 0 {
-                bench.turn.gap();
+                bench.turn.note_gap();
             }
         } else {
             bench.event(recording.events[index].as_bytes());
@@ -115,7 +115,7 @@ fn play(recording: &Recording, others: &[Recording], seed: u64) {
             let back = random.below(delivered.len().min(20));
             bench.event(delivered[delivered.len() - 1 - back].as_bytes());
         }
-        if ended.is_none() && (bench.turn.look_wanted() || random.chance(15)) {
+        if ended.is_none() && (bench.turn.wants_look() || random.chance(15)) {
             let known = rest.activities(recording);
             let silent = random.chance(10);
             ended = bench.look(&rest.messages(), (!silent).then_some(&known));
@@ -128,7 +128,7 @@ fn play(recording: &Recording, others: &[Recording], seed: u64) {
         assert!(truth.starts_with(shown), "{name}: {shown:?} is shown at event {index}");
     }
     if lost > 0 {
-        bench.turn.gap();
+        bench.turn.note_gap();
     }
     let end = ended.or_else(|| bench.end(&messages(recording.messages.clone())));
     assert!(recording.ended_as_recorded(&end), "{name}: {end:?}");

@@ -104,7 +104,7 @@ fn events_and_rest_end_the_turn_as_it_ended() {
     each(|recording| {
         let mut bench = recording.bench();
         recording.events.iter().for_each(|event| bench.event(event.as_bytes()));
-        assert!(bench.turn.look_wanted(), "{}: nothing says that it ended", recording.name);
+        assert!(bench.turn.wants_look(), "{}: nothing says that it ended", recording.name);
         let end = bench.end(&messages(recording.messages.clone()));
         assert!(recording.ended_as_recorded(&end), "{}: {end:?}", recording.name);
         bench.settle(&recording.own());
@@ -149,8 +149,8 @@ fn sub_agents_are_found_by_events_and_by_rest() {
             assert!(found[0] != recording.conversation && text.contains(found[0]), "{version}");
         }
         // Two steps of the turn's own and two of the sub-agent.
-        assert_eq!(by_events.turn.spent().0, 4, "{version}");
-        assert!(by_events.turn.spent().1 > 0.0, "{version}");
+        assert_eq!(by_events.turn.spent().steps, 4, "{version}");
+        assert!(by_events.turn.spent().cost > 0.0, "{version}");
     }
 }
 
@@ -183,11 +183,13 @@ fn retries_are_counted_and_timed() {
         for event in &recording.events {
             bench.event(event.as_bytes());
             if event.contains(r#""retry""#) {
-                assert_eq!(bench.turn.retrying(), Some("busy"), "{version}");
+                assert_eq!(bench.turn.retries.reason(), Some("busy"), "{version}");
             }
         }
-        let (count, waited) = bench.turn.retries();
-        assert_eq!(count, 1, "{version}");
-        assert!(!waited.is_zero() && bench.turn.retrying().is_none(), "{version}");
+        assert_eq!(bench.turn.retries.count(), 1, "{version}");
+        assert!(
+            !bench.turn.retries.wait().is_zero() && bench.turn.retries.reason().is_none(),
+            "{version}"
+        );
     }
 }
