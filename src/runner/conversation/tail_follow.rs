@@ -19,7 +19,7 @@ use crate::runner::session::pace::{ALERT, ALERT_FIRST, CALM, NEAR_FIRST};
 use crate::runner::session::server::Server;
 use crate::runner::session::stream::{Heard, Stream};
 use crate::runner::session::timeouts::LOOK_LIMIT;
-use crate::runner::turn::text::Seen;
+use crate::runner::turn::seen::Seen;
 use crate::units::{REQUEST_LIMIT, START_WINDOW};
 
 /// How long a conversation must read idle: it does so for a moment between two turns.

@@ -5,48 +5,31 @@
 //! text and may ask for a snapshot; only a snapshot ends a turn.
 
 pub mod asks;
+pub mod events;
 pub mod judge;
 pub mod prompts;
 pub mod record;
 pub mod retries;
+pub mod seen;
+pub mod snapshot;
 #[cfg(test)]
 mod tests;
 pub mod text;
 
-pub use record::{Outcome, Tokens, TurnRecord};
-
-use std::collections::{BTreeMap, BTreeSet};
-use std::time::{Duration, Instant};
-
 pub use asks::Asks;
 pub use judge::End;
+pub use record::{Outcome, Tokens, TurnRecord};
 pub use retries::Retries;
+pub use snapshot::Snapshot;
 
-use crate::client::event::{Event, Kind};
-use crate::client::wire::{Activities, Activity, Conversation, Info, Message, TurnError};
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Instant;
+
+use crate::client::wire::{Conversation, Info, Message, TurnError};
 use prompts::Prompts;
-use text::{FinishedText, Seen, Text};
-
-/// What REST says at one moment.
-#[derive(Debug)]
-pub struct Snapshot<'a> {
-    /// The messages from the prompt on, oldest first; without the prompt if the server lacks it.
-    pub messages: &'a [Message],
-    /// What the conversations of the directory are doing; `None` if the server did not say.
-    pub activities: Option<&'a Activities>,
-    /// When the server was asked.
-    pub at: Instant,
-}
-
-/// How far a turn is by its messages in REST. A change shows that the turn goes on.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Stage {
-    steps: usize,
-    /// Parts of the last step.
-    parts: usize,
-    /// Whether the last step is complete.
-    completed: bool,
-}
+use seen::Seen;
+use snapshot::Stage;
+use text::{FinishedText, Text};
 
 /// What a turn and its sub-agents have used so far.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -123,101 +106,9 @@ impl Turn {
         &self.id
     }
 
-    /// Takes an event; new text goes to `show`.
-    pub fn apply_event(&mut self, event: &Event, now: Instant, show: &mut dyn FnMut(&str)) {
-        if let Kind::Conversation(conversation) = &event.kind {
-            self.join_tree(conversation);
-            return;
-        }
-        let Some(conversation) = event.conversation.as_deref() else { return };
-        if !self.concerns(conversation) {
-            // It may be of a sub-agent that no event has named; REST knows.
-            self.wants_look |= matches!(event.kind, Kind::Permission(_) | Kind::Question(_));
-            return;
-        }
-        if !self.seen.remember(event.id.as_deref()) {
-            return;
-        }
-        self.progress += 1;
-        match &event.kind {
-            Kind::Permission(ask) => self.asks.add_permission(ask),
-            Kind::Question(ask) => self.asks.add_question(ask),
-            Kind::Answered { id, reply } => self.asks.note_answer(id, reply.as_deref()),
-            _ if conversation == self.conversation => self.own_event(&event.kind, now, show),
-            Kind::Message(info) => self.add_step_below(info),
-            Kind::Activity(activity) => self.retries.note_activity(conversation, activity, now),
-            _ => {}
-        }
-    }
-
-    fn own_event(&mut self, kind: &Kind, now: Instant, show: &mut dyn FnMut(&str)) {
-        match kind {
-            Kind::Message(info) => self.own_message(info),
-            Kind::Part(part) if self.steps.contains_key(&part.message) => {
-                if let Some(child) = &part.state.metadata.conversation {
-                    self.descendants.insert(child.clone());
-                }
-                self.note_writing();
-                let mut timed = Timed { first: &mut self.first_text, now, show };
-                self.text.take_part(part, &mut timed.show());
-            }
-            Kind::Delta { message, part, field, text }
-                if field == "text" && self.steps.contains_key(message) =>
-            {
-                self.note_writing();
-                let mut timed = Timed { first: &mut self.first_text, now, show };
-                self.text.take_delta(message, part, text, &mut timed.show());
-            }
-            // The server goes on under another prompt of its own; REST says which.
-            Kind::Part(part) if part.kind == "compaction" => self.wants_look = true,
-            Kind::Part(part) if part.synthetic && self.prompts.is_compacted() => {
-                self.wants_look = true;
-            }
-            Kind::Activity(activity) => self.note_activity(activity, now),
-            Kind::Failed(error) => {
-                self.early.get_or_insert_with(|| error.clone());
-                self.wants_look = true;
-            }
-            _ => {}
-        }
-    }
-
-    /// Notes that something is being written: neither is the end near, nor is anything idle.
-    fn note_writing(&mut self) {
-        self.ending = false;
-        self.idle_since = None;
-    }
-
-    /// Takes a message of the turn's own conversation.
-    fn own_message(&mut self, info: &Info) {
-        if self.prompts.is_summary(info) {
-            self.add_step_below(info);
-        }
-        if !self.prompts.is_step(info) {
-            return;
-        }
-        // After `tool-calls` the turn usually goes on; if it does not, the server says idle.
-        let over = info.time.completed.is_some() && info.finish.as_deref() != Some("tool-calls");
-        self.ending = over;
-        self.wants_look |= over;
-        self.add_step(info);
-    }
-
     fn add_step(&mut self, info: &Info) {
         if self.steps.insert(info.id.clone(), info.clone()).is_none() {
             self.retries.note_step(&self.conversation);
-        }
-    }
-
-    /// Takes what the turn's own conversation is doing.
-    fn note_activity(&mut self, activity: &Activity, now: Instant) {
-        self.retries.note_activity(&self.conversation, activity, now);
-        let idle = activity.kind == "idle";
-        self.wants_look |= idle;
-        self.ending |= idle;
-        self.was_busy |= activity.busy();
-        if activity.busy() {
-            self.idle_since = None;
         }
     }
 
@@ -228,15 +119,6 @@ impl Turn {
             self.descendants.insert(conversation.id.clone());
         }
         self.concerns(&conversation.id)
-    }
-
-    /// Takes a message as REST has it.
-    fn add_message(&mut self, info: &Info) {
-        if self.prompts.is_step(info) {
-            self.add_step(info);
-        } else if self.prompts.is_summary(info) {
-            self.add_step_below(info);
-        }
     }
 
     /// Learns from messages since the prompt, oldest first, which of them are the turn's.
@@ -266,70 +148,6 @@ impl Turn {
     pub fn note_gap(&mut self) {
         self.text.note_gap();
         self.wants_look = true;
-    }
-
-    /// Whether the messages alone say that the model has finished, whatever the conversation is
-    /// doing. They must have been learned from before.
-    pub fn has_finished(&self, snapshot: &Snapshot) -> bool {
-        let steps = self.prompts.steps_among(snapshot.messages);
-        self.judge(&steps, snapshot, None) == Some(End::Finished)
-    }
-
-    /// Takes what REST says; `Some` if the turn is over.
-    pub fn apply_snapshot(
-        &mut self,
-        snapshot: &Snapshot,
-        show: &mut dyn FnMut(&str),
-    ) -> Option<End> {
-        self.wants_look = false;
-        self.prompts.learn(snapshot.messages);
-        for message in snapshot.messages {
-            self.add_message(&message.info);
-        }
-        let steps = self.prompts.steps_among(snapshot.messages);
-        for part in steps.iter().flat_map(|message| &message.parts) {
-            self.descendants.extend(part.state.metadata.conversation.clone());
-        }
-        let mut timed = Timed { first: &mut self.first_text, now: snapshot.at, show };
-        self.text.settle(steps.iter().copied(), false, &mut timed.show());
-        let stage = Stage::of(&steps);
-        let changed = self.stage != stage;
-        self.stage = stage;
-        let idle = self.note_idleness(snapshot, changed);
-        let end = self.judge(&steps, snapshot, idle);
-        self.wants_look |= end.is_none() && idle.is_some();
-        end
-    }
-
-    /// For how long the conversation has read idle; `None` if it does not. `changed` says whether
-    /// its messages have changed since the last snapshot.
-    fn note_idleness(&mut self, snapshot: &Snapshot, changed: bool) -> Option<Duration> {
-        let Some(activities) = snapshot.activities else {
-            // Neither busy nor idle: only what the messages themselves say counts.
-            self.idle_since = None;
-            return None;
-        };
-        match activities.get(&self.conversation) {
-            Some(activity) if activity.busy() => self.note_activity(activity, snapshot.at),
-            // The status is older than the messages, so a turn that has only just begun reads idle.
-            // That is why only the time counts in which nothing changes.
-            _ if changed => self.idle_since = Some(snapshot.at),
-            _ => {
-                self.idle_since.get_or_insert(snapshot.at);
-            }
-        }
-        self.idle_since.map(|since| snapshot.at.saturating_duration_since(since))
-    }
-
-    /// Takes the final REST state of the turn's messages.
-    pub fn settle(&mut self, messages: &[Message], now: Instant, show: &mut dyn FnMut(&str)) {
-        let mut timed = Timed { first: &mut self.first_text, now, show };
-        let steps = self.prompts.steps_among(messages);
-        self.text.settle(steps.into_iter(), true, &mut timed.show());
-        for message in messages {
-            self.add_message(&message.info);
-        }
-        self.retries.note_end(now);
     }
 
     /// Whether something happened after which REST may say that the turn is over.
@@ -382,17 +200,6 @@ impl Turn {
     /// The turn's own steps.
     pub fn steps(&self) -> impl DoubleEndedIterator<Item = &Info> {
         self.steps.values()
-    }
-}
-
-impl Stage {
-    fn of(steps: &[&Message]) -> Stage {
-        let last = steps.last();
-        Stage {
-            steps: steps.len(),
-            parts: last.map_or(0, |last| last.parts.len()),
-            completed: last.is_some_and(|last| last.info.time.completed.is_some()),
-        }
     }
 }
 

@@ -1,13 +1,10 @@
 //! The text of one turn, put together from deltas, whole parts and REST answers, any of which may
 //! come late, twice, out of order or never. Each piece of text is shown once, and all of it is shown.
 
-use std::collections::{BTreeMap, HashSet, VecDeque};
+use std::collections::BTreeMap;
 use std::ops::Bound;
 
 use crate::client::wire::{Message, Part};
-
-/// How many event ids are remembered to recognise one that is delivered twice.
-const REMEMBERED_EVENTS: usize = 512;
 
 /// Names one part. Ids sort by time, so the order of these is the order of the text.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -29,31 +26,6 @@ struct Piece {
     gap: bool,
     /// Nothing more will be added.
     complete: bool,
-}
-
-/// Which events have been taken before.
-#[derive(Debug, Default)]
-pub struct Seen {
-    ids: HashSet<String>,
-    order: VecDeque<String>,
-}
-
-impl Seen {
-    /// Remembers an event; false if it has been taken before. No server without event ids has been
-    /// seen to repeat an event.
-    pub fn remember(&mut self, event: Option<&str>) -> bool {
-        let Some(id) = event else { return true };
-        if !self.ids.insert(id.into()) {
-            return false;
-        }
-        self.order.push_back(id.into());
-        if self.order.len() > REMEMBERED_EVENTS
-            && let Some(oldest) = self.order.pop_front()
-        {
-            self.ids.remove(&oldest);
-        }
-        true
-    }
 }
 
 /// The text of the steps of one turn.
@@ -368,17 +340,5 @@ mod tests {
         text.take_part(&part("prt_1", "text", "", false), show);
         text.take_part(&part("prt_1", "text", "one two", true), show);
         assert_eq!(shown, "one two");
-    }
-
-    #[test]
-    fn an_event_that_comes_twice_counts_once() {
-        let mut seen = Seen::default();
-        assert!(seen.remember(Some("evt_1")));
-        assert!(!seen.remember(Some("evt_1")));
-        assert!(seen.remember(None) && seen.remember(None));
-        for number in 0..2000 {
-            assert!(seen.remember(Some(&format!("other_{number}"))));
-        }
-        assert!(seen.ids.len() <= REMEMBERED_EVENTS + 1);
     }
 }
