@@ -71,7 +71,7 @@ impl Client {
             }
             ControlFlow::Continue(())
         };
-        self.each("/session", query, REQUEST_LIMIT, &mut take).map(drop)
+        self.each("/session", query, Limit::Read(REQUEST_LIMIT), &mut take).map(drop)
     }
 
     /// Conversations of all projects that changed since a moment (milliseconds since 1970). Servers

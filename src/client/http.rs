@@ -259,10 +259,13 @@ impl Client {
 }
 
 /// What a limit applies to.
-#[derive(Clone, Copy)]
-pub(super) enum Limit {
+#[derive(Clone, Copy, Debug)]
+pub enum Limit {
+    /// The whole exchange.
     Whole(Duration),
+    /// Each read, so that a long answer may take as long as it keeps coming.
     Read(Duration),
+    /// The head of an answer that never ends.
     Stream(Duration),
 }
 

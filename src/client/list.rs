@@ -4,7 +4,6 @@
 use std::fmt;
 use std::marker::PhantomData;
 use std::ops::ControlFlow;
-use std::time::Duration;
 
 use serde::Deserializer;
 use serde::de::{DeserializeOwned, DeserializeSeed, Error as _, SeqAccess, Visitor};
@@ -14,18 +13,15 @@ use super::http::{Client, Limit};
 
 impl Client {
     /// Asks for an array and passes each element to `take` as it arrives. Returns where the next
-    /// page starts.
-    ///
-    /// `limit` applies to each read and not to the whole list, so a long list may take as long as
-    /// its elements keep coming. After a `Break` the rest is not read.
+    /// page starts. After a `Break` the rest is not read.
     pub(super) fn each<T: DeserializeOwned>(
         &self,
         route: &str,
         query: &[(&str, &str)],
-        limit: Duration,
+        limit: Limit,
         take: &mut dyn FnMut(T) -> ControlFlow<()>,
     ) -> Answer<Option<String>> {
-        let exchange = self.send("GET", route, query, None, Limit::Read(limit))?;
+        let exchange = self.send("GET", route, query, None, limit)?;
         let cursor = exchange.cursor();
         let mut stopped = false;
         let each = Each { take, stopped: &mut stopped, element: PhantomData };

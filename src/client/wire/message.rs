@@ -112,6 +112,18 @@ pub struct ErrorData {
     pub message: Option<String>,
 }
 
+/// A message that is read in pages.
+pub trait HasId {
+    /// Its id; empty if what the server sent is not a message.
+    fn id(&self) -> &str;
+}
+
+impl HasId for Message {
+    fn id(&self) -> &str {
+        &self.info.id
+    }
+}
+
 impl TurnError {
     /// The explanation, or the name if there is none.
     pub fn text(&self) -> &str {

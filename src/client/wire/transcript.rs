@@ -1,11 +1,12 @@
 //! Messages with the arguments and results of their tools, for commands that show a conversation.
 //! Following a turn does not need those; see [`super::Message`].
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
+use serde_json::value::RawValue;
 
 use super::lean::lean;
-use super::{Info, Part, Time, ToolState, lenient};
+use super::{HasId, Info, Message, Part, Time, ToolState, lenient};
 
 /// A message with its parts and all details of its tools.
 #[derive(Clone, Debug, Deserialize)]
@@ -15,6 +16,35 @@ pub struct FullMessage {
     /// Its parts, oldest first.
     #[serde(default = "Vec::new")]
     pub parts: Vec<FullPart>,
+}
+
+impl HasId for FullMessage {
+    fn id(&self) -> &str {
+        &self.info.id
+    }
+}
+
+/// A message as the server sent it.
+#[derive(Clone, Debug)]
+pub struct RawMessage {
+    /// The text of the message.
+    pub raw: Box<RawValue>,
+    /// What the text says; `None` if it is not a message.
+    pub message: Option<Message>,
+}
+
+impl<'de> Deserialize<'de> for RawMessage {
+    fn deserialize<D: Deserializer<'de>>(input: D) -> Result<RawMessage, D::Error> {
+        let raw = Box::<RawValue>::deserialize(input)?;
+        let message = serde_json::from_str(raw.get()).ok();
+        Ok(RawMessage { raw, message })
+    }
+}
+
+impl HasId for RawMessage {
+    fn id(&self) -> &str {
+        self.message.as_ref().map_or("", Message::id)
+    }
 }
 
 /// A part like [`Part`], with the tool's arguments and result.

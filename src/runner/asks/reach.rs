@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use crate::client::Limit;
 use crate::client::wire::Conversation;
 use crate::error::Result;
 use crate::runner::context::Context;
@@ -57,9 +58,9 @@ fn others(context: &Context, server: &Server) -> Result<BTreeSet<String>> {
 /// of an aborted turn stays until it gets a reply.
 fn unfinished(server: &Server, conversation: &str) -> bool {
     // Read in the server's own directory: messages are found from there, and nothing is loaded.
-    let page = server.client.messages(conversation, &server.directory, 1, None, PROBE_LIMIT);
-    let newest = page.ok().and_then(|(mut messages, _)| messages.pop());
-    newest.is_some_and(|message| {
+    let limit = Limit::Whole(PROBE_LIMIT);
+    let newest = server.client.newest_message(conversation, &server.directory, limit);
+    newest.ok().flatten().is_some_and(|message| {
         let info = message.info;
         let aborted = info.error.is_some_and(|error| error.name == "MessageAbortedError");
         info.role != "assistant" || info.time.completed.is_none() || aborted

@@ -5,7 +5,6 @@ use std::ops::ControlFlow;
 
 use super::find;
 use crate::client::wire::{Changed, FilePatch};
-use crate::client::{LONG_READ, Page};
 use crate::error::Result;
 use crate::runner::context::Context;
 use crate::runner::session::server::Server;
@@ -74,7 +73,7 @@ pub fn diff(context: &Context, word: &str, id: Option<&str>, turn: Option<&str>)
                 files.extend(message.info.summary.diffs);
                 ControlFlow::Continue(())
             };
-            let read = client.each_message(&place.id, directory, Page::All, LONG_READ, take);
+            let read = client.each_message(&place.id, directory, take);
             read.map_err(|failure| find::gone(&server, &place, failure))?;
             if files.0.is_empty() {
                 files.extend(client.whole_diff(&place.id, directory)?);

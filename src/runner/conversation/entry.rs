@@ -1,16 +1,18 @@
 //! One message as a reader sees it, made from what the server has.
 
 use std::ops::ControlFlow;
-use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::find::Place;
-use crate::client::wire::{FullMessage, Head, Info, Message, Part, ToolDetails, TurnError};
-use crate::client::{Answer, Page};
+use crate::client::wire::{
+    FullMessage, HasId, Head, Info, Message, Part, RawMessage, ToolDetails, TurnError,
+};
+use crate::client::{Answer, Pages};
 use crate::runner::session::server::Server;
 use crate::runner::turn::record::{Failed, Model, Tokens};
 
@@ -71,49 +73,99 @@ pub struct ToolCall {
     pub error: Option<String>,
 }
 
-/// Hands over the messages of a page, oldest first, with as much of each as is wanted.
+/// How much of each message is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Depth {
+    /// All but the arguments and results of tools.
+    Text,
+    /// Everything that an [`Entry`] can hold.
+    Tools,
+    /// The same as for `Text`, and the message as the server sent it.
+    Raw,
+}
+
+/// Passes all messages of a conversation to `take`, oldest first.
 pub fn each_entry(
     server: &Server,
     place: &Place,
-    page: Page,
-    limit: Duration,
-    raw: bool,
-    tools: bool,
+    depth: Depth,
     take: &mut dyn FnMut(Entry) -> ControlFlow<()>,
-) -> Answer<Option<String>> {
-    let (client, id, directory) = (&server.client, &place.id, &place.directory);
-    if raw {
-        client.each_message(id, directory, page, limit, &mut |raw: Box<RawValue>| {
-            // What is no message to us is passed over as it is everywhere.
-            match serde_json::from_str::<Message>(raw.get()) {
-                Ok(message) => take(Entry { raw: Some(raw), ..Entry::of(place, message) }),
-                Err(_) => ControlFlow::Continue(()),
+) -> Answer<()> {
+    fn read<T: Source>(
+        server: &Server,
+        place: &Place,
+        take: &mut dyn FnMut(Entry) -> ControlFlow<()>,
+    ) -> Answer<()> {
+        server.client.each_message(&place.id, &place.directory, &mut |message: T| {
+            message.entry(place).map_or(ControlFlow::Continue(()), &mut *take)
+        })
+    }
+    match depth {
+        Depth::Text => read::<Message>(server, place, take),
+        Depth::Tools => read::<FullMessage>(server, place, take),
+        Depth::Raw => read::<RawMessage>(server, place, take),
+    }
+}
+
+/// Passes the next page of at most `count` messages to `take`, oldest first. Returns whether there
+/// may be older ones.
+pub fn each_of_next(
+    pages: &mut Pages,
+    place: &Place,
+    depth: Depth,
+    count: usize,
+    take: &mut dyn FnMut(Entry),
+) -> Answer<bool> {
+    fn read<T: Source>(
+        pages: &mut Pages,
+        place: &Place,
+        count: usize,
+        take: &mut dyn FnMut(Entry),
+    ) -> Answer<bool> {
+        pages.each_of_next(count, &mut |message: T| {
+            if let Some(entry) = message.entry(place) {
+                take(entry);
             }
         })
-    } else if tools {
-        client.each_message(id, directory, page, limit, &mut |message: FullMessage| {
-            take(Entry::of_full(place, message))
-        })
-    } else {
-        client.each_message(id, directory, page, limit, &mut |message: Message| {
-            take(Entry::of(place, message))
-        })
+    }
+    match depth {
+        Depth::Text => read::<Message>(pages, place, count, take),
+        Depth::Tools => read::<FullMessage>(pages, place, count, take),
+        Depth::Raw => read::<RawMessage>(pages, place, count, take),
+    }
+}
+
+/// A message of the wire that becomes an [`Entry`].
+trait Source: HasId + DeserializeOwned {
+    /// The entry; `None` if what the server sent is not a message.
+    fn entry(self, place: &Place) -> Option<Entry>;
+}
+
+impl Source for Message {
+    fn entry(self, place: &Place) -> Option<Entry> {
+        let parts = self.parts.into_iter().map(|part| (part, ToolDetails::default()));
+        Some(Entry::new(place, self.info, parts))
+    }
+}
+
+impl Source for FullMessage {
+    fn entry(self, place: &Place) -> Option<Entry> {
+        let parts = self.parts.into_iter().map(|part| part.split());
+        Some(Entry::new(place, self.info, parts))
+    }
+}
+
+impl Source for RawMessage {
+    fn entry(self, place: &Place) -> Option<Entry> {
+        let entry = self.message?.entry(place)?;
+        Some(Entry { raw: Some(self.raw), ..entry })
     }
 }
 
 impl Entry {
-    fn of(place: &Place, message: Message) -> Entry {
-        let parts = message.parts.into_iter().map(|part| (part, ToolDetails::default()));
-        Entry::new(place, message.info, parts)
-    }
-
     /// A message of which only the head is known.
     pub fn of_head(place: &Place, head: Head) -> Entry {
         Entry::new(place, head.info, std::iter::empty())
-    }
-
-    fn of_full(place: &Place, message: FullMessage) -> Entry {
-        Entry::new(place, message.info, message.parts.into_iter().map(|part| part.split()))
     }
 
     /// Whether nothing more will be added. A prompt is whole once it has parts.

@@ -5,7 +5,6 @@ use std::ops::ControlFlow;
 use serde_json::value::RawValue;
 
 use super::find;
-use crate::client::{LONG_READ, Page};
 use crate::error::{Code, Error, Result};
 use crate::runner::context::Context;
 use crate::runner::session::server::Server;
@@ -26,25 +25,23 @@ pub fn export(
     write(&format!("{{\"info\":{},\"messages\":[", info.get()))?;
     let mut count = 0;
     let mut trouble = None;
-    let result =
-        client.each_message(&place.id, directory, Page::All, LONG_READ, &mut |raw: Box<
-            RawValue,
-        >| {
-            let comma = if count == 0 { "\n" } else { ",\n" };
-            let written = match signals.received() {
-                Some(code) => Err(Error::new(code, "the export was interrupted")),
-                None => write(comma).and_then(|_| write(raw.get())),
-            };
-            count += 1;
-            match written {
-                Ok(true) => ControlFlow::Continue(()),
-                Ok(false) => ControlFlow::Break(()),
-                Err(error) => {
-                    trouble = Some(error);
-                    ControlFlow::Break(())
-                }
+    let take = &mut |raw: Box<RawValue>| {
+        let comma = if count == 0 { "\n" } else { ",\n" };
+        let written = match signals.received() {
+            Some(code) => Err(Error::new(code, "the export was interrupted")),
+            None => write(comma).and_then(|_| write(raw.get())),
+        };
+        count += 1;
+        match written {
+            Ok(true) => ControlFlow::Continue(()),
+            Ok(false) => ControlFlow::Break(()),
+            Err(error) => {
+                trouble = Some(error);
+                ControlFlow::Break(())
             }
-        });
+        }
+    };
+    let result = client.each_message(&place.id, directory, take);
     if let Some(error) = trouble {
         return Err(error);
     }

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::find::Place;
-use crate::client::Answer;
 use crate::client::wire::{Info, Message};
+use crate::client::{Answer, Limit};
 use crate::runner::session::server::Server;
 
 /// How many messages a look starts with; a turn's last steps are among them.
@@ -23,33 +23,25 @@ pub fn messages_since(
     limit: Duration,
 ) -> Answer<Vec<Message>> {
     let mut found: Vec<Message> = Vec::new();
-    let mut cursor: Option<String> = None;
-    let mut page = if own.is_none() { WHOLE_PAGE } else { PAGE };
+    let mut pages = server.client.pages(&place.id, &place.directory, Limit::Whole(limit));
+    let mut size = if own.is_none() { WHOLE_PAGE } else { PAGE };
     loop {
-        let asked =
-            server.client.messages(&place.id, &place.directory, page, cursor.as_deref(), limit);
-        let (mut messages, next) = match asked {
+        let mut page = match pages.next(size) {
             Err(failure) if failure.is_unreadable() => {
                 return around_the_prompt(server, place, turn, limit);
             }
-            asked => asked?,
+            page => page?.unwrap_or_default(),
         };
-        let full = messages.len() >= page;
-        messages.append(&mut found);
-        found = messages;
+        let ended = page.is_empty();
+        page.append(&mut found);
+        found = page;
         let reached = found.first().is_none_or(|first| first.info.id.as_str() <= turn);
         let ours = own.is_some_and(|own| found.iter().any(|message| own(&message.info)));
-        if reached || !full || ours {
+        if ended || reached || ours {
             found.retain(|message| message.info.id.as_str() >= turn);
             return Ok(found);
         }
-        page = WHOLE_PAGE;
-        if next.is_none() || next == cursor {
-            // A server without cursors gives everything at once.
-            page = usize::MAX >> 16;
-            found.clear();
-        }
-        cursor = next;
+        size = WHOLE_PAGE;
     }
 }
 
@@ -62,24 +54,18 @@ fn around_the_prompt(
     limit: Duration,
 ) -> Answer<Vec<Message>> {
     let mut found: Vec<Message> = Vec::new();
-    let mut cursor: Option<String> = None;
+    let mut pages = server.client.pages(&place.id, &place.directory, Limit::Whole(limit));
     loop {
-        let asked =
-            server.client.messages(&place.id, &place.directory, 1, cursor.as_deref(), limit);
-        let (messages, next) = match asked {
+        let page: Option<Vec<Message>> = match pages.next(1) {
             // Here it is.
             Err(failure) if failure.is_unreadable() => break,
-            asked => asked?,
+            page => page?,
         };
-        let Some(message) = messages.into_iter().next_back() else { break };
-        if message.info.id.as_str() < turn {
-            break;
+        let message = page.and_then(|mut page| page.pop());
+        match message.filter(|message| message.info.id.as_str() >= turn) {
+            Some(message) => found.push(message),
+            None => break,
         }
-        found.push(message);
-        if next.is_none() || next == cursor {
-            break;
-        }
-        cursor = next;
     }
     found.reverse();
     Ok(found)

@@ -4,10 +4,10 @@
 use std::collections::VecDeque;
 use std::ops::ControlFlow;
 
-use super::entry::{Entry, each_entry};
+use super::entry::{Depth, Entry, each_entry, each_of_next};
 use super::find::{self, Place};
 use crate::client::wire::{Head, Info};
-use crate::client::{LONG_READ, Page};
+use crate::client::{LONG_READ, Limit};
 use crate::error::Result;
 use crate::runner::context::Context;
 use crate::runner::session::server::Server;
@@ -114,7 +114,7 @@ fn pass_on(
                 count += usize::from(wants(&entry));
                 ControlFlow::Continue(())
             };
-            let read = each_entry(server, place, Page::All, LONG_READ, false, false, each);
+            let read = each_entry(server, place, Depth::Text, each);
             read.map_err(|failure| find::gone(server, place, failure))?;
         }
         reached.push((place, count.saturating_sub(room)));
@@ -131,8 +131,7 @@ fn pass_on(
             }
             if matches!(end, Ok(true)) { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
         };
-        let (raw, tools) = (options.raw, options.tools);
-        let read = each_entry(server, place, Page::All, LONG_READ, raw, tools, each);
+        let read = each_entry(server, place, options.depth(), each);
         read.map_err(|failure| find::gone(server, place, failure))?;
         if !end? {
             break;
@@ -192,37 +191,25 @@ fn read(
     let filtered = options.role.is_some() || options.search.is_some() || options.turn.is_some();
     let mut size = if filtered { SEARCH_PAGE } else { count.min(LARGEST_PAGE) };
     let mut found = VecDeque::new();
-    let mut cursor: Option<String> = None;
-    let mut paged = false;
+    let mut pages = server
+        .client
+        .pages(&place.id, &place.directory, Limit::Read(REQUEST_LIMIT))
+        .whole_within(Limit::Read(LONG_READ));
     loop {
-        let page = match &cursor {
-            Some(cursor) => Page::Before(size, cursor),
-            None => Page::Newest(size),
-        };
         let mut older = Collected::new(options, count - found.len());
-        let next = older.read(server, place, page)?;
-        let (seen, reached) = (older.seen, older.reached_turn);
+        let take = &mut |entry| older.take(entry);
+        let more = each_of_next(&mut pages, place, options.depth(), size, take)
+            .map_err(|failure| find::gone(server, place, failure))?;
+        let reached = older.reached_turn;
         older.entries.append(&mut found);
         found = older.entries;
-        if found.len() >= count || reached {
+        if found.len() >= count || reached || !more {
             return Ok(found);
         }
-        paged |= next.is_some();
-        match next {
-            Some(next) if cursor.as_ref() != Some(&next) => cursor = Some(next),
-            // A full page and no cursor: this server has none, and gives everything at once.
-            None if seen >= size && !paged => {
-                let mut all = Collected::new(options, count);
-                all.read(server, place, Page::All)?;
-                return Ok(all.entries);
-            }
-            _ => return Ok(found),
+        size = (size * 2).min(LARGEST_PAGE);
+        if !filtered {
+            size = size.min(count - found.len());
         }
-        size = (size * 2).min(LARGEST_PAGE).min(if filtered {
-            usize::MAX
-        } else {
-            count - found.len()
-        });
     }
 }
 
@@ -232,28 +219,16 @@ struct Collected<'a> {
     search: Option<String>,
     room: usize,
     entries: VecDeque<Entry>,
-    seen: usize,
     reached_turn: bool,
 }
 
 impl<'a> Collected<'a> {
     fn new(options: &'a TailOptions, room: usize) -> Collected<'a> {
         let search = options.search.as_ref().map(|text| text.to_lowercase());
-        Collected { options, search, room, entries: VecDeque::new(), seen: 0, reached_turn: false }
-    }
-
-    fn read(&mut self, server: &Server, place: &Place, page: Page) -> Result<Option<String>> {
-        let (raw, tools) = (self.options.raw, self.options.tools);
-        let limit = if matches!(page, Page::All) { LONG_READ } else { REQUEST_LIMIT };
-        let result = each_entry(server, place, page, limit, raw, tools, &mut |entry| {
-            self.take(entry);
-            ControlFlow::Continue(())
-        });
-        result.map_err(|failure| find::gone(server, place, failure))
+        Collected { options, search, room, entries: VecDeque::new(), reached_turn: false }
     }
 
     fn take(&mut self, entry: Entry) {
-        self.seen += 1;
         self.reached_turn |= self.options.turn.as_deref() == Some(entry.id.as_str());
         if self.options.wants(&entry, self.search.as_deref()) {
             if self.entries.len() >= self.room {
@@ -265,6 +240,17 @@ impl<'a> Collected<'a> {
 }
 
 impl TailOptions {
+    /// How much of each message is wanted.
+    pub fn depth(&self) -> Depth {
+        if self.raw {
+            Depth::Raw
+        } else if self.tools {
+            Depth::Tools
+        } else {
+            Depth::Text
+        }
+    }
+
     /// Whether a message passes the filters. `search` is in lower case.
     pub fn wants(&self, entry: &Entry, search: Option<&str>) -> bool {
         let role = self.role.as_ref().is_none_or(|role| *role == entry.role);

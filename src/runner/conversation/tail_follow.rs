@@ -2,16 +2,15 @@
 //! the REST state makes it true.
 
 use std::collections::BTreeMap;
-use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
-use super::entry::{Entry, each_entry, moment};
+use super::entry::{Depth, Entry, each_of_next, moment};
 use super::find::{self, Place};
 use super::tail::{MessageSink, TailOptions, hand_over};
 use super::writing::{LiveSink, Writing};
 use crate::client::event::Kind;
 use crate::client::wire::Head;
-use crate::client::{Answer, Cause, Event, Failure, Page};
+use crate::client::{Answer, Cause, Event, Failure, Limit};
 use crate::error::{Code, Error, Result};
 use crate::runner::context::Context;
 use crate::runner::session::operation::Operation;
@@ -100,23 +99,38 @@ pub fn tail_follow(
 
 /// The newest message up to which nothing more will be added; empty if there is none.
 fn newest_complete(server: &Server, place: &Place) -> Result<String> {
+    struct Known {
+        id: String,
+        prompt: bool,
+        complete: bool,
+    }
+    let mut pages = server.client.pages(&place.id, &place.directory, Limit::Read(LOOK_LIMIT));
+    let mut found: Vec<Known> = Vec::new();
     let mut size = PAGE;
     loop {
-        let (mut done, mut last, mut open, mut seen) = (String::new(), String::new(), false, 0);
+        let mut older = Vec::new();
         let take = &mut |entry: Entry| {
-            seen += 1;
-            // Prompts may be queued behind an answer that is being written. What an older answer left open stays so.
-            if !open || entry.role != "user" {
-                open = !entry.complete();
-                done.clone_from(if open { &last } else { &entry.id });
-            }
-            last = entry.id;
-            ControlFlow::Continue(())
+            let (prompt, complete) = (entry.role == "user", entry.complete());
+            older.push(Known { id: entry.id, prompt, complete });
         };
-        each_entry(server, place, Page::Newest(size), LOOK_LIMIT, false, false, take)
+        let more = each_of_next(&mut pages, place, Depth::Text, size, take)
             .map_err(|failure| find::gone(server, place, failure))?;
-        if !done.is_empty() || seen < size {
-            return Ok(done);
+        older.append(&mut found);
+        found = older;
+        let mut done = "";
+        let mut last = "";
+        let mut open = false;
+        for one in &found {
+            // Prompts may be queued behind an answer that is being written. What an older answer
+            // left open stays so.
+            if !open || !one.prompt {
+                open = !one.complete;
+                done = if open { last } else { &one.id };
+            }
+            last = &one.id;
+        }
+        if !done.is_empty() || !more {
+            return Ok(done.into());
         }
         size *= PAGE;
     }
@@ -277,38 +291,24 @@ impl LiveTail<'_> {
 
     /// The messages that have not been read to their end, oldest first.
     fn since_done(&self) -> Answer<Vec<Entry>> {
+        let (id, directory) = (&self.place.id, &self.place.directory);
+        let mut pages = self.server.client.pages(id, directory, Limit::Read(LOOK_LIMIT));
         let mut found: Vec<Entry> = Vec::new();
-        let (mut size, mut cursor) = (PAGE, None::<String>);
         loop {
-            let page = match &cursor {
-                Some(cursor) => Page::Before(size, cursor),
-                None if size == usize::MAX => Page::All,
-                None => Page::Newest(size),
-            };
-            let (mut older, mut seen, mut reached) = (Vec::new(), 0, false);
+            let mut older = Vec::new();
+            let mut reached = false;
             let take = &mut |entry: Entry| {
-                seen += 1;
-                reached |= entry.id <= self.done;
                 if entry.id > self.done {
                     older.push(entry);
+                } else {
+                    reached = true;
                 }
-                ControlFlow::Continue(())
             };
-            let (raw, tools) = (self.options.raw, self.options.tools);
-            let next = each_entry(self.server, self.place, page, LOOK_LIMIT, raw, tools, take)?;
+            let more = each_of_next(&mut pages, self.place, self.options.depth(), PAGE, take)?;
             older.append(&mut found);
             found = older;
-            if reached || seen < size {
+            if reached || !more {
                 return Ok(found);
-            }
-            match next {
-                Some(next) if cursor.as_ref() != Some(&next) => cursor = Some(next),
-                // The end, or a server without cursors, which gives everything at once.
-                _ if cursor.is_some() => return Ok(found),
-                _ => {
-                    size = usize::MAX;
-                    found.clear();
-                }
             }
         }
     }

@@ -5,7 +5,6 @@ use std::ops::ControlFlow;
 
 use super::find::{self, Place};
 use crate::client::wire::{Conversation, Head};
-use crate::client::{LONG_READ, Page};
 use crate::error::Result;
 use crate::runner::context::Context;
 use crate::runner::session::server::Server;
@@ -92,7 +91,7 @@ fn count(server: &Server, place: &Place, one: Conversation) -> Result<Usage> {
         }
         ControlFlow::Continue(())
     };
-    let read = server.client.each_message(&place.id, &place.directory, Page::All, LONG_READ, take);
+    let read = server.client.each_message(&place.id, &place.directory, take);
     read.map_err(|failure| find::gone(server, place, failure))?;
     if usage.steps == 0 {
         // Nothing was used, and that is known.

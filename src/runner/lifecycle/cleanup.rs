@@ -5,8 +5,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::stop::{StopOptions, nested, stop};
-use crate::client::Answer;
 use crate::client::wire::Conversation;
+use crate::client::{Answer, Limit};
 use crate::error::{Error, Result};
 use crate::runner::asks::reach::directories;
 use crate::runner::context::Context;
@@ -176,8 +176,8 @@ fn working(server: &Server, place: &str, idle: Duration) -> Answer<Option<String
         && let Some(newest) = newest_in(server, place)?
     {
         // A prompt that was taken a moment ago shows as a message before anything is busy.
-        let (messages, _) = client.messages(&newest.id, place, 1, None, ASK_LIMIT)?;
-        if messages.last().is_some_and(|message| message.info.role == "user") {
+        let message = client.newest_message(&newest.id, place, Limit::Whole(ASK_LIMIT))?;
+        if message.is_some_and(|message| message.info.role == "user") {
             return Ok(Some(format!("a turn may be about to start in {}", newest.id)));
         }
     }

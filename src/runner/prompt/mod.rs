@@ -22,6 +22,7 @@ pub use wait::{Reached, Until, WaitOptions, abort_conversation, wait};
 
 use std::time::Duration;
 
+use serde::de::IgnoredAny;
 use serde_json::{Value, json};
 
 use super::context::Context;
@@ -202,7 +203,7 @@ fn has(server: &Server, place: &Place, message: &str, limit: Duration) -> Answer
     if message.is_empty() {
         return Ok(false);
     }
-    match server.client.raw_message(&place.id, &place.directory, message, limit) {
+    match server.client.message::<IgnoredAny>(&place.id, &place.directory, message, limit) {
         Ok(_) => Ok(true),
         Err(failure) if failure.is_unreadable() => Ok(true),
         Err(failure) if failure.is_missing() => Ok(false),
@@ -242,6 +243,6 @@ fn stored(
 /// `{info, parts}` of one message, as `POST …/message` would have answered. What is missing here is
 /// in the record as well, so a silent server is not waited for.
 fn raw_message(server: &Server, place: &Place, id: &str) -> Option<Value> {
-    let found = server.client.raw_message(&place.id, &place.directory, id, LOOK_FIRST).ok()?;
+    let found = server.client.message::<Value>(&place.id, &place.directory, id, LOOK_FIRST).ok()?;
     Some(json!({"info": found.get("info")?, "parts": found.get("parts")?}))
 }

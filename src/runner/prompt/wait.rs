@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use super::abort::abort;
 use super::follow::{Watcher, tell};
-use crate::client::Answer;
 use crate::client::wire::{Activities, Message};
+use crate::client::{Answer, Limit};
 use crate::error::{Code, Error, Result};
 use crate::runner::context::Context;
 use crate::runner::conversation::find::{self, Place, Target, target_place};
@@ -20,6 +20,9 @@ use crate::units::{Backoff, Deadline, TICK, pause, seconds};
 
 /// How often REST is asked while events come; they make it sooner.
 const CALM: Duration = Duration::from_secs(2);
+
+/// How many messages are searched for a prompt first, and how many times more on every further page.
+const PAGE: usize = 8;
 
 /// What is waited for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -324,29 +327,34 @@ fn newest_prompt(
     place: &Place,
     limit: Duration,
 ) -> Answer<Option<(String, Duration)>> {
-    let mut page = 8;
-    loop {
-        let messages = server.client.messages(&place.id, &place.directory, page, None, limit);
-        let messages = match messages {
-            Err(failure) if failure.is_unreadable() && page > 1 => {
-                page = 1;
-                continue;
+    let (id, directory) = (&place.id, &place.directory);
+    let mut pages = server.client.pages(id, directory, Limit::Whole(limit));
+    let mut size = PAGE;
+    let newest: Option<Message> = loop {
+        match pages.next(size) {
+            Ok(Some(page)) => {
+                let prompt = |message: &Message| message.info.role == "user";
+                if let Some(newest) = page.into_iter().rev().find(prompt) {
+                    break Some(newest);
+                }
             }
-            Err(failure) if failure.is_unreadable() => return Ok(Some(Default::default())),
-            messages => messages?.0,
-        };
-        let prompt = |message: &&Message| page == 1 || message.info.role == "user";
-        let newest = messages.iter().rev().find(prompt);
-        if newest.is_some() || messages.len() < page {
-            let now = jiff::Timestamp::now().as_millisecond() as f64;
-            let age = |created: f64| Duration::from_millis((now - created).max(0.0) as u64);
-            return Ok(newest.map(|Message { info, .. }| {
-                let id = info.parent.as_ref().unwrap_or(&info.id);
-                (id.clone(), info.time.created.map(age).unwrap_or_default())
-            }));
+            Ok(None) => break None,
+            // It is on this page. An answer to it may have come.
+            Err(failure) if failure.is_unreadable() => {
+                match server.client.newest_message(id, directory, Limit::Whole(limit)) {
+                    Err(failure) if failure.is_unreadable() => return Ok(Some(Default::default())),
+                    newest => break newest?,
+                }
+            }
+            Err(failure) => return Err(failure),
         }
-        page *= 8;
-    }
+        size *= PAGE;
+    };
+    let now = jiff::Timestamp::now().as_millisecond() as f64;
+    let age = |created: f64| Duration::from_millis((now - created).max(0.0) as u64);
+    Ok(newest.map(|Message { info, .. }| {
+        (info.parent.unwrap_or(info.id), info.time.created.map(age).unwrap_or_default())
+    }))
 }
 
 fn pending_ask(
