@@ -11,8 +11,8 @@ use std::path::{Path, PathBuf};
 use serde::de::DeserializeOwned;
 
 use super::entries::{Places, entries};
-use super::migrate;
 use super::record::Record;
+use super::times;
 use crate::error::{Error, Result};
 
 /// The layout that this program writes. A store without the key was written by opencode-ctl 0.4.0.
@@ -214,7 +214,7 @@ impl Document {
 
     fn bring_forward(&mut self) -> Result<()> {
         for id in self.ids().map(String::from).collect::<Vec<_>>() {
-            self.change(&id, migrate::bring_forward)?;
+            self.change(&id, times::bring_forward)?;
         }
         self.set_top("schema", SCHEMA.to_string());
         Ok(())

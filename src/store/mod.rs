@@ -6,9 +6,9 @@
 mod document;
 mod entries;
 mod lock;
-mod migrate;
 mod record;
 mod safety;
+mod times;
 
 use std::cell::Cell;
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};

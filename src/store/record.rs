@@ -6,7 +6,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::migrate;
+use super::times;
 
 /// The state of the server according to the record. Whether the process still lives is not
 /// recorded.
@@ -132,27 +132,27 @@ impl Record {
 
     /// When the session was started; `None` if the record does not tell.
     pub fn created(&self) -> Option<jiff::Timestamp> {
-        migrate::moment(&self.created_at, self.created_at_utc.as_deref())
+        times::moment(&self.created_at, self.created_at_utc.as_deref())
     }
 
     /// When the session was last used; `None` if the record does not tell.
     pub fn last_active(&self) -> Option<jiff::Timestamp> {
-        migrate::moment(&self.last_activity, self.last_activity_utc.as_deref())
+        times::moment(&self.last_activity, self.last_activity_utc.as_deref())
     }
 
     /// Sets the times of creation and of last use.
     pub fn set_created(&mut self, now: jiff::Timestamp) {
-        let now = migrate::whole_microseconds(now);
-        self.created_at = migrate::local_time(now);
+        let now = times::whole_microseconds(now);
+        self.created_at = times::local_time(now);
         self.created_at_utc = Some(now.to_string());
         self.set_active(now);
     }
 
     /// Moves the time of last use forward, never back.
     pub fn set_active(&mut self, now: jiff::Timestamp) {
-        let now = migrate::whole_microseconds(now);
+        let now = times::whole_microseconds(now);
         if self.last_active().is_none_or(|before| before < now) {
-            self.last_activity = migrate::local_time(now);
+            self.last_activity = times::local_time(now);
             self.last_activity_utc = Some(now.to_string());
         }
     }
