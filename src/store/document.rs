@@ -12,7 +12,6 @@ use serde::de::DeserializeOwned;
 
 use super::entries::{Places, entries};
 use super::record::Record;
-use super::times;
 use crate::error::{Error, Result};
 
 /// The layout that this program writes. A store without the key was written by opencode-ctl 0.4.0.
@@ -214,7 +213,7 @@ impl Document {
 
     fn bring_forward(&mut self) -> Result<()> {
         for id in self.ids().map(String::from).collect::<Vec<_>>() {
-            self.change(&id, times::bring_forward)?;
+            self.change(&id, Record::bring_forward)?;
         }
         self.set_top("schema", SCHEMA.to_string());
         Ok(())

@@ -156,4 +156,30 @@ impl Record {
             self.last_activity_utc = Some(now.to_string());
         }
     }
+
+    /// Adds the fields of occtl to a record of 0.4.0, as far as the record itself tells them.
+    pub fn bring_forward(&mut self) {
+        let twin = |moment: Option<jiff::Timestamp>| moment.map(|moment| moment.to_string());
+        self.created_at_utc = twin(self.created());
+        self.last_activity_utc = twin(self.last_active());
+        if self.workdir.is_none() {
+            // A relative path was relative to a directory that was not recorded.
+            self.workdir = self.config_path.clone().filter(|path| path.starts_with('/'));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_is_read_back_as_the_same_moment() {
+        let now: jiff::Timestamp = "2026-03-29T01:30:00.5Z".parse().unwrap();
+        let mut record = Record::default();
+        record.set_created(now);
+        assert_eq!(record.created(), Some(now));
+        record.set_active("2020-01-01T00:00:00Z".parse().unwrap());
+        assert_eq!(record.last_active(), Some(now));
+    }
 }

@@ -1,4 +1,4 @@
-//! Reads what opencode-ctl 0.4.0 wrote correctly, and converts it.
+//! The times of a record, as opencode-ctl 0.4.0 and as occtl write them.
 //!
 //! 0.4.0 stores naive local times and reads them back in the time zone of the reader. occtl writes
 //! the same fields for it, and beside them the moment in UTC.
@@ -6,8 +6,6 @@
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
-
-use super::record::Record;
 
 /// The largest distance of any local time from UTC, with a margin.
 const LARGEST_OFFSET_MINUTES: i64 = 15 * 60;
@@ -44,17 +42,6 @@ pub fn moment(naive: &str, utc: Option<&str>) -> Option<Timestamp> {
     local.to_zoned(TimeZone::system()).ok().map(|zoned| zoned.timestamp())
 }
 
-/// Adds the fields of occtl to a record of 0.4.0, as far as the record itself tells them.
-pub fn bring_forward(record: &mut Record) {
-    let twin = |moment: Option<Timestamp>| moment.map(|moment| moment.to_string());
-    record.created_at_utc = twin(record.created());
-    record.last_activity_utc = twin(record.last_active());
-    if record.workdir.is_none() {
-        // A relative path was relative to a directory that was not recorded.
-        record.workdir = record.config_path.clone().filter(|path| path.starts_with('/'));
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -66,16 +53,6 @@ mod tests {
         assert_eq!(moment("2026-11-22T14:30:00.123456", twin), Some(expected));
         assert_eq!(moment("2026-11-22T01:00:00.123456", twin), Some(expected));
         assert_ne!(moment("2026-11-22T14:30:01.000001", twin), Some(expected));
-    }
-
-    #[test]
-    fn what_is_written_is_read_back_as_the_same_moment() {
-        let now: Timestamp = "2026-03-29T01:30:00.5Z".parse().unwrap();
-        let mut record = Record::default();
-        record.set_created(now);
-        assert_eq!(record.created(), Some(now));
-        record.set_active("2020-01-01T00:00:00Z".parse().unwrap());
-        assert_eq!(record.last_active(), Some(now));
     }
 
     #[test]
