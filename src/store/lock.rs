@@ -7,6 +7,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use super::safety::private_file;
 use crate::error::{Code, Error, Result};
 use crate::units::{LOCK_CROWD_WAIT, LOCK_NOTICE, LOCK_WAIT, seconds};
 
@@ -44,7 +45,7 @@ pub fn take(
     signal: &dyn Fn() -> Option<Code>,
 ) -> Result<File> {
     let failed = |error| Error::store(format!("cannot lock {}: {error}", path.display()));
-    let file = super::private_file(path, false).map_err(failed)?;
+    let file = private_file(path, false).map_err(failed)?;
     let began = Instant::now();
     let mut checked = began;
     let mut last_save = began;

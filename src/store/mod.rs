@@ -11,9 +11,8 @@ mod safety;
 mod times;
 
 use std::cell::Cell;
-use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
+use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
@@ -21,6 +20,7 @@ pub use document::{Document, is_id};
 pub use lock::Patience;
 pub use record::{Record, Status, Worktree};
 pub use safety::unsafe_reason;
+use safety::{private_directory, private_file};
 
 use crate::error::{Code, Error, Result};
 
@@ -229,24 +229,4 @@ impl Store {
             Error::store(format!("cannot write {}: {error}", path.display()))
         })
     }
-}
-
-fn private_directory(path: &Path) -> io::Result<()> {
-    if path.is_dir() {
-        return Ok(());
-    }
-    DirBuilder::new().recursive(true).mode(0o700).create(path)?;
-    // The umask cuts the mode above. A strict one would lock the user out.
-    fs::set_permissions(path, Permissions::from_mode(0o700))
-}
-
-fn private_file(path: &Path, truncate: bool) -> io::Result<File> {
-    let mut options = OpenOptions::new();
-    options.read(true).write(true).create(true).truncate(truncate).mode(0o600);
-    options.custom_flags(rustix::fs::OFlags::NOFOLLOW.bits() as i32);
-    let file = options.open(path)?;
-    if file.metadata()?.permissions().mode() & 0o777 != 0o600 {
-        file.set_permissions(Permissions::from_mode(0o600))?;
-    }
-    Ok(file)
 }

@@ -1,7 +1,8 @@
-//! Checks that no other user could have written what is about to be read.
+//! Keeps other users out: they can neither read what is written, nor have written what is read.
 
-use std::fs;
-use std::os::unix::fs::MetadataExt;
+use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
 use crate::error::{Error, Result};
@@ -30,4 +31,27 @@ pub fn unsafe_reason(path: &Path) -> Option<Error> {
         return Some(error.hint(format!("chmod go-w {shown}; occtl doctor --fix does it")));
     }
     None
+}
+
+/// Creates a directory that no other user can look into. A directory that exists stays as it is.
+pub fn private_directory(path: &Path) -> io::Result<()> {
+    if path.is_dir() {
+        return Ok(());
+    }
+    DirBuilder::new().recursive(true).mode(0o700).create(path)?;
+    // The umask cuts the mode above. A strict one would lock the user out.
+    fs::set_permissions(path, Permissions::from_mode(0o700))
+}
+
+/// Opens a file for reading and writing that no other user can open, and creates it if it is
+/// missing. A link is refused.
+pub fn private_file(path: &Path, truncate: bool) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(truncate).mode(0o600);
+    options.custom_flags(rustix::fs::OFlags::NOFOLLOW.bits() as i32);
+    let file = options.open(path)?;
+    if file.metadata()?.permissions().mode() & 0o777 != 0o600 {
+        file.set_permissions(Permissions::from_mode(0o600))?;
+    }
+    Ok(file)
 }
