@@ -1,6 +1,8 @@
-//! `docs/json.md` is what the commands print, field by field, in both directions.
+//! `docs/json.md` is what the commands print, field by field, in both directions; and every file that
+//! the documents name exists.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 use std::time::Duration;
 
 use rustix::process::Signal;
@@ -196,5 +198,39 @@ fn every_command_is_in_json_md() {
     for command in cli.lines().filter_map(|line| line.strip_prefix("## occtl ")) {
         let place = format!("\n## occtl {command}\n");
         assert!(text.contains(&place), "docs/json.md has no section `occtl {command}`");
+    }
+}
+
+/// The files of the package that a text names in backticks or links to from `folder`, and that do
+/// not exist.
+fn missing_files(folder: &str, text: &str) -> Vec<String> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let quoted = text.split('`').skip(1).step_by(2);
+    let named = quoted.filter(|word| {
+        let place = ["src/", "tests/", "docs/"].iter().any(|place| word.starts_with(place));
+        place && !word.contains(char::is_whitespace)
+    });
+    let targets = text.split("](").skip(1).filter_map(|rest| rest.split(')').next());
+    let linked = targets.filter(|target| !target.contains("://"));
+    let from_root = named.map(|name| root.join(name));
+    let from_here = linked.map(|target| root.join(folder).join(target));
+    let missing = from_root.chain(from_here).filter(|path| !path.exists());
+    missing.map(|path| path.display().to_string()).collect()
+}
+
+#[test]
+fn every_file_that_the_documents_name_exists() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let docs = std::fs::read_dir(root.join("docs")).unwrap().map(|entry| entry.unwrap().path());
+    for path in docs.chain([root.join("README.md")]) {
+        let folder = path.parent().unwrap().display().to_string();
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert_eq!(missing_files(&folder, &text), [""; 0], "{}", path.display());
+    }
+    for wrong in ["see `src/none.rs`", "see [it](docs/none.md)"] {
+        assert_eq!(missing_files("", wrong).len(), 1, "{wrong}");
+    }
+    for right in ["see `src/main.rs`", "[it](docs/json.md), [OpenCode](https://opencode.ai)"] {
+        assert_eq!(missing_files("", right), [""; 0], "{right}");
     }
 }
