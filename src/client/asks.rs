@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::failure::Answer;
 use super::http::{Client, escape};
-use super::wire::{Permission, Question, QuestionAsk};
+use super::wire::{Permission, Question};
 use crate::units::REQUEST_LIMIT;
 
 impl Client {
@@ -17,11 +17,6 @@ impl Client {
 
     /// The pending questions of a directory.
     pub fn questions(&self, directory: &str, limit: Duration) -> Answer<Vec<Question>> {
-        self.get("/question", &[("directory", directory)], limit)
-    }
-
-    /// The pending questions of a directory, with what they ask.
-    pub fn question_asks(&self, directory: &str, limit: Duration) -> Answer<Vec<QuestionAsk>> {
         self.get("/question", &[("directory", directory)], limit)
     }
 

@@ -25,13 +25,9 @@ impl Client {
         self.submit("POST", "/session", &[("directory", directory)], new, REQUEST_LIMIT)
     }
 
-    /// One conversation. The server finds it in any directory.
-    pub fn conversation(&self, id: &str, directory: &str) -> Answer<Conversation> {
-        self.get(&format!("/session/{}", escape(id)), &[("directory", directory)], REQUEST_LIMIT)
-    }
-
-    /// A conversation, decoded as `T`, which names the wanted fields.
-    pub fn conversation_as<T: DeserializeOwned>(&self, id: &str, directory: &str) -> Answer<T> {
+    /// One conversation, decoded as `T`, which names the wanted fields. The server finds it in any
+    /// directory.
+    pub fn conversation<T: DeserializeOwned>(&self, id: &str, directory: &str) -> Answer<T> {
         self.get(&format!("/session/{}", escape(id)), &[("directory", directory)], REQUEST_LIMIT)
     }
 
@@ -146,22 +142,19 @@ impl Client {
         exchange.json::<IgnoredAny>().map(drop)
     }
 
-    /// The files that one turn changed.
+    /// The files that a turn changed, or the whole conversation. Servers newer than 1.14 answer with
+    /// an empty list if no turn is given.
     pub fn diff(
         &self,
         conversation: &str,
         directory: &str,
-        turn: &str,
+        turn: Option<&str>,
         limit: Duration,
     ) -> Answer<Vec<FilePatch>> {
         let route = format!("/session/{}/diff", escape(conversation));
-        self.get(&route, &[("directory", directory), ("messageID", turn)], limit)
-    }
-
-    /// What a whole conversation changed. Servers newer than 1.14 answer with an empty list.
-    pub fn whole_diff(&self, conversation: &str, directory: &str) -> Answer<Vec<FilePatch>> {
-        let route = format!("/session/{}/diff", escape(conversation));
-        self.get(&route, &[("directory", directory)], REQUEST_LIMIT)
+        let mut query = vec![("directory", directory)];
+        query.extend(turn.map(|turn| ("messageID", turn)));
+        self.get(&route, &query, limit)
     }
 
     /// The to-do list that the model keeps.

@@ -21,19 +21,9 @@ pub struct Permission {
     pub patterns: Vec<String>,
 }
 
-/// A pending question of the model.
+/// A pending ask of the model. It may hold several questions.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Question {
-    /// `que_…`.
-    pub id: String,
-    /// The conversation whose model asks.
-    #[serde(default, rename = "sessionID", deserialize_with = "lenient")]
-    pub conversation: String,
-}
-
-/// A pending question with its texts. One ask may hold several questions.
-#[derive(Clone, Debug, Deserialize)]
-pub struct QuestionAsk {
     /// `que_…`.
     pub id: String,
     /// The conversation whose model asks.
@@ -104,8 +94,7 @@ mod tests {
 
     #[test]
     fn questions_that_are_no_list_are_none() {
-        let ask: QuestionAsk =
-            serde_json::from_str(r#"{"id":"que_1","questions":{"a":1}}"#).unwrap();
+        let ask: Question = serde_json::from_str(r#"{"id":"que_1","questions":{"a":1}}"#).unwrap();
         assert!(ask.questions.is_empty());
     }
 

@@ -51,7 +51,7 @@ fn pending(context: &Context, server: &Server) -> Result<Vec<PendingQuestion>> {
 fn list(server: &Server, directories: &[String]) -> Result<Vec<PendingQuestion>> {
     let mut found = Vec::new();
     for directory in directories {
-        for one in server.client.question_asks(directory, REQUEST_LIMIT)? {
+        for one in server.client.questions(directory, REQUEST_LIMIT)? {
             found.push(PendingQuestion {
                 id: one.id,
                 session: server.record.id.clone(),

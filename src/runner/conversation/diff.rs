@@ -76,7 +76,7 @@ pub fn diff(context: &Context, word: &str, id: Option<&str>, turn: Option<&str>)
             let read = client.each_message(&place.id, directory, take);
             read.map_err(|failure| find::gone(&server, &place, failure))?;
             if files.0.is_empty() {
-                files.extend(client.whole_diff(&place.id, directory)?);
+                files.extend(client.diff(&place.id, directory, None, REQUEST_LIMIT)?);
             }
         }
     }

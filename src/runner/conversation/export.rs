@@ -21,7 +21,7 @@ pub fn export(
     let server = Server::open(context, word)?;
     let place = find::given_or_latest(&server, id)?;
     let (client, directory) = (&server.client, &place.directory);
-    let info: Box<RawValue> = client.conversation_as(&place.id, directory)?;
+    let info: Box<RawValue> = client.conversation(&place.id, directory)?;
     write(&format!("{{\"info\":{},\"messages\":[", info.get()))?;
     let mut count = 0;
     let mut trouble = None;

@@ -88,7 +88,7 @@ pub fn ancestors(server: &Server, place: &Place) -> Result<Vec<Conversation>> {
         if id == place.id || chain.iter().any(|one| one.id == id) {
             break;
         }
-        let found = match server.client.conversation(&id, &place.directory) {
+        let found = match server.client.conversation::<Conversation>(&id, &place.directory) {
             Ok(found) => found,
             Err(failure) if failure.is_missing() => break,
             Err(failure) => return Err(failure.into()),

@@ -2,7 +2,7 @@
 
 use super::deny_occtl::no_occtl;
 use super::find::{self, Place};
-use crate::client::wire::{Head, OwnRules};
+use crate::client::wire::{Conversation, Head, OwnRules};
 use crate::error::{Error, Result};
 use crate::runner::context::Context;
 use crate::runner::session::server::Server;
@@ -35,7 +35,7 @@ pub fn fork(
         // The server copies everything where it does not find the message.
         check_message(&server, &place, message)?;
     }
-    let mut rules: OwnRules = client.conversation_as(&place.id, directory)?;
+    let mut rules: OwnRules = client.conversation(&place.id, directory)?;
     let forked = client
         .fork(&place.id, directory, before)
         .map_err(|failure| find::gone(&server, &place, failure))?;
@@ -86,7 +86,7 @@ pub fn delete(context: &Context, word: &str, id: &str, force: bool) -> Result<()
     }
     client.delete(id, directory).map_err(|failure| find::gone(&server, &place, failure))?;
     // The answer says `true` whatever happened.
-    match client.conversation(id, directory) {
+    match client.conversation::<Conversation>(id, directory) {
         Err(failure) if failure.status() == Some(404) => Ok(()),
         Err(failure) => Err(failure.into()),
         Ok(_) => Err(Error::failed(format!("conversation {id} is still there"))),

@@ -9,7 +9,7 @@ use super::find::{self, Place};
 use super::tail::{MessageSink, TailOptions, hand_over};
 use super::writing::{LiveSink, Writing};
 use crate::client::event::Kind;
-use crate::client::wire::Head;
+use crate::client::wire::{Conversation, Head};
 use crate::client::{Answer, Cause, Event, Failure, Limit};
 use crate::error::{Code, Error, Result};
 use crate::runner::context::Context;
@@ -326,7 +326,7 @@ impl LiveTail<'_> {
                     .operation
                     .server
                     .client
-                    .conversation(&self.place.id, &self.place.directory)?;
+                    .conversation::<Conversation>(&self.place.id, &self.place.directory)?;
                 Ok(young(moment(found.time.created)))
             }
             // The newest of all is complete: a prompt without an answer is still about to start.

@@ -146,7 +146,7 @@ fn files(
     if tools.is_empty() {
         return Some(Vec::new());
     }
-    let changes = server.client.diff(&place.id, &place.directory, id, limit).ok()?;
+    let changes = server.client.diff(&place.id, &place.directory, Some(id), limit).ok()?;
     let version = server.record.opencode_version.as_deref().and_then(version_of);
     if changes.is_empty() || version >= Some(DIFFS_OF_TURNS) {
         return Some(changes.into_iter().map(change).collect());

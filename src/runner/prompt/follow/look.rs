@@ -5,7 +5,7 @@ use std::hash::{Hash, Hasher};
 use std::time::{Duration, Instant};
 
 use super::{Follower, SHORT_AFTERCARE, Watcher};
-use crate::client::wire::{Activities, Info, Message};
+use crate::client::wire::{Activities, Conversation, Info, Message};
 use crate::client::{Answer, Cause, Failure};
 use crate::runner::conversation::find::Place;
 use crate::runner::conversation::messages::messages_since;
@@ -128,7 +128,8 @@ impl Follower<'_> {
             if self.strangers.contains(&id) || line.len() > 16 {
                 break;
             }
-            let found = self.server.client.conversation(&id, &self.place.directory)?;
+            let found: Conversation =
+                self.server.client.conversation(&id, &self.place.directory)?;
             next = found.parent.clone();
             line.push(found);
         }
