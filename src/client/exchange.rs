@@ -83,7 +83,11 @@ impl Exchange {
         let mut body = Vec::new();
         let reader = self.response.body_mut().with_config().limit(u64::MAX).reader();
         // If reading fails, the part that arrived before is the best explanation there is.
-        let _ = reader.take(LARGEST_ERROR).read_to_end(&mut body);
+        let _ = reader.take(LARGEST_ERROR + 1).read_to_end(&mut body);
+        if body.len() as u64 > LARGEST_ERROR {
+            // Without its end it cannot be told what it quotes: perhaps a configuration with keys.
+            return format!("an explanation of more than {} KiB", LARGEST_ERROR / 1024);
+        }
         error_message(&body)
     }
 }

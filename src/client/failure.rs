@@ -138,6 +138,7 @@ pub(super) fn error_message(body: &[u8]) -> String {
                 errors.lines().filter(|line| line.contains(" at line ")).collect();
             places.join(", ")
         }
+        None if text.contains("--- JSONC Input ---") => "its configuration does not parse".into(),
         None => text,
     }
 }
@@ -161,5 +162,7 @@ mod tests {
         );
         let places = "InvalidSymbol at line 1, column 2, CloseBraceExpected at line 2, column 1";
         assert_eq!(error_message(quoted.as_bytes()), places);
+        let cut = br#"{"message":"--- JSONC Input ---\n{k: sesame"}"#;
+        assert!(!error_message(cut).contains("sesame"));
     }
 }

@@ -15,6 +15,7 @@ mod logs;
 mod scarce;
 mod stopping;
 mod tail;
+mod time_zones;
 mod turn_closing;
 mod turn_faults;
 mod turn_held;
