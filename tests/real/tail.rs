@@ -78,7 +78,12 @@ fn every_flag_does_what_it_says() {
     assert!(refused.stderr.contains(turn), "{}", refused.stderr);
     sandbox.occtl(&["tail", &id, "--turn", "msg_0000"]).run().fails(3);
 
-    let raw = sandbox.occtl(&["tail", &id, "-r", "-n", "2"]).run().ok().json_lines();
+    // As in 0.4.0, -r is each text alone, and -l the newest message of the assistant.
+    assert_eq!(tail(&["-r", "-l"]), format!("{long}\n"));
+    let texts = format!("[[echo {long}]]\n{long}\n");
+    assert_eq!(tail(&["-r", "-n", "2"]), texts, "no headings and no empty lines");
+    assert_eq!(tail(&["-l", "--role", "user", "-r"]), format!("[[echo {long}]]\n"));
+    let raw = sandbox.occtl(&["tail", &id, "-r", "-n", "2", "--json"]).run().ok().json_lines();
     assert_eq!(raw.len(), 2);
     assert_eq!(raw[1]["info"]["sessionID"], json!(first));
     assert!(raw[1]["parts"].is_array());
@@ -162,7 +167,8 @@ fn following_shows_text_as_it_is_written_and_ends_when_the_conversation_is_idle(
     let lines = sandbox.occtl(&["tail", &id, "-f", "-n", "2", "--json"]).run().ok().json_lines();
     assert_eq!(lines.last().unwrap()["text"], "w1 w2 w3 w4 w5");
     prompt("[[slow 5 20]]");
-    let found = sandbox.occtl(&["tail", &id, "-f", "-n", "1", "-g", "W5", "-r"]).run().ok();
+    let found =
+        sandbox.occtl(&["tail", &id, "-f", "-n", "1", "-g", "W5", "-r", "--json"]).run().ok();
     assert!(found.json_lines().iter().all(|one| one["info"]["role"] == "assistant"));
 
     // Limits and signals end it in time, and the turn goes on.

@@ -22,13 +22,17 @@ pub const COMMAND: Command = Command {
         "The filters --role, --search and --turn come first: -n counts the messages that pass them, and as many older ones are read as that takes.",
         "On a terminal a text ends after 500 characters and a tool's result after 200; in a pipe, in a file and with --full nothing is cut.",
         "--follow shows text as it is written until the conversation is idle. After --timeout it ends with status 124.",
-        "--raw prints the server's own JSON, one message a line.",
+        "--raw prints the text of each message alone. With --json it prints the server's own JSON, one message a line.",
     ],
     operands: &[SESSION],
     flags: &[&[
         CONVERSATION,
         Flag::switch("follow", Some('f'), "Go on until the conversation is idle"),
-        Flag::switch("last", Some('l'), "Show only the last message"),
+        Flag::switch(
+            "last",
+            Some('l'),
+            "Show only the last message of the assistant; with --role of that one",
+        ),
         Flag::switch("full", None, "Cut nothing"),
         Flag::value(
             "limit",
@@ -38,7 +42,11 @@ pub const COMMAND: Command = Command {
         )
         .default("5"),
         Flag::value("timeout", Some('t'), "SECONDS", "How long to follow").default("300"),
-        Flag::switch("raw", Some('r'), "Print the messages as the server has them"),
+        Flag::switch(
+            "raw",
+            Some('r'),
+            "Print the texts alone; with --json the messages as the server has them",
+        ),
         Flag::value("role", None, "ROLE", "Only messages of").choices(&["user", "assistant"]),
         Flag::value(
             "search",
@@ -60,7 +68,7 @@ pub const COMMAND: Command = Command {
     examples: &[
         ("occtl tail $S -f", "watch the newest conversation"),
         ("occtl tail $S -n 100000 -o all.txt", "a whole conversation in a file"),
-        ("occtl tail $S -l --role assistant --json | jq -r '.messages[].text'", "the last answer"),
+        ("occtl tail $S -l -r", "the last answer, its text alone"),
     ],
     parse,
 };
@@ -91,20 +99,23 @@ fn parse(words: &Words) -> Result<Action> {
     };
     let timeout = words.seconds("timeout")?;
     let tools = words.has("tools");
+    let raw = words.has("raw");
+    // As in 0.4.0: scripts take the last answer this way, and the newest message may be a prompt.
+    let role = words.value("role")?.or_else(|| last.then(|| "assistant".into()));
     let args = Args {
         session: words.required(0)?,
         options: TailOptions {
             conversation: words.value("session")?,
             count,
-            role: words.value("role")?,
+            role,
             search: words.value("search")?,
             turn,
             chain: words.has("chain"),
             tools,
-            raw: words.has("raw"),
+            raw,
             whole: false,
         },
-        style: Style { cut: false, tools, timestamps: words.has("timestamps") },
+        style: Style { cut: false, tools, timestamps: words.has("timestamps"), bare: raw },
         follow: words.has("follow").then_some(timeout),
         full: words.has("full"),
         output: words.path("output"),
@@ -116,6 +127,8 @@ fn parse(words: &Words) -> Result<Action> {
 }
 
 fn run(app: &mut App, mut args: Args) -> Result<Exit> {
+    // Only --json has a use for the messages as the server has them.
+    args.options.raw &= app.json;
     args.style.cut = app.out.is_terminal() && !args.full && args.output.is_none();
     if let Some(limit) = args.follow {
         return follow(app, &args, limit);
@@ -198,7 +211,7 @@ fn follow(app: &mut App, args: &Args, limit: Duration) -> Result<Exit> {
     let context = app.context()?;
     let mut options = args.options.clone();
     options.whole = app.json;
-    let json = app.json || options.raw;
+    let json = app.json;
     let mut printer =
         Printer { out: &mut app.out, style: args.style, json, at_line_start: true, failed: None };
     let end =

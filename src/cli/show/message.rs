@@ -22,6 +22,8 @@ pub struct Style {
     pub tools: bool,
     /// When each message was begun.
     pub timestamps: bool,
+    /// The texts alone, without heads, tools, errors and empty lines between them.
+    pub bare: bool,
 }
 
 impl Style {
@@ -42,6 +44,9 @@ impl Style {
 
     /// The line that a message begins with.
     pub fn head(self, entry: &Entry) -> String {
+        if self.bare {
+            return String::new();
+        }
         let role = if entry.role.is_empty() { "unknown" } else { &entry.role };
         let mut line = format!("━━━ {} ━━━", one_line(role));
         if self.timestamps {
@@ -52,6 +57,9 @@ impl Style {
 
     /// One call of a tool, on lines of its own.
     pub fn tool(self, tool: &ToolCall) -> String {
+        if self.bare {
+            return String::new();
+        }
         let mut block = format!("  ⚡ {} ({})\n", one_line(&tool.name), one_line(&tool.status));
         if !self.tools {
             return block;
@@ -73,6 +81,9 @@ impl Style {
 
     /// What follows the text and the tools of a message.
     pub fn end(self, entry: &Entry) -> String {
+        if self.bare {
+            return String::new();
+        }
         match &entry.error {
             Some(error) if error.message == error.name => {
                 format!("  ✗ {}\n\n", one_line(&error.name))
@@ -124,7 +135,7 @@ mod tests {
 
     #[test]
     fn tools_show_arguments_and_results_cut_only_where_cutting_is_wanted() {
-        let style = Style { cut: true, tools: true, timestamps: false };
+        let style = Style { cut: true, tools: true, timestamps: false, bare: false };
         let x = "x".repeat(200);
         let shown = format!("  ⚡ bash (completed)\n    command: ls\\n-l\n    → {x}…\n");
         assert_eq!(style.tool(&call("completed")), shown);
