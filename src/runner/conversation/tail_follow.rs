@@ -14,7 +14,7 @@ use crate::client::{Answer, Cause, Event, Failure, Limit};
 use crate::error::{Code, Error, Result};
 use crate::runner::context::Context;
 use crate::runner::session::operation::Operation;
-use crate::runner::session::pace::{ALERT, ALERT_FIRST, CALM, NEAR_FIRST};
+use crate::runner::session::pace::{Outlook, Pace};
 use crate::runner::session::server::Server;
 use crate::runner::session::stream::{Heard, Stream};
 use crate::runner::session::timeouts::LOOK_LIMIT;
@@ -160,8 +160,7 @@ impl LiveTail<'_> {
     fn run(&mut self, mut stream: Stream, sink: &mut dyn LiveSink) -> Result<TailEnd> {
         let Operation { signals, server, deadline, .. } = self.operation;
         let client = &server.client;
-        let mut next_look = Instant::now();
-        let mut poll = ALERT;
+        let mut pace = Pace::new(Instant::now(), Duration::ZERO);
         loop {
             if let Some(code) = signals.received() {
                 return Ok(TailEnd::Signal(code));
@@ -172,29 +171,31 @@ impl LiveTail<'_> {
             if deadline.expired() {
                 return Ok(TailEnd::Limit { asked: self.asked });
             }
-            if Instant::now() >= next_look {
+            if pace.is_due(Instant::now()) {
                 self.look_wanted = false;
                 match self.look(sink) {
                     Ok(true) => return Ok(TailEnd::Idle),
                     Ok(false) => {}
                     Err(failure) => self.check(failure)?,
                 }
-                let pause = match self.idle_since {
-                    Some(_) => ALERT_FIRST,
-                    None if std::mem::take(&mut self.moved) && stream.is_open() => {
-                        poll = ALERT;
-                        CALM
-                    }
-                    None => poll.next(),
-                };
-                next_look = Instant::now() + pause;
+                let outlook = self.outlook(stream.is_open());
+                pace.plan(Instant::now(), outlook);
             }
-            stream.listen(client, next_look, *deadline, &mut |heard| self.hear(&heard));
+            stream.listen(client, pace.next_look(), *deadline, &mut |heard| self.hear(&heard));
             self.flush(sink);
             if self.look_wanted {
-                next_look = next_look.min(Instant::now() + NEAR_FIRST);
+                pace.hurry(Instant::now());
             }
         }
+    }
+
+    /// What is known after a look, for the moment of the next one.
+    fn outlook(&mut self, stream_is_open: bool) -> Outlook {
+        if self.idle_since.is_some() {
+            return Outlook::Idle;
+        }
+        let moved = std::mem::take(&mut self.moved);
+        if moved && stream_is_open { Outlook::Moving } else { Outlook::Quiet }
     }
 
     fn hear(&mut self, heard: &Heard) {

@@ -20,17 +20,14 @@ use crate::runner::asks::policy::Policy;
 use crate::runner::context::Context;
 use crate::runner::conversation::find::Place;
 use crate::runner::session::operation::Operation;
-use crate::runner::session::pace::{ALERT, ALERT_FIRST, CALM, NEAR_FIRST};
+use crate::runner::session::pace::{FIRST_WITH_STREAM, FIRST_WITHOUT_STREAM, Outlook, Pace};
 use crate::runner::session::server::Server;
 use crate::runner::session::stream::{Heard, Stream};
 use crate::runner::session::timeouts::LOOK_FIRST;
 use crate::runner::signals::Signals;
 use crate::runner::turn::record::{Failed, Outcome, TurnRecord};
 use crate::runner::turn::{End, Turn};
-use crate::units::{Backoff, CLOSING, Deadline};
-
-/// How soon REST is asked for the first time while a stream is open.
-const OPEN_FIRST: Duration = Duration::from_secs(1);
+use crate::units::{CLOSING, Deadline};
 
 /// All that is asked after the end of a turn, for its record, while there is time left for it.
 const AFTERCARE: Duration = Duration::from_secs(10);
@@ -219,17 +216,7 @@ impl<'a> Follower<'a> {
 
     /// Waits until the turn ends, for whatever reason; `None` if the watcher has gone.
     fn wait_for_end(&mut self, watcher: &mut dyn Watcher) -> Option<Ended> {
-        // A stream that is open from the beginning misses nothing that a short turn does.
-        let first = if self.turn.wants_look() {
-            Duration::ZERO
-        } else if self.stream.is_open() {
-            OPEN_FIRST
-        } else {
-            ALERT_FIRST
-        };
-        let mut next_look = Instant::now() + first;
-        let mut near = Backoff::new(NEAR_FIRST, ALERT_FIRST);
-        let mut alert = ALERT;
+        let mut pace = Pace::new(Instant::now(), self.first_look());
         let mut progress = 0;
         loop {
             if let Some(code) = self.operation.signals.received() {
@@ -246,15 +233,12 @@ impl<'a> Follower<'a> {
                 return Some(ended);
             }
             let wanted = self.turn.wants_look();
-            let (turn, deadline) = (&mut self.turn, self.watch.deadline);
-            self.stream.listen(&self.server.client, next_look, deadline, &mut |heard| {
-                tell(&heard, turn, watcher);
-            });
+            self.listen(pace.next_look(), watcher);
             if let Some(ended) = self.held_answer(watcher) {
                 return Some(ended);
             }
             let newly_wanted = self.turn.wants_look() && !wanted;
-            if !newly_wanted && Instant::now() < next_look {
+            if !newly_wanted && !pace.is_due(Instant::now()) {
                 continue;
             }
             match self.look(watcher) {
@@ -268,18 +252,40 @@ impl<'a> Follower<'a> {
             }
             let moved = self.turn.progress() != progress;
             progress = self.turn.progress();
-            let near_end = self.turn.wants_look() || self.turn.is_ending() || self.ended.is_some();
-            let pause = if near_end {
-                near.next()
-            } else if moved && self.stream.is_open() {
-                near = Backoff::new(NEAR_FIRST, ALERT_FIRST);
-                alert = ALERT;
-                CALM
-            } else {
-                alert.next()
-            };
-            next_look = Instant::now() + pause;
+            pace.plan(Instant::now(), self.outlook(moved));
         }
+    }
+
+    /// How long the first look may wait for events.
+    fn first_look(&self) -> Duration {
+        if self.turn.wants_look() {
+            Duration::ZERO
+        } else if self.stream.is_open() {
+            FIRST_WITH_STREAM
+        } else {
+            FIRST_WITHOUT_STREAM
+        }
+    }
+
+    /// What is known after a look, for the moment of the next one. `moved` says whether events have
+    /// come since the last look.
+    fn outlook(&self, moved: bool) -> Outlook {
+        if self.turn.wants_look() || self.turn.is_ending() || self.ended.is_some() {
+            Outlook::EndNear
+        } else if moved && self.stream.is_open() {
+            Outlook::Moving
+        } else {
+            Outlook::Quiet
+        }
+    }
+
+    /// Takes what the stream has, until `until` at most.
+    fn listen(&mut self, until: Instant, watcher: &mut dyn Watcher) {
+        let turn = &mut self.turn;
+        let client = &self.server.client;
+        self.stream.listen(client, until, self.watch.deadline, &mut |heard| {
+            tell(&heard, turn, watcher);
+        });
     }
 
     /// A turn is over when its tree is; sub-agents that never settle do not hold it for ever.
