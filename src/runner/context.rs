@@ -1,4 +1,4 @@
-//! What every command works with: the surroundings, the store, and a way to say something.
+//! What every command works with: the environment, the store, and a way to talk to the user.
 
 use std::cell::OnceCell;
 use std::rc::Rc;
@@ -9,20 +9,20 @@ use crate::error::Result;
 use crate::store::{Document, Patience, Store};
 use crate::units::BRIEF_LOCK_WAIT;
 
-/// What every command works with. The surroundings come in as values, so that tests own them.
+/// What every command works with. The environment comes in as values, so that tests own it.
 pub struct Context {
     /// Variables and working directory of this process.
     pub environment: Environment,
     /// The sessions.
     pub(super) store: Store,
-    /// Says something to whoever watches; never part of a result.
+    /// Says something to the user while the command runs; never part of a result.
     pub(super) say: Rc<dyn Fn(&str)>,
-    /// Set once a command has something to bring to an end before a signal may end the process.
+    /// Set once signals no longer end the process by themselves.
     signals: Rc<OnceCell<Signals>>,
 }
 
 impl Context {
-    /// The surroundings, with the store where they say it is.
+    /// The environment, with the store where it says the store is.
     pub fn new(environment: Environment, say: Box<dyn Fn(&str)>) -> Result<Context> {
         Signals::survive_full_files()?;
         let say: Rc<dyn Fn(&str)> = say.into();
@@ -33,7 +33,7 @@ impl Context {
         Ok(Context { environment, store, say, signals })
     }
 
-    /// From now on a signal does not end the process: the command sees it and comes to a proper end.
+    /// From now on a signal does not end the process: the command sees it and ends properly.
     pub fn catch_signals(&self) -> Result<Signals> {
         match self.signals.get() {
             Some(signals) => Ok(signals.clone()),
@@ -41,7 +41,7 @@ impl Context {
         }
     }
 
-    /// Does something for which the store's lock is not worth a long wait.
+    /// Does something that is not worth a long wait for the store's lock.
     pub(super) fn briefly<T>(&self, act: impl FnOnce() -> T) -> T {
         let before =
             self.store.set_patience(Patience { still: BRIEF_LOCK_WAIT, most: BRIEF_LOCK_WAIT });
@@ -50,7 +50,7 @@ impl Context {
         done
     }
 
-    /// Changes the store; says so if the lock is held by somebody else.
+    /// Changes the store under its lock; says so if another process holds it for long.
     pub(super) fn update<T>(&self, change: impl FnOnce(&mut Document) -> Result<T>) -> Result<T> {
         self.store.update(change)
     }

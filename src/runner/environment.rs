@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::process;
 use crate::units::{FIRST_PORT, LAST_PORT};
 
-/// An id in a file of `/tmp` is one short line; whatever is longer is none.
+/// An id in a file of `/tmp` is one short line; a longer file holds no id.
 const LONGEST_ID: u64 = 256;
 
 /// Variables and working directory of this process. It cannot be printed, because variables hold
@@ -20,12 +20,12 @@ pub struct Environment {
     pub variables: Vec<(OsString, OsString)>,
     /// The working directory; `None` if it is gone.
     pub directory: Option<PathBuf>,
-    /// Where programs leave files for each other: `/tmp`.
+    /// Where programs leave files for other programs: `/tmp`.
     pub temporary: PathBuf,
 }
 
 impl Environment {
-    /// That of this process.
+    /// The environment of this process.
     pub fn of_process() -> Environment {
         Environment {
             variables: std::env::vars_os().collect(),
@@ -52,6 +52,15 @@ impl Environment {
         }
     }
 
+    /// Where programs of this user keep their data: `$XDG_DATA_HOME`, or else `~/.local/share`.
+    pub fn data_home(&self) -> Option<PathBuf> {
+        let home = match self.get("XDG_DATA_HOME") {
+            Some(directory) => PathBuf::from(directory),
+            None => Path::new(self.get("HOME")?).join(".local/share"),
+        };
+        Some(self.absolute(&home))
+    }
+
     /// The same path, from the working directory if it is relative.
     pub fn absolute(&self, path: &Path) -> PathBuf {
         self.directory.as_deref().unwrap_or(Path::new("/")).join(path)
@@ -60,9 +69,10 @@ impl Environment {
     /// The ports that may be given to servers: `$OCCTL_PORT_RANGE`, as `FIRST-LAST`.
     pub fn ports(&self) -> Result<std::ops::RangeInclusive<u16>> {
         let Some(text) = self.get("OCCTL_PORT_RANGE") else { return Ok(FIRST_PORT..=LAST_PORT) };
-        let parse = || -> Option<_> {
+        let parse = || {
             let (first, last) = text.to_str()?.split_once('-')?;
-            let (first, last) = (first.trim().parse().ok()?, last.trim().parse().ok()?);
+            let first = first.trim().parse().ok()?;
+            let last = last.trim().parse().ok()?;
             (1..=last).contains(&first).then_some(first..=last)
         };
         parse().ok_or_else(|| {
@@ -75,24 +85,26 @@ impl Environment {
     pub fn opencode(&self, given: Option<&Path>) -> Result<PathBuf> {
         let named = given.map(Path::as_os_str).or_else(|| self.get("OCCTL_OPENCODE"));
         let name = named.unwrap_or(OsStr::new("opencode"));
-        let found = if name.as_encoded_bytes().contains(&b'/') {
+        let is_path = name.as_encoded_bytes().contains(&b'/');
+        let found = if is_path {
             let path = self.absolute(Path::new(name));
             if !path.exists() {
                 return Err(Error::failed(format!("there is no OpenCode at {}", path.display()))
                     .hint(INSTALL_HINT));
             }
-            Some(path).filter(|path| executable(path))
+            Some(path).filter(|path| is_executable(path))
         } else {
             let path = self.get("PATH").unwrap_or_default();
             std::env::split_paths(path)
                 .map(|directory| self.absolute(&directory).join(name))
-                .find(|path| executable(path))
+                .find(|path| is_executable(path))
         };
         found.ok_or_else(|| {
-            let name = name.display();
-            let message = match named.is_some_and(|name| name.as_encoded_bytes().contains(&b'/')) {
-                true => format!("{name} is not an executable file"),
-                false => format!("there is no {name} on PATH"),
+            let shown = name.display();
+            let message = if is_path {
+                format!("{shown} is not an executable file")
+            } else {
+                format!("there is no {shown} on PATH")
             };
             Error::failed(message).hint(INSTALL_HINT)
         })
@@ -107,7 +119,7 @@ impl Environment {
         let uid = process::own_uid();
         let path = self.temporary.join(format!("opencode-main-session-{uid}.id"));
         let mut options = fs::OpenOptions::new();
-        // Anybody can write to /tmp: no links, and no pipe that would make us wait.
+        // Every user can write to /tmp: links are not followed, and a pipe must not make us wait.
         let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
         let file = options.read(true).custom_flags(flags.bits() as i32).open(path).ok()?;
         let metadata = file.metadata().ok()?;
@@ -121,9 +133,10 @@ impl Environment {
 }
 
 /// How to get OpenCode, for errors that say that it is missing.
-pub const INSTALL_HINT: &str = "install it with: npm install -g opencode-ai; or name it with --opencode PATH or OCCTL_OPENCODE";
+pub const INSTALL_HINT: &str = "install it with: npm install -g opencode-ai; \
+                                or name it with --opencode PATH or OCCTL_OPENCODE";
 
-fn executable(path: &Path) -> bool {
+fn is_executable(path: &Path) -> bool {
     path.is_file() && rustix::fs::access(path, rustix::fs::Access::EXEC_OK).is_ok()
 }
 

@@ -1,17 +1,17 @@
-//! The word that somebody meant.
+//! Guesses which word a mistyped one stands for.
 
-/// The nearest of some names, if one is near enough to be meant.
+/// The nearest of some names, if one is near enough to be what the user meant.
 pub fn nearest<'a>(word: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    let begins = |name: &str| word.len() >= 2 && name.starts_with(word);
-    names
-        .map(|name| (if begins(name) { 1 } else { distance(word, name) }, name))
-        .filter(|(distance, name)| *distance <= 2.min(name.len() / 2))
-        .min_by_key(|(distance, _)| *distance)
-        .map(|(_, name)| name)
+    let distance = |name: &&str| {
+        // A beginning counts as near however much of the name is missing.
+        let is_beginning = word.len() >= 2 && name.starts_with(word);
+        if is_beginning { 1 } else { edits(word, name) }
+    };
+    names.filter(|name| distance(name) <= 2.min(name.len() / 2)).min_by_key(distance)
 }
 
-/// How many letters must be added, dropped or changed to make one word of the other.
-fn distance(a: &str, b: &str) -> usize {
+/// How many letters must be added, removed or changed to turn one word into the other.
+fn edits(a: &str, b: &str) -> usize {
     let b: Vec<char> = b.chars().collect();
     let mut row: Vec<usize> = (0..=b.len()).collect();
     for (i, from) in a.chars().enumerate() {
@@ -30,10 +30,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn distances() {
-        assert_eq!(distance("kitten", "sitting"), 3);
-        assert_eq!(distance("", "abc"), 3);
-        assert_eq!(distance("abc", "abc"), 0);
+    fn an_edit_adds_removes_or_changes_one_letter() {
+        assert_eq!(edits("kitten", "sitting"), 3);
+        assert_eq!(edits("", "abc"), 3);
+        assert_eq!(edits("abc", "abc"), 0);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! SIGINT and SIGTERM, for commands that have something to bring to an end first.
+//! SIGINT and SIGTERM, for commands that have something to bring to an end before they exit.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -9,7 +9,8 @@ use signal_hook::flag;
 use crate::error::{Code, Error, Result};
 use crate::process;
 
-/// Remembers the first signal; a second one, unless it is the first sent twice, ends the process at once.
+/// Remembers the first signal. A second one ends the process at once, unless it is the first one
+/// sent twice.
 #[derive(Clone, Debug)]
 pub struct Signals {
     received: Arc<AtomicUsize>,
@@ -17,7 +18,7 @@ pub struct Signals {
 }
 
 impl Signals {
-    /// From now on signals are remembered instead of ending the process.
+    /// From now on signals are remembered and do not end the process.
     pub fn catch() -> Result<Signals> {
         let (received, fatal) = (Arc::default(), Arc::default());
         process::catch([SIGINT, SIGTERM], &received, &fatal)
@@ -34,15 +35,14 @@ impl Signals {
         }
     }
 
-    /// From now on a file that may grow no further (`ulimit -f`) is an error like a full disk, and no
-    /// longer the end of the process in the middle of something. Programs that we start have the
-    /// signal as it was.
+    /// From now on a write beyond `ulimit -f` is an error like a full disk, and does not end the
+    /// process in the middle of its work. Programs that occtl starts get the signal as before.
     pub fn survive_full_files() -> Result<()> {
         let failed = |error| Error::failed(format!("cannot catch signals: {error}"));
         flag::register(SIGXFSZ, Arc::default()).map(drop).map_err(failed)
     }
 
-    /// Zero until a signal arrives.
+    /// The number of the signal that has arrived, or zero.
     pub fn flag(&self) -> &Arc<AtomicUsize> {
         &self.received
     }

@@ -52,7 +52,7 @@ struct Args {
 fn parse(words: &Words) -> Result<Action> {
     let args = Args {
         columns: columns::columns(&words.text("format")?)?,
-        labels: runner::session::labels(&words.values("label")?)?,
+        labels: runner::session::parse_labels(&words.values("label")?)?,
         conversations: words.has("all-conversations"),
         quiet: words.has("quiet"),
     };

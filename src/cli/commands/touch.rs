@@ -21,12 +21,12 @@ fn parse(words: &Words) -> Result<Action> {
     let session = words.required(0)?;
     let quiet = words.has("quiet");
     Ok(Box::new(move |app| {
-        let (id, moment) = runner::session::touch(&app.context()?, &session)?;
+        let touched = runner::session::touch(&app.context()?, &session)?;
         if app.json {
-            let moment = moment.map(|moment| moment.to_string());
-            app.out.json(&json!({"id": id, "last_activity": moment}))?;
+            let last_active = touched.last_active.map(|moment| moment.to_string());
+            app.out.json(&json!({"id": touched.id, "last_activity": last_active}))?;
         } else {
-            app.out.done("Updated activity", &id, quiet)?;
+            app.out.done("Updated activity", &touched.id, quiet)?;
         }
         Ok(Exit::OK)
     }))

@@ -81,7 +81,7 @@ fn state(status: &SessionStatus) -> Cell {
 }
 
 fn dirty(status: &SessionStatus) -> Cell {
-    match status.changes.dirty() {
+    match status.changes.is_dirty() {
         Some(true) => Cell::new("✓").colour(Colour::Yellow),
         Some(false) => Cell::new("✗"),
         None => Cell::new("-"),

@@ -35,7 +35,7 @@ pub fn status(status: &SessionStatus) -> Value {
     let mut value = facts(&status.facts);
     value["state"] = status.state.name().into();
     value["error"] = status.trouble.clone().into();
-    value["dirty"] = status.changes.dirty().into();
+    value["dirty"] = status.changes.is_dirty().into();
     value
 }
 

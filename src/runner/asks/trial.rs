@@ -7,10 +7,10 @@ use crate::error::{Error, Result};
 use crate::runner::context::Context;
 use crate::runner::conversation::deny_occtl::no_occtl;
 use crate::runner::session::server::Server;
-use crate::runner::session::version::version_of;
+use crate::runner::session::version::Version;
 
 /// The first version of which the answers were all right.
-const SAME_PATTERNS: (u64, u64) = (1, 2);
+const SAME_PATTERNS: Version = Version::new(1, 2);
 
 /// What OpenCode would do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -68,7 +68,7 @@ pub fn test_permission(
 ) -> Result<Trial> {
     let server = Server::open(context, session)?;
     let version = server.record.opencode_version.as_deref();
-    if version.and_then(version_of).is_some_and(|version| version < SAME_PATTERNS) {
+    if version.and_then(Version::parse).is_some_and(|version| version < SAME_PATTERNS) {
         (context.say)(
             "warning: OpenCode 1.1 reads patterns in ways of its own, so this may be wrong",
         );

@@ -33,7 +33,7 @@ pub fn events(
             return Err(Error::new(Code::Timeout, "the time for events is over"));
         }
         let mut quiet = true;
-        stream.listen(&server.client, Instant::now() + TICK, deadline, &mut |heard| match heard {
+        stream.receive(&server.client, Instant::now() + TICK, deadline, &mut |heard| match heard {
             Heard::Gap if std::mem::replace(&mut broken, true) => {}
             Heard::Gap => {
                 (context.say)(

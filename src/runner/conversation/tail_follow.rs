@@ -181,7 +181,7 @@ impl LiveTail<'_> {
                 let outlook = self.outlook(stream.is_open());
                 pace.plan(Instant::now(), outlook);
             }
-            stream.listen(client, pace.next_look(), *deadline, &mut |heard| self.hear(&heard));
+            stream.receive(client, pace.next_look(), *deadline, &mut |heard| self.hear(&heard));
             self.flush(sink);
             if self.look_wanted {
                 pace.hurry(Instant::now());

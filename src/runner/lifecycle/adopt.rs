@@ -139,7 +139,7 @@ fn identity(pid: u32, base: &str, port: u16) -> Result<Identity> {
     let identity =
         Identity::of(pid).ok_or_else(|| Error::not_found(format!("there is no process {pid}")))?;
     // Another machine may have a port of the same number.
-    if !address::look_up(base).is_some_and(address::here) {
+    if !address::look_up(base).is_some_and(address::is_local) {
         return Err(Error::usage(format!("{base} is not on this machine, process {pid} is"))
             .hint("leave --pid out"));
     }

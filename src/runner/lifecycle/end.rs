@@ -9,7 +9,7 @@ use super::worktree;
 use crate::error::{Error, Result};
 use crate::process::{self, Handle, Identity, wait_all};
 use crate::runner::context::Context;
-use crate::runner::session::address::{listening_address, port_free};
+use crate::runner::session::address::{is_port_free, listening_address};
 use crate::runner::session::life::MARK;
 use crate::store::{Record, Status};
 use crate::units::{Backoff, Deadline, KILL_WAIT, POLL_FIRST, pause};
@@ -158,7 +158,7 @@ pub fn await_free_port(record: &Record) -> bool {
     let (address, port) = (listening_address(record), record.port);
     let deadline = Deadline::after(KILL_WAIT);
     let mut pauses = Backoff::new(POLL_FIRST, Duration::from_millis(100));
-    while !port_free(address, port) {
+    while !is_port_free(address, port) {
         if deadline.expired() {
             return false;
         }

@@ -24,7 +24,7 @@ pub fn prepare(environment: &Environment, place: &Path) -> Result<Vec<(String, O
         for directory in [&data.join("opencode"), &state] {
             fs::DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
         }
-        if let Some(own) = data_home(environment) {
+        if let Some(own) = environment.data_home() {
             for name in SHARED {
                 let target = own.join("opencode").join(name);
                 // A link and no copy: what the server renews must reach the user's own file.
@@ -41,13 +41,6 @@ pub fn prepare(environment: &Environment, place: &Path) -> Result<Vec<(String, O
         ])
     };
     make().map_err(|error| Error::failed(format!("cannot create {}: {error}", place.display())))
-}
-
-/// Where OpenCode keeps its data for this user.
-pub fn data_home(environment: &Environment) -> Option<PathBuf> {
-    let named = environment.get("XDG_DATA_HOME").map(PathBuf::from);
-    let home = || Some(Path::new(environment.get("HOME")?).join(".local/share"));
-    named.or_else(home).map(|path| environment.absolute(&path))
 }
 
 /// Moves it to where `doctor` does not take it for a left-over, and returns that place.

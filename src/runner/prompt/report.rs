@@ -8,13 +8,13 @@ use crate::runner::conversation::find::Place;
 use crate::runner::conversation::messages::messages_since;
 use crate::runner::session::server::Server;
 use crate::runner::session::timeouts::LOOK_LIMIT;
-use crate::runner::session::version::version_of;
+use crate::runner::session::version::Version;
 use crate::runner::turn::Turn;
 use crate::runner::turn::record::*;
 use crate::units::{Backoff, Deadline, POLL_FIRST, TICK, milliseconds, pause};
 
 /// The first version that tells what one turn changed where it is asked for that.
-const DIFFS_OF_TURNS: (u64, u64) = (1, 16);
+const DIFFS_OF_TURNS: Version = Version::new(1, 16);
 
 /// How long an older server may take to write it down.
 const SUMMARY_WITHIN: Duration = Duration::from_secs(1);
@@ -147,7 +147,7 @@ fn files(
         return Some(Vec::new());
     }
     let changes = server.client.diff(&place.id, &place.directory, Some(id), limit).ok()?;
-    let version = server.record.opencode_version.as_deref().and_then(version_of);
+    let version = server.record.opencode_version.as_deref().and_then(Version::parse);
     if changes.is_empty() || version >= Some(DIFFS_OF_TURNS) {
         return Some(changes.into_iter().map(change).collect());
     }

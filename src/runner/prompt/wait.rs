@@ -231,7 +231,7 @@ impl<'a> Waiting<'a> {
             }
             for (directory, stream) in &mut self.streams {
                 let open = &mut self.open;
-                stream.listen(&self.server.client, until, deadline, &mut |heard| {
+                stream.receive(&self.server.client, until, deadline, &mut |heard| {
                     for one in open.iter_mut().filter(|one| one.place.directory == *directory) {
                         if let Some(turn) = &mut one.turn {
                             let before = turn.asks.pending().count();

@@ -1,8 +1,8 @@
-//! The address of a host that was named.
+//! Addresses: looks host names up, and says what can be bound on this machine.
 //!
-//! The C library's own look-up has no limit without a thread, and a static binary would bring a
-//! large part of it along and still need the machine's libraries. So names are looked up by
-//! `getent`, which has a limit here like any other program, or else in `/etc/hosts`.
+//! The C library's own look-up cannot be limited in time without a thread. A static binary would
+//! also have to include a large part of that library, and would still need the machine's shared
+//! ones. So `getent`, a program that can be given a limit, looks names up, or else `/etc/hosts`.
 
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -13,10 +13,10 @@ use crate::process::Capture;
 use crate::store::Record;
 use crate::units::Deadline;
 
-/// A name that takes longer is as good as none.
+/// A name whose look-up takes longer counts as unknown.
 const LOOK_UP_LIMIT: Duration = Duration::from_secs(5);
 
-/// The address of the host of `http://HOST:PORT`; `None` if it has none.
+/// The address of the host in `http://HOST:PORT`; `None` if the name is unknown.
 pub fn look_up(url: &str) -> Option<IpAddr> {
     let rest = url.strip_prefix("http://")?;
     let host = rest.rsplit_once(':').map_or(rest, |(host, _)| host);
@@ -30,8 +30,8 @@ pub fn look_up(url: &str) -> Option<IpAddr> {
     by_getent(host).or_else(|| in_hosts(&fs::read_to_string("/etc/hosts").ok()?, host))
 }
 
-/// Whether an address is of this machine: no other one can be bound. Nothing is sent.
-pub fn here(address: IpAddr) -> bool {
+/// Whether an address belongs to this machine: only such an address can be bound. Nothing is sent.
+pub fn is_local(address: IpAddr) -> bool {
     std::net::UdpSocket::bind((address, 0)).is_ok()
 }
 
@@ -56,14 +56,15 @@ pub fn listening_address(record: &Record) -> Ipv4Addr {
     given.unwrap_or(Ipv4Addr::LOCALHOST)
 }
 
-/// Whether nobody listens on a port of that address right now; of 0.0.0.0, on that of any address.
+/// Whether no process listens on a port of that address right now. For 0.0.0.0 it must be free on
+/// every address.
 ///
-/// The standard library sets SO_REUSEADDR here, without which a port that was just freed looks taken
+/// The standard library sets SO_REUSEADDR here; without it a port that was just freed looks taken
 /// for a minute.
-pub fn port_free(address: Ipv4Addr, port: u16) -> bool {
+pub fn is_port_free(address: Ipv4Addr, port: u16) -> bool {
     match std::net::TcpListener::bind(SocketAddr::from((address, port))) {
         Ok(_) => true,
-        // The machine no longer has it, so that nobody can listen there.
+        // The machine no longer has this address, so no process can listen there.
         Err(error) => error.kind() == std::io::ErrorKind::AddrNotAvailable,
     }
 }
@@ -73,7 +74,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_need_nobody_and_names_are_found_in_the_table() {
+    fn numbers_need_no_look_up_and_names_are_found_in_the_table() {
         assert_eq!(look_up("http://127.0.0.1:9100"), "127.0.0.1".parse().ok());
         assert_eq!(look_up("http://[::1]:80"), "::1".parse().ok());
         assert_eq!(look_up("http://localhost:80"), "127.0.0.1".parse().ok());

@@ -23,11 +23,11 @@ pub struct SessionFacts {
     pub agent: Option<String>,
     /// The server's directory.
     pub workdir: Option<String>,
-    /// Whether somebody else started the server.
+    /// Whether the server was started by something other than occtl.
     pub adopted: bool,
-    /// Whether it has a database and a state of its own.
+    /// Whether the server has a database and state directory of its own.
     pub isolated: bool,
-    /// What to find it by.
+    /// The labels that sessions are found by.
     pub labels: Labels,
     /// Its git branch, if a worktree was made for it.
     pub branch: Option<String>,
@@ -37,16 +37,16 @@ pub struct SessionFacts {
     pub parent: Option<String>,
     /// The server's version when it was started.
     pub opencode_version: Option<String>,
-    /// Where the server writes what it prints.
+    /// The file that receives what the server prints.
     pub log: String,
     /// When it was started.
     pub created: Option<jiff::Timestamp>,
-    /// When somebody last used it.
+    /// When a command last used it.
     pub last_active: Option<jiff::Timestamp>,
 }
 
 impl SessionFacts {
-    /// What a record and the process table say.
+    /// What the record and the process table say.
     pub fn of(context: &Context, record: &Record, life: &Life) -> SessionFacts {
         SessionFacts {
             id: record.id.clone(),
@@ -55,7 +55,7 @@ impl SessionFacts {
             url: url(record),
             pid: life.server().map(|server| server.pid),
             agent: record.agent.clone(),
-            workdir: directory_of(record, life),
+            workdir: known_directory(record, life),
             adopted: record.adopted_url.is_some(),
             isolated: record.isolated.is_some(),
             labels: record.labels.clone(),
@@ -70,6 +70,7 @@ impl SessionFacts {
     }
 }
 
-pub fn directory_of(record: &Record, life: &Life) -> Option<String> {
+/// The server's directory; `None` if neither the record nor the process tells.
+pub fn known_directory(record: &Record, life: &Life) -> Option<String> {
     Some(directory(record, life.server())).filter(|place| place.starts_with('/'))
 }

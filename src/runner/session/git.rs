@@ -1,4 +1,4 @@
-//! Uncommitted changes, truthfully: what git says, or that git does not tell.
+//! Asks git for the uncommitted changes of a directory, and says so if git does not tell.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -16,8 +16,8 @@ pub enum Uncommitted {
 }
 
 impl Uncommitted {
-    /// Whether there are some; `None` if unknown.
-    pub fn dirty(&self) -> Option<bool> {
+    /// Whether there are any; `None` if unknown.
+    pub fn is_dirty(&self) -> Option<bool> {
         match self {
             Uncommitted::Known(files) => Some(!files.is_empty()),
             Uncommitted::Unknown => None,
@@ -25,24 +25,25 @@ impl Uncommitted {
     }
 }
 
-/// A question to git that is being answered while we do something else.
+/// A running `git status`, which works while the caller does something else.
 pub struct PendingStatus(Option<Capture>);
 
-/// Asks git about a directory. Where there is no repository nothing is started.
+/// Starts `git status` in a directory. Outside a repository nothing is started.
 pub fn start_status(directory: &Path) -> PendingStatus {
     let Some(directory) = repository(directory) else {
         return PendingStatus(None);
     };
     let mut git = Command::new("git");
     git.arg("-C").arg(directory);
-    // A monitor is a program that the repository names; it is not ours to run.
+    // A repository can name a monitor, which git would run. A listing must run no program that a
+    // repository chooses.
     git.args(["-c", "core.fsmonitor=false", "status", "--porcelain=v1", "-z"]);
     confine(&mut git);
     PendingStatus(Capture::start(&mut git).ok())
 }
 
-/// Keeps git to the directory that it is given: variables of a hook around us would lead it
-/// elsewhere.
+/// Keeps git to the directory that it is given: the variables of a git hook that runs occtl would
+/// lead it to another one.
 pub fn confine(git: &mut Command) {
     git.env("GIT_OPTIONAL_LOCKS", "0").env("LC_ALL", "C");
     for name in ["GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_NAMESPACE"] {
@@ -51,7 +52,7 @@ pub fn confine(git: &mut Command) {
 }
 
 impl PendingStatus {
-    /// Git's answer, waited for until the deadline at most.
+    /// What git says, or that it said nothing until the deadline.
     pub fn wait(self, deadline: Deadline) -> Uncommitted {
         match self.0.and_then(|capture| capture.finish(deadline)) {
             Some(output) => Uncommitted::Known(files(&output)),
@@ -60,8 +61,8 @@ impl PendingStatus {
     }
 }
 
-/// The nearest directory upwards with a `.git`, be it a directory or the file of a worktree. All
-/// directories below it have one answer.
+/// The repository that a directory is in: the nearest directory upwards with a `.git`, which in a
+/// worktree is a file. `git status` says the same in all directories below it.
 pub fn repository(directory: &Path) -> Option<PathBuf> {
     directory.ancestors().find(|place| place.join(".git").exists()).map(Path::to_path_buf)
 }
@@ -73,7 +74,7 @@ fn files(output: &[u8]) -> Vec<String> {
         let Some((status, path)) = entry.split_at_checked(3) else { continue };
         files.push(String::from_utf8_lossy(path).into_owned());
         if status[..2].iter().any(|side| matches!(side, b'R' | b'C')) {
-            // The next entry is where it was renamed or copied from.
+            // The next entry is the name before the renaming or copying.
             entries.next();
         }
     }

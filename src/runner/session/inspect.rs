@@ -13,7 +13,7 @@ use crate::runner::context::Context;
 pub struct ModelFacts {
     /// The provider.
     pub provider: String,
-    /// The id within the provider; may hold slashes.
+    /// The id within the provider; may contain slashes.
     pub id: String,
     /// Name, prices, sizes.
     pub model: Model,
@@ -42,7 +42,7 @@ pub fn agents(context: &Context, session: &str) -> Result<Vec<Agent>> {
     found.map_err(|failure| server.explain(context, failure))
 }
 
-/// The resolved configuration of a session's server; without `secrets` they are masked.
+/// The resolved configuration of a session's server. Secrets are masked unless `secrets` is true.
 pub fn configuration(context: &Context, session: &str, secrets: bool) -> Result<Value> {
     let server = Server::open(context, session)?;
     let found = server.client.configuration(&server.directory);

@@ -8,13 +8,13 @@ use crate::runner::context::Context;
 /// Labels by key.
 pub type Labels = BTreeMap<String, String>;
 
-/// Whether a session carries all the labels that are asked for.
-pub fn carries(own: &Labels, wanted: &Labels) -> bool {
+/// Whether a session has all the labels that are wanted.
+pub fn has_labels(own: &Labels, wanted: &Labels) -> bool {
     wanted.iter().all(|(key, value)| own.get(key) == Some(value))
 }
 
-/// Labels as they are typed: `KEY=VALUE`.
-pub fn labels(pairs: &[String]) -> Result<Labels> {
+/// Reads labels as they are typed: `KEY=VALUE`.
+pub fn parse_labels(pairs: &[String]) -> Result<Labels> {
     let split = |pair: &String| match pair.split_once('=') {
         Some((key, value)) if !key.is_empty() => Ok((key.to_string(), value.to_string())),
         _ => Err(Error::usage(format!("--label cannot be {pair}")).hint("KEY=VALUE")),
@@ -22,13 +22,13 @@ pub fn labels(pairs: &[String]) -> Result<Labels> {
     pairs.iter().map(split).collect()
 }
 
-/// The ids of all sessions that carry these labels.
+/// The ids of all sessions that have these labels.
 pub fn all_ids(context: &Context, labels: &Labels) -> Result<Vec<String>> {
     let document = context.store.read()?;
     if labels.is_empty() {
         return Ok(document.ids().map(String::from).collect());
     }
-    let mut all = document.records()?;
-    all.retain(|one| carries(&one.labels, labels));
-    Ok(all.into_iter().map(|one| one.id).collect())
+    let mut records = document.records()?;
+    records.retain(|record| has_labels(&record.labels, labels));
+    Ok(records.into_iter().map(|record| record.id).collect())
 }

@@ -3,17 +3,17 @@
 use crate::process::{self, Identity};
 use crate::store::{Record, Status};
 
-/// The mark that every process below a server inherits.
+/// The variable that marks every process below a server: they inherit it from the server.
 pub const MARK: &str = "OPENCODE_SESSION_ID";
 
 /// What the process table says of a record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Life {
-    /// Some `occtl start` is still at it.
+    /// An `occtl start` is still starting the server.
     Starting,
     /// The server's process runs.
     Alive(Identity),
-    /// Somebody else started the server, and its process is not known.
+    /// The server was started by something other than occtl, and its process is not known.
     Adopted,
     /// There is no such process.
     Dead,
@@ -29,15 +29,16 @@ impl Life {
     }
 }
 
-/// Looks a record's process up. Only exactly the process that was started counts.
+/// Looks a record's process up. Only the very process that was started counts, and not another one
+/// that was given its pid since.
 pub fn life(record: &Record) -> Life {
     let recorded = match (record.pid, record.pid_start_time, &record.boot_id) {
         (Some(pid), Some(start_time), Some(boot)) => {
             let identity = Identity { pid, start_time, boot_id: boot.clone() };
             identity.alive().then_some(identity)
         }
-        // A record of 0.4.0, or one that it rewrote: the mark tells whether the pid still means
-        // what it meant.
+        // A record that opencode-ctl 0.4.0 wrote has no start time: the mark tells whether the pid
+        // still belongs to the same server.
         (Some(pid), _, _) => Identity::of(pid).filter(|_| {
             let variables = process::environment(pid).unwrap_or_default();
             variables.get(MARK.as_ref() as &std::ffi::OsStr).is_some_and(|id| id == &*record.id)
@@ -51,7 +52,7 @@ pub fn life(record: &Record) -> Life {
         (Status::Running, Some(server)) => Life::Alive(server),
         (Status::Running, None) => Life::Dead,
         (Status::Starting, Some(_)) => Life::Starting,
-        // Whoever started it was killed before it could write the server's pid down.
+        // The starting occtl was killed before it could record the server's pid.
         (Status::Starting, None) => match orphan(&record.id) {
             Some(server) => Life::Alive(server),
             None => Life::Dead,
@@ -59,7 +60,7 @@ pub fn life(record: &Record) -> Life {
     }
 }
 
-/// The server among the processes that carry a session's mark: the first that was started.
+/// The server among the processes with a session's mark: it was started first.
 fn orphan(session: &str) -> Option<Identity> {
-    process::marked(MARK, session).into_iter().min_by_key(|one| one.start_time)
+    process::marked(MARK, session).into_iter().min_by_key(|process| process.start_time)
 }

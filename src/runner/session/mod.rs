@@ -23,7 +23,7 @@ pub use crate::client::wire::Agent;
 pub use facts::SessionFacts;
 pub use git::Uncommitted;
 pub use inspect::{ModelFacts, agents, configuration, models};
-pub use labels::{Labels, all_ids, labels};
+pub use labels::{Labels, all_ids, parse_labels};
 pub use logs::{LEVELS, LogLine, LogOptions, logs, names_session};
 pub use probe::State;
 pub use status::{SessionStatus, list, status};

@@ -1,22 +1,22 @@
-//! Asks servers what they are doing: the question goes to all of them before the first answer is read.
+//! Asks servers what they are doing. The question goes to all of them before the first answer is
+//! read.
 
 use std::time::Duration;
 
 use super::life::Life;
 use super::server::endpoint;
-use super::timeouts::capped;
 use crate::client::wire::Activities;
 use crate::client::{Answer, Client, Held};
 use crate::store::Record;
 use crate::units::{Deadline, PROBE_LIMIT, pause};
 
-/// The least that one server of many is given: enough for one that is well.
+/// The least time that one server of many is given: enough for a healthy one.
 pub const SMALLEST_SHARE: Duration = Duration::from_millis(20);
 
-/// How often it is looked who has answered.
+/// The pause between two looks at which servers have answered.
 const LOOK_AGAIN: Duration = Duration::from_millis(1);
 
-/// What a session is doing. The names are those of opencode-ctl 0.4.0, and two new ones.
+/// What a session is doing. The names are those of opencode-ctl 0.4.0, except for two new ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
     /// `occtl start` has not finished.
@@ -29,9 +29,9 @@ pub enum State {
     WaitingQuestion,
     /// Nothing is going on.
     Idle,
-    /// The process lives, the server does not answer.
+    /// The process lives, but the server does not answer.
     Error,
-    /// There is no process.
+    /// The server's process is gone.
     Dead,
 }
 
@@ -50,17 +50,36 @@ impl State {
     }
 }
 
-/// A session whose server was asked, if it has one.
+/// What a session is doing, and why that is not known.
+#[derive(Clone, Debug)]
+pub struct Condition {
+    /// What it is doing.
+    pub state: State,
+    /// Why the server does not answer, in state [`State::Error`].
+    pub trouble: Option<String>,
+}
+
+impl Condition {
+    fn known(state: State) -> Condition {
+        Condition { state, trouble: None }
+    }
+
+    fn error(trouble: String) -> Condition {
+        Condition { state: State::Error, trouble: Some(trouble) }
+    }
+}
+
+/// The question to one session's server, or the answer where none is needed.
 pub enum Probe {
-    /// Nobody need be asked.
+    /// The state is known without asking.
     Known(State),
-    /// Nothing could be asked, and why.
+    /// The server could not be asked, for this reason.
     Failed(String),
-    /// It owes an answer.
+    /// The server was asked and has yet to answer.
     Sent(Box<Inquiry>),
 }
 
-/// What a server was asked.
+/// What a server was asked, and where its answer will be.
 pub struct Inquiry {
     client: Client,
     directory: String,
@@ -68,7 +87,7 @@ pub struct Inquiry {
 }
 
 impl Probe {
-    /// Asks, if `deadline` is not over; to connect and to ask may take `limit`.
+    /// Asks, unless `deadline` is over. Connecting and sending may take `limit`.
     pub fn new(
         record: &Record,
         life: &Life,
@@ -92,36 +111,38 @@ impl Probe {
         }
     }
 
-    /// Whether nothing need be waited for to know what it is doing.
-    fn ready(&self) -> bool {
+    /// Whether the condition is known without waiting for an answer.
+    fn is_ready(&self) -> bool {
         match self {
-            Probe::Sent(question) => question.answer.is_ready(Duration::ZERO),
+            Probe::Sent(inquiry) => inquiry.answer.is_ready(Duration::ZERO),
             _ => true,
         }
     }
 
-    /// What it is doing, and what is wrong in state [`State::Error`]. A server that is busy is asked twice more
-    /// at most.
-    pub fn state(self, deadline: Deadline) -> (State, Option<String>) {
-        let found = match self {
-            Probe::Known(state) => return (state, None),
-            Probe::Failed(why) => Err(why),
-            Probe::Sent(question) => question.state(deadline).map_err(|why| why.to_string()),
-        };
-        found.map_or_else(|why| (State::Error, Some(why)), |state| (state, None))
+    /// What the session is doing. A busy server is asked two more questions at most.
+    pub fn condition(self, deadline: Deadline) -> Condition {
+        match self {
+            Probe::Known(state) => Condition::known(state),
+            Probe::Failed(trouble) => Condition::error(trouble),
+            Probe::Sent(inquiry) => match inquiry.state(deadline) {
+                Ok(state) => Condition::known(state),
+                Err(failure) => Condition::error(failure.to_string()),
+            },
+        }
     }
 }
 
-/// What all of them are doing. Who answers first is heard first: one that is silent must not take the time of
-/// those that have more to be asked.
-pub fn states(asked: Vec<Probe>, deadline: Deadline) -> Vec<(State, Option<String>)> {
-    let mut owed: Vec<Option<Probe>> = asked.into_iter().map(Some).collect();
-    let mut states: Vec<_> = owed.iter().map(|_| (State::Error, None)).collect();
-    while owed.iter().any(Option::is_some) {
+/// What all these sessions are doing, in their order. Answers are read as they arrive: a silent
+/// server must not use up the time of busy ones, which have more questions to answer.
+pub fn conditions(probes: Vec<Probe>, deadline: Deadline) -> Vec<Condition> {
+    let mut waiting: Vec<Option<Probe>> = probes.into_iter().map(Some).collect();
+    let mut conditions: Vec<Option<Condition>> = waiting.iter().map(|_| None).collect();
+    while waiting.iter().any(Option::is_some) {
         let mut quiet = true;
-        for (one, state) in owed.iter_mut().zip(&mut states) {
-            if let Some(ready) = one.take_if(|one| deadline.expired() || one.ready()) {
-                *state = ready.state(deadline);
+        for (probe, condition) in waiting.iter_mut().zip(&mut conditions) {
+            let ready = probe.take_if(|probe| deadline.expired() || probe.is_ready());
+            if let Some(ready) = ready {
+                *condition = Some(ready.condition(deadline));
                 quiet = false;
             }
         }
@@ -129,25 +150,26 @@ pub fn states(asked: Vec<Probe>, deadline: Deadline) -> Vec<(State, Option<Strin
             pause(LOOK_AGAIN);
         }
     }
-    states
+    conditions.into_iter().flatten().collect()
 }
 
 impl Inquiry {
     fn state(self, deadline: Deadline) -> Answer<State> {
-        let left = || capped(deadline.remaining(PROBE_LIMIT), PROBE_LIMIT).max(SMALLEST_SHARE);
+        let limit = || deadline.remaining(PROBE_LIMIT).max(SMALLEST_SHARE);
         let activities = self.answer.answer_by(deadline)?;
-        // An ask of an aborted turn stays in the list; only a busy conversation waits for one.
-        let waits = |conversation: &str| activities.get(conversation).is_some_and(|a| a.busy());
         if activities.values().all(|activity| !activity.busy()) {
             return Ok(State::Idle);
         }
-        let directory = &self.directory;
-        let permissions = self.client.permissions(directory, left())?;
-        if permissions.iter().any(|ask| waits(&ask.conversation)) {
+        // An ask of an aborted turn stays in the list; only a busy conversation waits for one.
+        let is_busy = |conversation: &str| {
+            activities.get(conversation).is_some_and(|activity| activity.busy())
+        };
+        let permissions = self.client.permissions(&self.directory, limit())?;
+        if permissions.iter().any(|ask| is_busy(&ask.conversation)) {
             return Ok(State::WaitingPermission);
         }
-        let questions = self.client.questions(directory, left())?;
-        if questions.iter().any(|ask| waits(&ask.conversation)) {
+        let questions = self.client.questions(&self.directory, limit())?;
+        if questions.iter().any(|ask| is_busy(&ask.conversation)) {
             return Ok(State::WaitingQuestion);
         }
         Ok(State::Running)

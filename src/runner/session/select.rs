@@ -11,17 +11,14 @@ struct Named {
     name: Option<String>,
 }
 
-/// Finds a session by its id, by its name, or by a beginning of its id that no other one has.
+/// Finds a session by its id, by its name, or by the beginning of its id if no other id begins so.
 pub fn select(document: &Document, word: &str) -> Result<Record> {
     let ids: Vec<&str> = document.ids().collect();
-    let full = |id: &&str| *id == word;
-    if let Some(id) = ids.iter().copied().find(full) {
-        return known(document, id);
+    if ids.contains(&word) {
+        return known(document, word);
     }
-    let names = document.each(|id, named: Named| (id.to_string(), named.name))?;
-    let named = names.iter().find(|(_, name)| name.as_deref() == Some(word));
-    if let Some((id, _)) = named {
-        return known(document, id);
+    if let Some(id) = named(document, word)? {
+        return known(document, &id);
     }
     let digits = word.strip_prefix("oc-").unwrap_or(word);
     let begins = |id: &&str| id.strip_prefix("oc-").unwrap_or(id).starts_with(digits);
@@ -32,7 +29,7 @@ pub fn select(document: &Document, word: &str) -> Result<Record> {
             Err(Error::not_found(format!("more than one session begins with {word}"))
                 .hint(candidates.join(", ")))
         }
-        // What an unset variable of a script leaves is not seen unless it is quoted.
+        // An unset variable in a script leaves an empty word, which is invisible unless quoted.
         _ if word.is_empty() => Err(Error::not_found("session \"\" not found")
             .hint(format!("the word is empty; occtl list shows {}", ids.len()))),
         _ => Err(Error::not_found(format!("session {word} not found"))
@@ -40,7 +37,7 @@ pub fn select(document: &Document, word: &str) -> Result<Record> {
     }
 }
 
-/// Checks a name before it is given: it must never be taken for an id or for an option.
+/// Checks a name before a session gets it: it must not look like an id or an option.
 pub fn check_name(document: &Document, name: &str) -> Result<()> {
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     if name.is_empty() || name.len() > 64 || !name.chars().all(plain) || name.starts_with('-') {
@@ -51,12 +48,19 @@ pub fn check_name(document: &Document, name: &str) -> Result<()> {
         return Err(Error::usage(format!("{name} cannot be a name"))
             .hint("names that begin with oc- are ids"));
     }
-    let names = document.each(|id, named: Named| (id.to_string(), named.name))?;
-    match names.iter().find(|(_, other)| other.as_deref() == Some(name)) {
-        Some((id, _)) => Err(Error::failed(format!("{id} already has the name {name}"))
+    match named(document, name)? {
+        Some(id) => Err(Error::failed(format!("{id} already has the name {name}"))
             .hint(format!("occtl stop {name} frees it"))),
         None => Ok(()),
     }
+}
+
+/// The id of the session with this name.
+fn named(document: &Document, name: &str) -> Result<Option<String>> {
+    let ids = document.each(|id, session: Named| {
+        (session.name.as_deref() == Some(name)).then(|| id.to_string())
+    })?;
+    Ok(ids.into_iter().flatten().next())
 }
 
 fn known(document: &Document, id: &str) -> Result<Record> {

@@ -1,4 +1,4 @@
-//! An open server: the record of a session, and the way to talk to its server.
+//! An open server: the record of a session, and the client that talks to its server.
 
 use super::address;
 use super::life::{Life, life};
@@ -9,13 +9,14 @@ use crate::process::{self, Identity};
 use crate::runner::context::Context;
 use crate::store::Record;
 
-/// What our servers listen on, unless they are opened to other machines.
+/// Where occtl's servers listen, unless they are opened to other machines.
 pub const LOOPBACK: &str = "127.0.0.1";
 
-/// The variable with the password, for servers and for what attaches to them.
+/// The variable with the password, for servers and for programs that attach to them.
 pub const PASSWORD: &str = "OPENCODE_SERVER_PASSWORD";
 
-/// OpenCode's own default for Basic auth. An inherited other one is not passed on.
+/// OpenCode's own default for Basic auth. occtl's servers use it even if the environment names
+/// another one.
 pub const USERNAME: &str = "opencode";
 
 /// Where a record's server answers.
@@ -27,7 +28,8 @@ pub fn url(record: &Record) -> String {
 
 /// How to reach a record's server.
 pub fn endpoint(record: &Record, server: Option<&Identity>) -> Endpoint {
-    // 0.4.0 drops what it does not know when it saves; the server's own environment still has it.
+    // When 0.4.0 saves the store, it drops the fields that it does not know, this password among
+    // them. The server's own environment still has it.
     let inherited = || {
         let variables = process::environment(server?.pid)?;
         let password = variables.get(PASSWORD.as_ref() as &std::ffi::OsStr)?;
@@ -41,7 +43,7 @@ pub fn endpoint(record: &Record, server: Option<&Identity>) -> Endpoint {
     }
 }
 
-/// The directory that a session's server was started in; every request names it.
+/// The directory in which a session's server was started; every request names it.
 pub fn directory(record: &Record, server: Option<&Identity>) -> String {
     let recorded = record.workdir.clone().or_else(|| {
         let link = format!("/proc/{}/cwd", server?.pid);
@@ -50,15 +52,15 @@ pub fn directory(record: &Record, server: Option<&Identity>) -> String {
     recorded.or_else(|| record.config_path.clone()).unwrap_or_else(|| "/".into())
 }
 
-/// A session whose server runs, and the way to it.
+/// A session whose server runs, and the client that talks to it.
 pub struct Server {
     /// The session's record.
     pub record: Record,
-    /// The server's process; `None` if somebody else started it and we do not know it.
+    /// The server's process; `None` if occtl did not start it and does not know it.
     pub process: Option<Identity>,
-    /// The way to it.
+    /// Sends requests to it.
     pub client: Client,
-    /// Where it was started.
+    /// The directory in which it was started.
     pub directory: String,
 }
 
@@ -82,12 +84,12 @@ impl Server {
         }
     }
 
-    /// Whether the server's process still runs, as far as we know it.
+    /// Whether the server's process still runs; true if the process is not known.
     pub fn lives(&self) -> bool {
         self.process.as_ref().is_none_or(Identity::alive)
     }
 
-    /// An error for a server that has ended in the meantime; `None` while it runs.
+    /// The error for a server that has ended since it was opened; `None` while it runs.
     pub fn ended(&self, context: &Context) -> Option<Error> {
         let id = &self.record.id;
         (!self.lives()).then(|| {
@@ -101,7 +103,8 @@ impl Server {
         self.ended(context).unwrap_or_else(|| error.into())
     }
 
-    /// The same where a request failed: if we do not know the process, nobody listens any more.
+    /// The same after a failed request: a server whose process is not known has also ended if its
+    /// port refuses connections.
     pub fn ended_by(&self, context: &Context, failure: &Failure) -> Option<Error> {
         let refused = self.process.is_none() && matches!(failure.cause, Cause::Refused);
         let id = &self.record.id;

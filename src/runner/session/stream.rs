@@ -1,4 +1,4 @@
-//! The events of a turn, as long as there are any; and waiting when there are none.
+//! An event stream that is opened again when it breaks, and waiting while none is open.
 
 use std::time::{Duration, Instant};
 
@@ -22,22 +22,23 @@ pub struct Stream {
     all: bool,
     /// Why it could not be opened the last time.
     pub trouble: Option<Failure>,
-    /// Whether the open stream has brought more than the greeting with which each begins.
+    /// Whether the open stream has brought more than the greeting that every stream begins with.
     greeted: bool,
 }
 
 /// What a stream brought.
 pub enum Heard<'a> {
-    /// There was none for a while; what came meanwhile is lost, as there is no replay.
+    /// No stream was open for a while. The events of that time are lost: the server repeats none.
     Gap,
-    /// One too long to be taken, which is lost as well.
+    /// An event that was too long to be read, which is lost as well.
     Long,
     /// The data of one event.
     Data(&'a [u8]),
 }
 
 impl Stream {
-    /// Opens the stream; that it fails is no reason to worry yet. With `all` no event is too long.
+    /// Opens the stream of a directory. A failure is not an error: [`Stream::receive`] tries again.
+    /// With `all` no event is too long.
     pub fn open(client: &Client, directory: &str, all: bool) -> Stream {
         let mut stream = Stream {
             directory: directory.into(),
@@ -58,8 +59,9 @@ impl Stream {
         self.stream.is_some()
     }
 
-    /// Takes what the stream has, or waits for as long as there is nothing better to do.
-    pub fn listen(
+    /// Hands over what the stream has, or waits a tick for it. While no stream is open it waits no
+    /// longer than `until`, and opens one when it is time for the next try.
+    pub fn receive(
         &mut self,
         client: &Client,
         until: Instant,
@@ -71,15 +73,18 @@ impl Stream {
             self.connect(client);
         }
         let Some(stream) = &mut self.stream else {
-            let quiet = until.saturating_duration_since(Instant::now()).min(TICK);
-            pause(deadline.remaining(quiet));
+            let wait = until.saturating_duration_since(Instant::now()).min(TICK);
+            pause(deadline.remaining(wait));
             return;
         };
-        let (greeted, mut useful) = (&mut self.greeted, false);
+        let greeted = &mut self.greeted;
+        let mut useful = false;
         let received = stream.pump(&mut |data| {
-            useful |= std::mem::replace(greeted, true);
+            useful |= *greeted;
+            *greeted = true;
             take(data.map_or(Heard::Long, Heard::Data));
         });
+        // A server that greets and then breaks off at once must not be asked without pauses.
         if useful {
             self.pauses = RECONNECT;
         }
@@ -91,8 +96,8 @@ impl Stream {
 
     fn connect(&mut self, client: &Client) {
         self.greeted = false;
-        let head = self.head_limits.next();
-        match EventStream::open(client, &self.directory, head, self.all) {
+        let head_limit = self.head_limits.next();
+        match EventStream::open(client, &self.directory, head_limit, self.all) {
             Ok(stream) => self.stream = Some(stream),
             Err(failure) => {
                 self.reconnect = Instant::now() + self.pauses.next();

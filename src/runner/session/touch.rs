@@ -1,17 +1,26 @@
-//! Keeps a session alive.
+//! Records that a session is in use, so that `cleanup` leaves it alone.
 
 use super::select::select;
 use crate::error::{Error, Result};
 use crate::runner::context::Context;
 use crate::store::Record;
 
-/// Moves a session's last use to now; its id and that moment. Its server is not asked.
-pub fn touch(context: &Context, word: &str) -> Result<(String, Option<jiff::Timestamp>)> {
+/// A session whose last use was moved to now.
+#[derive(Clone, Debug)]
+pub struct Touched {
+    /// `oc-…`.
+    pub id: String,
+    /// The last use as it is recorded now.
+    pub last_active: Option<jiff::Timestamp>,
+}
+
+/// Moves a session's last use to now. Its server is not asked.
+pub fn touch(context: &Context, word: &str) -> Result<Touched> {
     let now = jiff::Timestamp::now();
     context.update(|document| {
         let id = select(document, word)?.id;
         let touched = document.change(&id, |record: &mut Record| record.set_active(now))?;
         let record = touched.ok_or_else(|| Error::not_found(format!("session {id} not found")))?;
-        Ok((id, record.last_active()))
+        Ok(Touched { id, last_active: record.last_active() })
     })
 }

@@ -4,8 +4,7 @@ use std::process::Command;
 
 use super::{Context, Finding};
 use crate::process::Capture;
-use crate::runner::lifecycle::isolate::data_home;
-use crate::runner::session::version::{OLDEST, program_version, version_of};
+use crate::runner::session::version::{self, Version, program_version};
 use crate::units::{Deadline, GIT_LIMIT};
 
 pub fn check(context: &Context) -> Vec<Finding> {
@@ -22,9 +21,8 @@ fn opencode(context: &Context) -> Finding {
     let shown = program.display();
     match program_version(&program, Deadline::never()) {
         None => Finding::bad("opencode", format!("{shown} --version fails"), "install it again"),
-        Some(version) if version_of(&version).is_some_and(|version| version < OLDEST) => {
-            let (major, minor) = OLDEST;
-            let advice = format!("{major}.{minor} is the oldest that occtl can use");
+        Some(version) if version::check(&version).is_err() => {
+            let advice = format!("{} is the oldest that occtl can use", Version::OLDEST);
             Finding::bad("opencode", format!("{shown} is version {version}"), &advice)
         }
         Some(version) => Finding::good("opencode", format!("{shown} is version {version}")),
@@ -45,7 +43,7 @@ fn git() -> Finding {
 }
 
 fn database(context: &Context) -> Finding {
-    let Some(home) = data_home(&context.environment) else {
+    let Some(home) = context.environment.data_home() else {
         return Finding::warning("database", "neither XDG_DATA_HOME nor HOME is set", "set HOME");
     };
     let place = home.join("opencode");

@@ -21,10 +21,10 @@ use crate::runner::lifecycle::end;
 use crate::runner::lifecycle::isolate;
 use crate::runner::lifecycle::remembered::Carried;
 use crate::runner::lifecycle::worktree;
-use crate::runner::session::address::{listening_address, port_free};
+use crate::runner::session::address::{is_port_free, listening_address};
 use crate::runner::session::logs::file::last_lines;
 use crate::runner::session::server::LOOPBACK;
-use crate::runner::session::version::OLDEST;
+use crate::runner::session::version::Version;
 use crate::runner::signals::Signals;
 use crate::store::Record;
 use crate::units::{Deadline, LOG_TAIL_LINES, pause, seconds};
@@ -73,7 +73,7 @@ impl Attempt<'_> {
                     let status = child.wait().map_err(|error| Error::failed(error.to_string()))?;
                     let said = last_lines(&log, LOG_TAIL_LINES).join("\n");
                     if port_taken(&said)
-                        || !port_free(listening_address(&self.record), self.record.port)
+                        || !is_port_free(listening_address(&self.record), self.record.port)
                     {
                         busy.push(self.record.port);
                         self.move_port(&busy)?;
@@ -200,9 +200,9 @@ impl Attempt<'_> {
                 self.with_log(Code::Unreachable, message)
             }
             NotReady::Alien(failure) => {
-                let (major, minor) = OLDEST;
+                let oldest = Version::OLDEST;
                 let message = format!(
-                    "{program} is not an OpenCode that occtl can use ({major}.{minor} is the \
+                    "{program} is not an OpenCode that occtl can use ({oldest} is the \
                      oldest): {failure}"
                 );
                 self.with_log(Code::Unreachable, message)

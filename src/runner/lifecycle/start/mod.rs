@@ -26,7 +26,7 @@ use crate::process::{self, Guardian};
 use crate::runner::context::Context;
 use crate::runner::session::address;
 use crate::runner::session::facts::SessionFacts;
-use crate::runner::session::labels::{Labels, labels};
+use crate::runner::session::labels::{Labels, parse_labels};
 use crate::runner::session::life::life;
 use crate::runner::session::server::{LOOPBACK, PASSWORD, endpoint};
 use crate::store::{Patience, Record, Worktree};
@@ -91,7 +91,7 @@ pub fn launch(
     let extra = variables(options)?;
     let most = options.timeout.clamp(LOCK_WAIT, LOCK_CROWD_WAIT);
     context.store.set_patience(Patience { most, ..Patience::default() });
-    let labels = labels(&options.labels)?;
+    let labels = parse_labels(&options.labels)?;
     let opened = opened(context, options)?;
     let mut workdir = workdir(context, options.workdir.as_deref())?;
     let worktree = match &options.worktree {
@@ -132,7 +132,7 @@ fn opened(context: &Context, options: &StartOptions) -> Result<Option<(String, S
     let Some(hostname) = options.hostname.as_deref().filter(|name| *name != LOOPBACK) else {
         return Ok(None);
     };
-    if !hostname.parse::<Ipv4Addr>().is_ok_and(|address| address::here(address.into())) {
+    if !hostname.parse::<Ipv4Addr>().is_ok_and(|address| address::is_local(address.into())) {
         return Err(Error::usage(format!("--hostname cannot be {hostname}"))
             .hint("an IPv4 address of this machine, for example 0.0.0.0"));
     }

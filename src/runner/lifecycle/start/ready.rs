@@ -9,8 +9,7 @@ use crate::client::{Answer, Cause, Client, Failure};
 use crate::error::Code;
 use crate::process::Handle;
 use crate::runner::session::server::{directory, endpoint};
-use crate::runner::session::timeouts::capped;
-use crate::runner::session::version::{alien, program_version, too_old, usable};
+use crate::runner::session::version::{self, program_version, usable_in};
 use crate::runner::signals::Signals;
 use crate::store::Record;
 use crate::units::{Backoff, Deadline, POLL_FIRST, POLL_LONGEST};
@@ -28,6 +27,9 @@ const UNANNOUNCED_PART: u32 = 20;
 
 /// One question. After the line the answer takes some 20 ms; the machine may be busy.
 const QUESTION_LIMIT: Duration = Duration::from_secs(2);
+
+/// The least that a question may take: a limit of nothing would be no limit.
+const LEAST_LIMIT: Duration = Duration::from_millis(1);
 
 /// After so long without an answer the program is asked for its version.
 const DOUBTED_AFTER: Duration = Duration::from_secs(15);
@@ -71,7 +73,7 @@ pub fn await_ready(
         let announced = announcement.seen(log);
         if announced || asked.elapsed() >= UNANNOUNCED {
             let limit = if announced { QUESTION_LIMIT } else { began.elapsed() / UNANNOUNCED_PART };
-            match question(record, capped(deadline.remaining(limit), limit)) {
+            match question(record, deadline.remaining(limit).max(LEAST_LIMIT)) {
                 // The answer may have come from another program that took the port.
                 Ok(ready) if !process.wait(Duration::ZERO) => return Ok(ready),
                 Ok(_) => return Err(NotReady::Exited),
@@ -89,7 +91,7 @@ pub fn await_ready(
                         doubted = true;
                         let program = Path::new(record.opencode.as_deref().unwrap_or_default());
                         let version = program_version(program, deadline);
-                        if let Some(failure) = version.as_deref().and_then(too_old) {
+                        if let Some(Err(failure)) = version.as_deref().map(version::check) {
                             return Err(NotReady::Alien(failure));
                         }
                     }
@@ -111,12 +113,7 @@ pub fn await_ready(
 fn question(record: &Record, limit: Duration) -> Answer<Ready> {
     let client = Client::new(endpoint(record, None));
     let directory = directory(record, None);
-    let version = usable(&client, limit)?;
-    // Another program on this port does not know our password, but it may not ask for one either.
-    let paths = client.paths(&directory, limit)?;
-    if paths.directory != directory {
-        return Err(alien(format!("it works in {}", paths.directory)));
-    }
+    let version = usable_in(&client, &directory, limit)?;
     Ok(Ready { version })
 }
 

@@ -8,7 +8,7 @@ use crate::process;
 use crate::runner::context::Context;
 use crate::runner::lifecycle::end;
 use crate::runner::lifecycle::worktree;
-use crate::runner::session::address::{listening_address, port_free};
+use crate::runner::session::address::{is_port_free, listening_address};
 use crate::runner::session::life::{Life, life};
 use crate::runner::session::select::check_name;
 use crate::store::{Document, Record, Status};
@@ -107,7 +107,7 @@ pub fn free_port(
     let held: std::collections::HashSet<u16> =
         document.records()?.iter().map(|record| record.port).collect();
     let free =
-        |port: &u16| !held.contains(port) && !busy.contains(port) && port_free(address, *port);
+        |port: &u16| !held.contains(port) && !busy.contains(port) && is_port_free(address, *port);
     ports.clone().find(free).ok_or_else(|| {
         let (first, last) = (ports.start(), ports.end());
         Error::failed(format!("no port from {first} to {last} is free")).hint(

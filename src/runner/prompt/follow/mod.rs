@@ -283,7 +283,7 @@ impl<'a> Follower<'a> {
     fn listen(&mut self, until: Instant, watcher: &mut dyn Watcher) {
         let turn = &mut self.turn;
         let client = &self.server.client;
-        self.stream.listen(client, until, self.watch.deadline, &mut |heard| {
+        self.stream.receive(client, until, self.watch.deadline, &mut |heard| {
             tell(&heard, turn, watcher);
         });
     }

@@ -1,53 +1,67 @@
 //! Reads log files of any size in little memory: backwards to find where the last lines begin,
 //! forwards to hand them over.
 
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
-use std::path::Path;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
 
 /// How much is read at once.
 const BLOCK: usize = 64 * 1024;
 
-/// The longest line that is kept whole; what is longer comes in pieces of this length.
+/// The longest line that is kept whole; a longer one comes in pieces of this length.
 pub const LONGEST_LINE: usize = 1 << 20;
 
-/// Where the last `count` lines that `wanted` takes begin, and how many there are; looks at no more
-/// of the file than that needs.
-pub fn last(path: &Path, count: usize, wanted: &dyn Fn(&str) -> bool) -> io::Result<(u64, usize)> {
+/// Lines at the end of a file.
+#[derive(Debug, PartialEq, Eq)]
+pub struct LastLines {
+    /// The offset at which the first of them begins.
+    pub start: u64,
+    /// How many there are.
+    pub count: usize,
+}
+
+/// Finds the last `count` lines that are wanted; fewer if the file has fewer. Reads no more of the
+/// file than that needs.
+pub fn last_matching(
+    path: &Path,
+    count: usize,
+    is_wanted: &dyn Fn(&str) -> bool,
+) -> io::Result<LastLines> {
     let mut file = File::open(path)?;
-    let mut at = file.seek(SeekFrom::End(0))?;
-    let (mut found, mut start) = (0, at);
-    // What has been read of the line that goes on before `at`.
+    let mut offset = file.seek(SeekFrom::End(0))?;
+    let mut last = LastLines { start: offset, count: 0 };
+    // The part that has been read of the line that spans `offset`.
     let mut tail: Vec<u8> = Vec::new();
     let mut block = vec![0; BLOCK];
-    while at > 0 && found < count {
-        let length = usize::try_from(at.min(BLOCK as u64)).unwrap_or(BLOCK);
-        at -= length as u64;
-        file.seek(SeekFrom::Start(at))?;
+    while offset > 0 && last.count < count {
+        let length = usize::try_from(offset.min(BLOCK as u64)).unwrap_or(BLOCK);
+        offset -= length as u64;
+        file.seek(SeekFrom::Start(offset))?;
         file.read_exact(&mut block[..length])?;
         let mut end = length;
         while let Some(newline) = block[..end].iter().rposition(|byte| *byte == b'\n') {
             let line = [&block[newline + 1..end], &tail].concat();
             tail.clear();
             end = newline;
-            if !line.is_empty() && wanted(&text(&line)) {
-                found += 1;
-                start = at + newline as u64 + 1;
-                if found == count {
-                    return Ok((start, found));
+            if !line.is_empty() && is_wanted(&text(&line)) {
+                last.count += 1;
+                last.start = offset + newline as u64 + 1;
+                if last.count == count {
+                    return Ok(last);
                 }
             }
         }
-        // Of a line without end the beginning is what decides.
+        // Only the beginning of an endless line is kept, and decides whether the line is wanted.
         let mut joined = block[..end].to_vec();
         joined.extend_from_slice(&tail);
         joined.truncate(LONGEST_LINE);
         tail = joined;
     }
-    if at == 0 && found < count && !tail.is_empty() && wanted(&text(&tail)) {
-        return Ok((0, found + 1));
+    if offset == 0 && last.count < count && !tail.is_empty() && is_wanted(&text(&tail)) {
+        return Ok(LastLines { start: 0, count: last.count + 1 });
     }
-    Ok((start, found))
+    Ok(last)
 }
 
 fn text(line: &[u8]) -> String {
@@ -56,7 +70,11 @@ fn text(line: &[u8]) -> String {
 
 /// A file that is read line by line, also while it grows.
 pub struct LineReader {
+    path: PathBuf,
     input: BufReader<File>,
+    /// How much of the file has been read.
+    offset: u64,
+    /// The line that is being read.
     line: Vec<u8>,
 }
 
@@ -65,13 +83,20 @@ impl LineReader {
     pub fn open(path: &Path, offset: u64) -> io::Result<LineReader> {
         let mut file = File::open(path)?;
         file.seek(SeekFrom::Start(offset))?;
-        Ok(LineReader { input: BufReader::with_capacity(BLOCK, file), line: Vec::new() })
+        let input = BufReader::with_capacity(BLOCK, file);
+        Ok(LineReader { path: path.into(), input, offset, line: Vec::new() })
     }
 
-    /// The next line that is complete, or with `rest` what is there of it.
+    /// Where the file is, or was when it was opened.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The next complete line, or with `rest` also an incomplete one at the end of the file.
     pub fn next(&mut self, rest: bool) -> io::Result<Option<String>> {
         let room = (LONGEST_LINE - self.line.len()) as u64;
-        self.input.by_ref().take(room).read_until(b'\n', &mut self.line)?;
+        let read = self.input.by_ref().take(room).read_until(b'\n', &mut self.line)?;
+        self.offset += read as u64;
         let complete = self.line.ends_with(b"\n");
         let full = self.line.len() >= LONGEST_LINE;
         if self.line.is_empty() || !(complete || full || rest) {
@@ -82,21 +107,12 @@ impl LineReader {
         Ok(Some(line))
     }
 
-    /// Whether the file is shorter than what was read of it: somebody cut it.
-    pub fn cut(&mut self) -> io::Result<bool> {
-        let at = self.input.stream_position()?;
-        Ok(self.input.get_ref().metadata()?.len() < at)
-    }
-
-    /// Whether the path names another file by now.
-    pub fn replaced(&self, path: &Path) -> bool {
-        use std::os::unix::fs::MetadataExt;
-        let same =
-            |a: std::fs::Metadata, b: std::fs::Metadata| a.ino() == b.ino() && a.dev() == b.dev();
-        match (std::fs::metadata(path), self.input.get_ref().metadata()) {
-            (Ok(named), Ok(open)) => !same(named, open),
-            _ => false,
-        }
+    /// Whether the log has begun anew: its path names another file now, or the file is shorter than
+    /// what was read of it.
+    pub fn is_restarted(&self) -> bool {
+        let Ok(open) = self.input.get_ref().metadata() else { return true };
+        let is_other = |named: Metadata| named.ino() != open.ino() || named.dev() != open.dev();
+        std::fs::metadata(&self.path).is_ok_and(is_other) || open.len() < self.offset
     }
 }
 
@@ -106,9 +122,9 @@ const LOG_TAIL_BYTES: u64 = 64 * 1024;
 /// The last lines of a file; empty if it cannot be read.
 pub fn last_lines(path: &Path, count: usize) -> Vec<String> {
     let mut bytes = Vec::new();
-    // A log may be larger than memory.
-    let mut read = || -> std::io::Result<usize> {
-        let mut file = std::fs::File::open(path)?;
+    // A log may be larger than memory, so only its end is read.
+    let mut read = || -> io::Result<usize> {
+        let mut file = File::open(path)?;
         let size = file.metadata()?.len();
         file.seek(SeekFrom::Start(size.saturating_sub(LOG_TAIL_BYTES)))?;
         file.take(LOG_TAIL_BYTES).read_to_end(&mut bytes)
@@ -132,15 +148,15 @@ mod tests {
     }
 
     fn tail(path: &Path, count: usize, wanted: &dyn Fn(&str) -> bool) -> Vec<String> {
-        let (start, found) = last(path, count, wanted).unwrap();
-        let mut reader = LineReader::open(path, start).unwrap();
+        let last = last_matching(path, count, wanted).unwrap();
+        let mut reader = LineReader::open(path, last.start).unwrap();
         let mut lines = Vec::new();
         while let Some(line) = reader.next(true).unwrap() {
             if !line.is_empty() && wanted(&line) {
                 lines.push(line);
             }
         }
-        assert_eq!(lines.len(), found);
+        assert_eq!(lines.len(), last.count);
         lines
     }
 
@@ -173,7 +189,8 @@ mod tests {
             with_file(text, |path| assert_eq!(tail(path, 9, &|_| true), expected, "{text:?}"));
         }
         with_file(&vec![b'x'; 3 * LONGEST_LINE], |path| {
-            assert_eq!(last(path, 5, &|_| true).unwrap(), (0, 1));
+            let expected = LastLines { start: 0, count: 1 };
+            assert_eq!(last_matching(path, 5, &|_| true).unwrap(), expected);
             let mut reader = LineReader::open(path, 0).unwrap();
             let mut lengths = Vec::new();
             while let Some(piece) = reader.next(true).unwrap() {

@@ -1,24 +1,24 @@
-//! One line of a log, in the two forms that OpenCode has written.
+//! One line of a log, in the two forms that OpenCode writes.
 
 /// What a line of a log says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LogLine {
-    /// RFC 3339 UTC; `None` where the line has no time.
+    /// RFC 3339 UTC; `None` if the line has no time.
     pub time: Option<String>,
     /// `DEBUG`, `INFO`, `WARN` or `ERROR`.
     pub level: Option<String>,
-    /// The part of the server that says it, where the line tells.
+    /// The part of the server that wrote the line, if the line tells.
     pub service: Option<String>,
-    /// The message; the whole line where it has no form that is known.
+    /// The message; the whole line if it has neither form.
     pub message: String,
-    /// The line as it is.
+    /// The line as it was written.
     pub line: String,
 }
 
 /// The levels, the least important first.
 pub const LEVELS: [&str; 4] = ["DEBUG", "INFO", "WARN", "ERROR"];
 
-/// The level of a line without reading the rest of it.
+/// The level of a line; reads no more of the line than that needs.
 pub fn level(line: &str) -> Option<&'static str> {
     let word = match line.split_once(" level=") {
         Some((head, rest)) if head.starts_with("timestamp=") => rest,
@@ -35,20 +35,18 @@ impl LogLine {
         let level = level(line).map(String::from);
         let fields = fields(line);
         let get = |name: &str| {
-            let found = fields.iter().find(|(key, _)| *key == Some(name));
-            found.map(|(_, value)| value.clone())
+            let found = fields.iter().find(|field| field.key == Some(name));
+            found.map(|field| field.value.clone())
         };
         let (time, message) = if line.starts_with("timestamp=") {
             (get("timestamp"), get("message"))
         } else if level.is_some() {
-            let words: Vec<&str> =
-                fields.iter().filter(|(key, _)| key.is_none()).map(|(_, word)| &word[..]).collect();
+            let plain = fields.iter().filter(|field| field.key.is_none());
+            let words: Vec<&str> = plain.map(|field| field.value.as_str()).collect();
             let time = words.get(1).map(|time| format!("{}Z", time.trim_end_matches('Z')));
-            let said = words
-                .iter()
-                .skip(2)
-                .skip_while(|word| word.starts_with('+') && word.ends_with("ms"));
-            (time, Some(said.copied().collect::<Vec<_>>().join(" ")))
+            let is_delay = |word: &str| word.starts_with('+') && word.ends_with("ms");
+            let message = words.iter().skip(2).skip_while(|word| is_delay(word));
+            (time, Some(message.copied().collect::<Vec<_>>().join(" ")))
         } else {
             (None, None)
         };
@@ -62,8 +60,14 @@ impl LogLine {
     }
 }
 
-/// The words of a line: `key=value`, where the value may be quoted, or a word alone.
-fn fields(line: &str) -> Vec<(Option<&str>, String)> {
+/// A word of a line: `key=value`, or a value alone.
+struct Field<'a> {
+    key: Option<&'a str>,
+    value: String,
+}
+
+/// The words of a line. The value behind a key may be quoted.
+fn fields(line: &str) -> Vec<Field<'_>> {
     let mut found = Vec::new();
     let mut rest = line.trim_start();
     while !rest.is_empty() {
@@ -72,9 +76,12 @@ fn fields(line: &str) -> Vec<(Option<&str>, String)> {
         let value = &rest[key.map_or(0, |key| key.len() + 1)..];
         let (value, left) = match value.strip_prefix('"') {
             Some(quoted) if key.is_some() => unquote(quoted),
-            _ => value.split_once(' ').map_or((value.to_string(), ""), |(v, r)| (v.into(), r)),
+            _ => match value.split_once(' ') {
+                Some((word, left)) => (word.to_string(), left),
+                None => (value.to_string(), ""),
+            },
         };
-        found.push((key, value));
+        found.push(Field { key, value });
         rest = left.trim_start();
     }
     found
@@ -105,7 +112,8 @@ mod tests {
     #[test]
     fn both_forms_of_a_line_and_no_form_at_all() {
         let new = LogLine::parse(
-            "timestamp=2026-11-22T20:36:53.084Z level=INFO run=e1 message=\"llm \\\"x\\\" selected\" service=llm a=b=c",
+            "timestamp=2026-11-22T20:36:53.084Z level=INFO run=e1 \
+             message=\"llm \\\"x\\\" selected\" service=llm a=b=c",
         );
         assert_eq!(new.time.as_deref(), Some("2026-11-22T20:36:53.084Z"));
         assert_eq!((new.level.as_deref(), new.service.as_deref()), (Some("INFO"), Some("llm")));
