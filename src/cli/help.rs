@@ -1,21 +1,44 @@
-//! Help for people, made from the tables.
+//! The help texts, made from the tables of commands and flags.
 
 use super::spec::{Absent, Command, Flag, GLOBAL, Operand, shown};
 
-/// The list of commands.
+/// What stands above the list of commands.
+const INTRODUCTION: &str = "\
+occtl starts, drives and stops OpenCode servers from scripts.
+
+A session (oc-…) is a server that occtl started or adopted. A conversation (ses_…)
+is one chat on it; OpenCode calls that a session. A turn (msg_…) is one prompt and
+everything the model does until it stops.
+
+Usage: occtl COMMAND [ARGUMENTS]
+
+Commands:
+";
+
+/// What stands below the flags of every command.
+const CLOSING: &str = "  -V, --version     Show the version
+
+For a start:
+  S=$(occtl start -q)
+  occtl send $S --stream 'What is in this directory?'
+  occtl stop $S
+
+`occtl help COMMAND` explains one command.
+";
+
+/// Help for all commands: a list of them.
 pub fn overview() -> String {
-    let mut text = String::from(
-        "occtl starts, drives and stops OpenCode servers from scripts.\n\nUsage: occtl COMMAND [ARGUMENTS]\n\nCommands:\n",
-    );
-    let rows: Vec<_> = shown().map(|one| (one.name.to_string(), one.summary.into())).collect();
-    text.push_str(&columns(&rows));
-    text.push_str("\nFlags of every command:\n");
-    text.push_str(&columns(&flag_rows(GLOBAL.iter())));
-    text.push_str("  -V, --version     Show the version\n\nA first success:\n  S=$(occtl start -q)\n  occtl send $S --stream 'What is in this directory?'\n  occtl stop $S\n\nocctl help COMMAND tells more.\n");
-    text
+    let commands: Vec<_> =
+        shown().map(|command| (command.name.into(), command.summary.into())).collect();
+    let flags = flag_rows(GLOBAL.iter());
+    format!(
+        "{INTRODUCTION}{}\nFlags of every command:\n{}{CLOSING}",
+        columns(&commands),
+        columns(&flags)
+    )
 }
 
-/// Everything about one command.
+/// Help for one command.
 pub fn command(command: &Command) -> String {
     let mut text = format!("{}.\n\nUsage: {}\n", command.summary, usage(command));
     for line in command.about {
@@ -77,7 +100,7 @@ fn explained(flag: &Flag) -> String {
     with_absent(&text, flag.absent)
 }
 
-/// What a flag or an operand is, and in brackets what holds without it.
+/// What a flag or an operand is, and in brackets what holds if it is not given.
 fn with_absent(text: &str, absent: Absent) -> String {
     absent.shown().map_or_else(|| text.into(), |words| format!("{text} [{words}]"))
 }
@@ -96,10 +119,11 @@ mod tests {
     use super::*;
     use std::fmt::Write as _;
 
-    /// `docs/cli.md` as the tables have it.
+    /// What `docs/cli.md` must hold.
     fn markdown() -> String {
         let mut text = String::from(
-            "# Commands\n\nMade from the command table by `make docs`; a test fails when it is stale.\n\nEvery command also takes:\n\n| flag | does |\n| --- | --- |\n",
+            "# Commands\n\nMade from the command table by `make docs`; a test fails when it is \
+             stale.\n\nEvery command also takes:\n\n| flag | does |\n| --- | --- |\n",
         );
         table(&mut text, GLOBAL.iter());
         for command in shown() {

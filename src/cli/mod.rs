@@ -1,4 +1,4 @@
-//! Parses words and formats results. No HTTP and no store logic.
+//! Parses the command line and formats results. It knows neither HTTP nor the store.
 
 mod commands;
 mod help;
@@ -17,23 +17,23 @@ use output::Output;
 use spec::Exit;
 use words::{Found, Global};
 
-/// What an action works with.
+/// What a command needs to run.
 pub struct App {
-    /// Where results go.
+    /// Where its results go.
     pub out: Output,
     /// `--json`.
     pub json: bool,
 }
 
 impl App {
-    /// The surroundings for the runner. An error if there is no place for the store.
+    /// What the runner needs. An error if there is no directory for the store.
     fn context(&self) -> Result<Context> {
         let say: fn(&str) = if self.json { output::say_json } else { output::say };
         Context::new(Environment::of_process(), Box::new(say))
     }
 }
 
-/// The whole program: words, action, status.
+/// The whole program: reads the command line, runs the command, and gives the exit status.
 pub fn main() -> ExitCode {
     let mut global = Global::default();
     let result = act(std::env::args_os().skip(1).collect(), &mut global);
@@ -48,7 +48,7 @@ pub fn main() -> ExitCode {
 }
 
 fn act(arguments: Vec<std::ffi::OsString>, global: &mut Global) -> Result<Exit> {
-    // A mistake before it on the line must not hide that JSON was asked for.
+    // Reading stops at the first mistake, which may stand before --json.
     let json = arguments.iter().take_while(|word| *word != "--").any(|word| word == "--json");
     let found = words::read(arguments, global).inspect_err(|_| global.json = json)?;
     let mut app = App { out: Output::new(global.color()), json: global.json };

@@ -1,11 +1,11 @@
-//! What the command line can say. Parsing, `--help` and `docs/cli.md` all come from these tables, so
-//! that a flag which is not here is not accepted, and one that is here is documented.
+//! The tables of commands and flags. The parser, `--help` and `docs/cli.md` all read them, so every
+//! flag that is accepted is documented, and the other way round.
 
 use super::App;
 use super::words::Words;
 use crate::error::Result;
 
-/// The status of a command that was understood and carried out.
+/// The exit status of a command that did not fail with an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Exit(pub u8);
 
@@ -14,29 +14,29 @@ impl Exit {
     pub const OK: Exit = Exit(0);
 }
 
-/// A command that has been understood. Reading the words has no effects; running this has.
+/// A command that is ready to run. Nothing has happened before it is called.
 pub type Action = Box<dyn FnOnce(&mut App) -> Result<Exit>>;
 
 /// One command.
 pub struct Command {
     /// The word on the command line.
     pub name: &'static str,
-    /// One line for the list of commands, without a full stop; empty for what is not listed.
+    /// One line for the list of commands, without a full stop; empty for a hidden command.
     pub summary: &'static str,
-    /// What else there is to know; one line each.
+    /// Paragraphs for its help.
     pub about: &'static [&'static str],
-    /// What follows the command's name.
+    /// The words after the command's name that are not flags.
     pub operands: &'static [Operand],
-    /// What may stand anywhere behind it, as lists that several commands may share.
+    /// Its flags, as lists that commands may share. They may stand anywhere after its name.
     pub flags: &'static [&'static [Flag]],
-    /// Command lines that work, and what they do.
+    /// Command lines, and what each of them is good for.
     pub examples: &'static [(&'static str, &'static str)],
-    /// Turns words into an action; reads every flag of the table.
+    /// Turns words into an action, without any effect. It must ask for every flag of the table.
     pub parse: fn(&Words) -> Result<Action>,
 }
 
 impl Command {
-    /// Whether it is for the program's own use: accepted, and not shown.
+    /// Whether only occtl itself uses it: it is accepted, but not shown in the help.
     pub fn is_hidden(&self) -> bool {
         self.summary.is_empty()
     }
@@ -47,25 +47,24 @@ impl Command {
     }
 }
 
-/// The commands that people use, in the order of the help.
+/// The commands that users see, in the order of the help.
 pub fn shown() -> impl Iterator<Item = &'static Command> {
     COMMANDS.iter().copied().filter(|command| !command.is_hidden())
 }
 
-/// What holds where a flag or an operand is not given.
+/// What holds if a flag or an operand is not given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Absent {
-    /// Nothing that is worth saying.
+    /// Nothing that the help needs to say.
     Nothing,
-    /// The same as if this value were given. The help shows it, and the parser takes it from here,
-    /// so that they cannot differ.
+    /// The same as with this value. Both the help and the parser take it from here.
     Default(&'static str),
-    /// Something that no value says, in words for the help.
+    /// Something that cannot be given as a value, in words for the help.
     Means(&'static str),
 }
 
 impl Absent {
-    /// As the help shows it.
+    /// What the help shows in brackets.
     pub fn shown(self) -> Option<&'static str> {
         match self {
             Absent::Nothing => None,
@@ -73,7 +72,7 @@ impl Absent {
         }
     }
 
-    /// The value that the parser takes instead.
+    /// The value that the parser uses.
     pub fn default(self) -> Option<&'static str> {
         match self {
             Absent::Default(value) => Some(value),
@@ -84,44 +83,44 @@ impl Absent {
 
 /// A word that is not a flag.
 pub struct Operand {
-    /// As it is shown, in capitals.
+    /// Its name in the help, in capitals.
     pub name: &'static str,
-    /// What it is.
+    /// What it is, for the help.
     pub help: &'static str,
     /// Whether the command works without it.
     pub required: bool,
     /// Whether there may be several.
     pub many: bool,
-    /// What holds without it.
+    /// What holds if it is not given.
     pub absent: Absent,
 }
 
 /// A flag.
 #[derive(Clone, Copy)]
 pub struct Flag {
-    /// Without the dashes.
+    /// Its long name, without the dashes.
     pub long: &'static str,
-    /// Without the dash.
+    /// Its letter, if it has one.
     pub short: Option<char>,
-    /// The name of its value as it is shown; `None` for a switch.
+    /// The name of its value in the help; `None` for a switch.
     pub value: Option<&'static str>,
-    /// What it does.
+    /// What it does, for the help.
     pub help: &'static str,
-    /// What holds without it.
+    /// What holds if it is not given.
     pub absent: Absent,
-    /// The only values that it takes; empty for any.
+    /// The values that it accepts; empty if it accepts any.
     pub choices: &'static [&'static str],
     /// Whether it may be given more than once.
     pub many: bool,
 }
 
 impl Flag {
-    /// A flag without a value.
+    /// A flag that takes no value.
     pub const fn switch(long: &'static str, short: Option<char>, help: &'static str) -> Flag {
         Flag { long, short, value: None, help, absent: Absent::Nothing, choices: &[], many: false }
     }
 
-    /// A flag with a value.
+    /// A flag that takes a value.
     pub const fn value(
         long: &'static str,
         short: Option<char>,
@@ -139,25 +138,25 @@ impl Flag {
         }
     }
 
-    /// The same with the value that counts where none is given.
+    /// The same with a value that is used if none is given.
     pub const fn default(mut self, value: &'static str) -> Flag {
         self.absent = Absent::Default(value);
         self
     }
 
-    /// The same with words for what holds where it is not given.
+    /// The same with words for what holds if it is not given.
     pub const fn absent(mut self, words: &'static str) -> Flag {
         self.absent = Absent::Means(words);
         self
     }
 
-    /// The same, any number of times.
+    /// The same, but it may be given any number of times.
     pub const fn repeated(mut self) -> Flag {
         self.many = true;
         self
     }
 
-    /// The same with the only values that it takes.
+    /// The same, but it accepts only these values.
     pub const fn choices(mut self, choices: &'static [&'static str]) -> Flag {
         self.choices = choices;
         self
@@ -165,58 +164,62 @@ impl Flag {
 }
 
 impl Operand {
-    /// One that must be there.
+    /// An operand that must be given.
     pub const fn required(name: &'static str, help: &'static str) -> Operand {
         Operand { name, help, required: true, many: false, absent: Absent::Nothing }
     }
 
-    /// One that may be missing.
+    /// An operand that may be left out.
     pub const fn optional(name: &'static str, help: &'static str) -> Operand {
         Operand { name, help, required: false, many: false, absent: Absent::Nothing }
     }
 
-    /// The same with the value that counts where none is given.
+    /// The same with a value that is used if none is given.
     pub const fn default(mut self, value: &'static str) -> Operand {
         self.absent = Absent::Default(value);
         self
     }
 
-    /// The same with words for what holds where it is not given.
+    /// The same with words for what holds if it is not given.
     pub const fn absent(mut self, words: &'static str) -> Operand {
         self.absent = Absent::Means(words);
         self
     }
 
-    /// The same, any number of times.
+    /// The same, but there may be any number of them.
     pub const fn many(mut self) -> Operand {
         self.many = true;
         self
     }
 }
 
-/// Flags that every command takes, before or behind its name.
+/// The flags of every command. They may stand before or after its name.
 pub const GLOBAL: [Flag; 3] = [
-    Flag::switch("json", None, "Print one JSON document; errors are JSON on stderr"),
+    Flag::switch(
+        "json",
+        None,
+        "Print the result as JSON on stdout, and an error as JSON on stderr",
+    ),
     COLOR,
-    Flag::switch("help", Some('h'), "Show help"),
+    Flag::switch("help", Some('h'), "Show this help"),
 ];
 
 /// Whether results are coloured.
-pub const COLOR: Flag = Flag::value("color", None, "WHEN", "Colours")
+pub const COLOR: Flag = Flag::value("color", None, "WHEN", "When to use colours")
     .default("auto")
     .choices(&["auto", "always", "never"]);
 
 /// The operand that names a session.
 pub const SESSION: Operand =
-    Operand::required("SESSION", "Id, unique beginning of an id, or name of a session");
+    Operand::required("SESSION", "Id, unique prefix of an id, or name of a session");
 
-/// The conversation that a command is about.
+/// The conversation that a command works on.
 pub const CONVERSATION: Flag =
-    Flag::value("session", Some('s'), "CONVERSATION", "The conversation")
-        .absent("the newest root one");
+    Flag::value("session", Some('s'), "CONVERSATION", "The conversation (ses_…)")
+        .absent("the newest that is not a sub-agent's");
 
-/// Only ids on stdout.
-pub const QUIET: Flag = Flag::switch("quiet", Some('q'), "Print only ids, one a line");
+/// Prints ids and nothing else.
+pub const QUIET: Flag = Flag::switch("quiet", Some('q'), "Print only ids, one per line");
 
 /// All commands, in the order of the help.
 pub const COMMANDS: &[&Command] = &[
@@ -302,7 +305,7 @@ mod tests {
         assert!(count > 10, "only {count} flags have a default");
     }
 
-    /// The words behind each `occtl` of a line of shell, as far as they are plain or in quotes.
+    /// The words after each `occtl` in a line of shell. Only plain and quoted words are understood.
     fn command_lines(line: &str) -> Vec<Vec<std::ffi::OsString>> {
         let mut found = Vec::new();
         if let Some((before, rest)) = line.rsplit_once("$(")

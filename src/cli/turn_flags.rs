@@ -1,80 +1,109 @@
-//! The flags that `send`, `run` and `wait` share: what is prompted, what the turn may take, and what
-//! is answered to it.
+//! What `send`, `run` and `wait` share: the words of a prompt, and the flags for what is sent, for
+//! what the turn may use up and for how its asks are answered.
 
 use std::io::Read;
 
-use super::spec::Flag;
-use super::words::Words;
+use super::spec::{Flag, Operand};
+use super::words::{Words, wrong_value};
 use crate::error::{Error, Result};
 use crate::runner::asks::{OnPermission, OnQuestion, Otherwise, Policy, PolicyFlags, Setting};
 use crate::runner::conversation::Target;
 use crate::runner::prompt::ModelName;
 use crate::runner::prompt::{Hook, Limits, PromptOptions, Terms};
 
-/// The longest prompt that is read from stdin.
+/// The longest prompt that is read from stdin, in bytes.
 const LONGEST_PROMPT: u64 = 64 << 20;
 
-/// What is prompted.
+/// The words of the prompt.
+pub const MESSAGE: Operand =
+    Operand::optional("MESSAGE", "The prompt; several words are joined, and - alone reads stdin")
+        .many();
+
+/// What is sent.
 pub const PROMPT: &[Flag] = &[
-    Flag::value("agent", Some('a'), "NAME", "The agent").absent("the session's"),
+    Flag::value("agent", Some('a'), "NAME", "The agent")
+        .absent("the session's, or OpenCode's default"),
     Flag::value("model", Some('m'), "PROVIDER/MODEL", "The model").absent("the agent's"),
-    Flag::value("variant", None, "NAME", "The model's variant, for example a reasoning effort"),
-    Flag::value("title", None, "TEXT", "The title of the new conversation")
-        .absent("made up by the model"),
-    Flag::value("file", Some('f'), "PATH", "Attach a file").repeated(),
+    Flag::value("variant", None, "NAME", "Variant of the model, for example a reasoning effort"),
+    Flag::value("title", None, "TEXT", "Title of the new conversation")
+        .absent("written by the model"),
+    Flag::value("file", Some('f'), "PATH", "Attach this file").repeated(),
     Flag::value("system", None, "TEXT", "Add this to the system prompt"),
     Flag::value(
         "schema",
         None,
         "FILE",
-        "Want an answer that fits this JSON schema; OpenCode from 1.15 on cannot list the conversation afterwards",
+        "Request an answer that fits this JSON schema; OpenCode from 1.15 on cannot list such a \
+         conversation afterwards",
     ),
 ];
 
-/// What a turn may take, besides `--timeout`, and what is answered to it.
+/// What the turn may use up, besides `--timeout`, and how its asks are answered.
 pub const TERMS: &[Flag] = &[
     Flag::value(
         "stall-timeout",
         None,
         "SECONDS",
-        "End the turn after that long without any progress",
+        "Abort the turn after this time without any progress",
     ),
     Flag::value(
         "max-retries",
         None,
         "N",
-        "End the turn when the provider was tried again more often",
+        "Abort the turn after more than N retries of the provider",
     ),
     Flag::value(
         "max-steps",
         None,
         "N",
-        "End the turn after more calls of the model, sub-agents included",
+        "Abort the turn after more than N calls of the model, including those of sub-agents",
     ),
-    Flag::value("max-cost", None, "USD", "End the turn when it has cost more, sub-agents included"),
-    Flag::switch("no-abort", None, "Leave the turn running when a limit is reached"),
-    Flag::value("on-permission", None, "WHAT", "What to do when a permission is wanted")
-        .choices(OnPermission::WORDS),
-    Flag::value("on-question", None, "WHAT", "What to do when a question is asked")
+    Flag::value(
+        "max-cost",
+        None,
+        "USD",
+        "Abort the turn when it has cost more than this, including sub-agents",
+    ),
+    Flag::switch("no-abort", None, "Leave the turn running when it reaches a limit"),
+    Flag::value(
+        "on-permission",
+        None,
+        "WHAT",
+        "What to do when the turn requests a permission that no rule covers",
+    )
+    .choices(OnPermission::WORDS),
+    Flag::value("on-question", None, "WHAT", "What to do when the model asks a question")
         .choices(OnQuestion::WORDS),
     Flag::value(
         "allow",
         None,
         "RULE",
-        "Allow PERMISSION:PATTERN, for example 'bash:git *', or edit",
+        "Say yes when OpenCode asks for PERMISSION:PATTERN, for example 'bash:git *', or edit",
     )
     .repeated(),
-    Flag::value("deny", None, "RULE", "Deny it; goes before --allow").repeated(),
+    Flag::value(
+        "deny",
+        None,
+        "RULE",
+        "Say no when OpenCode asks for it, whatever --allow says; what OpenCode does without \
+         asking is not stopped",
+    )
+    .repeated(),
     Flag::value(
         "policy",
         None,
         "FILE",
-        "The same as JSON: on_permission, on_question, allow, deny",
+        "Read on_permission, on_question, allow and deny from this JSON file",
     ),
-    Flag::value("on-event", None, "CMD", "Run CMD with JSON on its stdin for asks and for the end"),
+    Flag::value(
+        "on-event",
+        None,
+        "CMD",
+        "Run this shell command for every ask and at the end, with JSON on its stdin",
+    ),
 ];
 
-/// Reads [`PROMPT`]. The message itself is read later, when something may happen.
+/// The values of [`PROMPT`]. The message is added later, because reading stdin is an effect.
 pub fn prompt(words: &Words) -> Result<PromptOptions> {
     Ok(PromptOptions {
         message: String::new(),
@@ -88,7 +117,7 @@ pub fn prompt(words: &Words) -> Result<PromptOptions> {
     })
 }
 
-/// The words of a prompt; `-` alone reads stdin.
+/// The message: stdin for a single `-`, or else the words joined with spaces.
 pub fn message(words: &[String]) -> Result<String> {
     let message = match words {
         [dash] if dash == "-" => {
@@ -97,7 +126,7 @@ pub fn message(words: &[String]) -> Result<String> {
             stdin.map_err(|error| Error::failed(format!("cannot read stdin: {error}")))?;
             if text.len() as u64 > LONGEST_PROMPT {
                 let limit = LONGEST_PROMPT >> 20;
-                return Err(Error::usage(format!("stdin holds more than {limit} MiB")));
+                return Err(Error::usage(format!("stdin has more than {limit} MiB")));
             }
             String::from_utf8(text).map_err(|_| Error::usage("stdin is not UTF-8 text"))?
         }
@@ -109,7 +138,8 @@ pub fn message(words: &[String]) -> Result<String> {
     Ok(message)
 }
 
-/// Reads [`TERMS`] and `--timeout`; `otherwise` is for asks that no flag settles.
+/// The values of [`TERMS`] and `--timeout`. `otherwise` says what becomes of asks that neither flag
+/// nor policy settles.
 pub fn terms(
     words: &Words,
     otherwise: Otherwise,
@@ -131,17 +161,19 @@ pub fn terms(
         file: words.path("policy"),
     };
     let hook = Hook::new(words.os_value("on-event"));
-    // The policy's file is read when something may happen.
+    // The policy's file is read later, when the command may have effects.
     Ok(move || Ok(Terms { limits, policy: Policy::new(&flags, otherwise)?, hook }))
 }
 
-/// `provider/model`: the model's own name may hold further slashes.
+/// `PROVIDER/MODEL`; the name of the model may have more slashes in it.
 fn model(name: &str) -> Result<ModelName> {
     match name.split_once('/') {
         Some((provider, model)) if !provider.is_empty() && !model.is_empty() => {
             Ok(ModelName { provider: provider.into(), model: model.into() })
         }
-        _ => Err(Error::usage(format!("--model cannot be {name}"))
-            .hint("PROVIDER/MODEL, for example anthropic/claude-sonnet-4-5")),
+        _ => {
+            let accepted = "PROVIDER/MODEL, for example anthropic/claude-sonnet-4-5";
+            Err(wrong_value("--model", name, accepted))
+        }
     }
 }

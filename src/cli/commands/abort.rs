@@ -11,17 +11,18 @@ use crate::runner::conversation::Target;
 
 pub const COMMAND: Command = Command {
     name: "abort",
-    summary: "Abort what a conversation is doing, its sub-agents included",
+    summary: "Abort what a conversation is doing, including its sub-agents",
     about: &[
-        "Succeeds once the server says that nothing goes on any more. Prompts that wait in the conversation's queue are dropped by the server.",
+        "Succeeds once the session's server reports the conversation as idle. The server also \
+         drops the prompts that are queued in it.",
     ],
     operands: &[SESSION],
     flags: &[&[
         CONVERSATION,
-        Flag::value("timeout", Some('t'), "SECONDS", "How long that may take").default("10"),
+        Flag::value("timeout", Some('t'), "SECONDS", "How long the abort may take").default("10"),
         QUIET,
     ]],
-    examples: &[("occtl abort $S", "what the newest conversation is doing")],
+    examples: &[("occtl abort $S", "abort the newest conversation")],
     parse,
 };
 

@@ -8,15 +8,21 @@ use crate::runner::lifecycle::AdoptOptions;
 
 pub const COMMAND: Command = Command {
     name: "adopt",
-    summary: "Record a server that somebody else started, so that every command works on it",
+    summary: "Record a server that occtl did not start, so that every command works on it",
     about: &[
-        "The server must answer and take the password, which is read from --password-file or from $OPENCODE_SERVER_PASSWORD. `stop` forgets the session and leaves the server alone, unless --kill is given and its --pid is known.",
+        "The server must answer and accept the password, which is read from --password-file or \
+         else from $OPENCODE_SERVER_PASSWORD.",
+        "`occtl stop` forgets an adopted session and leaves its server running. With --kill it \
+         ends the server, if --pid was given here.",
     ],
-    operands: &[Operand::required("URL", "http://HOST:PORT; other hosts than this one work, too")],
+    operands: &[Operand::required(
+        "URL",
+        "http://HOST:PORT; the server may run on another machine",
+    )],
     flags: &[&[
-        Flag::value("name", None, "NAME", "A name to use instead of the id"),
-        Flag::value("pid", None, "PID", "The server's process"),
-        Flag::value("password-file", None, "FILE", "A file with the password"),
+        Flag::value("name", None, "NAME", "Name that can be used instead of the id"),
+        Flag::value("pid", None, "PID", "Process id of the server"),
+        Flag::value("password-file", None, "FILE", "File that holds the server's password"),
         QUIET,
     ]],
     examples: &[("occtl adopt http://127.0.0.1:4096 --name tui", "the server of a running TUI")],

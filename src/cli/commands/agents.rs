@@ -10,10 +10,13 @@ use crate::runner::session::Agent;
 pub const COMMAND: Command = Command {
     name: "agents",
     summary: "Show the agents of a session's server",
-    about: &["Sub-agents can be called by other agents only."],
+    about: &["An agent whose mode is subagent can only be called by other agents."],
     operands: &[SESSION],
-    flags: &[&[Flag::switch("all", None, "Also those for the server's own use"), QUIET]],
-    examples: &[("occtl agents -q $S", "names for send --agent")],
+    flags: &[&[
+        Flag::switch("all", None, "Include the agents that only the server itself uses"),
+        QUIET,
+    ]],
+    examples: &[("occtl agents -q $S", "names for `send --agent`")],
     parse,
 };
 

@@ -8,21 +8,22 @@ use crate::runner::asks::Answer;
 
 pub const COMMAND: Command = Command {
     name: "answer",
-    summary: "Answer a question of a model",
+    summary: "Answer a question that a model asks",
     about: &[
-        "Where several things are asked at once, one LABEL each is needed, in their order; several labels for one of them are joined by commas.",
+        "If the model asks several things at once, give one LABEL for each, in their order. To \
+         choose several labels for one of them, join them with commas.",
     ],
     operands: &[
         SESSION,
-        Operand::required("QUESTION", "Id, or unique beginning of one, with or without que_"),
+        Operand::required("QUESTION", "Id or unique prefix of one, with or without que_"),
         Operand::optional("LABEL", "The chosen answers").many(),
     ],
     flags: &[&[
-        Flag::switch("custom", None, "Words that are no label are an answer of your own"),
+        Flag::switch("custom", None, "Send words that are not labels as an answer of your own"),
         Flag::switch("reject", None, "Refuse to answer"),
         QUIET,
     ]],
-    examples: &[("occtl answer $S que_204f Blue", "choose one")],
+    examples: &[("occtl answer $S que_204f Blue", "choose one of the offered answers")],
     parse,
 };
 
@@ -34,7 +35,7 @@ fn parse(words: &Words) -> Result<Action> {
     let reject = words.has("reject");
     let quiet = words.has("quiet");
     if reject && !labels.is_empty() {
-        return Err(Error::usage("--reject and a LABEL exclude each other"));
+        return Err(Error::usage("--reject and a LABEL cannot be used together"));
     }
     if !reject && labels.is_empty() {
         return Err(Error::usage("occtl answer needs a LABEL").hint("or --reject"));

@@ -7,27 +7,29 @@ use crate::error::{Error, Result};
 use crate::runner;
 use crate::runner::asks::{PendingPermission, Replied, Reply};
 
-/// The requests that are replied to.
+/// The requests that get the reply.
 pub const PERMISSIONS: Operand =
-    Operand::optional("PERMISSION", "Ids, or unique beginnings of ids, with or without per_")
-        .many();
-/// All of them.
+    Operand::optional("PERMISSION", "Ids or unique prefixes of ids, with or without per_").many();
+/// Every request of the session gets the reply.
 pub const ALL: Flag =
-    Flag::switch("all", None, "Reply to every pending one of the session, sub-agents' included");
+    Flag::switch("all", None, "Reply to every pending request, including those of sub-agents");
 
 pub const COMMAND: Command = Command {
     name: "approve",
-    summary: "Let turns do what they wait for",
-    about: &["After the reply the list is read again; a request that is not in it is status 3."],
+    summary: "Grant the permissions that turns are waiting for",
+    about: &[
+        "occtl checks that the server no longer lists the requests. The status is 3 if one of \
+         them was not pending.",
+    ],
     operands: &[SESSION, PERMISSIONS],
     flags: &[&[
-        Flag::switch("always", Some('a'), "The same needs no reply again while the server lives"),
+        Flag::switch("always", Some('a'), "Also grant the same from now on, until the server ends"),
         ALL,
         QUIET,
     ]],
     examples: &[
-        ("occtl approve $S per_204f", "one, by the beginning of its id"),
-        ("occtl approve $S --all", "whatever waits"),
+        ("occtl approve $S per_204f", "one request, by a prefix of its id"),
+        ("occtl approve $S --all", "all pending requests"),
     ],
     parse,
 };
@@ -47,7 +49,7 @@ pub fn action(words: &Words, reply: Reply, verb: &'static str) -> Result<Action>
     let all = words.has("all");
     let quiet = words.has("quiet");
     if all && !ids.is_empty() {
-        return Err(Error::usage("--all and a PERMISSION exclude each other"));
+        return Err(Error::usage("--all and a PERMISSION cannot be used together"));
     }
     if !all && ids.is_empty() {
         let name = words.command().name;
@@ -70,7 +72,10 @@ pub fn action(words: &Words, reply: Reply, verb: &'static str) -> Result<Action>
 }
 
 fn document(replied: &Replied, reply: &Reply) -> Value {
-    let row = |one: &PendingPermission| json!({"id": one.id, "conversation": one.conversation, "reply": reply.name()});
-    let rows: Vec<Value> = replied.done.iter().map(row).collect();
+    let rows: Vec<Value> = replied.done.iter().map(|one| row(one, reply)).collect();
     json!({"session": replied.session, "replied": rows})
+}
+
+fn row(one: &PendingPermission, reply: &Reply) -> Value {
+    json!({"id": one.id, "conversation": one.conversation, "reply": reply.name()})
 }

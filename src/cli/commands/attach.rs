@@ -1,19 +1,20 @@
 use serde_json::json;
 
 use crate::cli::App;
-use crate::cli::spec::{Action, Command, Exit, Flag, SESSION};
+use crate::cli::spec::{Action, CONVERSATION, Command, Exit, SESSION};
 use crate::cli::words::Words;
 use crate::error::Result;
 use crate::runner;
 
 pub const COMMAND: Command = Command {
     name: "attach",
-    summary: "Open OpenCode's own screen on a session",
+    summary: "Open OpenCode's own terminal interface on a session",
     about: &[
-        "occtl becomes `opencode attach URL`: signals, terminal and status are that program's own. The password goes with it in the environment.",
+        "occtl becomes `opencode attach URL`: from then on signals, terminal and exit status are \
+         that program's. The password is passed in its environment.",
     ],
     operands: &[SESSION],
-    flags: &[&[Flag::value("session", Some('s'), "CONVERSATION", "Open this conversation")]],
+    flags: &[&[CONVERSATION.absent("none")]],
     examples: &[("occtl attach $S", "look over the model's shoulder")],
     parse,
 };

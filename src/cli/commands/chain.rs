@@ -11,11 +11,11 @@ use crate::runner::conversation::{Listed, Relation};
 
 pub const COMMAND: Command = Command {
     name: "chain",
-    summary: "Show the conversations above one, itself (→) and its sub-agents'",
-    about: &["A fork has no parent: only a sub-agent's conversation is below another one."],
+    summary: "Show a conversation (→), those above it and those of its sub-agents",
+    about: &["Only a sub-agent's conversation has another one above it. A fork does not."],
     operands: &[SESSION],
     flags: &[&[CONVERSATION, QUIET]],
-    examples: &[("occtl chain $S -s $C", "who works for whom")],
+    examples: &[("occtl chain $S -s $C", "see which conversation started which")],
     parse,
 };
 

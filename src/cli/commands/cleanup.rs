@@ -13,22 +13,31 @@ use crate::units::milliseconds;
 
 pub const COMMAND: Command = Command {
     name: "cleanup",
-    summary: "Stop sessions that nobody uses, and remove what dead ones left",
+    summary: "Stop idle sessions, and remove what dead ones left behind",
     about: &[
-        "A session is stopped when its last activity is longer ago than --max-idle and its server, which is asked first and once more right before, has no turn and no pending ask. One that does not answer is left alone; stderr says so.",
-        "Last activity is moved forward by send, abort, approve, reject, answer, fork, attach and touch.",
-        "Sessions whose server is dead are removed with their log and with whatever processes they left; stderr says why they died, if the log tells.",
+        "A session is stopped if it was last used longer ago than --max-idle, or than its own \
+         --idle-timeout, and if its server has no turn running and no ask pending. The server is \
+         asked twice, the second time right before it is stopped. If it does not answer, the \
+         session is left alone and stderr says so.",
+        "send, abort, approve, reject, answer, fork, attach and touch count as use.",
+        "A session whose server is dead is removed, with its log and any processes it left. \
+         stderr says why the server died, if its log tells.",
     ],
     operands: &[],
     flags: &[&[
-        Flag::value("max-idle", Some('m'), "SECONDS", "How long a session may be idle")
-            .default("60"),
-        Flag::switch("dry-run", None, "Say what would be done, and do nothing"),
+        Flag::value(
+            "max-idle",
+            Some('m'),
+            "SECONDS",
+            "How long ago the last use may be, 0 or more",
+        )
+        .default("60"),
+        Flag::switch("dry-run", None, "Only say what would be done"),
         QUIET,
     ]],
     examples: &[
-        ("occtl cleanup --dry-run", "what it would do"),
-        ("occtl cleanup -m 3600", "for cron"),
+        ("occtl cleanup --dry-run", "see what it would do"),
+        ("occtl cleanup -m 3600", "stop what nobody has used for an hour"),
     ],
     parse,
 };
@@ -40,7 +49,7 @@ struct Args {
 }
 
 fn parse(words: &Words) -> Result<Action> {
-    // Zero makes sense here: it means every session that is idle now.
+    // Unlike for a time limit, zero makes sense: it means every session that is idle now.
     let max_idle = words.seconds_or_zero("max-idle")?;
     let args = Args { max_idle, dry_run: words.has("dry-run"), quiet: words.has("quiet") };
     Ok(Box::new(move |app| run(app, &args)))

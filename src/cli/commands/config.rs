@@ -3,8 +3,8 @@ use serde_json::{Map, Value};
 use crate::cli::App;
 use crate::cli::output::{Cell, Colour, one_line};
 use crate::cli::spec::{Action, Command, Exit, Flag, Operand, SESSION};
-use crate::cli::words::Words;
-use crate::error::{Error, Result};
+use crate::cli::words::{Words, wrong_value};
+use crate::error::Result;
 use crate::runner;
 
 const SECTIONS: [&str; 4] = ["permission", "agent", "tools", "all"];
@@ -12,17 +12,19 @@ const SECTIONS: [&str; 4] = ["permission", "agent", "tools", "all"];
 pub const COMMAND: Command = Command {
     name: "config",
     summary: "Show the resolved configuration of a session's server",
-    about: &["Keys, tokens, passwords, headers and environments are masked unless --show-secrets."],
+    about: &["Keys, tokens, passwords, headers and environment variables are masked unless \
+         --show-secrets is given."],
     operands: &[
         SESSION,
-        Operand::optional("SECTION", "permission, agent, tools or all").default("all"),
+        Operand::optional("SECTION", "What to show: permission, agent, tools or all")
+            .default("all"),
     ],
     flags: &[&[
-        // The global flag has no letter; 0.4.0 has one here.
+        // The global --json has no letter; the one of opencode-ctl 0.4.0 has.
         Flag::switch("json", Some('j'), "Print JSON instead of tables"),
         Flag::switch("show-secrets", None, "Do not mask anything"),
     ]],
-    examples: &[("occtl config $S permission -j", "the rules as they are written")],
+    examples: &[("occtl config $S permission -j", "the permission rules as they are written")],
     parse,
 };
 
@@ -32,8 +34,8 @@ fn parse(words: &Words) -> Result<Action> {
     let secrets = words.has("show-secrets");
     let section = words.required(1)?;
     if !SECTIONS.contains(&section.as_str()) {
-        return Err(Error::usage(format!("SECTION cannot be {section}"))
-            .hint(format!("one of {}", SECTIONS.join(", "))));
+        let accepted = format!("one of {}", SECTIONS.join(", "));
+        return Err(wrong_value("SECTION", &section, &accepted));
     }
     Ok(Box::new(move |app| {
         app.json |= json;
@@ -51,7 +53,7 @@ fn parse(words: &Words) -> Result<Action> {
     }))
 }
 
-/// Every value on a line of its own, under the path of keys that leads to it.
+/// Prints every value on a line of its own, named by the path of keys that leads to it.
 fn print(app: &mut App, section: &str, found: &Value) -> Result<()> {
     let Value::Object(fields) = found else {
         return table(app, section, vec![(String::new(), shown(found))]);

@@ -9,16 +9,15 @@ use crate::runner;
 
 pub const COMMAND: Command = Command {
     name: "delete",
-    summary: "Delete conversations, with their sub-agents'",
-    about: &[
-        "Nothing brings a deleted conversation back; occtl export keeps a copy. A busy one is not deleted without --force.",
-    ],
+    summary: "Delete conversations and those of their sub-agents",
+    about: &["A deleted conversation cannot be restored; `occtl export` saves a copy. A busy \
+         conversation is only deleted with --force."],
     operands: &[
         SESSION,
         Operand::required("CONVERSATION", "The conversations to delete (ses_…)").many(),
     ],
-    flags: &[&[Flag::switch("force", Some('f'), "Abort a turn that is going on"), QUIET]],
-    examples: &[("occtl delete $S $C", "one conversation")],
+    flags: &[&[Flag::switch("force", Some('f'), "Abort a turn that is running first"), QUIET]],
+    examples: &[("occtl delete $S $C", "delete one conversation")],
     parse,
 };
 
@@ -30,7 +29,7 @@ fn parse(words: &Words) -> Result<Action> {
     Ok(Box::new(move |app| run(app, &session, &ids, force, quiet)))
 }
 
-/// A conversation that cannot be deleted does not keep the others.
+/// A conversation that cannot be deleted does not keep the others from being deleted.
 fn run(app: &mut App, session: &str, ids: &[String], force: bool, quiet: bool) -> Result<Exit> {
     let context = app.context()?;
     let mut deleted = Vec::new();

@@ -10,18 +10,19 @@ use crate::runner::conversation::FileDiff;
 
 pub const COMMAND: Command = Command {
     name: "diff",
-    summary: "Show the files that a conversation, or one turn of it, changed",
+    summary: "Show which files a conversation, or one turn of it, changed",
     about: &[
-        "OpenCode notes changes down at the end of a turn, and only in a git repository. The lines of several turns are added up.",
+        "OpenCode records changes when a turn ends, and only in a git repository. The line counts \
+         of several turns are added up.",
     ],
     operands: &[SESSION],
     flags: &[&[
         CONVERSATION,
         Flag::value("turn", None, "TURN", "Only what this turn changed (msg_…)"),
         Flag::switch("patch", Some('p'), "Print the patches instead of the table"),
-        Flag::switch("quiet", Some('q'), "Print only the names of the files, one a line"),
+        Flag::switch("quiet", Some('q'), "Print only the names of the files, one per line"),
     ]],
-    examples: &[("occtl diff $S --patch", "what the newest conversation did")],
+    examples: &[("occtl diff $S --patch", "what the newest conversation changed")],
     parse,
 };
 

@@ -12,10 +12,13 @@ pub const COMMAND: Command = Command {
     name: "doctor",
     summary: "Check the store, its sessions, their processes and files, and what occtl needs",
     about: &[
-        "Prints what was found and what to do; the status is 1 if something is wrong. With --fix it ends what is left of dead sessions, records running servers that the store lost, and removes files that belong to nothing. Other stores and other users' processes are never touched.",
+        "Prints each finding and what to do about it. The status is 1 if something is wrong.",
+        "--fix ends the processes that dead sessions left, records running servers that the store \
+         has lost, and removes files that belong to no session. It never touches other stores or \
+         the processes of other users.",
     ],
     operands: &[],
-    flags: &[&[Flag::switch("fix", None, "Mend what is wrong")]],
+    flags: &[&[Flag::switch("fix", None, "Repair what is wrong")]],
     examples: &[("occtl doctor --fix", "after a crash, a full disk or a kill -9")],
     parse,
 };

@@ -8,16 +8,20 @@ use crate::runner;
 
 pub const COMMAND: Command = Command {
     name: "events",
-    summary: "Print the server's events as they come, one JSON document a line",
+    summary: "Print the server's events as they happen, one JSON document per line",
     about: &[
-        "The documents are the server's own: {id, type, properties}. It repeats nothing, so what came before, or while a broken stream is opened again, is lost.",
-        "Ends with status 4 when the server does, and with 124 at --timeout.",
+        "The documents are the server's own: {id, type, properties}. The server repeats nothing, \
+         so events from before the command started, or from while a broken stream is opened \
+         again, are missing.",
+        "Ends with status 4 when the server ends, and with 124 after --timeout.",
     ],
     operands: &[SESSION],
-    flags: &[&[Flag::value("timeout", Some('t'), "SECONDS", "Stop after that").absent("never")]],
+    flags: &[&[
+        Flag::value("timeout", Some('t'), "SECONDS", "Stop after this time").absent("never")
+    ]],
     examples: &[(
         "occtl events $S | jq -r 'select(.type == \"permission.asked\") | .properties.id'",
-        "permissions as they are asked for",
+        "ids of permissions as they are requested",
     )],
     parse,
 };

@@ -10,24 +10,24 @@ use crate::cli::words::Words;
 use crate::error::Result;
 use crate::runner;
 
+/// Where the messages are written.
+pub const OUTPUT: Flag = Flag::value(
+    "output",
+    Some('o'),
+    "FILE",
+    "Write to this file, which appears when it is complete",
+);
+
 pub const COMMAND: Command = Command {
     name: "export",
     summary: "Write a whole conversation as one JSON document",
     about: &[
-        "The document has `info` and `messages`, all of it as the server has it. It is passed on as it arrives, so its length does not matter.",
+        "The document has `info` and `messages`, all as the server has them. Messages are passed \
+         on as they arrive, so a conversation may have any length.",
     ],
     operands: &[SESSION],
-    flags: &[&[
-        CONVERSATION,
-        Flag::value(
-            "output",
-            Some('o'),
-            "FILE",
-            "Write to a file, which appears when it is complete",
-        )
-        .absent("stdout"),
-    ]],
-    examples: &[("occtl export $S -s $C -o talk.json", "one conversation in a file")],
+    flags: &[&[CONVERSATION, OUTPUT.absent("stdout")]],
+    examples: &[("occtl export $S -s $C -o talk.json", "save one conversation to a file")],
     parse,
 };
 

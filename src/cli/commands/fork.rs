@@ -10,18 +10,19 @@ pub const COMMAND: Command = Command {
     name: "fork",
     summary: "Copy a conversation, or the beginning of it",
     about: &[
-        "The copy is a root conversation of its own with the rules of its original; what is said in one of them is not seen in the other.",
+        "The copy is a conversation of its own with the rules of the original. What is said in \
+         one of them is not seen in the other.",
     ],
     operands: &[SESSION],
     flags: &[&[
         CONVERSATION,
-        Flag::value("message", Some('m'), "MESSAGE", "Copy up to and without this one (msg_…)")
-            .absent("all of it"),
+        Flag::value("message", Some('m'), "MESSAGE", "Copy only what comes before it (msg_…)")
+            .absent("everything"),
         QUIET,
     ]],
     examples: &[(
         "occtl send $S -s $(occtl fork $S -q) --wait 'Try it another way'",
-        "a second try",
+        "try again in a copy",
     )],
     parse,
 };

@@ -3,7 +3,7 @@ use crate::cli::words::Words;
 use crate::error::Result;
 use crate::runner;
 
-/// What `run` starts beside itself; nobody else has a use for it.
+/// Starts no session: `run` starts this process beside itself, to end the session if it is killed.
 pub const COMMAND: Command = Command {
     name: "guard",
     summary: "",

@@ -10,11 +10,11 @@ use crate::error::Result;
 
 pub const COMMAND: Command = Command {
     name: "help",
-    summary: "Show the commands, or all about one of them",
+    summary: "List the commands, or explain one of them",
     about: &[],
-    operands: &[Operand::optional("COMMAND", "The command")],
+    operands: &[Operand::optional("COMMAND", "The command to explain")],
     flags: &[],
-    examples: &[("occtl help send", "all about send")],
+    examples: &[("occtl help send", "everything about send")],
     parse,
 };
 

@@ -16,28 +16,30 @@ use crate::runner::session::{Labels, SessionStatus};
 
 pub const COMMAND: Command = Command {
     name: "list",
-    summary: "List sessions, what they are doing and whether they have uncommitted changes",
+    summary: "List sessions, what they are doing, and whether they have uncommitted changes",
     about: &[
-        "Every server is asked, with a short limit each; one that does not answer is in state `error`, one whose process is gone is `dead`.",
-        "Dirty is ✓ for uncommitted changes, ✗ for none, and - where git cannot tell.",
-        "The columns of --format are id, name, port, url, pid, state, agent, dirty, active, created, workdir, branch, parent, version, labels and error.",
+        "Every server is asked, each with a short time limit. The state is `error` if it does not \
+         answer, and `dead` if its process is gone.",
+        "Dirty is ✓ for uncommitted changes, ✗ for none, and - if git cannot tell.",
+        "The columns for --format are id, name, port, url, pid, state, agent, dirty, active, \
+         created, workdir, branch, parent, version, labels and error.",
     ],
     operands: &[],
     flags: &[&[
-        Flag::value("format", Some('o'), "COLUMNS", "The columns, separated by commas")
+        Flag::value("format", Some('o'), "COLUMNS", "Columns to show, separated by commas")
             .default(columns::DEFAULT),
         Flag::value("label", None, "KEY=VALUE", "Only sessions with this label").repeated(),
         Flag::switch("all-conversations", None, "List the conversations of all sessions instead"),
         Flag::switch("watch", None, "List again and again until interrupted"),
-        Flag::value("interval", None, "SECONDS", "How often with --watch").default("2"),
+        Flag::value("interval", None, "SECONDS", "Time between two lists of --watch").default("2"),
         QUIET,
     ]],
     examples: &[
         (
             "occtl list --json | jq -r '.sessions[] | select(.state == \"idle\") | .id'",
-            "the idle ones",
+            "ids of the idle sessions",
         ),
-        ("occtl list -o id,port,state --label job=nightly", "some of them"),
+        ("occtl list -o id,port,state --label job=nightly", "three columns, sessions by label"),
     ],
     parse,
 };
@@ -57,7 +59,7 @@ fn parse(words: &Words) -> Result<Action> {
         quiet: words.has("quiet"),
     };
     if args.conversations && words.has("format") {
-        return Err(Error::usage("--format and --all-conversations exclude each other"));
+        return Err(Error::usage("--format and --all-conversations cannot be used together"));
     }
     let interval = words.seconds("interval")?;
     if words.has("watch") {
@@ -75,10 +77,10 @@ fn run(app: &mut App, args: &Args) -> Result<Exit> {
     Ok(Exit::OK)
 }
 
-/// On a terminal each list takes the place of the one before, in one step.
+/// Lists again and again. On a terminal each list replaces the one before without flicker.
 fn watch(app: &mut App, args: &Args, interval: Duration) -> Result<Exit> {
     let context = app.context()?;
-    // Also where a shell has had them ignored, as it does for its jobs in the background.
+    // A shell starts its background jobs with some signals ignored; they must end this, too.
     context.catch_signals()?.set_fatal(true);
     let clear = if app.out.is_terminal() && !app.json { "\u{1b}[H\u{1b}[2J" } else { "" };
     loop {
@@ -89,7 +91,7 @@ fn watch(app: &mut App, args: &Args, interval: Duration) -> Result<Exit> {
     }
 }
 
-/// `before` is written once it is known what comes after it.
+/// Prints one list. `before` is only written when the list is ready to follow it.
 fn show(app: &mut App, context: &Context, args: &Args, before: &str) -> Result<()> {
     if args.conversations {
         return conversations(app, context, args, before);
@@ -143,4 +145,18 @@ fn conversations(app: &mut App, context: &Context, args: &Args, before: &str) ->
     };
     let rows: Vec<_> = found.iter().map(row).collect();
     app.out.table(&["ID", "Session ID", "Status", "Title", "Updated"], &rows)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_help_names_every_column() {
+        let text = COMMAND.about.concat();
+        let has_word = |name: &str| text.split([' ', ',', '.']).any(|word| word == name);
+        for column in &columns::COLUMNS {
+            assert!(has_word(column.name), "{} is missing", column.name);
+        }
+    }
 }

@@ -3,8 +3,8 @@ use serde_json::json;
 use crate::cli::App;
 use crate::cli::output::escape;
 use crate::cli::spec::{Action, Command, Exit, Flag, Operand};
-use crate::cli::words::Words;
-use crate::error::{Code, Error, Result};
+use crate::cli::words::{Words, wrong_value};
+use crate::error::{Code, Result};
 use crate::runner;
 use crate::runner::session::{LEVELS, LogLine, LogOptions};
 
@@ -12,22 +12,27 @@ pub const COMMAND: Command = Command {
     name: "logs",
     summary: "Show the last lines of OpenCode's log, or of what a session's server printed",
     about: &[
-        "OpenCode's log is below $XDG_DATA_HOME, or else ~/.local/share. 1.18 writes one file, older versions one a start.",
-        "A PATTERN that begins with oc- and is the id, or the beginning of the id, of one session means what its server printed, as --session does.",
-        "Nothing found is status 1.",
+        "OpenCode's log is in opencode/log below $XDG_DATA_HOME, or else below ~/.local/share. \
+         OpenCode 1.18 writes one file, older versions write one per start.",
+        "A PATTERN that starts with oc- and is the id of a session, or a unique prefix of one, \
+         shows what the server of that session printed, as --session does.",
+        "The status is 1 if no line was found.",
     ],
-    operands: &[Operand::optional("PATTERN", "Only lines that hold this, in whatever case")],
+    operands: &[Operand::optional(
+        "PATTERN",
+        "Only lines that contain this, in upper or lower case",
+    )],
     flags: &[&[
-        Flag::switch("follow", Some('f'), "Go on as the log grows"),
-        Flag::value("lines", Some('n'), "N", "How many lines at most").default("50"),
+        Flag::switch("follow", Some('f'), "Keep showing lines as they are written"),
+        Flag::value("lines", Some('n'), "N", "How many lines to show at most").default("50"),
         Flag::value("level", Some('l'), "LEVEL", "Only this level: DEBUG, INFO, WARN or ERROR"),
-        Flag::switch("all", Some('a'), "All files, not only the newest"),
-        Flag::value("session", None, "SESSION", "What this session's server printed"),
+        Flag::switch("all", Some('a'), "All log files, not only the newest"),
+        Flag::value("session", None, "SESSION", "Show what this session's server printed"),
     ]],
     examples: &[
         ("occtl logs -l ERROR -n 5", "the last errors"),
-        ("occtl logs $S", "what its server printed"),
-        ("occtl logs -f permission", "as it happens"),
+        ("occtl logs $S", "what a session's server printed"),
+        ("occtl logs -f permission", "lines about permissions as they are written"),
     ],
     parse,
 };
@@ -35,8 +40,8 @@ pub const COMMAND: Command = Command {
 fn parse(words: &Words) -> Result<Action> {
     let level = words.value("level")?.map(|level| level.to_uppercase());
     if let Some(level) = level.as_deref().filter(|level| !LEVELS.contains(level)) {
-        return Err(Error::usage(format!("--level cannot be {level}"))
-            .hint(format!("one of {}", LEVELS.join(", "))));
+        let accepted = format!("one of {}", LEVELS.join(", "));
+        return Err(wrong_value("--level", level, &accepted));
     }
     let options = LogOptions {
         pattern: words.operand(0)?,

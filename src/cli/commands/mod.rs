@@ -1,4 +1,4 @@
-//! One file a command: its table entry, its arguments, and what it prints.
+//! One file per command: its entry in the table, its arguments, and what it prints.
 
 pub mod abort;
 pub mod adopt;

@@ -11,16 +11,16 @@ use crate::runner::session::ModelFacts;
 pub const COMMAND: Command = Command {
     name: "models",
     summary: "Show the models that a session's server can use",
-    about: &["Cost is US dollars for a million tokens read and written."],
+    about: &["Cost is in US dollars for a million tokens, first of input and then of output."],
     operands: &[
         SESSION,
         Operand::optional(
             "PATTERN",
-            "Only those whose PROVIDER/MODEL holds this, in whatever case",
+            "Only models whose PROVIDER/MODEL contains this, in upper or lower case",
         ),
     ],
     flags: &[&[QUIET]],
-    examples: &[("occtl models -q $S sonnet", "names for send --model")],
+    examples: &[("occtl models -q $S sonnet", "names for `send --model`")],
     parse,
 };
 

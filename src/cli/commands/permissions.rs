@@ -12,14 +12,14 @@ pub const COMMAND: Command = Command {
     name: "permissions",
     summary: "Show the permissions that turns are waiting for",
     about: &[
-        "Sub-agents' requests and those of conversations in other directories are among them. A request of an aborted turn stays until somebody replies.",
+        "The requests of sub-agents and of conversations in other directories are included. The \
+         request of an aborted turn stays pending until it gets a reply.",
     ],
-    operands: &[
-        Operand::optional("SESSION", "Id, unique beginning of an id, or name").absent("all")
-    ],
+    operands: &[Operand::optional("SESSION", "Id, unique prefix of an id, or name of a session")
+        .absent("all sessions")],
     flags: &[&[QUIET]],
     examples: &[
-        ("occtl permissions $S", "one session"),
+        ("occtl permissions $S", "the requests of one session"),
         ("occtl permissions -q $S", "ids for a loop"),
     ],
     parse,
@@ -42,7 +42,7 @@ fn run(app: &mut App, session: Option<&str>, quiet: bool) -> Result<Exit> {
     for SessionPermissions { session, permissions } in all {
         match permissions {
             Ok(permissions) => found.push((session, permissions)),
-            // One server that does not answer must not hide the asks of the others.
+            // A server that does not answer must not hide the requests of the others.
             Err(mut error) => {
                 error.message = format!("{session}: {}", error.message);
                 trouble.push(error);
@@ -80,7 +80,7 @@ fn print(
         if one_session {
             return app.out.line("No pending permissions");
         }
-        // Of a server that did not answer nothing is known.
+        // Nothing is known about the requests of a server that did not answer.
         return if failed { Ok(()) } else { app.out.line("No pending permissions in any session") };
     }
     for (session, asks) in found.iter().filter(|(_, asks)| !asks.is_empty()) {

@@ -10,14 +10,14 @@ use crate::runner::asks::PendingQuestion;
 
 pub const COMMAND: Command = Command {
     name: "questions",
-    summary: "Show the questions that models of a session ask",
+    summary: "Show the questions that the models of a session ask",
     about: &[
-        "Models ask only where the server runs with OPENCODE_ENABLE_QUESTION_TOOL=1.",
-        "`occtl answer` answers them.",
+        "Models can only ask if the server runs with OPENCODE_ENABLE_QUESTION_TOOL=1. `occtl \
+         answer` answers a question.",
     ],
     operands: &[SESSION],
     flags: &[&[QUIET]],
-    examples: &[("occtl questions $S", "what they want to know")],
+    examples: &[("occtl questions $S", "see what a model wants to know")],
     parse,
 };
 

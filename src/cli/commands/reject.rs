@@ -6,16 +6,16 @@ use crate::runner::asks::Reply;
 
 pub const COMMAND: Command = Command {
     name: "reject",
-    summary: "Refuse what turns wait for",
+    summary: "Refuse the permissions that turns are waiting for",
     about: &[
-        "With a message the model reads it and goes on; without one its turn ends.",
-        "The server may settle other requests of the same conversation along with one.",
+        "With --message the model reads the message and goes on. Without it the turn ends.",
+        "The server may settle other requests of the same conversation along with this one.",
     ],
     operands: &[SESSION, PERMISSIONS],
-    flags: &[&[Flag::value("message", Some('m'), "TEXT", "What the model is told"), ALL, QUIET]],
+    flags: &[&[Flag::value("message", Some('m'), "TEXT", "What to tell the model"), ALL, QUIET]],
     examples: &[(
         "occtl reject $S per_204f -m 'Use the staging server'",
-        "tell it what to do instead",
+        "tell the model what to do instead",
     )],
     parse,
 };

@@ -1,9 +1,10 @@
 use std::path::PathBuf;
 
+use super::start::{ALLOW_OCCTL, OPENCODE, WORKDIR};
 use crate::cli::App;
 use crate::cli::show::turn::{self, Show};
-use crate::cli::spec::{Action, Command, Exit, Flag, Operand};
-use crate::cli::turn_flags::{self, PROMPT, TERMS};
+use crate::cli::spec::{Action, Command, Exit, Flag};
+use crate::cli::turn_flags::{self, MESSAGE, PROMPT, TERMS};
 use crate::cli::words::Words;
 use crate::error::{Error, Result};
 use crate::runner;
@@ -13,38 +14,42 @@ use crate::runner::prompt::{Follow, PromptOptions, Terms};
 use crate::runner::run::RunOptions;
 
 const OWN: &[Flag] = &[
-    Flag::value("workdir", Some('w'), "DIR", "Where the server works; created if it is missing")
-        .absent("the working directory"),
-    Flag::switch("stream", None, "Print the text as it is written"),
-    Flag::switch("raw", Some('r'), "Print the last message as the server has it"),
+    WORKDIR,
+    Flag::switch("stream", None, "Print all text as it is written"),
+    Flag::switch("raw", Some('r'), "Print the last message as the server has it (JSON)"),
     Flag::switch("keep", None, "Leave the server running"),
-    Flag::switch("no-isolate", None, "Use the user's own OpenCode database and state"),
-    Flag::value("opencode", None, "PATH", "The OpenCode program"),
-    Flag::switch("allow-occtl-commands", None, "Let the model run occtl itself"),
-    Flag::value("timeout", Some('t'), "SECONDS", "End after that, with status 124").default("300"),
+    Flag::switch(
+        "no-isolate",
+        None,
+        "Use your own OpenCode database and state, not temporary ones",
+    ),
+    OPENCODE,
+    ALLOW_OCCTL,
+    Flag::value("timeout", Some('t'), "SECONDS", "Time limit for everything (status 124)")
+        .default("300"),
 ];
 
 pub const COMMAND: Command = Command {
     name: "run",
     summary: "Run one prompt on a server of its own: start, send, wait, stop",
     about: &[
-        "Prints the answer, or with --stream all text as it is written. The status is that of `send --wait`, and --timeout covers everything; to abort the turn and stop the server may take some seconds more.",
-        "Nothing is left behind: the server and all that it started end with this command, also when it is killed.",
-        "A permission that no rule settles ends the turn with status 6, unless --on-permission says otherwise.",
+        "Prints the answer, or with --stream all text as it is written. The exit status is that \
+         of the turn, as with `occtl send --wait`. The time limit covers everything from the \
+         start to the answer; to abort the turn and stop the server may take a few seconds more.",
+        "Nothing is left behind: the server and everything it started end with this command, even \
+         if the command is killed.",
+        "If the turn requests a permission that no rule covers, it ends with status 6, unless \
+         --on-permission says otherwise.",
     ],
-    operands: &[Operand::optional(
-        "MESSAGE",
-        "The prompt; several words are joined; - reads stdin",
-    )
-    .many()],
+    operands: &[MESSAGE],
     flags: &[OWN, PROMPT, TERMS],
     examples: &[
-        ("occtl run 'Explain this repository'", "the answer"),
+        ("occtl run 'Explain this repository'", "print the answer"),
         (
             "occtl run -w /srv/project --allow edit --allow 'bash:make *' 'Fix the build'",
-            "what it may do",
+            "grant some permissions in advance",
         ),
-        ("occtl run --json - < prompt.md > turn.json", "the whole record"),
+        ("occtl run --json - < prompt.md > turn.json", "save the whole record of the turn"),
     ],
     parse,
 };
@@ -54,7 +59,7 @@ fn parse(words: &Words) -> Result<Action> {
     let stream = words.has("stream");
     let raw = words.has("raw");
     if stream && raw {
-        return Err(Error::usage("--stream and --raw exclude each other"));
+        return Err(Error::usage("--stream and --raw cannot be used together"));
     }
     let show = if stream {
         Show::Stream
@@ -91,7 +96,7 @@ fn run(
     let options = RunOptions { prompt, ..options };
     let context = app.context()?;
     let json = app.json;
-    turn::show(app, show, |watcher| {
+    turn::follow_and_print(app, show, |watcher| {
         let follow = Follow { terms, watcher, wanted: show.wants(json) };
         runner::run::run(&context, options, follow)
     })

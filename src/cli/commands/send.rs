@@ -2,8 +2,8 @@ use serde_json::json;
 
 use crate::cli::App;
 use crate::cli::show::turn::{self, Show};
-use crate::cli::spec::{Action, Command, Exit, Flag, Operand, QUIET, SESSION};
-use crate::cli::turn_flags::{self, PROMPT, TERMS};
+use crate::cli::spec::{Action, Command, Exit, Flag, QUIET, SESSION};
+use crate::cli::turn_flags::{self, MESSAGE, PROMPT, TERMS};
 use crate::cli::words::Words;
 use crate::error::{Error, Result};
 use crate::runner;
@@ -13,15 +13,21 @@ use crate::runner::prompt::{Follow, PromptOptions, Terms};
 
 const OWN: &[Flag] = &[
     Flag::switch("wait", Some('w'), "Wait for the answer and print it"),
-    Flag::switch("stream", None, "Print the text as it is written"),
-    Flag::switch("raw", Some('r'), "Wait and print the last message as the server has it"),
-    Flag::value("session", Some('s'), "CONVERSATION", "Send into this conversation"),
-    Flag::switch("continue", Some('c'), "Send into the newest root conversation"),
+    Flag::switch("stream", None, "Print all text as it is written"),
+    Flag::switch("raw", Some('r'), "Wait, and print the last message as the server has it (JSON)"),
+    Flag::value("session", Some('s'), "CONVERSATION", "Send to this conversation (ses_…)")
+        .absent("a new one"),
+    Flag::switch(
+        "continue",
+        Some('c'),
+        "Send to the newest conversation that is not a sub-agent's",
+    ),
     Flag::value(
         "timeout",
         Some('t'),
         "SECONDS",
-        "End the turn, or without --wait the command, after that, with status 124",
+        "Abort the turn after this time (status 124); without --wait, --stream and --raw: how \
+         long the server may take to accept the prompt",
     )
     .default("300"),
     QUIET,
@@ -29,24 +35,30 @@ const OWN: &[Flag] = &[
 
 pub const COMMAND: Command = Command {
     name: "send",
-    summary: "Send a prompt; print the conversation, or wait for the answer, or stream it",
+    summary: "Send a prompt, and on request wait for the answer or stream it",
     about: &[
-        "Without --wait and --stream it returns once the server has the prompt and prints the conversation's id.",
-        "--wait prints the answer, --stream all text as it is written. The status says how the turn ended: 0 it was answered, 5 it failed, 6 it needs a permission, 7 there was no text, 8 it was aborted, 124 a limit was reached. After a limit or a signal it takes another 5 s at most, mostly far less, to abort the turn and to collect what is known.",
-        "Without -s and -c a new conversation is opened. A permission that no rule settles is waited for, unless --on-permission says otherwise; `occtl approve` gives it from another terminal.",
+        "SESSION is a server (oc-…). A conversation (ses_…) is one chat on it; OpenCode calls \
+         that a session. Without -s and -c the prompt opens a new conversation.",
+        "Without --wait, --stream and --raw the command ends as soon as the server has the \
+         prompt, and prints the id of the conversation.",
+        "--wait prints the answer, --stream all text as it is written. The exit status tells how \
+         the turn ended: 0 it was answered, 5 it failed, 6 it needs a permission or an answer, 7 \
+         it ended without text, 8 it was aborted, 124 it reached a limit. After a limit or a \
+         signal, it takes up to 5 s more, usually far less, to abort the turn and to collect its \
+         record.",
+        "A permission that no rule covers is waited for, unless --on-permission says otherwise. \
+         `occtl approve` grants it from another terminal.",
     ],
-    operands: &[
-        SESSION,
-        Operand::optional("MESSAGE", "The prompt; several words are joined; - reads stdin").many(),
-    ],
+    operands: &[SESSION, MESSAGE],
     flags: &[OWN, PROMPT, TERMS],
     examples: &[
-        ("occtl send $S --wait 'Explain this repository'", "the answer"),
-        ("git diff | occtl send $S --stream -", "the prompt from a pipe"),
-        ("occtl send $S -c --wait --json 'And now?' | jq .cost_usd", "what it cost"),
+        ("occtl send $S --wait 'Explain this repository'", "print the answer"),
+        ("git diff | occtl send $S --stream -", "read the prompt from a pipe"),
+        ("occtl send $S -c --wait --json 'And now?' | jq .cost_usd", "see what a turn cost"),
         (
-            "occtl send $S --wait --allow 'bash:git *' --deny 'bash:git push*' --on-permission fail 'Commit it'",
-            "what it may do",
+            "occtl send $S --wait --allow 'bash:git *' --deny 'bash:git push*' --on-permission \
+             fail 'Commit it'",
+            "answer permission requests by rules",
         ),
     ],
     parse,
@@ -80,7 +92,7 @@ fn target(words: &Words) -> Result<Option<Target>> {
     let given = words.value("session")?;
     let latest = words.has("continue");
     if given.is_some() && latest {
-        return Err(Error::usage("-s and -c exclude each other"));
+        return Err(Error::usage("-s and -c cannot be used together"));
     }
     let target = if latest { Some(Target::Latest) } else { given.map(Target::Given) };
     if target.is_some() && words.has("title") {
@@ -96,7 +108,7 @@ fn show(words: &Words) -> Result<Option<Show>> {
     let raw = words.has("raw");
     let quiet = words.has("quiet");
     if stream && raw {
-        return Err(Error::usage("--stream and --raw exclude each other"));
+        return Err(Error::usage("--stream and --raw cannot be used together"));
     }
     Ok(if raw {
         Some(Show::Raw)
@@ -125,7 +137,7 @@ fn run(app: &mut App, args: Args, terms: Terms) -> Result<Exit> {
         return Ok(Exit::OK);
     };
     let json = app.json;
-    turn::show(app, show, |watcher| {
+    turn::follow_and_print(app, show, |watcher| {
         let follow = Follow { terms, watcher, wanted: show.wants(json) };
         runner::prompt::send_and_follow(&context, &args.session, options, follow)
     })

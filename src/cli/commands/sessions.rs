@@ -12,13 +12,14 @@ pub const COMMAND: Command = Command {
     name: "sessions",
     summary: "List all conversations of a session, the last changed first",
     about: &[
-        "All conversations in the session's directory are listed, sub-agents' too: in --json those have a parent.",
+        "All conversations in the session's directory are listed. Those of sub-agents are among \
+         them; in --json they have a parent.",
     ],
     operands: &[SESSION],
     flags: &[&[QUIET]],
     examples: &[(
         "occtl sessions $S --json | jq -r '.conversations[] | select(.parent == null) | .id'",
-        "without sub-agents'",
+        "ids without those of sub-agents",
     )],
     parse,
 };
@@ -32,7 +33,7 @@ fn parse(words: &Words) -> Result<Action> {
 fn run(app: &mut App, session: &str, quiet: bool) -> Result<Exit> {
     let (session, found) = runner::conversation::sessions(&app.context()?, session)?;
     if app.json {
-        // One at a time: there may be thousands.
+        // Written one at a time, because there may be thousands.
         app.out.write(&format!("{{\"session\":{},\"conversations\":[", json!(session)))?;
         for (index, one) in found.iter().enumerate() {
             let comma = if index == 0 { "" } else { "," };

@@ -10,61 +10,86 @@ use crate::runner;
 use crate::runner::lifecycle::StartOptions;
 use crate::runner::session::SessionFacts;
 
+/// Where the server works.
+pub const WORKDIR: Flag =
+    Flag::value("workdir", Some('w'), "DIR", "Where the server works; created if it is missing")
+        .absent("the current directory");
+/// Which program is started.
+pub const OPENCODE: Flag = Flag::value("opencode", None, "PATH", "The OpenCode program to start")
+    .absent("$OCCTL_OPENCODE, or opencode on PATH");
+/// Whether the rules against occtl are left out.
+pub const ALLOW_OCCTL: Flag =
+    Flag::switch("allow-occtl-commands", None, "Let the model run occtl itself");
+
 pub const COMMAND: Command = Command {
     name: "start",
     summary: "Start an OpenCode server on a free port and wait until it answers",
     about: &[
-        "The server runs in the background until `occtl stop`; what it prints is in `logs/` below the data directory.",
-        "The OpenCode program is --opencode, or $OCCTL_OPENCODE, or opencode on PATH. Ports are taken from 9100 upwards, or from $OCCTL_PORT_RANGE (FIRST-LAST).",
-        "If it does not answer in time, nothing is left of it and the last lines that it printed are shown.",
+        "The server runs in the background until `occtl stop`. What it prints goes to a file in \
+         `logs/` in the data directory, which `occtl logs --session SESSION` shows.",
+        "The OpenCode program is --opencode, or else $OCCTL_OPENCODE, or else opencode on PATH. \
+         Ports are taken from 9100 upwards, or from the range in $OCCTL_PORT_RANGE (FIRST-LAST).",
+        "If the server does not answer in time, it is stopped, and the last lines it printed are \
+         shown.",
     ],
     operands: &[],
     flags: &[&[
+        WORKDIR,
         Flag::value(
-            "workdir",
-            Some('w'),
-            "DIR",
-            "Where the server works; created if it is missing",
+            "timeout",
+            Some('t'),
+            "SECONDS",
+            "How long to wait for the server's first answer",
         )
-        .absent("the working directory"),
-        Flag::value("timeout", Some('t'), "SECONDS", "How long to wait for its first answer")
-            .default("30"),
-        Flag::value("agent", Some('a'), "NAME", "The agent for prompts that name none"),
-        Flag::value("name", None, "NAME", "A name to use instead of the id"),
-        Flag::value("hostname", None, "ADDRESS", "Listen there, with $OPENCODE_SERVER_PASSWORD")
-            .absent("127.0.0.1, and a password of its own"),
-        Flag::value("opencode", None, "PATH", "The OpenCode program"),
-        Flag::switch("allow-occtl-commands", None, "Let the model run occtl itself"),
-        Flag::switch("isolate", None, "Give the server a database and a state of its own"),
-        Flag::value("env", None, "NAME=VALUE", "Set a variable for the server").repeated(),
-        Flag::value("config", None, "FILE", "OpenCode configuration that goes before all other"),
-        Flag::value("worktree", None, "NAME", "Work in a new git worktree, on branch occtl/NAME"),
-        Flag::value("base", None, "REF", "What the worktree starts from").default("HEAD"),
+        .default("30"),
+        Flag::value("agent", Some('a'), "NAME", "Agent for prompts that do not name one"),
+        Flag::value("name", None, "NAME", "Name that can be used instead of the id"),
+        Flag::value(
+            "hostname",
+            None,
+            "ADDRESS",
+            "Listen on this address; the password is then $OPENCODE_SERVER_PASSWORD",
+        )
+        .absent("127.0.0.1, with a generated password"),
+        OPENCODE,
+        ALLOW_OCCTL,
+        Flag::switch("isolate", None, "Give the server its own database and state"),
+        Flag::value("env", None, "NAME=VALUE", "Set this variable for the server").repeated(),
+        Flag::value("config", None, "FILE", "OpenCode configuration that overrides all others"),
+        Flag::value(
+            "worktree",
+            None,
+            "NAME",
+            "Work in a new git worktree, on the branch occtl/NAME",
+        ),
+        Flag::value("base", None, "REF", "Commit, tag or branch from which the worktree starts")
+            .default("HEAD"),
         Flag::value(
             "idle-timeout",
             None,
             "SECONDS",
-            "After that long without use cleanup stops it",
+            "Let `occtl cleanup` stop it when unused for this long, whatever --max-idle says",
         ),
-        Flag::value("label", None, "KEY=VALUE", "What list --label finds it by").repeated(),
+        Flag::value("label", None, "KEY=VALUE", "Label by which `list --label` finds it")
+            .repeated(),
         QUIET,
     ]],
     examples: &[
-        ("occtl start", "a server for the working directory"),
-        ("S=$(occtl start -q -w /srv/project)", "its id in a variable"),
+        ("occtl start", "start a server for the current directory"),
+        ("S=$(occtl start -q -w /srv/project)", "keep its id in a variable"),
     ],
     parse,
 };
 
 fn parse(words: &Words) -> Result<Action> {
     let options = StartOptions {
-        workdir: words.path("workdir").filter(|path| named(path)),
+        workdir: words.path("workdir").filter(|path| is_named(path)),
         timeout: words.seconds("timeout")?,
         agent: words.value("agent")?.filter(|name| !name.is_empty()),
         name: words.value("name")?,
         allow_occtl: words.has("allow-occtl-commands"),
         hostname: words.value("hostname")?,
-        opencode: words.path("opencode").filter(|path| named(path)),
+        opencode: words.path("opencode").filter(|path| is_named(path)),
         dies_with_us: false,
         isolate: words.has("isolate"),
         variables: words.os_values("env"),
@@ -81,8 +106,8 @@ fn parse(words: &Words) -> Result<Action> {
     Ok(Box::new(move |app| run(app, &options, quiet)))
 }
 
-/// An empty path is what an unset variable of a script leaves.
-fn named(path: &Path) -> bool {
+/// A script whose variable is unset passes an empty path; that counts as none.
+fn is_named(path: &Path) -> bool {
     !path.as_os_str().is_empty()
 }
 
@@ -90,7 +115,7 @@ fn run(app: &mut App, options: &StartOptions, quiet: bool) -> Result<Exit> {
     let context = app.context()?;
     output::status("starting OpenCode");
     let started = runner::lifecycle::start(&context, options)?;
-    // Whoever cannot read the id must still get to know it.
+    // If the id cannot be printed, the caller must still learn that the server runs.
     print(app, &started, quiet)
         .map_err(|error| error.hint(format!("session {} is running", started.id)))?;
     Ok(Exit::OK)

@@ -9,14 +9,16 @@ use crate::runner::session::{SessionStatus, Uncommitted};
 
 pub const COMMAND: Command = Command {
     name: "status",
-    summary: "Show what one session is doing and its uncommitted changes",
+    summary: "Show what one session is doing, and its uncommitted changes",
     about: &[
-        "The states are running (a turn is going on), waiting_permission, waiting_question, idle, starting, error (the process lives, the server does not answer) and dead.",
-        "The status of the command is 0 whatever the state is: --json and the first word say it.",
+        "The states are running (a turn is going on), waiting_permission, waiting_question, idle, \
+         starting, error (the process lives, but the server does not answer) and dead.",
+        "The exit status is 0 whatever the state is. The state is the first word of the output, \
+         and `state` in --json.",
     ],
     operands: &[SESSION],
     flags: &[],
-    examples: &[("occtl status $S --json | jq -r .state", "the state alone")],
+    examples: &[("occtl status $S --json | jq -r .state", "only the state")],
     parse,
 };
 

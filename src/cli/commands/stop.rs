@@ -14,21 +14,25 @@ pub const COMMAND: Command = Command {
     name: "stop",
     summary: "Stop sessions and everything that they started",
     about: &[
-        "The server and every process that carries the session's OPENCODE_SESSION_ID get SIGTERM, and after --grace SIGKILL. The session is forgotten once all of them are gone and the port is free.",
-        "A session from within which others were started is refused unless --recursive stops those first. A worktree is removed only if it holds no uncommitted change and no commit that is nowhere else.",
+        "The server, and every process with the session's OPENCODE_SESSION_ID in its environment, \
+         gets SIGTERM, and after --grace SIGKILL. The session is forgotten once all of them are \
+         gone and the port is free.",
+        "A session from which other sessions were started is refused, unless --recursive stops \
+         those first. A worktree is only removed if it has no uncommitted change and no commit \
+         that exists nowhere else.",
     ],
-    operands: &[Operand::optional("SESSION", "Ids, unique beginnings of ids, or names").many()],
+    operands: &[Operand::optional("SESSION", "Ids, unique prefixes of ids, or names").many()],
     flags: &[&[
         Flag::switch("all", None, "Stop all sessions"),
-        Flag::switch("force", Some('f'), "Use SIGKILL at once"),
-        Flag::value("grace", None, "SECONDS", "How long between SIGTERM and SIGKILL").default("5"),
-        Flag::switch("recursive", None, "Stop sessions that were started from within it first"),
-        Flag::switch("keep-data", None, "Leave the database and state of an isolated session"),
-        Flag::switch("remove-worktree", None, "Remove the git worktree and branch made for it"),
+        Flag::switch("force", Some('f'), "Send SIGKILL at once"),
+        Flag::value("grace", None, "SECONDS", "Time between SIGTERM and SIGKILL").default("5"),
+        Flag::switch("recursive", None, "First stop the sessions that were started from this one"),
+        Flag::switch("keep-data", None, "Keep the database and state of an isolated session"),
+        Flag::switch("remove-worktree", None, "Remove the session's git worktree and branch, too"),
         Flag::switch("kill", None, "End the server of an adopted session, too"),
         QUIET,
     ]],
-    examples: &[("occtl stop $S", "one session"), ("occtl stop --all", "all of them")],
+    examples: &[("occtl stop $S", "stop one session"), ("occtl stop --all", "stop all of them")],
     parse,
 };
 
@@ -40,14 +44,14 @@ fn parse(words: &Words) -> Result<Action> {
     let grace = words.seconds("grace")?;
     let options = StopOptions {
         grace: if force { Duration::ZERO } else { grace },
-        // All of them includes the nested ones.
+        // --all includes the nested sessions anyway.
         recursive: words.has("recursive") || all,
         keep_data: words.has("keep-data"),
         remove_worktree: words.has("remove-worktree"),
         kill: words.has("kill"),
     };
     if all && !sessions.is_empty() {
-        return Err(Error::usage("--all and a SESSION exclude each other"));
+        return Err(Error::usage("--all and a SESSION cannot be used together"));
     }
     if !all && sessions.is_empty() {
         return Err(Error::usage("occtl stop needs a SESSION").hint("or --all for all of them"));
@@ -55,7 +59,7 @@ fn parse(words: &Words) -> Result<Action> {
     Ok(Box::new(move |app| run(app, &sessions, &options, quiet)))
 }
 
-/// One that cannot be stopped does not keep the others running; trouble with the last one gives the status.
+/// A session that cannot be stopped does not keep the others running.
 fn run(app: &mut App, sessions: &[String], options: &StopOptions, quiet: bool) -> Result<Exit> {
     let context = app.context()?;
     let everything = sessions.is_empty();
@@ -77,7 +81,7 @@ fn run(app: &mut App, sessions: &[String], options: &StopOptions, quiet: bool) -
                     stopped.push(one);
                 }
             }
-            // Somebody else was quicker, and it is gone as it should be.
+            // Another process has stopped it since the sessions were listed.
             Err(error) if everything && error.code == Code::NotFound => {}
             Err(error) => trouble.push(error),
         }
@@ -102,7 +106,7 @@ fn print(app: &mut App, one: &Stopped, quiet: bool) -> Result<()> {
     let note = if one.was_dead {
         " (was already dead)"
     } else if one.forgotten {
-        " (forgotten; its server was adopted and runs on)"
+        " (forgotten; its server was adopted and keeps running)"
     } else {
         ""
     };

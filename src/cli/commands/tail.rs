@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::export;
+use super::export::{self, OUTPUT};
 use crate::cli::App;
 use crate::cli::output::file::NewFile;
 use crate::cli::output::{Output, escape, one_line};
@@ -19,56 +19,56 @@ pub const COMMAND: Command = Command {
     name: "tail",
     summary: "Show the newest messages of a conversation, or follow it",
     about: &[
-        "The filters --role, --search and --turn come first: -n counts the messages that pass them, and as many older ones are read as that takes.",
-        "On a terminal a text ends after 500 characters and a tool's result after 200; in a pipe, in a file and with --full nothing is cut.",
-        "--follow shows text as it is written until the conversation is idle. After --timeout it ends with status 124.",
-        "--raw prints the text of each message alone. With --json it prints the server's own JSON, one message a line.",
+        "--role, --search and --turn filter first: -n counts only the messages that pass, and \
+         older messages are read until there are enough.",
+        "On a terminal a text is cut after 500 characters and a tool's result after 200. In a \
+         pipe, in a file and with --full nothing is cut.",
+        "--follow shows text as it is written, until the conversation is idle. After --timeout it \
+         ends with status 124.",
+        "--raw prints nothing but the text of each message. With --json it prints the server's \
+         own JSON, one message per line.",
     ],
     operands: &[SESSION],
     flags: &[&[
         CONVERSATION,
-        Flag::switch("follow", Some('f'), "Go on until the conversation is idle"),
+        Flag::switch("follow", Some('f'), "Show new text until the conversation is idle"),
         Flag::switch(
             "last",
             Some('l'),
-            "Show only the last message of the assistant; with --role of that one",
+            "Show only the last message of the assistant, or of --role",
         ),
-        Flag::switch("full", None, "Cut nothing"),
+        Flag::switch("full", None, "Do not cut anything"),
         Flag::value(
             "limit",
             Some('n'),
             "N",
-            "How many messages; with --turn all of them unless this is given",
+            "How many messages; with --turn, all unless -n is given",
         )
         .default("5"),
         Flag::value("timeout", Some('t'), "SECONDS", "How long to follow").default("300"),
         Flag::switch(
             "raw",
             Some('r'),
-            "Print the texts alone; with --json the messages as the server has them",
+            "Print only the texts; with --json, the messages as the server has them",
         ),
-        Flag::value("role", None, "ROLE", "Only messages of").choices(&["user", "assistant"]),
+        Flag::value("role", None, "ROLE", "Only messages of this role")
+            .choices(&["user", "assistant"]),
         Flag::value(
             "search",
             Some('g'),
             "TEXT",
-            "Only messages whose text holds this, in any case",
+            "Only messages whose text contains this, in upper or lower case",
         ),
         Flag::value("turn", None, "TURN", "Only messages of this turn (msg_…)"),
         Flag::switch("tools", None, "Show the arguments and results of tools"),
         Flag::switch("timestamps", Some('T'), "Show when each message was begun"),
-        Flag::value(
-            "output",
-            Some('o'),
-            "FILE",
-            "Write to a file, which appears when it is complete",
-        ),
-        Flag::switch("chain", Some('C'), "Begin with the conversations above a sub-agent's"),
+        OUTPUT,
+        Flag::switch("chain", Some('C'), "Show the conversations above a sub-agent's first"),
     ]],
     examples: &[
         ("occtl tail $S -f", "watch the newest conversation"),
-        ("occtl tail $S -n 100000 -o all.txt", "a whole conversation in a file"),
-        ("occtl tail $S -l -r", "the last answer, its text alone"),
+        ("occtl tail $S -n 100000 -o all.txt", "save a whole conversation to a file"),
+        ("occtl tail $S -l -r", "print the last answer and nothing else"),
     ],
     parse,
 };
@@ -88,7 +88,7 @@ fn parse(words: &Words) -> Result<Action> {
     let limit = words.count("limit")?;
     let limit_is_given = words.has("limit");
     if last && limit_is_given {
-        return Err(Error::usage("-l and -n exclude each other"));
+        return Err(Error::usage("-l and -n cannot be used together"));
     }
     let count = if last {
         Some(1)
@@ -121,7 +121,9 @@ fn parse(words: &Words) -> Result<Action> {
         output: words.path("output"),
     };
     if args.follow.is_some() && args.output.is_some() {
-        return Err(Error::usage("-f and -o exclude each other").hint("occtl tail … -f > FILE"));
+        return Err(
+            Error::usage("-f and -o cannot be used together").hint("occtl tail … -f > FILE")
+        );
     }
     Ok(Box::new(move |app| run(app, args)))
 }
@@ -149,7 +151,7 @@ fn run(app: &mut App, mut args: Args) -> Result<Exit> {
     Ok(Exit::OK)
 }
 
-/// Writes messages to stdout or a file, one at a time: all of them would be too much to hold.
+/// Writes messages to stdout or a file one at a time, because all of them may not fit into memory.
 struct Writer<'a> {
     args: &'a Args,
     out: &'a mut Output,
@@ -199,7 +201,7 @@ impl MessageSink for Writer<'_> {
     }
 }
 
-/// A message as JSON. Its fields have string keys and cannot fail.
+/// A message as JSON. Writing it cannot fail, because all its keys are strings.
 fn document(entry: &Entry) -> String {
     match &entry.raw {
         Some(raw) => raw.get().into(),
@@ -224,12 +226,9 @@ fn follow(app: &mut App, args: &Args, limit: Duration) -> Result<Exit> {
         TailEnd::Signal(code) => Ok(Exit(code.exit())),
         TailEnd::Limit { asked } => {
             let limit = units::seconds(limit);
-            let why = if asked { ", which waits for an answer" } else { "" };
-            Err(Error::new(
-                Code::Timeout,
-                format!("the conversation{why} is not idle after {limit}"),
-            )
-            .hint("-t SECONDS follows it for longer"))
+            let why = if asked { " because it waits for a reply" } else { "" };
+            let message = format!("the conversation is not idle after {limit}{why}");
+            Err(Error::new(Code::Timeout, message).hint("-t SECONDS follows it for longer"))
         }
     }
 }

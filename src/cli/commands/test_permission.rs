@@ -12,20 +12,32 @@ pub const COMMAND: Command = Command {
     name: "test-permission",
     summary: "Tell whether OpenCode would run a command, ask first, or refuse",
     about: &[
-        "The last rule whose permission and pattern both match decides; without one OpenCode asks. The status is 0 for allow and 6 for deny and for ask; --json says which.",
-        "A line of several commands is taken apart as OpenCode does it: one that is denied denies all of it. The rule against occtl, which every conversation of occtl carries, counts as well.",
-        "Paths outside the workdir are a permission of their own, external_directory, that is not looked at here.",
+        "The last rule whose permission and pattern both match decides. If none matches, OpenCode \
+         asks. The status is 0 for allow, and 6 for deny and for ask; --json says which.",
+        "A line of several commands is taken apart as OpenCode does it, and one denied command \
+         denies the whole line. The rules against occtl, which occtl adds to every conversation \
+         that it opens, count as well.",
+        "Paths outside the working directory need a permission of their own, external_directory, \
+         which is not checked here.",
     ],
     operands: &[
         SESSION,
-        Operand::required("COMMAND", "The command; with --permission what is to be done"),
+        Operand::required(
+            "COMMAND",
+            "The shell command; with --permission, what that would be asked for",
+        ),
     ],
     flags: &[&[
-        Flag::value("agent", Some('a'), "NAME", "The agent whose rules count").default("build"),
-        Flag::value("permission", None, "NAME", "Another permission, for example edit or webfetch")
-            .default("bash"),
+        Flag::value("agent", Some('a'), "NAME", "Agent whose rules count").default("build"),
+        Flag::value(
+            "permission",
+            None,
+            "NAME",
+            "Permission to check, for example edit or webfetch",
+        )
+        .default("bash"),
     ]],
-    examples: &[("occtl test-permission $S 'git push' && echo free to go", "branch on it")],
+    examples: &[("occtl test-permission $S 'git push' && echo free to go", "decide by it")],
     parse,
 };
 

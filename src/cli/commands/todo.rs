@@ -9,11 +9,11 @@ use crate::runner;
 
 pub const COMMAND: Command = Command {
     name: "todo",
-    summary: "Show the list that the model keeps of its work",
-    about: &["[x] is done, [~] is being done, [-] was given up, and [ ] is still to be done."],
+    summary: "Show the to-do list that the model keeps",
+    about: &["[x] is done, [~] is in progress, [-] was cancelled, and [ ] is still to do."],
     operands: &[SESSION],
     flags: &[&[CONVERSATION]],
-    examples: &[("occtl todo $S", "how far it is")],
+    examples: &[("occtl todo $S", "see how far the model is")],
     parse,
 };
 

@@ -7,13 +7,14 @@ use crate::runner;
 
 pub const COMMAND: Command = Command {
     name: "touch",
-    summary: "Move a session's last activity to now, so that cleanup leaves it alone",
+    summary: "Note that a session was used just now, so that cleanup leaves it alone",
     about: &[
-        "The server is not asked; send, abort, approve, reject, answer, fork and attach do the same.",
+        "The server is not asked. send, abort, approve, reject, answer, fork and attach do the \
+         same.",
     ],
     operands: &[SESSION],
     flags: &[&[QUIET]],
-    examples: &[("occtl touch $S", "another minute for it")],
+    examples: &[("occtl touch $S", "keep a session for a while longer")],
     parse,
 };
 

@@ -14,7 +14,8 @@ pub const COMMAND: Command = Command {
     name: "usage",
     summary: "Show the tokens and the cost of a conversation and its sub-agents",
     about: &[
-        "The messages are counted. What a fork copied was paid for by its original and is not counted again.",
+        "The figures are sums over the messages. What a fork copied was paid for by its original, \
+         and is not counted again.",
     ],
     operands: &[SESSION],
     flags: &[&[CONVERSATION]],

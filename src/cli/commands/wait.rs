@@ -5,7 +5,7 @@ use crate::cli::output::{one_line, status};
 use crate::cli::show::turn::{self, Show};
 use crate::cli::spec::{Action, CONVERSATION, Command, Exit, Flag, QUIET, SESSION};
 use crate::cli::turn_flags::{self, TERMS};
-use crate::cli::words::Words;
+use crate::cli::words::{Words, wrong_value};
 use crate::error::{Error, Result};
 use crate::runner;
 use crate::runner::asks::Otherwise;
@@ -14,19 +14,24 @@ use crate::runner::prompt::{Follow, Reached, Terms, Until, WaitOptions, Wanted};
 
 const OWN: &[Flag] = &[
     CONVERSATION.repeated(),
-    Flag::switch("any", None, "Until one of the conversations reaches it"),
-    Flag::switch("all", None, "Until all of them have; this is how it is without --any"),
+    Flag::switch("any", None, "Wait for any one of the conversations"),
+    Flag::switch("all", None, "Wait for all of the conversations, as without --any"),
     Flag::value(
         "until",
         None,
         "WHAT",
-        "idle, ask, text:STRING or dead; several count as any of them",
+        "What to wait for: idle, ask, text:STRING or dead; of several, the first to come true",
     )
     .default("idle")
     .repeated(),
-    Flag::value("turn", None, "TURN", "Until this turn is over; the status is that of the turn"),
-    Flag::value("timeout", Some('t'), "SECONDS", "Give up after that, with status 124")
-        .default("300"),
+    Flag::value("turn", None, "TURN", "Follow this turn (msg_…) to its end"),
+    Flag::value(
+        "timeout",
+        Some('t'),
+        "SECONDS",
+        "Give up after this time (status 124); with --turn, abort the turn",
+    )
+    .default("300"),
     QUIET,
 ];
 
@@ -34,14 +39,20 @@ pub const COMMAND: Command = Command {
     name: "wait",
     summary: "Wait until conversations are idle, ask, say something, or the server is dead",
     about: &[
-        "Prints each conversation that reached it, and what it reached. idle means that neither the conversation nor a sub-agent below it does anything; text:STRING looks at the text of the newest turn.",
-        "With --turn it follows one turn as `send --wait` does: it prints the answer, its limits end the turn, and asks are answered by the same flags. Without --turn nothing is ended.",
+        "Prints for each conversation what came true: idle, ask, text or dead. idle means that \
+         neither the conversation nor a sub-agent below it does anything; text:STRING looks for \
+         STRING in the text of the newest turn.",
+        "Without --turn the command only watches: it aborts nothing, and status 0 does not mean \
+         that the turn succeeded.",
+        "With --turn it follows that turn as `occtl send --wait` does: it prints the answer, the \
+         exit status is that of the turn, limits abort the turn, and the same flags answer what \
+         it asks for.",
     ],
     operands: &[SESSION],
     flags: &[OWN, TERMS],
     examples: &[
         ("occtl wait $S", "until the newest conversation is idle"),
-        ("occtl wait $S --until ask -t 60 && occtl permissions $S", "until somebody has to decide"),
+        ("occtl wait $S --until ask -t 60 && occtl permissions $S", "until a person has to decide"),
         ("occtl wait $S --turn $T --json", "the record of a turn that `send --json` began"),
     ],
     parse,
@@ -55,14 +66,14 @@ fn parse(words: &Words) -> Result<Action> {
     let all = words.has("all");
     let quiet = words.has("quiet");
     if any && all {
-        return Err(Error::usage("--any and --all exclude each other"));
+        return Err(Error::usage("--any and --all cannot be used together"));
     }
     let until =
         words.values("until")?.iter().map(|text| condition(text)).collect::<Result<Vec<_>>>()?;
     if let Some(turn) = words.value("turn")? {
         if any || all || words.has("until") || conversations.len() > 1 {
             return Err(Error::usage(
-                "--turn waits for one turn, without --any, --all and --until",
+                "--turn cannot be used with --any, --all, --until or several -s",
             ));
         }
         let target = conversations.into_iter().next().map_or(Target::Latest, Target::Given);
@@ -81,8 +92,7 @@ fn condition(text: &str) -> Result<Until> {
         None if text == "ask" => Ok(Until::Ask),
         None if text == "dead" => Ok(Until::Dead),
         Some(("text", wanted)) if !wanted.is_empty() => Ok(Until::Text(wanted.into())),
-        _ => Err(Error::usage(format!("--until cannot be {text}"))
-            .hint("idle, ask, text:STRING or dead")),
+        _ => Err(wrong_value("--until", text, "idle, ask, text:STRING or dead")),
     }
 }
 
@@ -123,7 +133,7 @@ struct ChosenTurn {
 fn follow(app: &mut App, chosen: &ChosenTurn, terms: Terms, show: Show) -> Result<Exit> {
     let ChosenTurn { session, target, turn } = chosen;
     let context = app.context()?;
-    turn::show(app, show, |watcher| {
+    turn::follow_and_print(app, show, |watcher| {
         let follow = Follow { terms, watcher, wanted: Wanted::Record };
         runner::prompt::follow_turn(&context, session, target, turn, follow)
     })

@@ -1,4 +1,4 @@
-//! A file that appears when it is complete, and not before.
+//! A file that appears only when it is complete.
 
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
@@ -6,20 +6,21 @@ use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
 
-/// A file that is being written. Until [`NewFile::finish`] what was there before stays; dropped without it,
-/// nothing is left behind.
+/// A file that is being written. What was there before stays until [`NewFile::finish`]. If that is
+/// never called, nothing of the new file is left behind.
 pub struct NewFile {
     shown: PathBuf,
-    /// The temporary file and where it goes; `None` for a device or a pipe, which is written as it is.
+    /// The temporary file and its final path; `None` for a device or a pipe, which is written
+    /// directly.
     rename: Option<(PathBuf, PathBuf)>,
     writer: BufWriter<File>,
 }
 
 impl NewFile {
-    /// Begins a file beside the one that it will replace.
+    /// Creates a temporary file in the directory of the file that it will replace.
     pub fn create(path: &Path) -> Result<NewFile> {
         let failed = |error: io::Error| trouble(path, &error);
-        // What a link points to is replaced, and not the link.
+        // The file that a link points to is replaced, not the link.
         let target = fs::canonicalize(path).unwrap_or_else(|_| path.into());
         let kind = fs::metadata(&target).map(|data| data.file_type());
         if kind.as_ref().is_ok_and(|kind| kind.is_dir()) {
@@ -31,12 +32,12 @@ impl NewFile {
             return Ok(NewFile { shown: path.into(), rename: None, writer });
         }
         let name = target.file_name().unwrap_or_default().to_string_lossy();
-        // Long names must not become too long.
+        // The additions must not make a long name too long for the file system.
         let name: String = name.chars().take(40).collect();
         let temporary = target.with_file_name(format!(".{name}.{}.partial", std::process::id()));
         let file = File::create(&temporary).map_err(failed)?;
         if let Ok(data) = fs::metadata(&target) {
-            // Whoever could not read the old file shall not read the new one.
+            // Users who could not read the old file must not be able to read the new one.
             let _ = file.set_permissions(data.permissions());
         }
         let rename = Some((temporary, target));
@@ -48,7 +49,7 @@ impl NewFile {
         self.writer.write_all(text.as_bytes()).map_err(|error| trouble(&self.shown, &error))
     }
 
-    /// Puts the file in its place, and gives the path that it was created with.
+    /// Moves the file to its final path, and gives the path as the caller wrote it.
     pub fn finish(mut self) -> Result<PathBuf> {
         let failed = |error: io::Error| trouble(&self.shown, &error);
         self.writer.flush().map_err(failed)?;

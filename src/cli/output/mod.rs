@@ -16,10 +16,10 @@ use crate::units::{TICK, poll};
 pub use escape::{escape, one_line};
 pub use table::{Cell, Colour};
 
-/// How much is put together for one call of the system; what is larger is not copied.
+/// Size of the buffer for JSON, in bytes. Longer lines of text are written without being copied.
 const BUFFER: usize = 64 << 10;
 
-/// What a pipe takes at once when it says that it takes anything.
+/// How many bytes a pipe accepts without blocking when it polls as writable (PIPE_BUF).
 const PIPE_ROOM: usize = 4096;
 
 /// Where results go.
@@ -29,7 +29,7 @@ pub struct Output {
 }
 
 impl Output {
-    /// `when` is the value of `--color`; `NO_COLOR` and `TERM=dumb` speak for `auto`.
+    /// `when` is the value of `--color`. With `auto`, `NO_COLOR` and `TERM=dumb` turn colours off.
     pub fn new(when: &str) -> Output {
         let is_set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
         let colour = match when {
@@ -40,26 +40,26 @@ impl Output {
         Output { colour, closed: false }
     }
 
-    /// Whether a person looks at stdout.
+    /// Whether stdout is a terminal.
     pub fn is_terminal(&self) -> bool {
         io::stdout().is_terminal()
     }
 
-    /// Whether the reader of stdout has gone. Then nothing is worth doing for it any more.
+    /// Whether the reader of stdout has closed it, so that there is nothing more to write.
     pub fn is_closed(&self) -> bool {
         self.closes_within(Duration::ZERO)
     }
 
-    /// Waits for that long, or until the reader of stdout goes; whether it has gone.
+    /// Waits for that long, or until the reader of stdout closes it. Whether it has closed it.
     pub fn closes_within(&self, wait: Duration) -> bool {
         if self.closed {
             return true;
         }
-        // A pipe whose reader has gone reports an error without anything being written.
+        // A pipe without a reader polls as POLLERR, so nothing has to be written to find out.
         poll(io::stdout(), PollFlags::empty(), wait).contains(PollFlags::ERR)
     }
 
-    /// Writes text as it is and at once. A closed pipe is no error; a full disk is.
+    /// Writes text unchanged and unbuffered. A closed pipe is not an error; a full disk is.
     pub fn write(&mut self, text: &str) -> Result<()> {
         self.write_bytes(text.as_bytes())
     }
@@ -74,7 +74,8 @@ impl Output {
         self.check(written)
     }
 
-    /// The same for a reader that may have stopped to read: false if `enough` before it took all.
+    /// Like `write`, for a reader that may have stopped reading. False if `enough()` became true
+    /// before everything was written.
     pub fn write_unless(&mut self, text: &str, enough: impl Fn() -> bool) -> Result<bool> {
         for piece in text.as_bytes().chunks(PIPE_ROOM) {
             while !self.closed && poll(io::stdout(), PollFlags::OUT, TICK).is_empty() {
@@ -87,7 +88,7 @@ impl Output {
         Ok(true)
     }
 
-    /// Nobody who reads any more is no fault.
+    /// A closed pipe is not an error.
     fn check(&mut self, written: io::Result<()>) -> Result<()> {
         match written {
             Ok(()) => Ok(()),
@@ -101,7 +102,7 @@ impl Output {
 
     /// Writes a line.
     pub fn line(&mut self, text: &str) -> Result<()> {
-        // One call of the system, unless the copy were large.
+        // One system call instead of two, unless that means copying a large text.
         if text.len() < BUFFER {
             return self.write(&format!("{text}\n"));
         }
@@ -109,13 +110,14 @@ impl Output {
         self.write("\n")
     }
 
-    /// Says what was done to one thing, or writes its id alone. An id comes from a server.
+    /// Writes what was done to what: `Stopped: oc-…`; or only the id. Ids of servers are escaped.
     pub fn done(&mut self, verb: &str, id: &str, only_id: bool) -> Result<()> {
         let id = one_line(id);
         if only_id { self.line(&id) } else { self.line(&format!("{verb}: {id}")) }
     }
 
-    /// Writes one JSON document on a line, piece by piece: it may hold whole conversations.
+    /// Writes one JSON document and a newline. It is not built up in memory first, because it may
+    /// hold whole conversations.
     pub fn json(&mut self, value: &impl Serialize) -> Result<()> {
         clear_status();
         if self.closed {
@@ -128,7 +130,7 @@ impl Output {
         self.check(written)
     }
 
-    /// Text in a colour, if there are colours.
+    /// The text in a colour, unless colours are off.
     pub fn paint(&self, text: &str, colour: Colour) -> String {
         let code = match colour {
             Colour::Plain => return text.into(),
@@ -141,15 +143,15 @@ impl Output {
     }
 }
 
-/// Whether the terminal shows escape sequences as they are.
+/// Whether the terminal does not understand escape sequences.
 fn is_dumb() -> bool {
     std::env::var_os("TERM").is_some_and(|term| term == "dumb")
 }
 
-/// Whether there is a status line on the terminal.
+/// Whether a status line is shown on the terminal.
 static STATUS: AtomicBool = AtomicBool::new(false);
 
-/// Says on a terminal what is waited for, until something else is said or written.
+/// Shows what the command waits for, if stderr is a terminal. The next output replaces it.
 pub fn status(text: &str) {
     if io::stderr().is_terminal() && !is_dumb() {
         clear_status();
@@ -158,20 +160,20 @@ pub fn status(text: &str) {
     }
 }
 
-/// Takes the status line away.
+/// Removes the status line.
 pub fn clear_status() {
     if STATUS.swap(false, Ordering::Relaxed) {
         let _ = write!(io::stderr(), "\r\u{1b}[K");
     }
 }
 
-/// Says something to whoever watches. Failing to is no reason to stop.
+/// Prints a message on stderr. That stderr cannot be written is not an error.
 pub fn say(text: &str) {
     clear_status();
     let _ = writeln!(io::stderr(), "occtl: {}", escape(text));
 }
 
-/// The same for a program, which reads all of stderr as JSON.
+/// The same with `--json`, where everything on stderr is JSON.
 pub fn say_json(text: &str) {
     print_json(&serde_json::json!({"notice": text}));
 }
@@ -181,14 +183,14 @@ fn print_json(value: &serde_json::Value) {
     let _ = writeln!(io::stderr(), "{value}");
 }
 
-/// Prints all errors but the last one, which is left to be the error of the command.
+/// Prints all errors but the last one, which the command returns as its own.
 pub fn print_all_but_last(mut errors: Vec<Error>, json: bool) -> Option<Error> {
     let last = errors.pop();
     errors.iter().for_each(|error| print_error(error, json));
     last
 }
 
-/// The one printer of errors.
+/// Prints an error on stderr.
 pub fn print_error(error: &Error, json: bool) {
     if json {
         print_json(&serde_json::json!({"error": {

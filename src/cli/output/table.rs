@@ -5,23 +5,23 @@ use unicode_width::UnicodeWidthStr;
 use super::{Output, one_line};
 use crate::error::Result;
 
-/// The few colours that mean something here.
+/// The colours that tables use, and what they mean.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Colour {
-    /// As it is.
+    /// No colour.
     Plain,
     /// Headings.
     Bold,
     /// Good.
     Green,
-    /// Going on.
+    /// Unfinished, or worth a look.
     Yellow,
     /// Bad.
     Red,
 }
 
 impl Output {
-    /// Writes aligned columns without boxes. A cell may have several lines.
+    /// Writes rows as aligned columns. A cell may have several lines.
     pub fn table(&mut self, headings: &[&str], rows: &[Vec<Cell>]) -> Result<()> {
         let mut widths: Vec<usize> = headings.iter().map(|heading| heading.width()).collect();
         for row in rows {
@@ -57,12 +57,12 @@ pub struct Cell {
 }
 
 impl Cell {
-    /// A field; what could disturb the table is escaped.
+    /// A field of one line. Characters that could disturb the table are escaped.
     pub fn new(text: impl AsRef<str>) -> Cell {
         Cell { text: one_line(text.as_ref()), colour: Colour::Plain }
     }
 
-    /// A field of several lines, none of which can disturb the table.
+    /// A field of several lines, escaped like that.
     pub fn lines<T: AsRef<str>>(texts: impl Iterator<Item = T>) -> Cell {
         let lines: Vec<String> = texts.map(|text| one_line(text.as_ref())).collect();
         Cell { text: lines.join("\n"), colour: Colour::Plain }

@@ -1,17 +1,17 @@
-//! The columns that `list` can show.
+//! The columns of `list`.
 
 use super::session;
 use crate::cli::output::{Cell, Colour};
 use crate::error::{Error, Result};
 use crate::runner::session::SessionStatus;
 
-/// One column.
+/// A column.
 pub struct Column {
-    /// As it is named in `--format`.
+    /// Its name in `--format`.
     pub name: &'static str,
-    /// Above it.
+    /// What stands above it.
     pub heading: &'static str,
-    /// In it.
+    /// What stands in it for one session.
     pub cell: fn(&SessionStatus) -> Cell,
 }
 
@@ -47,15 +47,16 @@ pub const COLUMNS: [Column; 16] = [
     Column { name: "error", heading: "Error", cell: |status| text(status.trouble.as_deref()) },
 ];
 
-/// Those that are shown where none are named.
+/// The columns that are shown if `--format` is not given.
 pub const DEFAULT: &str = "id,port,pid,state,agent,dirty,active";
 
-/// The columns that a list of names means.
+/// The columns named in `--format`, in that order.
 pub fn columns(names: &str) -> Result<Vec<&'static Column>> {
     let find = |name: &str| {
         COLUMNS.iter().find(|column| column.name == name).ok_or_else(|| {
             let all: Vec<&str> = COLUMNS.iter().map(|column| column.name).collect();
-            Error::usage(format!("list has no column {name:?}")).hint(all.join(", "))
+            Error::usage(format!("list has no column {name:?}"))
+                .hint(format!("the columns are {}", all.join(", ")))
         })
     };
     names.split(',').map(str::trim).map(find).collect()
@@ -65,7 +66,7 @@ fn text(value: Option<&str>) -> Cell {
     Cell::new(value.unwrap_or("-"))
 }
 
-/// With its host where that is not this machine.
+/// The port; with the host if that is another machine.
 fn port(status: &SessionStatus) -> Cell {
     let local = format!("http://127.0.0.1:{}", status.facts.port);
     let remote = status.facts.url.strip_prefix("http://").filter(|_| status.facts.url != local);

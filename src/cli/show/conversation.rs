@@ -6,7 +6,7 @@ use super::session;
 use crate::cli::output::Cell;
 use crate::runner::conversation::Listed;
 
-/// The fields of a conversation; see `docs/json.md`.
+/// A conversation as JSON; `docs/json.md` describes the fields.
 pub fn listed(one: &Listed) -> Value {
     json!({
         "id": one.id,
@@ -21,12 +21,12 @@ pub fn listed(one: &Listed) -> Value {
     })
 }
 
-/// A title, which may be missing.
+/// The title of a conversation in a table.
 pub fn title(title: Option<&str>) -> Cell {
     Cell::new(title.unwrap_or("-"))
 }
 
-/// A moment in a table.
+/// A time in a table.
 pub fn time(time: Option<jiff::Timestamp>) -> Cell {
     Cell::new(session::time(time))
 }

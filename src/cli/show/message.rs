@@ -1,4 +1,4 @@
-//! How messages are shown to people.
+//! How messages are shown as text.
 
 use std::fmt::Write as _;
 
@@ -8,26 +8,26 @@ use super::session;
 use crate::cli::output::{escape, one_line};
 use crate::runner::conversation::{Entry, ToolCall};
 
-/// Where a text is cut on a terminal.
+/// After how many characters a text is cut, if it is cut.
 const TEXT_CHARACTERS: usize = 500;
-/// Where a tool's arguments and its result are cut on a terminal.
+/// After how many characters the arguments and the result of a tool are cut, if they are cut.
 const TOOL_CHARACTERS: usize = 200;
 
 /// How much of a message is shown.
 #[derive(Clone, Copy, Debug)]
 pub struct Style {
-    /// Long texts are cut.
+    /// Whether long texts are cut.
     pub cut: bool,
-    /// Arguments and results of tools.
+    /// Whether the arguments and results of tools are shown.
     pub tools: bool,
-    /// When each message was begun.
+    /// Whether the time at which each message was begun is shown.
     pub timestamps: bool,
     /// The texts alone, without heads, tools, errors and empty lines between them.
     pub bare: bool,
 }
 
 impl Style {
-    /// A whole message, with the empty line that follows it.
+    /// A whole message, with an empty line after it.
     pub fn entry(self, entry: &Entry) -> String {
         let mut block = self.head(entry);
         if !entry.text.is_empty() {
@@ -42,7 +42,7 @@ impl Style {
         block + &self.end(entry)
     }
 
-    /// The line that a message begins with.
+    /// The first line of a message.
     pub fn head(self, entry: &Entry) -> String {
         if self.bare {
             return String::new();
@@ -55,7 +55,7 @@ impl Style {
         line + "\n"
     }
 
-    /// One call of a tool, on lines of its own.
+    /// A call of a tool, as whole lines.
     pub fn tool(self, tool: &ToolCall) -> String {
         if self.bare {
             return String::new();
@@ -79,7 +79,7 @@ impl Style {
         block
     }
 
-    /// What follows the text and the tools of a message.
+    /// The end of a message: its error, if it has one, and an empty line.
     pub fn end(self, entry: &Entry) -> String {
         if self.bare {
             return String::new();
@@ -103,7 +103,7 @@ impl Style {
     }
 }
 
-/// The arguments of a tool, each with its name.
+/// The arguments of a tool, as `name: value, …`.
 fn arguments(input: &Value) -> String {
     match input.as_object() {
         Some(fields) => {

@@ -1,4 +1,4 @@
-//! How sessions, conversations, messages and turns look, to people and as JSON.
+//! How sessions, conversations, messages and turns are shown, as text and as JSON.
 
 pub mod columns;
 pub mod conversation;

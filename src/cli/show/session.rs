@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::cli::output::Colour;
 use crate::runner::session::{SessionFacts, SessionStatus, State};
 
-/// The fields of a session that need nobody to be asked; see `docs/json.md`.
+/// What the record says of a session, as JSON; `docs/json.md` describes the fields.
 pub fn facts(facts: &SessionFacts) -> Value {
     json!({
         "id": facts.id,
@@ -30,7 +30,7 @@ pub fn facts(facts: &SessionFacts) -> Value {
     })
 }
 
-/// The same with what the session is doing.
+/// The same with what the server says the session is doing.
 pub fn status(status: &SessionStatus) -> Value {
     let mut value = facts(&status.facts);
     value["state"] = status.state.name().into();
@@ -39,13 +39,13 @@ pub fn status(status: &SessionStatus) -> Value {
     value
 }
 
-/// A moment as a person reads it: local, to the second.
+/// A time in the local time zone, to the second.
 pub fn time(moment: Option<Timestamp>) -> String {
     let local = |moment: Timestamp| moment.to_zoned(TimeZone::system());
     moment.map_or("-".into(), |moment| local(moment).strftime("%Y-%m-%d %H:%M:%S").to_string())
 }
 
-/// The colour that says how a session is.
+/// The colour of a session's state.
 pub fn colour(state: State) -> Colour {
     match state {
         State::Idle => Colour::Green,

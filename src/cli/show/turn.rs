@@ -1,4 +1,4 @@
-//! A turn as it is shown: its prompt, its text while it is written, its end.
+//! How a turn is shown: its text while it is written, its result, and why it failed.
 
 use crate::cli::App;
 use crate::cli::output::{Output, escape, print_error, status};
@@ -7,10 +7,9 @@ use crate::error::{Code, Error, Result};
 use crate::runner::Signals;
 use crate::runner::prompt::{Finished, Wanted, Watcher};
 use crate::runner::turn::{Outcome, TurnRecord};
-
 use crate::units::Deadline;
 
-/// How much text is escaped and written at once.
+/// How many bytes of text are escaped and written at once.
 const PIECE: usize = 64 << 10;
 
 /// What is printed of a turn.
@@ -27,7 +26,7 @@ pub enum Show {
 }
 
 impl Show {
-    /// What has to be known for it.
+    /// What the runner has to find out for it.
     pub fn wants(self, json: bool) -> Wanted {
         match self {
             Show::Raw => Wanted::Raw,
@@ -37,8 +36,8 @@ impl Show {
     }
 }
 
-/// Follows a turn with `follow`, prints what is to be shown of it, and gives its status.
-pub fn show(
+/// Calls `follow`, prints what is to be shown of the turn, and gives its exit status.
+pub fn follow_and_print(
     app: &mut App,
     show: Show,
     follow: impl FnOnce(&mut dyn Watcher) -> Result<Option<Finished>>,
@@ -54,7 +53,7 @@ pub fn show(
     };
     status("waiting for the answer");
     let finished = follow(&mut printer);
-    // From here on there is only something to print, for a reader who may never take it.
+    // All that is left is to print, and a reader that does not read could block that for ever.
     if let Some((_, signals)) = &printer.gives_up {
         signals.set_fatal(true);
     }
@@ -65,7 +64,7 @@ pub fn show(
     if let Some(error) = failed {
         return Err(error);
     }
-    // Nobody reads any more, and the turn goes on without us.
+    // `None`: the reader of stdout has gone, and the turn goes on without occtl.
     let Some(Finished { record, raw, session_remains }) = finished? else {
         return Ok(Exit::OK);
     };
@@ -79,37 +78,37 @@ pub fn show(
         None => {}
     }
     if stuck && record.outcome == Outcome::Ok {
-        let message = "nobody read stdout until the limit, so the text on it is not complete";
+        let message = "the reader of stdout did not read in time, so the text is incomplete";
         return Err(Error::new(Code::Timeout, message));
     }
     Ok(exit(&record, session_remains, app.json))
 }
 
-/// Prints the answer, which always ends its line.
+/// Prints the answer, with a newline at its end if it has none.
 fn print_answer(out: &mut Output, record: &TurnRecord) -> Result<()> {
     let newline = if record.answer.ends_with('\n') { "" } else { "\n" };
     write_escaped(out, &record.answer)?;
     out.write(newline)
 }
 
-/// Writes text of a model, in pieces: one message may hold tens of megabytes.
+/// Writes text of a model in pieces, because one message may hold tens of megabytes.
 fn write_escaped(out: &mut Output, text: &str) -> Result<()> {
     each_piece(text, |piece| out.write(&escape(piece)))
 }
 
-/// Hands over a text.
-fn each_piece(text: &str, mut take: impl FnMut(&str) -> Result<()>) -> Result<()> {
+/// Calls `write` with pieces of a text that together are all of it.
+fn each_piece(text: &str, mut write: impl FnMut(&str) -> Result<()>) -> Result<()> {
     let mut rest = text;
     while !rest.is_empty() {
         let end = (PIECE.min(rest.len())..=rest.len()).find(|at| rest.is_char_boundary(*at));
         let (piece, tail) = rest.split_at(end.unwrap_or(rest.len()));
-        take(piece)?;
+        write(piece)?;
         rest = tail;
     }
     Ok(())
 }
 
-/// The status of a turn. What kept it from being answered is said on stderr.
+/// The exit status of a turn. Says on stderr why a turn has no answer.
 fn exit(record: &TurnRecord, session_remains: bool, json: bool) -> Exit {
     let Outcome::Not(code) = record.outcome else { return Exit::OK };
     let why = match &record.error {
@@ -117,9 +116,9 @@ fn exit(record: &TurnRecord, session_remains: bool, json: bool) -> Exit {
         Some(error) => format!("{}: {}", error.name, error.message),
         None => match code {
             Code::Empty => "the turn ended without any text".into(),
-            Code::Aborted => "somebody aborted the turn".into(),
-            Code::Blocked => "the turn was denied what it needs and ended without an answer".into(),
-            _ => format!("the turn ended as {}", code.name()),
+            Code::Aborted => "the turn was aborted by another program or a user".into(),
+            Code::Blocked => "a permission was denied, and the turn ended without an answer".into(),
+            _ => format!("the turn ended with the outcome {}", code.name()),
         },
     };
     let mut error = Error::new(code, why);
@@ -141,6 +140,7 @@ struct Printer<'a> {
     failed: Option<Error>,
     /// When to stop waiting for a reader that does not read.
     gives_up: Option<(Deadline, Signals)>,
+    /// Whether that has happened, so that text is missing on stdout.
     stuck: bool,
 }
 
@@ -159,7 +159,7 @@ impl Watcher for Printer<'_> {
         let out = &mut self.out;
         let stuck = &mut self.stuck;
         let written = each_piece(text, |piece| {
-            // What comes behind a gap would only confuse.
+            // Text after a gap would only confuse.
             *stuck = *stuck || !out.write_unless(&escape(piece), enough)?;
             Ok(())
         });

@@ -1,4 +1,4 @@
-//! The words of a command line, held against the tables of [`super::spec`].
+//! Reads a command line by the tables of [`super::spec`].
 
 mod values;
 mod wrong;
@@ -11,56 +11,56 @@ use lexopt::{Arg, Parser};
 
 use super::spec::{COLOR, Command, Flag, GLOBAL};
 use crate::error::{Error, Result};
-pub use wrong::find;
-use wrong::{missing_value, unknown_flag};
+pub use wrong::{find, wrong_value};
+use wrong::{missing_value, unknown_flag, unreadable};
 
-/// What was found on a command line.
+/// What a command line asks for.
 pub enum Found {
-    /// A command and its words.
+    /// A command.
     Command(Words),
-    /// `-h`, `--help`: for one command, or for all.
+    /// `-h` or `--help`: help for one command, or for all.
     Help(Option<&'static Command>),
-    /// `-V`, `--version`.
+    /// `-V` or `--version`.
     Version,
-    /// Nothing at all.
+    /// Nothing: the line is empty.
     Nothing,
 }
 
-/// The flags that work for every command, as far as the line could be read.
+/// The flags of every command, as far as the line could be read.
 #[derive(Clone, Debug, Default)]
 pub struct Global {
     /// `--json`.
     pub json: bool,
-    /// `--color`, unless it was left out.
+    /// The value of `--color`; `None` if it was not given.
     pub color: Option<String>,
 }
 
 impl Global {
-    /// `--color`, or its default.
+    /// The value of `--color`, or else its default.
     pub fn color(&self) -> &str {
         let default = || COLOR.absent.default().unwrap_or_default();
         self.color.as_deref().unwrap_or_else(default)
     }
 }
 
-/// The words behind a command's name.
+/// The flags and operands of one command.
 pub struct Words {
     command: &'static Command,
     flags: Vec<(&'static str, OsString)>,
     operands: Vec<OsString>,
-    /// Which flags the command asked for, and the values that it got. The tests of the tables look
-    /// at it: a flag that its command never asks for would do nothing.
+    /// The flags that the command asked for, with the values it got. Tests compare them with the
+    /// table: a flag that its command never asks for would do nothing.
     read: RefCell<BTreeMap<&'static str, Vec<OsString>>>,
 }
 
-/// Reads a command line, without the program's name. Nothing happens but reading.
+/// Reads a command line, without the program's name. This has no other effect.
 pub fn read(arguments: Vec<OsString>, global: &mut Global) -> Result<Found> {
     let mut parser = Parser::from_args(arguments);
     let mut command: Option<&'static Command> = None;
     let mut flags = Vec::new();
     let mut operands = Vec::new();
     let mut help = false;
-    while let Some(argument) = parser.next().map_err(usage)? {
+    while let Some(argument) = parser.next().map_err(|error| unreadable(command, &error))? {
         let (flag, shown) = match argument {
             Arg::Value(word) => {
                 match command {
@@ -92,7 +92,7 @@ pub fn read(arguments: Vec<OsString>, global: &mut Global) -> Result<Found> {
             "color" => global.color = value.to_str().map(String::from),
             _ => {}
         }
-        // The last one counts, as in 0.4.0: scripts put their defaults before "$@".
+        // The last one counts, as in opencode-ctl 0.4.0: scripts put their defaults before "$@".
         if !flag.many {
             flags.retain(|(long, _)| *long != flag.long);
         }
@@ -114,17 +114,12 @@ fn flags_of(command: Option<&'static Command>) -> impl Iterator<Item = &'static 
 }
 
 fn check_choice(flag: &Flag, value: &OsStr) -> Result<()> {
-    let fits = flag.choices.is_empty() || flag.choices.iter().any(|choice| value == *choice);
-    if fits {
+    if flag.choices.is_empty() || flag.choices.iter().any(|choice| value == *choice) {
         return Ok(());
     }
-    let shown = value.display();
-    Err(Error::usage(format!("--{} cannot be {shown}", flag.long))
-        .hint(format!("one of {}", flag.choices.join(", "))))
-}
-
-fn usage(error: lexopt::Error) -> Error {
-    Error::usage(error.to_string()).hint("occtl help COMMAND tells what it takes")
+    let name = format!("--{}", flag.long);
+    let accepted = format!("one of {}", flag.choices.join(", "));
+    Err(wrong_value(&name, &value.to_string_lossy(), &accepted))
 }
 
 impl Words {
@@ -138,7 +133,7 @@ impl Words {
         self.read.borrow().clone()
     }
 
-    /// The command that the words belong to.
+    /// The command that was given.
     pub fn command(&self) -> &'static Command {
         self.command
     }
@@ -184,7 +179,7 @@ mod tests {
             let words = bytes.split(|byte| *byte == b' ').filter(|word| !word.contains(&0));
             let words = words.map(|word| OsString::from_vec(word.to_vec())).collect();
             match read(words, &mut Global::default()) {
-                // Reading the flags of a command does nothing but read.
+                // `parse` has no effect, so that it can be called with any words.
                 Ok(Found::Command(words)) => drop((words.command().parse)(&words)),
                 Ok(_) => {}
                 Err(error) => assert_eq!(error.code.exit(), 2, "{error}"),

@@ -1,31 +1,31 @@
-//! What a command asks of its words. Every value that is not given is the default of the table.
+//! The values of flags and operands. One that is not given has the default of the table.
 
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
-use super::Words;
+use super::{Words, wrong_value};
 use crate::cli::spec::Flag;
 use crate::error::{Error, Result};
 
 impl Words {
-    /// The flag of the table with that name. Asking for one that is not listed is a mistake of ours.
+    /// The flag of that name in the table. That there is none is a defect of the command.
     fn listed(&self, long: &str) -> Option<&'static Flag> {
         let flag = self.command.all_flags().find(|flag| flag.long == long);
         debug_assert!(flag.is_some(), "--{long} is not in the table of {}", self.command.name);
         flag
     }
 
-    /// Whether a flag is on the command line.
+    /// Whether a flag was given.
     pub fn has(&self, long: &str) -> bool {
         let Some(flag) = self.listed(long) else { return false };
         self.read.borrow_mut().entry(flag.long).or_default();
         self.flags.iter().any(|(name, _)| *name == flag.long)
     }
 
-    /// All values of a flag that may be repeated, as they were typed; without any the default of
-    /// the table. Every other reader of values goes through here.
+    /// All values of a flag as they were typed, or else the default of the table. Every other
+    /// method that gives a value calls this one.
     pub fn os_values(&self, long: &str) -> Vec<OsString> {
         let Some(flag) = self.listed(long) else { return Vec::new() };
         let own = self.flags.iter().filter(|(name, _)| *name == flag.long);
@@ -47,12 +47,12 @@ impl Words {
         self.os_value(long).map(PathBuf::from)
     }
 
-    /// All values of a flag that may be repeated, which must be text.
+    /// All values of a flag. An error if one is not UTF-8.
     pub fn values(&self, long: &str) -> Result<Vec<String>> {
         self.os_values(long).iter().map(|value| text(value)).collect()
     }
 
-    /// A flag's value, which must be text.
+    /// A flag's value. An error if it is not UTF-8.
     pub fn value(&self, long: &str) -> Result<Option<String>> {
         let text = |value: OsString| {
             value.into_string().map_err(|value| {
@@ -62,23 +62,25 @@ impl Words {
         self.os_value(long).map(text).transpose()
     }
 
-    /// The value of a flag that has a default, which must be text.
+    /// The value of a flag that has a default. An error if it is not UTF-8.
     pub fn text(&self, long: &str) -> Result<String> {
         Ok(certain(long, self.value(long)?))
     }
 
-    /// A flag's value as a number, which may have a fraction and is not negative.
+    /// A flag's value as a number, which may have a fraction. Negative numbers are refused.
     pub fn number(&self, long: &str) -> Result<Option<f64>> {
         let Some(text) = self.value(long)? else { return Ok(None) };
         let number = text.parse::<f64>().ok().filter(|number| *number >= 0.0);
-        number.map(Some).ok_or_else(|| wrong_value(long, &text, "a number, for example 3"))
+        number
+            .map(Some)
+            .ok_or_else(|| wrong_flag(long, &text, "a number, 0 or more, for example 0.5"))
     }
 
-    /// A flag's value as a whole number.
+    /// A flag's value as a whole number, which must fit `T`.
     pub fn whole_number<T: FromStr>(&self, long: &str) -> Result<Option<T>> {
         let Some(text) = self.value(long)? else { return Ok(None) };
         let number = text.parse().map(Some);
-        number.map_err(|_| wrong_value(long, &text, "a whole number, 0 or more"))
+        number.map_err(|_| wrong_flag(long, &text, "a whole number, 0 or more"))
     }
 
     /// The value of a flag that has a default, as a whole number.
@@ -86,21 +88,21 @@ impl Words {
         Ok(certain(long, self.whole_number(long)?))
     }
 
-    /// A flag's value in seconds. Zero is not accepted.
+    /// A flag's value in seconds. Zero is refused.
     pub fn optional_seconds(&self, long: &str) -> Result<Option<Duration>> {
         let Some(text) = self.value(long)? else { return Ok(None) };
         let number = text.parse::<f64>().ok().filter(|number| *number > 0.0);
         let duration = number.and_then(|number| Duration::try_from_secs_f64(number).ok());
         let hint = "a number of seconds above 0, for example 90 or 0.5";
-        duration.map(Some).ok_or_else(|| wrong_value(long, &text, hint))
+        duration.map(Some).ok_or_else(|| wrong_flag(long, &text, hint))
     }
 
-    /// The value of a flag that has a default, in seconds. Zero is not accepted.
+    /// The value of a flag that has a default, in seconds. Zero is refused.
     pub fn seconds(&self, long: &str) -> Result<Duration> {
         Ok(certain(long, self.optional_seconds(long)?))
     }
 
-    /// The same for a flag to which zero means something.
+    /// The same, but zero is accepted.
     pub fn seconds_or_zero(&self, long: &str) -> Result<Duration> {
         if self.text(long)?.parse::<f64>() == Ok(0.0) {
             return Ok(Duration::ZERO);
@@ -108,7 +110,7 @@ impl Words {
         self.seconds(long)
     }
 
-    /// The operand at a place, or else the default of the table; it must be text.
+    /// The operand at an index, or else its default. An error if it is not UTF-8.
     pub fn operand(&self, index: usize) -> Result<Option<String>> {
         if let Some(word) = self.operands.get(index) {
             return text(word).map(Some);
@@ -117,25 +119,25 @@ impl Words {
         Ok(listed.and_then(|operand| operand.absent.default()).map(String::from))
     }
 
-    /// The operand at a place that the table requires or has a default for.
+    /// The operand at an index, which the table requires or has a default for.
     pub fn required(&self, index: usize) -> Result<String> {
         Ok(self.operand(index)?.unwrap_or_default())
     }
 
-    /// All operands from a place on.
+    /// All operands from an index on.
     pub fn rest(&self, index: usize) -> Result<Vec<String>> {
         self.operands.iter().skip(index).map(|word| text(word)).collect()
     }
 }
 
-/// The value of a flag that has a default. That the table has none for it is a mistake of ours.
+/// The value of a flag that has a default. That it has none is a defect of the table.
 fn certain<T: Default>(long: &str, value: Option<T>) -> T {
     debug_assert!(value.is_some(), "--{long} has no default in the table");
     value.unwrap_or_default()
 }
 
-fn wrong_value(long: &str, value: &str, right: &str) -> Error {
-    Error::usage(format!("--{long} cannot be {value}")).hint(right)
+fn wrong_flag(long: &str, value: &str, accepted: &str) -> Error {
+    wrong_value(&format!("--{long}"), value, accepted)
 }
 
 fn text(word: &OsStr) -> Result<String> {

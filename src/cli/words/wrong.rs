@@ -1,4 +1,4 @@
-//! What is said about words that the tables do not have, with the nearest ones that they do.
+//! Errors about words that are not in the tables. They suggest the nearest word that is.
 
 use std::ffi::OsStr;
 
@@ -7,7 +7,8 @@ use crate::cli::spec::{COMMANDS, Command, Flag, shown};
 use crate::error::{Error, Result};
 use crate::runner::nearest::nearest;
 
-/// A command by its name; a wrong one is an error that knows the nearest, by letters or by what other programs call it.
+/// The command of that name. Otherwise an error that suggests one: by what other programs call it,
+/// or by the letters.
 pub fn find(word: &OsStr) -> Result<&'static Command> {
     let word = word.to_string_lossy();
     let meant = match &*word {
@@ -28,23 +29,36 @@ pub fn find(word: &OsStr) -> Result<&'static Command> {
     })
 }
 
+/// A value that a flag or an operand does not accept, and what it does accept.
+pub fn wrong_value(name: &str, value: &str, accepted: &str) -> Error {
+    // Without quotes an empty value could not be seen.
+    let shown = if value.is_empty() { "\"\"" } else { value };
+    Error::usage(format!("{name} cannot be {shown}")).hint(accepted)
+}
+
+/// A flag that neither the command nor every command has.
 pub(super) fn unknown_flag(command: Option<&'static Command>, shown: &str) -> Error {
-    let (of, help) = match command {
-        Some(command) => {
-            (format!("occtl {}", command.name), format!("occtl help {}", command.name))
-        }
-        None => ("occtl".into(), "occtl help".into()),
-    };
-    let error = Error::usage(format!("{of} has no flag {shown}"));
+    let program = command.map_or("occtl".into(), |command| format!("occtl {}", command.name));
+    let error = Error::usage(format!("{program} has no flag {shown}"));
     let names = flags_of(command).map(|flag| flag.long);
     match shown.strip_prefix("--").and_then(|name| nearest(name, names)) {
         Some(name) => error.hint(format!("did you mean --{name}?")),
-        None => error.hint(format!("{help} lists them")),
+        None => error.hint(format!("{} lists them", help_of(command))),
     }
 }
 
+/// A flag without the value that it takes.
 pub(super) fn missing_value(command: Option<&'static Command>, flag: &Flag, shown: &str) -> Error {
-    let help = command.map_or("help".into(), |command| format!("help {}", command.name));
     let value = flag.value.unwrap_or_default();
-    Error::usage(format!("{shown} needs a value, {value}")).hint(format!("occtl {help}"))
+    Error::usage(format!("{shown} needs a value, {value}")).hint(help_of(command))
+}
+
+/// Anything else that lexopt refuses, for example a value for a flag that takes none.
+pub(super) fn unreadable(command: Option<&'static Command>, error: &lexopt::Error) -> Error {
+    Error::usage(error.to_string()).hint(format!("{} explains its flags", help_of(command)))
+}
+
+/// The command line that explains a command, or all of them.
+fn help_of(command: Option<&'static Command>) -> String {
+    command.map_or("occtl help".into(), |command| format!("occtl help {}", command.name))
 }
