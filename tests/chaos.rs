@@ -1,14 +1,14 @@
-//! Everything at once: commands from several processes, SIGKILL at any moment, servers and tools that die, and a
-//! full disk. After each round the store must be whole and nothing out of reach; `doctor --fix` and
-//! `stop --all` must leave nothing, and must touch nothing else.
+//! Everything at once: commands from several processes, SIGKILL at any moment, servers and tools
+//! that die, and a full disk. After each round the store must be whole, and every process must be
+//! within reach of occtl. `doctor --fix` and `stop --all` must leave nothing of it, and touch
+//! nothing else.
 //!
-//! `OCCTL_CHAOS_ROUNDS` and `OCCTL_CHAOS_SEED` make it longer (`make chaos`) and repeat what it did, as far as
-//! the scheduler lets it.
+//! `OCCTL_CHAOS_ROUNDS` makes it longer (`make chaos`). `OCCTL_CHAOS_SEED` repeats what it did, as
+//! far as the scheduler allows.
 
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::Write;
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -20,17 +20,17 @@ use crate::support::command::{Outcome, Running};
 use crate::support::processes::{self, is_running, poll};
 use crate::support::sandbox::Sandbox;
 
-/// Rounds of `make test`.
+/// How many rounds `make test` has.
 const ROUNDS: u64 = 10;
-/// Commands of a round.
+/// How many commands a round has.
 const COMMANDS: usize = 24;
 /// How many of them run at once.
 const AT_ONCE: usize = 4;
-/// After so many rounds everything is mended and stopped.
+/// After this many rounds everything is repaired and stopped.
 const ROUNDS_BETWEEN_ENDS: u64 = 5;
 const SOON: Duration = Duration::from_secs(60);
 
-/// Numbers that a seed decides.
+/// Numbers that a seed determines: xorshift64.
 struct Random(u64);
 
 impl Random {
@@ -73,9 +73,7 @@ impl Disk {
         mount.args(["-t", "tmpfs", "-o", "size=1m,mode=700", "tmpfs"]).arg(&place);
         let mounted = mount.output().is_ok_and(|output| output.status.success());
         if !mounted {
-            eprintln!(
-                "no file system can be mounted here: a full disk is played by ulimit -f alone"
-            );
+            eprintln!("no file system can be mounted here: only ulimit -f makes writing fail");
         }
         Self { place, mounted }
     }
@@ -101,13 +99,13 @@ impl Drop for Disk {
     }
 }
 
-/// What belongs to somebody else, and must be there at the end as it was.
+/// Processes that have nothing to do with the sandbox, and must not be touched.
 struct Others {
     sandbox: Sandbox,
     url: String,
     password: String,
     pids: Vec<u32>,
-    // While these are held, nobody waits for the processes behind them.
+    // Kept for their whole life, as any parent keeps its children.
     _running: Vec<Running>,
 }
 
@@ -118,8 +116,8 @@ impl Others {
         let facts = sandbox.occtl(&["start", "--json"]).run().ok().json();
         let id = facts["id"].as_str().unwrap().to_owned();
         let sleep = || sandbox.command("setsid", &["sleep", "7000"]);
-        // A tool of another store's session; somebody's process with our store in its environment;
-        // somebody's process with a session's mark and no store.
+        // A tool of a session in another store; a process with this store in its environment but no
+        // session's mark; and a process with a session's mark but no store.
         let running = vec![
             sleep().env("OPENCODE_SESSION_ID", &id).spawn(),
             sleep().env("OCCTL_DATA_DIR", chaos.data()).spawn(),
@@ -129,11 +127,9 @@ impl Others {
             let marked = sandbox.marked_processes();
             (marked.iter().filter(|(_, line)| line == "sleep 7000").count() == 3).then_some(marked)
         });
-        let text = std::fs::read_to_string(sandbox.data().join("store.json")).unwrap();
-        let store: Value = serde_json::from_str(&text).unwrap();
         Self {
             url: facts["url"].as_str().unwrap().to_owned(),
-            password: store["sessions"][&id]["password"].as_str().unwrap().to_owned(),
+            password: sandbox.record(&id)["password"].as_str().unwrap().to_owned(),
             pids: found.expect("the others").into_iter().map(|(pid, _)| pid).collect(),
             sandbox,
             _running: running,
@@ -143,28 +139,17 @@ impl Others {
     #[track_caller]
     fn assert_untouched(&self) {
         let gone: Vec<_> = self.pids.iter().filter(|pid| !is_running(**pid)).collect();
-        assert!(gone.is_empty(), "somebody else's processes are gone: {gone:?}");
+        assert!(gone.is_empty(), "unrelated processes are gone: {gone:?}");
         let listed = self.sandbox.occtl(&["list", "--json"]).run().ok().json();
         assert_eq!(listed["sessions"][0]["state"], "idle", "{listed}");
     }
 }
 
-fn records(sandbox: &Sandbox) -> Vec<Value> {
-    match std::fs::read_to_string(sandbox.data().join("store.json")) {
-        Ok(text) => {
-            let store: Value =
-                serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"));
-            store["sessions"].as_object().unwrap().values().cloned().collect()
-        }
-        Err(_) => Vec::new(),
-    }
-}
-
 fn ids(sandbox: &Sandbox) -> Vec<String> {
-    records(sandbox).iter().map(|one| one["id"].as_str().unwrap().to_owned()).collect()
+    sandbox.records().iter().map(|one| one["id"].as_str().unwrap().to_owned()).collect()
 }
 
-/// The words of some command.
+/// The words of a random command.
 fn words(random: &mut Random, ids: &[String], others: &Others) -> Vec<String> {
     let id = random.pick(ids).map_or("oc-none", String::as_str).to_owned();
     let name = format!("name{}", random.below(3));
@@ -190,7 +175,7 @@ fn words(random: &mut Random, ids: &[String], others: &Others) -> Vec<String> {
     words.into_iter().map(String::from).collect()
 }
 
-/// A round: commands, some of them killed, beside deaths of servers and new tools.
+/// A round: commands, of which some are killed, while servers are killed and tools start.
 fn round(random: &mut Random, sandbox: &Sandbox, others: &Others, full: bool) {
     let mut running: Vec<(Running, bool)> = Vec::new();
     for _ in 0..COMMANDS {
@@ -212,11 +197,11 @@ fn round(random: &mut Random, sandbox: &Sandbox, others: &Others, full: bool) {
             one.signal(Signal::KILL);
         }
         running.push((one, killed));
-        // Not of one that was adopted: its server would have to have the mark, and it has none.
-        let own = records(sandbox).into_iter().filter(|one| one["adopted_url"].is_null());
+        // An adopted session is left out, because its server does not carry the mark of a tool.
+        let own = sandbox.records().into_iter().filter(|one| one["adopted_url"].is_null());
         let own: Vec<_> = own.map(|one| one["id"].as_str().unwrap().to_owned()).collect();
         if let Some(id) = random.pick(&own).filter(|_| random.one_in(3)) {
-            // What a tool leaves: a process that carries the mark, in a session of its own.
+            // What a tool leaves: a process that carries the mark, in a process session of its own.
             let tool = sandbox.command("sh", &["-c", "setsid sleep 7100 >/dev/null 2>&1 &"]);
             tool.env("OPENCODE_SESSION_ID", id).run();
         }
@@ -236,7 +221,7 @@ fn round(random: &mut Random, sandbox: &Sandbox, others: &Others, full: bool) {
     running.into_iter().for_each(|(one, killed)| check(&one.wait(SOON), killed));
 }
 
-/// However bad things are, a command ends with a status of its own.
+/// Fails the test unless a command ended with a status of its own, or was killed.
 #[track_caller]
 fn check(ended: &Outcome, killed: bool) {
     let expected = [0, 1, 2, 3, 4, 5, 8, 9, 124];
@@ -244,15 +229,16 @@ fn check(ended: &Outcome, killed: bool) {
     assert!(fine && !ended.stderr.contains("panicked"), "{ended:#?}");
 }
 
-/// What must hold after every round, whatever happened in it.
+/// Fails the test unless the store is whole and every process is recorded or found by `doctor`.
 #[track_caller]
 fn assert_whole(sandbox: &Sandbox) {
-    let records = records(sandbox);
+    let records = sandbox.records();
     let own = records.iter().filter(|one| one["adopted_url"].is_null());
     let ports: Vec<u64> = own.map(|one| one["port"].as_u64().unwrap()).collect();
     let different: BTreeSet<u64> = ports.iter().copied().collect();
     assert_eq!(different.len(), ports.len(), "two records share a port: {records:#?}");
-    // One that was killed between fork and exec may show its mark a moment later.
+    // A process that was between fork and exec when its parent was killed shows its mark a moment
+    // later.
     let mut seen = Value::Null;
     let all_found = poll(Duration::from_secs(30), || {
         let known: BTreeSet<String> = ids(sandbox).into_iter().collect();
@@ -270,7 +256,7 @@ fn assert_whole(sandbox: &Sandbox) {
     assert!(all_found.is_some(), "out of reach: {seen:#}");
 }
 
-/// The sessions whose mark the processes of this sandbox carry.
+/// The sessions whose marks the processes of this sandbox carry.
 fn marks(sandbox: &Sandbox) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     for (pid, _) in sandbox.marked_processes() {
@@ -285,14 +271,14 @@ fn marks(sandbox: &Sandbox) -> BTreeSet<String> {
     found
 }
 
-/// `doctor --fix`, and then `stop --all`: nothing is left.
+/// Repairs and stops everything, and fails the test if anything is left.
 #[track_caller]
 fn end(sandbox: &Sandbox) {
     let fixed = sandbox.occtl(&["doctor", "--fix", "--json"]).run();
     let again = sandbox.occtl(&["doctor", "--json"]).run();
     for report in [&fixed, &again] {
         let findings = report.json()["findings"].as_array().unwrap().clone();
-        // The small file system has less room than doctor wants.
+        // The small file system has less room than doctor asks for.
         let wrong =
             findings.iter().filter(|one| one["status"] == "wrong" && one["check"] != "disk");
         let wrong: Vec<_> = wrong.collect();
@@ -301,12 +287,9 @@ fn end(sandbox: &Sandbox) {
     assert_eq!(marks(sandbox).difference(&ids(sandbox).into_iter().collect()).count(), 0);
     sandbox.occtl(&["stop", "--all", "--grace", "1"]).run().ok();
     sandbox.wait_for_nothing_left(Duration::from_secs(40));
-    assert_eq!(records(sandbox), [Value::Null; 0]);
-    for folder in ["logs", "isolated", "kept"] {
+    sandbox.assert_no_trace();
+    for folder in ["isolated", "kept"] {
         assert_eq!(entries(&sandbox.data().join(folder)), [""; 0], "{folder}");
-    }
-    for port in sandbox.ports() {
-        assert!(TcpListener::bind(("127.0.0.1", port)).is_ok(), "port {port} is held");
     }
 }
 
@@ -320,7 +303,7 @@ fn number(name: &str) -> Option<u64> {
 }
 
 #[test]
-fn whatever_is_killed_whenever_doctor_and_stop_leave_nothing_of_it_and_all_else_alone() {
+fn whatever_is_killed_at_any_moment_doctor_and_stop_leave_nothing_of_it_and_touch_nothing_else() {
     let clock = std::time::UNIX_EPOCH.elapsed().unwrap().as_nanos() as u64;
     let seed = number("OCCTL_CHAOS_SEED").unwrap_or(clock) | 1;
     let rounds = number("OCCTL_CHAOS_ROUNDS").unwrap_or(ROUNDS);

@@ -1,54 +1,30 @@
-//! `occtl start` ended at any moment: the store parses, and `stop` reaches whatever is left.
+//! `occtl start` ended at any moment: the store parses, and `stop` reaches all that is left.
 
-use std::net::TcpListener;
-use std::time::Duration;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use crate::support::command::Running;
-use crate::support::processes::poll;
+use crate::support::processes::{poll, signal};
 use crate::support::sandbox::Sandbox;
 
 const SOON: Duration = Duration::from_secs(30);
 
-fn store(sandbox: &Sandbox) -> Value {
-    match std::fs::read_to_string(sandbox.data().join("store.json")) {
-        Ok(text) => serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}")),
-        Err(_) => json!({"sessions": {}}),
-    }
-}
-
-fn records(sandbox: &Sandbox) -> Vec<Value> {
-    store(sandbox)["sessions"].as_object().unwrap().values().cloned().collect()
-}
-
-fn logs(sandbox: &Sandbox) -> Vec<String> {
-    let entries = std::fs::read_dir(sandbox.data().join("logs")).into_iter().flatten().flatten();
-    entries.map(|entry| std::fs::read_to_string(entry.path()).unwrap_or_default()).collect()
-}
-
-/// The servers of this sandbox that are not occtl itself.
+/// The servers of this sandbox, with their process ids and command lines.
 fn servers(sandbox: &Sandbox) -> Vec<(u32, String)> {
     let mut marked = sandbox.marked_processes();
     marked.retain(|(_, line)| line.contains(" serve "));
     marked
 }
 
-fn port_free(port: u16) -> bool {
-    TcpListener::bind(("127.0.0.1", port)).is_ok()
+/// Whether a log holds the line of a server that listens.
+fn listens(log: &PathBuf) -> bool {
+    std::fs::read_to_string(log).is_ok_and(|text| text.contains("listening"))
 }
 
-/// Nothing of a start that ended is left: no record, no process, no log, no held port.
-#[track_caller]
-fn assert_no_trace(sandbox: &Sandbox) {
-    sandbox.assert_nothing_left();
-    assert_eq!(store(sandbox)["sessions"], json!({}));
-    assert_eq!(logs(sandbox), [""; 0]);
-    assert!(port_free(*sandbox.ports().start()));
-}
-
-/// A moment of a start, told by what can be seen from outside.
+/// A moment of a start: its name, and whether it has come, as seen from outside.
 type Moment = (&'static str, fn(&Sandbox) -> bool);
 
 const MOMENTS: [Moment; 7] = [
@@ -58,17 +34,17 @@ const MOMENTS: [Moment; 7] = [
         let new = sandbox.data().join(".store.json.new");
         new.exists() || sandbox.data().join("store.json").exists()
     }),
-    ("the record is there", |sandbox| !records(sandbox).is_empty()),
-    ("the log is there", |sandbox| !logs(sandbox).is_empty()),
+    ("the record is there", |sandbox| !sandbox.records().is_empty()),
+    ("the log is there", |sandbox| !sandbox.logs().is_empty()),
     ("the server's process is there", |sandbox| !servers(sandbox).is_empty()),
-    ("the server listens", |sandbox| logs(sandbox).iter().any(|log| log.contains("listening"))),
+    ("the server listens", |sandbox| sandbox.logs().iter().any(listens)),
 ];
 
-/// Starts, waits for a moment, and kills what was started after a few more looks.
-fn kill_at(sandbox: &Sandbox, moment: Moment, later: u32, signal: Signal) -> Option<Running> {
+/// Starts, waits for a moment and then for a few more looks, and signals the start.
+fn kill_at(sandbox: &Sandbox, moment: Moment, later: u32, signal: Signal) -> Running {
     let running = sandbox.occtl(&["start", "-q"]).spawn();
-    // Without a pause between two looks, because some moments are short.
-    let began = std::time::Instant::now();
+    // There is no pause between two looks, because some moments are short.
+    let began = Instant::now();
     while !moment.1(sandbox) {
         assert!(began.elapsed() < SOON, "{} never came", moment.0);
     }
@@ -77,24 +53,25 @@ fn kill_at(sandbox: &Sandbox, moment: Moment, later: u32, signal: Signal) -> Opt
         let _ = sandbox.data().exists();
     }
     running.signal(signal);
-    Some(running)
+    running
 }
 
-/// What must hold after a start was killed: `stop --all` leaves nothing, and the port is used again.
+/// Fails the test unless `stop --all` leaves nothing of a start that was killed, and its port is
+/// used again.
 #[track_caller]
 fn recovers(sandbox: &Sandbox, what: &str) {
-    // This parses the store, or fails the test.
-    let left = records(sandbox);
+    // This fails the test if the store does not parse.
+    let left = sandbox.records();
     let listed = sandbox.occtl(&["list", "--json"]).run().ok().json();
     assert_eq!(listed["sessions"].as_array().unwrap().len(), left.len(), "{what}");
     sandbox.occtl(&["stop", "--all"]).run().ok();
     let servers = servers(sandbox);
     assert!(servers.is_empty(), "{what}: {servers:?}; the records were {left:#?}");
-    assert_no_trace(sandbox);
+    sandbox.assert_no_trace();
     let again = sandbox.occtl(&["start", "--json"]).run().ok().json();
     assert_eq!(again["port"], *sandbox.ports().start(), "{what}");
     sandbox.occtl(&["stop", "--all"]).run().ok();
-    assert_no_trace(sandbox);
+    sandbox.assert_no_trace();
 }
 
 #[test]
@@ -103,11 +80,11 @@ fn a_start_that_is_killed_at_any_moment_leaves_nothing_that_stop_cannot_reach() 
     sandbox.use_stand_in(Value::Null);
     for moment in MOMENTS {
         for later in [0, 20, 200, 2000] {
-            // A fresh data directory each time: its making is one of the moments.
+            // Each time without a data directory, because start makes it at one of the moments.
             let _ = std::fs::remove_dir_all(sandbox.data());
             let running = kill_at(&sandbox, moment, later, Signal::KILL);
-            // It may have been quicker than the kill.
-            let ended = running.unwrap().wait(SOON);
+            // The start may have been quicker than the signal.
+            let ended = running.wait(SOON);
             assert!(ended.status == 137 || ended.status == 0, "{}: {ended:?}", moment.0);
             recovers(&sandbox, &format!("{} and {later} looks", moment.0));
         }
@@ -124,26 +101,26 @@ fn a_run_that_is_killed_at_any_moment_leaves_nothing_not_even_a_record_or_a_file
         let running = run().spawn();
         std::thread::sleep(whole * moment / 24);
         running.signal(Signal::KILL);
-        // It may have been quicker than the kill.
+        // The run may have been quicker than the signal.
         let ended = running.wait(SOON);
         assert!(ended.status == 137 || ended.status == 0, "{ended:?}");
         sandbox.wait_for_nothing_left(SOON);
         let what = format!("killed after {moment}/24 of {whole:?}");
-        assert_eq!(store(&sandbox)["sessions"], json!({}), "{what}");
-        let entries = ["logs", "isolated"].map(|name| std::fs::read_dir(sandbox.data().join(name)));
-        assert_eq!(entries.into_iter().flatten().flatten().count(), 0, "{what}");
+        sandbox.wait_for_no_trace(Duration::ZERO, &what);
+        let isolated = std::fs::read_dir(sandbox.data().join("isolated"));
+        assert_eq!(isolated.into_iter().flatten().count(), 0, "{what}");
         assert!(!sandbox.data().join(".store.json.new").exists(), "{what}");
     }
 }
 
 #[test]
-fn a_next_start_takes_over_what_a_killed_one_reserved() {
+fn the_next_start_takes_over_what_a_killed_one_reserved() {
     let mut sandbox = Sandbox::new("reserved");
     sandbox.use_stand_in(json!({"silent_start": true}));
-    // While its server lives the port stays reserved.
-    let running = kill_at(&sandbox, MOMENTS[5], 0, Signal::KILL).unwrap();
+    // While the server lives its port stays reserved.
+    let running = kill_at(&sandbox, MOMENTS[5], 0, Signal::KILL);
     running.wait(SOON).fails(137);
-    let abandoned = records(&sandbox)[0].clone();
+    let abandoned = sandbox.records()[0].clone();
     assert_eq!(abandoned["status"], "starting");
     let listed = sandbox.occtl(&["list", "--json"]).run().ok().json();
     let row = &listed["sessions"][0];
@@ -151,16 +128,16 @@ fn a_next_start_takes_over_what_a_killed_one_reserved() {
     sandbox.set_faults(&Value::Null);
     let next = sandbox.occtl(&["start", "--json"]).run().ok().json();
     assert_eq!(next["port"], *sandbox.ports().start() + 1);
-    // Once it is dead, the next start drops the record and takes the port.
+    // Once the server is dead, the next start drops the record and takes the port.
     for (pid, line) in servers(&sandbox) {
         if line.ends_with(&sandbox.ports().start().to_string()) {
-            crate::support::processes::signal(pid, Signal::KILL);
+            signal(pid, Signal::KILL);
         }
     }
     poll(SOON, || (servers(&sandbox).len() == 1).then_some(())).expect("its end");
     let next = sandbox.occtl(&["start", "--json"]).run().ok().json();
     assert_eq!(next["port"], *sandbox.ports().start());
-    assert_eq!(records(&sandbox).len(), 2);
+    assert_eq!(sandbox.records().len(), 2);
     sandbox.occtl(&["stop", "--all"]).run().ok();
     sandbox.assert_nothing_left();
 }
@@ -176,13 +153,13 @@ fn a_start_that_is_interrupted_leaves_nothing_and_says_so() {
         sandbox.use_stand_in(faults);
         for moment in moments {
             for (signal, status) in [(Signal::INT, 130), (Signal::TERM, 143)] {
-                let running = kill_at(&sandbox, *moment, 0, signal).unwrap();
-                let began = std::time::Instant::now();
+                let running = kill_at(&sandbox, *moment, 0, signal);
+                let began = Instant::now();
                 let ended = running.wait(SOON).fails(status);
                 assert!(began.elapsed() < Duration::from_secs(12), "{:?}", began.elapsed());
                 assert_eq!(ended.stdout, "");
                 assert!(ended.stderr.contains("interrupted"), "{}", ended.stderr);
-                assert_no_trace(&sandbox);
+                sandbox.assert_no_trace();
             }
         }
     }
@@ -196,21 +173,21 @@ fn a_start_of_the_real_opencode_that_is_killed_or_interrupted_leaves_nothing_beh
         (MOMENTS[6], Signal::KILL, 137),
         (MOMENTS[5], Signal::TERM, 143),
     ] {
-        let running = kill_at(&sandbox, moment, 0, signal).unwrap();
+        let running = kill_at(&sandbox, moment, 0, signal);
         let ended = running.wait(SOON);
         if signal == Signal::KILL {
             assert!(ended.status == status || ended.status == 0, "{ended:?}");
-            assert_eq!(records(&sandbox).len(), 1);
+            assert_eq!(sandbox.records().len(), 1);
             sandbox.occtl(&["stop", "--all"]).run().ok();
         } else {
             ended.fails(status);
         }
-        assert_no_trace(&sandbox);
+        sandbox.assert_no_trace();
     }
     let again = sandbox.occtl(&["start", "--json"]).run().ok().json();
     assert_eq!(again["port"], *sandbox.ports().start());
     sandbox.occtl(&["stop", "--all"]).run().ok();
-    assert_no_trace(&sandbox);
+    sandbox.assert_no_trace();
 }
 
 #[test]
@@ -219,7 +196,7 @@ fn a_session_that_is_stopped_while_it_starts_is_gone_and_its_start_fails() {
     sandbox.use_stand_in(json!({"never_answer": true}));
     let running = sandbox.occtl(&["start", "--json"]).spawn();
     poll(SOON, || (!servers(&sandbox).is_empty()).then_some(())).expect("a server");
-    let id = records(&sandbox)[0]["id"].as_str().unwrap().to_owned();
+    let id = sandbox.records()[0]["id"].as_str().unwrap().to_owned();
     let listed = sandbox.occtl(&["list", "--json"]).run().ok().json();
     assert_eq!(listed["sessions"][0]["state"], "starting");
     let refused = sandbox.occtl(&["send", &id, "hello"]).run().fails(4);
@@ -228,5 +205,5 @@ fn a_session_that_is_stopped_while_it_starts_is_gone_and_its_start_fails() {
     let failed = running.wait(SOON);
     assert_ne!(failed.status, 0, "{failed:?}");
     assert_eq!(failed.stdout, "");
-    assert_no_trace(&sandbox);
+    sandbox.assert_no_trace();
 }

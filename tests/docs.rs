@@ -1,20 +1,19 @@
-//! `docs/json.md` is what the commands print, field by field, in both directions; and every file that
-//! the documents name exists.
+//! `docs/json.md` names exactly the fields that the commands print, and every file that the documents
+//! name exists.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::Duration;
 
-use rustix::process::Signal;
 use serde_json::{Value, json};
 
-use crate::support::processes::{is_running, poll, signal};
+use crate::support::processes::{kill, poll};
 use crate::support::sandbox::Sandbox;
 
 const SOON: Duration = Duration::from_secs(30);
 
-/// The fields below a heading, such as `sessions[].state`, and their types; the words `All fields of X` bring in those of X,
-/// `with P` before them.
+/// The fields below a heading, such as `sessions[].state`, and their types. The words `All fields
+/// of X` add the fields of X, and `with P` puts P before their names.
 fn documented(heading: &str) -> BTreeMap<String, String> {
     let text = include_str!("../docs/json.md");
     let start = format!("## {heading}\n");
@@ -38,7 +37,7 @@ fn documented(heading: &str) -> BTreeMap<String, String> {
     fields
 }
 
-/// Every field of a document; of an object and a list the fields inside as well.
+/// Adds every field of a document to `found`, and the fields inside objects and lists.
 fn fields(value: &Value, place: &str, found: &mut BTreeSet<String>) {
     match value {
         Value::Object(object) => {
@@ -55,8 +54,8 @@ fn fields(value: &Value, place: &str, found: &mut BTreeSet<String>) {
     }
 }
 
-/// Fails unless the documents together have exactly the fields that are documented. A place that only holds others, such as
-/// `sessions`, needs no line of its own.
+/// Fails the test unless the documents together have exactly the fields that are documented. A
+/// field that only holds other fields, such as `sessions`, needs no line of its own.
 #[track_caller]
 fn compare(heading: &str, documents: &[Value]) {
     let wanted = documented(heading);
@@ -68,7 +67,7 @@ fn compare(heading: &str, documents: &[Value]) {
             rest.is_some_and(|rest| rest.starts_with('.') || rest.starts_with("[]"))
         })
     };
-    // What the model or the user made up is described as a whole.
+    // Objects with keys of the model or the user are documented as a whole.
     let inside = |name: &String| {
         wanted.iter().any(|(field, kind)| {
             let below = name.strip_prefix(field.as_str()).is_some_and(|rest| rest.starts_with('.'));
@@ -78,105 +77,127 @@ fn compare(heading: &str, documents: &[Value]) {
     let known = |name: &String| wanted.contains_key(name) || holds(name) || inside(name);
     let extra: Vec<_> = found.iter().filter(|name| !known(name)).collect();
     let missing: Vec<_> = wanted.keys().filter(|name| !found.contains(*name)).collect();
-    assert!(extra.is_empty(), "{heading}: not in docs/json.md: {extra:?}");
+    assert!(extra.is_empty(), "{heading}: printed, but not in docs/json.md: {extra:?}");
     assert!(missing.is_empty(), "{heading}: in docs/json.md, but not printed: {missing:?}");
+}
+
+/// A session with the conversation of its first prompt, for commands whose output is compared.
+struct Documented<'a> {
+    sandbox: &'a Sandbox,
+    id: String,
+    conversation: String,
+}
+
+impl<'a> Documented<'a> {
+    fn start(sandbox: &'a Sandbox) -> Self {
+        let json = |words: &[&str]| sandbox.occtl(words).run().ok().json();
+        compare("occtl help", &[json(&["help", "--json"])]);
+        compare("occtl version", &[json(&["version", "--json"])]);
+        let started = json(&["start", "--json", "--name", "n", "-a", "build"]);
+        let id = started["id"].as_str().unwrap().to_owned();
+        compare("occtl start", &[started]);
+        compare("occtl list", &[json(&["list", "--json"])]);
+        compare("occtl status", &[json(&["status", "n", "--json"])]);
+        let sent = json(&["send", &id, "hello", "--json"]);
+        let conversation = sent["conversation"].as_str().unwrap().to_owned();
+        compare("occtl send", &[sent]);
+        Self { sandbox, id, conversation }
+    }
+
+    /// Runs a command on the session and gives the document that it prints.
+    #[track_caller]
+    fn json(&self, command: &str, words: &[&str]) -> Value {
+        let words = [&[command, &self.id, "--json"], words].concat();
+        self.sandbox.occtl(&words).run().ok().json()
+    }
+
+    fn turns(&self) {
+        let turn = |faults: Value, words: &[&str]| {
+            self.sandbox.set_faults(&faults);
+            let words = [&["send", &self.id, "go", "--json", "--wait"], words].concat();
+            self.sandbox.occtl(&words).run().json()
+        };
+        let diff = json!([{"file": "a", "additions": 1, "deletions": 0}]);
+        let tool = json!({"name": "bash", "input": {"command": "ls"}, "output": "x"});
+        let error = json!({"name": "APIError", "data": {"message": "no"}});
+        let ask = json!({"permission": "bash", "patterns": ["ls"]});
+        let records = [
+            turn(json!({"turn": {"tool": tool}, "body": {"/session/*/diff": diff}}), &[]),
+            turn(json!({"turn": {"error": error}}), &[]),
+            turn(json!({"turn": {"ask": ask}}), &["-t", "2"]),
+        ];
+        assert_eq!(records[0]["outcome"], "ok", "{}", records[0]);
+        compare("occtl send --wait", &records);
+        self.sandbox.set_faults(&json!({}));
+        let tail = |record: &Value| {
+            let conversation = record["conversation"].as_str().unwrap();
+            self.json("tail", &["-s", conversation, "--tools"])
+        };
+        compare("occtl tail", &records.each_ref().map(tail));
+    }
+
+    fn conversations(&self) {
+        let of_conversation = |command: &str| self.json(command, &["-s", &self.conversation]);
+        compare("occtl wait", &[of_conversation("wait")]);
+        compare("occtl abort", &[of_conversation("abort")]);
+        let todo = json!([{"content": "c", "status": "pending", "priority": "high"}]);
+        self.sandbox.set_faults(&json!({"body": {"/session/*/todo": todo}}));
+        for command in ["chain", "todo", "usage", "fork"] {
+            compare(&format!("occtl {command}"), &[of_conversation(command)]);
+        }
+        for command in ["sessions", "models", "agents", "touch"] {
+            compare(&format!("occtl {command}"), &[self.json(command, &[])]);
+        }
+        compare("occtl test-permission", &[self.json("test-permission", &["git status"])]);
+    }
+
+    /// Sends a prompt for which the server asks with this fault, and waits until `command` lists
+    /// it.
+    fn ask(&self, fault: Value, command: &str) -> Value {
+        self.sandbox.set_faults(&json!({"turn": fault}));
+        self.json("send", &["go"]);
+        let some = || {
+            let found = self.json(command, &[]);
+            (found[command] != json!([])).then_some(found)
+        };
+        poll(SOON, some).expect("an ask")
+    }
+
+    fn asks(&self) {
+        let ask = json!({"permission": "bash", "patterns": ["ls"]});
+        compare("occtl permissions", &[self.ask(json!({"ask": ask}), "permissions")]);
+        compare("occtl approve", &[self.json("approve", &["--all"])]);
+        let question = json!({"question": "Which?", "options": ["one", "two"]});
+        let question = self.ask(json!({"question": question}), "questions");
+        let asked = question["questions"][0]["id"].as_str().unwrap().to_owned();
+        compare("occtl questions", &[question]);
+        compare("occtl answer", &[self.json("answer", &[&asked, "one"])]);
+        self.sandbox.set_faults(&json!({}));
+    }
+
+    fn ends(&self) {
+        compare("occtl delete", &[self.json("delete", &[&self.conversation])]);
+        // One session is dead, and one is spared because it is busy.
+        let dead = self.sandbox.start(&[]);
+        kill(self.sandbox.server_pid(&dead));
+        self.sandbox.set_faults(&json!({"turn": {"never_ends": true}}));
+        self.json("send", &["go"]);
+        let cleanup = self.sandbox.occtl(&["cleanup", "-m", "0", "--json"]).run().ok();
+        compare("occtl cleanup", &[cleanup.json()]);
+        compare("occtl stop", &[self.json("stop", &[])]);
+    }
 }
 
 #[test]
 fn every_field_of_json_is_documented_and_every_documented_one_is_there() {
     let mut sandbox = Sandbox::new("docs");
     sandbox.use_stand_in(json!({}));
-    let json = |words: &[&str]| sandbox.occtl(words).run().ok().json();
-
-    compare("occtl help", &[json(&["help", "--json"])]);
-    compare("occtl version", &[json(&["version", "--json"])]);
-    let started = json(&["start", "--json", "--name", "n", "-a", "build"]);
-    let id = started["id"].as_str().unwrap().to_owned();
-    compare("occtl start", &[started]);
-    compare("occtl list", &[json(&["list", "--json"])]);
-    compare("occtl status", &[json(&["status", "n", "--json"])]);
-    let sent = json(&["send", &id, "hello", "--json"]);
-    let conversation = sent["conversation"].as_str().unwrap().to_owned();
-    compare("occtl send", std::slice::from_ref(&sent));
-
-    let turn = |faults: Value, words: &[&str]| {
-        sandbox.set_faults(&faults);
-        let words: Vec<&str> = [&["send", &id, "go", "--json"][..], words].concat();
-        sandbox.occtl(&words).run().json()
-    };
-    let diff = json!([{"file": "a", "additions": 1, "deletions": 0}]);
-    let tool = json!({"name": "bash", "input": {"command": "ls"}, "output": "x"});
-    let records = [
-        turn(json!({"turn": {"tool": tool}, "body": {"/session/*/diff": diff}}), &["--wait"]),
-        turn(
-            json!({"turn": {"error": {"name": "APIError", "data": {"message": "no"}}}}),
-            &["--wait"],
-        ),
-        turn(
-            json!({"turn": {"ask": {"permission": "bash", "patterns": ["ls"]}}}),
-            &["--wait", "-t", "2"],
-        ),
-    ];
-    assert_eq!(records[0]["outcome"], "ok", "{}", records[0]);
-    compare("occtl send --wait", &records);
-    sandbox.set_faults(&json!({}));
-
-    let in_conversation = |command: &str| json(&[command, &id, "-s", &conversation, "--json"]);
-    compare("occtl wait", &[in_conversation("wait")]);
-    compare("occtl abort", &[in_conversation("abort")]);
-    let todo = json!([{"content": "c", "status": "pending", "priority": "high"}]);
-    sandbox.set_faults(&json!({"body": {"/session/*/todo": todo}}));
-    for command in ["chain", "todo", "usage", "fork"] {
-        compare(&format!("occtl {command}"), &[in_conversation(command)]);
-    }
-    let whole: Vec<Value> = records
-        .iter()
-        .map(|record| {
-            let place = record["conversation"].as_str().unwrap();
-            json(&["tail", &id, "-s", place, "--json", "--tools"])
-        })
-        .collect();
-    compare("occtl tail", &whole);
-    compare("occtl sessions", &[json(&["sessions", &id, "--json"])]);
-    for command in ["models", "agents", "touch"] {
-        compare(&format!("occtl {command}"), &[json(&[command, &id, "--json"])]);
-    }
-    compare("occtl doctor", &[json(&["doctor", "--json"])]);
-    let tried = json(&["test-permission", &id, "git status", "--json"]);
-    compare("occtl test-permission", &[tried]);
-
-    // Asks that wait until somebody replies.
-    let asks = json!({"permission": "bash", "patterns": ["ls"]});
-    sandbox.set_faults(&json!({"turn": {"ask": asks}}));
-    sandbox.occtl(&["send", &id, "go"]).run().ok();
-    let pending = |command: &str, field: &str| {
-        let some = || {
-            let found = json(&[command, &id, "--json"]);
-            (found[field] != json!([])).then_some(found)
-        };
-        poll(SOON, some).expect("an ask")
-    };
-    compare("occtl permissions", &[pending("permissions", "permissions")]);
-    compare("occtl approve", &[json(&["approve", &id, "--all", "--json"])]);
-    let question = json!({"question": "Which?", "options": ["one", "two"]});
-    sandbox.set_faults(&json!({"turn": {"question": question}}));
-    sandbox.occtl(&["send", &id, "go"]).run().ok();
-    let question = pending("questions", "questions");
-    let asked = question["questions"][0]["id"].as_str().unwrap().to_owned();
-    compare("occtl questions", &[question]);
-    compare("occtl answer", &[json(&["answer", &id, &asked, "one", "--json"])]);
-    sandbox.set_faults(&json!({}));
-
-    compare("occtl delete", &[json(&["delete", &id, &conversation, "--json"])]);
-    // A dead one and one that is idle for long enough.
-    let dead = json(&["start", "--json"]);
-    let pid = u32::try_from(dead["pid"].as_u64().unwrap()).unwrap();
-    signal(pid, Signal::KILL);
-    poll(SOON, || (!is_running(pid)).then_some(())).expect("a dead server");
-    sandbox.set_faults(&json!({"turn": {"never_ends": true}}));
-    sandbox.occtl(&["send", &id, "go"]).run().ok();
-    compare("occtl cleanup", &[json(&["cleanup", "-m", "0", "--json"])]);
-    compare("occtl stop", &[json(&["stop", &id, "--json"])]);
+    let documented = Documented::start(&sandbox);
+    documented.turns();
+    documented.conversations();
+    compare("occtl doctor", &[sandbox.occtl(&["doctor", "--json"]).run().ok().json()]);
+    documented.asks();
+    documented.ends();
     let error = sandbox.occtl(&["status", "oc-nope", "--json"]).run().fails(3).json_error();
     compare("Errors", &[json!({"error": error})]);
 }
@@ -201,8 +222,8 @@ fn every_command_is_in_json_md() {
     }
 }
 
-/// The files of the package that a text names in backticks or links to from `folder`, and that do
-/// not exist.
+/// The files of the package that do not exist, of those that a text names in backticks or links to
+/// from `folder`.
 fn missing_files(folder: &str, text: &str) -> Vec<String> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let quoted = text.split('`').skip(1).step_by(2);

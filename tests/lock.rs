@@ -1,4 +1,4 @@
-//! The store between processes: its lock, its modes, its forms.
+//! A store that several processes use: its lock, its modes, and its earlier form.
 
 use std::fs::File;
 use std::io::Write;
@@ -21,15 +21,10 @@ fn sandbox(name: &str) -> Sandbox {
     sandbox
 }
 
-fn store(sandbox: &Sandbox) -> Value {
-    let text = std::fs::read_to_string(sandbox.data().join("store.json")).expect("a store");
-    serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"))
-}
-
-/// Holds the lock as any other program would, until it is dropped.
+/// Takes the lock as any other program would, and holds it until the file is dropped.
 fn hold(sandbox: &Sandbox) -> File {
     let file = File::create(sandbox.data().join("store.lock")).expect("the lock's file");
-    fs2::FileExt::try_lock_exclusive(&file).expect("nobody else has the lock");
+    fs2::FileExt::try_lock_exclusive(&file).expect("a lock that no process holds");
     file
 }
 
@@ -40,8 +35,8 @@ fn mode(path: &Path) -> u32 {
 #[test]
 fn a_held_lock_is_announced_and_given_up_on_after_ten_seconds_while_readers_go_on() {
     let sandbox = sandbox("held");
-    let id = sandbox.occtl(&["start", "-q"]).run().ok().stdout.trim().to_owned();
-    let before = std::fs::read(sandbox.data().join("store.json")).unwrap();
+    let id = sandbox.start(&[]);
+    let before = std::fs::read(sandbox.store_path()).unwrap();
     let lock = hold(&sandbox);
     let began = Instant::now();
     let waiting = sandbox.occtl(&["start", "--json"]).spawn();
@@ -61,9 +56,10 @@ fn a_held_lock_is_announced_and_given_up_on_after_ten_seconds_while_readers_go_o
     let message = error["message"].as_str().unwrap();
     assert!(message.contains("store.lock") && message.contains("10 s"), "{message}");
     assert_eq!(given_up.stdout, "");
-    assert_eq!(std::fs::read(sandbox.data().join("store.json")).unwrap(), before);
-    // Whoever waits gets it as soon as it is free, be it to read what somebody writes in place.
-    let path = sandbox.data().join("store.json");
+    assert_eq!(std::fs::read(sandbox.store_path()).unwrap(), before);
+    // A command that waits gets the lock as soon as it is free. `list` waits as well when the store
+    // does not parse, because another process may be writing it in place.
+    let path = sandbox.store_path();
     std::fs::write(&path, &before[..before.len() / 2]).unwrap();
     let reading = sandbox.occtl(&["list", "-q"]).spawn();
     let stopping = sandbox.occtl(&["stop", &id]).spawn();
@@ -74,7 +70,7 @@ fn a_held_lock_is_announced_and_given_up_on_after_ten_seconds_while_readers_go_o
     drop(lock);
     stopping.wait(SOON).ok();
     reading.wait(SOON).ok();
-    assert_eq!(store(&sandbox)["sessions"], json!({}));
+    assert_eq!(sandbox.store()["sessions"], json!({}));
     sandbox.assert_nothing_left();
 }
 
@@ -92,15 +88,16 @@ fn a_signal_ends_the_wait_for_the_lock() {
         sandbox.wait_for_nothing_left(SOON);
     }
     drop(lock);
-    // A followed turn is not held up for what is only a note.
-    let session = sandbox.occtl(&["start", "-q"]).run().ok().stdout.trim().to_owned();
+    // A turn is not held up: all that would be recorded of it is the time of its activity.
+    let session = sandbox.start(&[]);
     let lock = hold(&sandbox);
     let sent = sandbox.occtl(&["send", &session, "--wait", "-t", "9", "hello"]).run().ok();
     assert_eq!(sent.stdout, "hello\n");
     assert!(sent.stderr.contains("warning: another process has held"), "{}", sent.stderr);
     drop(lock);
     sandbox.occtl(&["stop", &session]).run().ok();
-    // What has been started by then is ended; to forget it the lock is waited for once more.
+    // A server that has started by then is ended. To remove its record, start waits for the lock
+    // again.
     sandbox.set_faults(&json!({"never_answer": true}));
     let starting = sandbox.occtl(&["start"]).spawn();
     let spawned = || sandbox.marked_processes().iter().any(|(_, line)| line.contains(" serve "));
@@ -112,19 +109,19 @@ fn a_signal_ends_the_wait_for_the_lock() {
     poll(SOON, || (!spawned()).then_some(())).expect("the end of the server");
     drop(lock);
     starting.wait(SOON).fails(130);
-    assert_eq!(store(&sandbox)["sessions"], json!({}));
+    assert_eq!(sandbox.store()["sessions"], json!({}));
 }
 
 #[test]
-fn a_crowd_that_gets_on_is_waited_for_longer_than_one_that_hangs() {
+fn a_lock_that_passes_from_process_to_process_is_waited_for_longer_than_one_that_is_held() {
     let sandbox = sandbox("crowded");
-    let id = sandbox.occtl(&["start", "-q"]).run().ok().stdout.trim().to_owned();
+    let id = sandbox.start(&[]);
     let lock = hold(&sandbox);
     let waiting = sandbox.occtl(&["touch", &id]).spawn();
     waiting.wait_for_stderr("waiting for the lock on", SOON);
     let noticed = Instant::now();
-    // The lock is as it is when others take it from each other: held at every look, and the store is new.
-    let (path, new) = (sandbox.data().join("store.json"), sandbox.data().join("new"));
+    // As if other processes passed the lock on: at every look it is held, and the store is new.
+    let (path, new) = (sandbox.store_path(), sandbox.data().join("new"));
     while noticed.elapsed() < Duration::from_secs(12) {
         std::fs::copy(&path, &new).unwrap();
         std::fs::rename(&new, &path).unwrap();
@@ -137,13 +134,13 @@ fn a_crowd_that_gets_on_is_waited_for_longer_than_one_that_hangs() {
 }
 
 #[test]
-fn the_store_is_its_owners_alone_whatever_the_umask() {
+fn only_its_owner_can_read_the_store_whatever_the_umask() {
     for umask in ["000", "077", "777"] {
         let sandbox = sandbox("umask");
         let data = sandbox.root().join("not/there/yet");
         let script = format!("umask {umask}; exec \"$0\" start -q");
         let start = sandbox.command("sh", &["-c", &script, env!("CARGO_BIN_EXE_occtl")]);
-        // The server inherits the umask, and its notes are not what is tested here.
+        // The server inherits the umask, under which it could not write its own notes.
         let start = start.env("OCCTL_DATA_DIR", &data).env("STAND_IN_FAULTS", "/dev/null/none");
         let id = start.run().ok().stdout.trim().to_owned();
         assert_eq!(mode(&data), 0o700, "umask {umask}");
@@ -156,13 +153,14 @@ fn the_store_is_its_owners_alone_whatever_the_umask() {
 }
 
 #[test]
-fn a_store_of_0_4_0_is_brought_forward_by_the_first_write_and_keeps_what_we_do_not_know() {
+fn the_first_write_migrates_a_store_of_0_4_0_and_keeps_its_unknown_keys() {
     let sandbox = sandbox("forward");
-    let path = sandbox.data().join("store.json");
+    let path = sandbox.store_path();
     let mut old: Value = serde_json::from_str(include_str!("data/store-0.4.0.json")).unwrap();
     old["sessions"]["oc-195c5185"]["theirs"] = json!({"deep": [1, {"er": null}]});
     old["also_theirs"] = json!("kept");
-    // The pids of the recorded store may be anybody's here.
+    // Any process may have the recorded pids here, so they are replaced by pids that are not in
+    // use.
     old["sessions"]["oc-195c5185"]["pid"] = json!(4_190_001);
     old["sessions"]["oc-7be01c44"]["pid"] = json!(4_190_002);
     std::fs::write(&path, serde_json::to_string_pretty(&old).unwrap()).unwrap();
@@ -173,8 +171,8 @@ fn a_store_of_0_4_0_is_brought_forward_by_the_first_write_and_keeps_what_we_do_n
     assert_eq!(listed["sessions"][0]["created_at"], "2026-11-22T10:29:26.27934Z");
     assert_eq!(listed["sessions"][1]["agent"], "docs-retriever");
     assert_eq!(std::fs::read(&path).unwrap(), before, "reading changes nothing");
-    let id = sandbox.occtl(&["start", "-q"]).run().ok().stdout.trim().to_owned();
-    let new = store(&sandbox);
+    let id = sandbox.start(&[]);
+    let new = sandbox.store();
     assert_eq!(new["also_theirs"], "kept");
     assert_eq!(new["sessions"]["oc-195c5185"]["theirs"], json!({"deep": [1, {"er": null}]}));
     for (name, value) in old["sessions"]["oc-7be01c44"].as_object().unwrap() {
@@ -182,21 +180,21 @@ fn a_store_of_0_4_0_is_brought_forward_by_the_first_write_and_keeps_what_we_do_n
     }
     let record = &new["sessions"][&id];
     for name in ["id", "port", "pid", "created_at", "last_activity", "config_path", "status"] {
-        assert!(record.get(name).is_some(), "0.4.0 would miss {name}: {record}");
+        assert!(record.get(name).is_some(), "0.4.0 needs {name}: {record}");
     }
     assert_eq!(record["status"], "running");
     assert_eq!(new["next_port"], record["port"].as_u64().unwrap() + 1);
     let stopped = sandbox.occtl(&["stop", "oc-195c5185"]).run().ok();
     assert!(stopped.stdout.contains("already dead"), "{}", stopped.stdout);
     sandbox.occtl(&["stop", "--all"]).run().ok();
-    assert_eq!(store(&sandbox)["also_theirs"], "kept");
+    assert_eq!(sandbox.store()["also_theirs"], "kept");
 }
 
-/// A session as 0.4.0 records it, written as 0.4.0 writes: under the lock, and in place.
+/// Writes a session as 0.4.0 does: in its form, under the lock, and in place.
 fn write_as_0_4_0(sandbox: &Sandbox, id: &str) {
     let lock = File::create(sandbox.data().join("store.lock")).expect("the lock's file");
     fs2::FileExt::lock_exclusive(&lock).expect("the lock");
-    let mut all = store(sandbox);
+    let mut all = sandbox.store();
     let old: Value = serde_json::from_str(include_str!("data/store-0.4.0.json")).unwrap();
     let mut record = old["sessions"]["oc-195c5185"].clone();
     record["id"] = json!(id);
@@ -204,17 +202,17 @@ fn write_as_0_4_0(sandbox: &Sandbox, id: &str) {
     all["sessions"][id] = record;
     let text = serde_json::to_string_pretty(&all).unwrap();
     let (head, tail) = text.split_at(text.len() / 2);
-    let mut file = File::create(sandbox.data().join("store.json")).expect("an empty store");
+    let mut file = File::create(sandbox.store_path()).expect("an empty store");
     file.write_all(head.as_bytes()).expect("one half");
-    // Whoever reads without the lock finds this.
+    // A process that reads without the lock finds half a store now.
     std::thread::yield_now();
     file.write_all(tail.as_bytes()).expect("the other half");
 }
 
 #[test]
-fn two_tools_on_one_store_lose_no_record_and_read_no_half_one() {
+fn occtl_and_0_4_0_on_one_store_lose_no_record_and_read_no_half_of_it() {
     let sandbox = sandbox("two-tools");
-    let id = sandbox.occtl(&["start", "-q"]).run().ok().stdout.trim().to_owned();
+    let id = sandbox.start(&[]);
     let ids: Vec<String> = (0..200).map(|number| format!("oc-0000{number:04x}")).collect();
     let done = AtomicBool::new(false);
     std::thread::scope(|scope| {
@@ -229,7 +227,7 @@ fn two_tools_on_one_store_lose_no_record_and_read_no_half_one() {
             touched.wait(SOON).ok();
         }
     });
-    let all = store(&sandbox);
+    let all = sandbox.store();
     assert!(ids.iter().chain([&id]).all(|id| all["sessions"].get(id).is_some()), "{all}");
     sandbox.occtl(&["stop", &id]).run().ok();
 }

@@ -1,17 +1,20 @@
-//! The stand-in answers as the real server does, and its faults are those that were asked for.
+//! The stand-in answers as the real server does, and has the faults that a test asks for.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
+use rustix::process::Signal;
 use serde_json::{Value, json};
 
-use crate::support::http_client::{Events, get, post, request};
-use crate::support::processes::poll;
-use crate::support::sandbox::{Sandbox, Serving};
+use crate::support::http_client::{Answer, request};
+use crate::support::processes::{is_signal_pending, poll};
+use crate::support::sandbox::{Sandbox, example};
+use crate::support::serving::{Serving, prompt};
 
 const SOON: Duration = Duration::from_secs(120);
 
-/// Every path of keys in a document, with the kind of value there. Arrays count as their first element.
+/// Every path of keys in a document, with the kind of its value. An array counts as its first
+/// element.
 fn shape(value: &Value, path: &str, shapes: &mut BTreeSet<String>) {
     match value {
         Value::Object(fields) => {
@@ -32,143 +35,162 @@ fn shape(value: &Value, path: &str, shapes: &mut BTreeSet<String>) {
     }
 }
 
-/// An answer: its name, its status and its shape.
+/// An answer: its name, and its status and shape.
 type Seen = (String, BTreeSet<String>);
 
-fn seen(name: &str, status: u16, body: &Value) -> Seen {
-    let mut shapes = BTreeSet::from([format!("status {status}")]);
-    shape(body, "", &mut shapes);
-    (name.to_owned(), shapes)
+/// What a client sees of a server.
+struct Life<'a> {
+    server: &'a Serving,
+    seen: Vec<Seen>,
 }
 
-/// The answer that a server gives to a prompt itself, when the turn is over.
-fn held(server: &Serving) -> Vec<Seen> {
-    let url = server.url();
-    let conversation = post(&format!("{url}/session"), &json!({"title": "t"})).unwrap().json();
-    let route = format!("{url}/session/{}/message", conversation["id"].as_str().unwrap());
-    let prompt = json!({"parts": [{"type": "text", "text": "one two three"}]});
-    let answer = post(&route, &prompt).unwrap();
-    let message = answer.json();
-    let parts = message["parts"].as_array().unwrap().iter();
-    let mut all = vec![seen("POST message", answer.status, &message["info"])];
-    all.extend(parts.map(|part| seen(&format!("POST message {}", part["type"]), 200, part)));
-    all
-}
+impl Life<'_> {
+    fn note(&mut self, name: &str, status: u16, body: &Value) {
+        let mut shapes = BTreeSet::from([format!("status {status}")]);
+        shape(body, "", &mut shapes);
+        self.seen.push((name.to_owned(), shapes));
+    }
 
-/// What a client sees of a server in a life of one conversation.
-fn life(server: &Serving, rule: bool) -> Vec<Seen> {
-    let url = server.url();
-    let mut all = Vec::new();
-    let mut note = |name: &str, status: u16, body: &Value| all.push(seen(name, status, body));
-    let mut body = json!({"title": "t"});
-    if rule {
-        body["permission"] = json!([{"permission": "bash", "pattern": "*", "action": "ask"}]);
+    fn note_answer(&mut self, name: &str, answer: &Answer) {
+        self.note(name, answer.status, &answer.json());
     }
-    let created = post(&format!("{url}/session"), &body).unwrap();
-    let conversation = created.json()["id"].as_str().unwrap().to_owned();
-    let of = format!("{url}/session/{conversation}");
-    let mut info = created.json();
-    info.as_object_mut().unwrap().remove("permission");
-    note("POST session", created.status, &info);
-    let prompt = json!({"parts": [{"type": "text", "text": "[[bash touch made]][[echo seen]]"}]});
-    let sent = post(&format!("{of}/prompt_async"), &prompt).unwrap();
-    note("prompt_async", sent.status, &Value::Null);
-    let ask = poll(SOON, || {
-        let asks = get(&format!("{url}/permission")).unwrap().json();
-        asks[0].is_object().then(|| asks.clone())
-    });
-    let ask = ask.expect("an ask");
-    note("GET permission", 200, &ask);
-    let status = get(&format!("{url}/session/status")).unwrap().json();
-    note("status", 200, &status[&conversation]);
-    let id = ask[0]["id"].as_str().unwrap();
-    for id in [id, "per_unknown"] {
-        let reply =
-            post(&format!("{url}/permission/{id}/reply"), &json!({"reply": "once"})).unwrap();
-        note("reply", reply.status, &reply.json());
+
+    fn names(&self) -> Vec<&str> {
+        self.seen.iter().map(|(name, _)| name.as_str()).collect()
     }
-    poll(SOON, || {
-        let status = get(&format!("{url}/session/status")).unwrap().json();
-        status[&conversation].is_null().then_some(())
-    })
-    .expect("the end of the turn");
-    let messages = get(&format!("{of}/message")).unwrap().json();
-    for (index, message) in messages.as_array().unwrap().iter().enumerate() {
-        // When the summary of the user message is made is a matter of time.
-        let mut message = message.clone();
-        message["info"].as_object_mut().unwrap().remove("summary");
-        for part in message["parts"].as_array().unwrap() {
-            note(&format!("message {index} {}", part["type"]), 200, part);
+
+    /// Opens a conversation; `asks` makes the real server ask for each command of bash.
+    fn open(&mut self, asks: bool) -> String {
+        let mut body = json!({"title": "t"});
+        if asks {
+            body["permission"] = json!([{"permission": "bash", "pattern": "*", "action": "ask"}]);
         }
-        note(&format!("message {index}"), 200, &message["info"]);
+        let created = self.server.post("/session", &body);
+        let mut info = created.json();
+        info.as_object_mut().unwrap().remove("permission");
+        self.note("POST session", created.status, &info);
+        info["id"].as_str().unwrap().to_owned()
     }
-    let page = get(&format!("{of}/message?limit=1")).unwrap();
-    let cursor = page.header("x-next-cursor").expect("a cursor");
-    assert!(page.header("link").expect("a link").contains(cursor));
-    let older = get(&format!("{of}/message?limit=9&before={cursor}")).unwrap();
-    assert_eq!(older.header("x-next-cursor"), None);
-    let expected = messages.as_array().unwrap().len() - 1;
-    assert_eq!(older.json().as_array().unwrap().len(), expected);
-    for path in [
-        "/global/health",
-        "/session/status",
-        "/question",
-        "/config",
-        "/agent",
-        "/session/ses_unknown",
-        "/session/ses_unknown/message",
-        &format!("/session/{conversation}/children"),
-        &format!("/session/{conversation}/todo"),
-        &format!("/session/{conversation}/message?before=x"),
-        "/no/such/route",
-    ] {
-        let answer = get(&format!("{url}{path}")).unwrap();
-        let name = path.replace(&conversation, "ID");
-        note(&name, answer.status, &answer.json());
+
+    /// A turn with a tool call that is asked for.
+    fn turn(&mut self, conversation: &str) {
+        let body = prompt("[[bash touch made]][[echo seen]]");
+        let sent = self.server.post(&format!("/session/{conversation}/prompt_async"), &body);
+        self.note("prompt_async", sent.status, &Value::Null);
+        let ask = self.server.wait_for_permission(SOON);
+        self.note("GET permission", 200, &ask);
+        let server = self.server;
+        let status = || server.get("/session/status").json()[conversation].clone();
+        self.note("status", 200, &status());
+        for id in [ask[0]["id"].as_str().unwrap(), "per_unknown"] {
+            let reply = json!({"reply": "once"});
+            let replied = self.server.post(&format!("/permission/{id}/reply"), &reply);
+            self.note_answer("reply", &replied);
+        }
+        poll(SOON, || status().is_null().then_some(())).expect("the end of the turn");
     }
-    let providers = get(&format!("{url}/config/providers")).unwrap().json();
-    let ours = providers["providers"].as_array().unwrap().iter();
-    let scripted = ours.clone().find(|provider| provider["id"] == "scripted");
-    note("providers", 200, scripted.expect("our provider"));
-    for (path, body) in [
-        (format!("{of}/prompt_async"), json!({})),
-        (format!("{of}/prompt_async"), json!({"messageID": "x", "parts": []})),
-        (format!("{of}/fork"), json!({})),
-        (format!("{of}/abort"), json!({})),
-        (format!("{url}/session/ses_unknown/abort"), json!({})),
-        (format!("{url}/question/que_unknown/reject"), json!({})),
-    ] {
-        let answer = post(&path, &body).unwrap();
-        note(
-            &format!("POST {path}").replace(&conversation, "ID").replace(&url, ""),
-            answer.status,
-            &answer.json(),
-        );
+
+    fn messages(&mut self, conversation: &str) {
+        let messages = self.server.messages(conversation);
+        let messages = messages.as_array().unwrap();
+        for (index, message) in messages.iter().enumerate() {
+            // The summary of the user message may be there already, or may come later.
+            let mut message = message.clone();
+            message["info"].as_object_mut().unwrap().remove("summary");
+            for part in message["parts"].as_array().unwrap() {
+                self.note(&format!("message {index} {}", part["type"]), 200, part);
+            }
+            self.note(&format!("message {index}"), 200, &message["info"]);
+        }
+        let of = format!("/session/{conversation}/message");
+        let page = self.server.get(&format!("{of}?limit=1"));
+        let cursor = page.header("x-next-cursor").expect("a cursor");
+        assert!(page.header("link").expect("a link").contains(cursor));
+        let older = self.server.get(&format!("{of}?limit=9&before={cursor}"));
+        assert_eq!(older.header("x-next-cursor"), None);
+        assert_eq!(older.json().as_array().unwrap().len(), messages.len() - 1);
     }
-    for _ in 0..2 {
-        let answer = request("DELETE", &of, &[], b"").unwrap();
-        note("DELETE", answer.status, &answer.json());
+
+    /// Requests that change nothing, and requests that are refused.
+    fn questions(&mut self, conversation: &str) {
+        for path in [
+            "/global/health",
+            "/session/status",
+            "/question",
+            "/config",
+            "/agent",
+            "/session/ses_unknown",
+            "/session/ses_unknown/message",
+            "/session/ID/children",
+            "/session/ID/todo",
+            "/session/ID/message?before=x",
+            "/no/such/route",
+        ] {
+            let answer = self.server.get(&path.replace("ID", conversation));
+            self.note_answer(path, &answer);
+        }
+        let providers = self.server.get("/config/providers").json();
+        let mut providers = providers["providers"].as_array().unwrap().iter();
+        let scripted = providers.find(|provider| provider["id"] == "scripted");
+        self.note("providers", 200, scripted.expect("our provider"));
+        for (path, body) in [
+            ("/session/ID/prompt_async", json!({})),
+            ("/session/ID/prompt_async", json!({"messageID": "x", "parts": []})),
+            ("/session/ID/fork", json!({})),
+            ("/session/ID/abort", json!({})),
+            ("/session/ses_unknown/abort", json!({})),
+            ("/question/que_unknown/reject", json!({})),
+        ] {
+            let answer = self.server.post(&path.replace("ID", conversation), &body);
+            self.note_answer(&format!("POST {path}"), &answer);
+        }
     }
-    all
+
+    fn delete(&mut self, conversation: &str) {
+        let url = format!("{}/session/{conversation}", self.server.url());
+        // The second time there is nothing to delete.
+        for _ in 0..2 {
+            self.note_answer("DELETE", &request("DELETE", &url, &[], b"").unwrap());
+        }
+    }
+
+    /// The answer to a prompt itself, which comes when the turn is over.
+    fn held(&mut self) {
+        let message = self.server.ask("one two three").json();
+        self.note("POST message", 200, &message["info"]);
+        for part in message["parts"].as_array().unwrap() {
+            self.note(&format!("POST message {}", part["type"]), 200, part);
+        }
+    }
+}
+
+/// What a client sees in a life of one conversation.
+fn life(server: &Serving, asks: bool) -> Life<'_> {
+    let mut life = Life { server, seen: Vec::new() };
+    let conversation = life.open(asks);
+    life.turn(&conversation);
+    life.messages(&conversation);
+    life.questions(&conversation);
+    life.delete(&conversation);
+    life
 }
 
 #[test]
-fn stand_in_has_the_shapes_of_the_real_server() {
+fn the_stand_in_has_the_shapes_of_the_real_server() {
     let (sandbox, _model) = Sandbox::real("shapes-real");
     let server = sandbox.serve();
     let mut real = life(&server, true);
-    real.extend(held(&server));
+    real.held();
     let mut sandbox = Sandbox::new("shapes-stand-in");
     sandbox
         .use_stand_in(json!({"turn": {"ask": {"permission": "bash", "patterns": ["touch made"]}}}));
-    let server = sandbox.serve();
-    let mut stand_in = life(&server, false);
+    let stand_in_server = sandbox.serve();
+    let mut stand_in = life(&stand_in_server, false);
     sandbox.set_faults(&json!({}));
-    stand_in.extend(held(&server));
-    let names = |life: &[Seen]| life.iter().map(|(name, _)| name.clone()).collect::<Vec<_>>();
-    assert_eq!(names(&stand_in), names(&real));
+    stand_in.held();
+    assert_eq!(stand_in.names(), real.names());
     let mut differences = Vec::new();
-    for ((name, stand_in), (_, real)) in stand_in.iter().zip(&real) {
+    for ((name, stand_in), (_, real)) in stand_in.seen.iter().zip(&real.seen) {
         let missing: Vec<_> = real.difference(stand_in).collect();
         let extra: Vec<_> = stand_in.difference(real).collect();
         if !missing.is_empty() || !extra.is_empty() {
@@ -178,30 +200,40 @@ fn stand_in_has_the_shapes_of_the_real_server() {
     assert!(differences.is_empty(), "{differences:#?}");
 }
 
-/// The events of one turn, each as a short word; without those that come at their own time.
+/// The events of one turn, each as a few words, without those that may come at any time.
 fn order(server: &Serving, route: &str) -> Vec<String> {
-    let url = server.url();
     let turn = |text: &str| {
-        let events = Events::open(&format!("{url}{route}")).unwrap();
-        let conversation = post(&format!("{url}/session"), &json!({"title": "t"})).unwrap().json();
-        let id = conversation["id"].as_str().unwrap();
-        let prompt = json!({"parts": [{"type": "text", "text": text}]});
-        post(&format!("{url}/session/{id}/prompt_async"), &prompt).unwrap();
-        events
-            .until(SOON, |event| event.to_string().contains("session.idle"))
-            .expect("the end of the turn")
+        let events = server.events(route);
+        let mut heard = Vec::new();
+        // `/global/event` says that it is connected before it is, and the events until then are lost:
+        // conversations are opened until the stream tells of one.
+        let conversation = poll(SOON, || {
+            let conversation = server.open(&json!({"title": "t"}));
+            let tells = |event: &Value| event.to_string().contains(&conversation);
+            let (told, events) = match events.until(Duration::from_millis(500), tells) {
+                Ok(events) => (true, events),
+                Err(events) => (false, events),
+            };
+            heard.extend(events);
+            told.then_some(conversation)
+        });
+        let conversation = conversation.expect("an event");
+        server.send(&conversation, text);
+        let is_last = |event: &Value| event.to_string().contains("session.idle");
+        heard.extend(events.until(SOON, is_last).expect("the end of the turn"));
+        heard
     };
-    // The first turn of a real server comes with events of the start.
+    // The first turn of a real server has events of its start.
     turn("cold");
     let words = turn("one two three").into_iter().filter_map(|event| {
         let frame = if route == "/event" { &event.value } else { &event.value["payload"] };
         let properties = &frame["properties"];
         let kind = frame["type"].as_str()?;
         let detail = match kind {
-            // The user message is told again when its summary is ready.
+            // The user message comes again when its summary is ready.
             "message.updated" if properties["info"]["role"] == "user" => return None,
-            // The real server writes down how the message is when the event goes out, which may be later: then even
-            // the first one has its finish.
+            // The real server sends the message as it is when the event goes out. That may be
+            // later, and then even the first event has the finish.
             "message.updated" => String::new(),
             "message.part.updated" => properties["part"]["type"].to_string(),
             "message.part.delta" => properties["delta"].to_string(),
@@ -217,30 +249,27 @@ fn order(server: &Serving, route: &str) -> Vec<String> {
 }
 
 #[test]
-fn stand_in_has_the_events_of_the_real_server() {
+fn the_stand_in_has_the_events_of_the_real_server() {
     let (sandbox, _model) = Sandbox::real("events-real");
     let real = sandbox.serve();
     let mut other = Sandbox::new("events-stand-in");
     other.use_stand_in(json!({}));
     let stand_in = other.serve();
     assert_eq!(order(&stand_in, "/event"), order(&real, "/event"));
-    // `/global/event` says that it is connected before it is: the first events of a busy server are lost.
-    let (stand_in, real) = (order(&stand_in, "/global/event"), order(&real, "/global/event"));
-    assert_eq!(stand_in[0], real[0]);
-    assert!(stand_in.ends_with(&real[1..]), "{stand_in:#?}\n{real:#?}");
+    assert_eq!(order(&stand_in, "/global/event"), order(&real, "/global/event"));
 }
 
 #[test]
-fn password_and_busy_port() {
+fn a_password_is_asked_for_and_a_busy_port_refused() {
     let mut sandbox = Sandbox::new("password");
     sandbox.use_stand_in(json!({}));
     sandbox.set_env("OPENCODE_SERVER_PASSWORD", "secret");
     let server = sandbox.serve();
+    assert_eq!(server.get("/global/health").status, 401);
     let url = format!("{}/global/health", server.url());
-    assert_eq!(get(&url).unwrap().status, 401);
     let basic = ("authorization", "Basic b3BlbmNvZGU6c2VjcmV0");
     assert_eq!(request("GET", &url, &[basic], b"").unwrap().status, 200);
-    let program = crate::support::sandbox::example("stand-in");
+    let program = example("stand-in");
     let again = sandbox.command(program, &["serve", "--port", &server.port.to_string()]);
     assert!(again.run().fails(1).stderr.contains("ServeError"));
 }
@@ -250,33 +279,29 @@ fn faults_change_while_it_runs() {
     let mut sandbox = Sandbox::new("faults");
     sandbox.use_stand_in(json!({"bulk_conversations": 120}));
     let server = sandbox.serve();
-    let list = format!("{}/session", server.url());
-    assert_eq!(get(&list).unwrap().json().as_array().unwrap().len(), 100);
+    let list = || server.get("/session");
+    assert_eq!(list().json().as_array().unwrap().len(), 100);
     sandbox.set_faults(&json!({"status": {"GET /session": 500}, "html": ["/session/*"]}));
-    assert_eq!(get(&list).unwrap().status, 500);
-    assert_eq!(post(&list, &json!({})).unwrap().status, 200);
-    assert!(get(&format!("{list}/x")).unwrap().text().starts_with("<!doctype"));
+    assert_eq!(list().status, 500);
+    assert_eq!(server.post("/session", &json!({})).status, 200);
+    assert!(server.get("/session/x").text().starts_with("<!doctype"));
     sandbox.set_faults(&json!({"cut_body": ["/session"]}));
-    let cut = get(&list).unwrap();
+    let cut = list();
     let announced: usize = cut.header("content-length").unwrap().parse().unwrap();
     assert!(cut.body.len() < announced);
     let noted = sandbox.stand_in_requests();
     assert_eq!(noted[2]["method"], "POST");
 }
 
-/// Starts a turn with these faults and gives the messages and events at the end of it.
+/// Runs a turn with these faults; gives the messages and the events at its end.
 fn faulty_turn(sandbox: &Sandbox, server: &Serving, faults: &Value) -> (Value, String) {
     sandbox.set_faults(faults);
-    let url = server.url();
-    let events = Events::open(&format!("{url}/event")).unwrap();
-    let conversation = post(&format!("{url}/session"), &json!({})).unwrap().json();
-    let of = format!("{url}/session/{}", conversation["id"].as_str().unwrap());
-    let prompt = json!({"parts": [{"type": "text", "text": "one two three"}]});
-    post(&format!("{of}/prompt_async"), &prompt).unwrap();
+    let events = server.events("/event");
+    let conversation = server.open(&json!({}));
+    server.send(&conversation, "one two three");
     let events = events.until(SOON, |event| event["type"] == "session.idle").expect("an end");
-    let messages = get(&format!("{of}/message")).unwrap().json();
     let words = events.iter().map(|event| event.raw.clone()).collect::<Vec<_>>();
-    (messages, words.join("\n"))
+    (server.messages(&conversation), words.join("\n"))
 }
 
 #[test]
@@ -287,7 +312,7 @@ fn turns_go_wrong_as_asked() {
     let turn = |faults: Value| faulty_turn(&sandbox, &server, &faults);
     let error = json!({"name": "APIError", "data": {"message": "bad key"}});
     let (messages, events) = turn(json!({"turn": {"error": error}}));
-    // As in the recordings, idle is said before the message has its error.
+    // As in the recordings, `session.idle` comes before the message has its error.
     assert_eq!(messages.as_array().unwrap().len(), 2);
     assert!(events.contains("session.error"));
     let (messages, _) = turn(json!({"turn": {"empty": true}}));
@@ -315,14 +340,12 @@ fn abort_ends_a_turn_that_never_ends() {
     let mut sandbox = Sandbox::new("abort");
     sandbox.use_stand_in(json!({"turn": {"never_ends": true}}));
     let server = sandbox.serve();
-    let conversation = post(&format!("{}/session", server.url()), &json!({})).unwrap().json();
-    let of = format!("{}/session/{}", server.url(), conversation["id"].as_str().unwrap());
-    let prompt = json!({"parts": [{"type": "text", "text": "x"}]});
-    post(&format!("{of}/prompt_async"), &prompt).unwrap();
-    let last = || get(&format!("{of}/message")).unwrap().json()[1].clone();
+    let conversation = server.open(&json!({}));
+    server.send(&conversation, "x");
+    let last = || server.messages(&conversation)[1].clone();
     let written = poll(SOON, || (last()["parts"][1]["text"] == "x").then_some(()));
     written.expect("its text");
-    post(&format!("{of}/abort"), &json!({})).unwrap();
+    server.post(&format!("/session/{conversation}/abort"), &json!({}));
     let ended = poll(SOON, || {
         let error = last()["info"]["error"]["name"].clone();
         (!error.is_null()).then_some(error)
@@ -334,7 +357,7 @@ fn abort_ends_a_turn_that_never_ends() {
 fn starts_go_wrong_as_asked() {
     let mut sandbox = Sandbox::new("starts");
     sandbox.use_stand_in(json!({"exit_at_start": {"status": 3, "stderr": "boom"}}));
-    let program = crate::support::sandbox::example("stand-in");
+    let program = example("stand-in");
     let serve = |port: u16| sandbox.command(&program, &["serve", "--port", &port.to_string()]);
     assert!(serve(sandbox.free_port()).run().fails(3).stderr.contains("boom"));
     sandbox.set_faults(&json!({"port_taken_times": 2}));
@@ -345,20 +368,20 @@ fn starts_go_wrong_as_asked() {
         &json!({"port_taken_times": 2, "ignore_sigterm": true, "listening_line": "late"}),
     );
     let started = Instant::now();
-    let mut running = serve(sandbox.free_port()).spawn();
-    running.wait_for_line("listening on", SOON);
+    let server = sandbox.serve();
     assert!(started.elapsed() >= Duration::from_secs(1));
-    running.signal(rustix::process::Signal::TERM);
-    running.signal(rustix::process::Signal::CONT);
-    assert!(crate::support::processes::is_running(running.pid()));
-    running.signal(rustix::process::Signal::KILL);
-    assert_eq!(running.wait(SOON).status, 137);
+    let pid = server.running.pid();
+    server.running.signal(Signal::TERM);
+    poll(SOON, || (!is_signal_pending(pid)).then_some(())).expect("a signal that arrives");
+    assert_eq!(server.get("/global/health").status, 200, "SIGTERM is ignored");
+    server.running.signal(Signal::KILL);
+    assert_eq!(server.running.wait(SOON).status, 137);
 }
 
 #[test]
-fn attach_is_noted() {
+fn a_call_of_attach_is_noted() {
     let sandbox = Sandbox::new("attach");
-    let program = crate::support::sandbox::example("stand-in");
+    let program = example("stand-in");
     let log = sandbox.root().join("attach.json");
     sandbox
         .command(program, &["attach", "http://x", "--session", "ses_1"])

@@ -15,12 +15,14 @@ use serde_json::Value;
 
 use super::processes;
 
-/// How long a command may take unless the test says otherwise: generous, because the machine may be busy.
+/// How long a command may take unless the test says otherwise: generous, because the machine may be
+/// busy.
 const TIMEOUT: Duration = Duration::from_secs(150);
-/// How long stdout may stay open after the command ended.
+/// How long stdout and stderr may stay open after the command ended.
 const PIPE_WAIT: Duration = Duration::from_secs(5);
 
-/// A command to run: built by [`super::sandbox::Sandbox`], with nothing but the sandbox's environment.
+/// A command to run, with nothing but the environment of the [`super::sandbox::Sandbox`] that built
+/// it.
 #[derive(Clone, Debug)]
 pub struct Run {
     program: PathBuf,
@@ -66,25 +68,26 @@ impl Run {
         self
     }
 
-    /// What the command reads; without it stdin is `/dev/null`.
+    /// Sets what the command reads; without it stdin is `/dev/null`.
     pub fn stdin(mut self, bytes: impl AsRef<[u8]>) -> Self {
         self.stdin = Some(bytes.as_ref().to_owned());
         self
     }
 
-    /// Where it runs; without it the sandbox's workdir.
+    /// Sets where it runs; without it that is the sandbox's workdir.
     pub fn cwd(mut self, path: impl Into<PathBuf>) -> Self {
         self.cwd = path.into();
         self
     }
 
-    /// How long [`Run::run`] lets it take before it kills it and fails the test.
+    /// Sets how long [`Run::run`] lets it take before it kills it and fails the test.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
         self
     }
 
-    /// Runs to the end. A command that ends with a failure is a result; one that does not end is a failed test.
+    /// Runs to the end. A command that ends with a failure is a result; a command that does not end
+    /// fails the test.
     pub fn run(self) -> Outcome {
         let timeout = self.timeout;
         self.spawn().wait(timeout)
@@ -131,18 +134,19 @@ impl Run {
     }
 }
 
-/// A thread waits, so that the end is noticed at once and not at the next look.
+/// Waits on a thread, so that the end is noticed at once and not at the next poll.
 fn wait_in_background(mut child: Child, started: Instant) -> Receiver<(ExitStatus, Duration)> {
     let (sender, receiver) = channel();
     std::thread::spawn(move || {
         let status = child.wait().expect("a child can be waited for");
-        // Nobody listens when the test does not care how it ended.
+        // The receiver is gone when the test does not care how the command ended.
         let _ = sender.send((status, started.elapsed()));
     });
     receiver
 }
 
-/// What a child wrote so far, collected by a thread of its own so that the child never blocks on a full pipe.
+/// What a child wrote so far. A thread of its own collects it, so that the child never blocks on a
+/// full pipe.
 #[derive(Clone)]
 struct Output(Arc<(Mutex<Collected>, Condvar)>);
 
@@ -176,7 +180,8 @@ impl Output {
         output
     }
 
-    /// Waits until `done` gives a value for what was written; `None` after `timeout`, or when nothing more can come.
+    /// Waits until `done` gives a value for what was written; `None` after `timeout`, or when
+    /// nothing more can come.
     fn wait<T>(&self, timeout: Duration, done: impl Fn(&Collected) -> Option<T>) -> Option<T> {
         let deadline = Instant::now() + timeout;
         let mut collected = self.0.0.lock().unwrap();
@@ -199,14 +204,15 @@ impl Output {
     }
 }
 
-/// A command that runs beside the test. Dropping it leaves it alone: the sandbox ends what is left.
+/// A command that runs beside the test. Dropping this does not end it: the sandbox ends what is
+/// left.
 pub struct Running {
     name: String,
     pid: u32,
     stdout: Output,
     stderr: Output,
     ended: Receiver<(ExitStatus, Duration)>,
-    /// How much of stdout `wait_for_line` has passed.
+    /// How many bytes of stdout `wait_for_line` has passed.
     seen: usize,
 }
 
@@ -226,7 +232,8 @@ impl Running {
         self.stderr.text()
     }
 
-    /// Waits for a complete line on stdout that holds `text`, after the one returned last, and returns it without its end.
+    /// Waits for a complete line on stdout that holds `text`, after the line that was returned
+    /// last, and returns it without its line end.
     pub fn wait_for_line(&mut self, text: &str, timeout: Duration) -> String {
         let seen = self.seen;
         let found = self.stdout.wait(timeout, |collected| {
@@ -265,13 +272,13 @@ impl Running {
         processes::signal(self.pid, signal);
     }
 
-    /// Waits for its end; kills it and fails the test after `timeout`.
+    /// Waits for its end; after `timeout` kills it and fails the test.
     pub fn wait(self, timeout: Duration) -> Outcome {
         let Ok((status, elapsed)) = self.ended.recv_timeout(timeout) else {
             self.signal(Signal::KILL);
             panic!("{}: still running after {timeout:?}{}", self.name, self.streams());
         };
-        // Whoever inherited the pipe makes `$(occtl start -q)` hang, so that is a failure and not a detail.
+        // A process that inherited the pipe would make `$(occtl start -q)` hang, so the test fails.
         for (output, name) in [(&self.stdout, "stdout"), (&self.stderr, "stderr")] {
             let closed = output.wait(PIPE_WAIT, |collected| collected.closed.then_some(()));
             assert!(
@@ -334,11 +341,12 @@ impl Outcome {
         self
     }
 
-    /// Itself if it took less than `limit`, and otherwise how long it took.
+    /// The outcome itself if the command took less than `limit`, and otherwise how long it took.
     pub fn within(self, limit: Duration) -> Result<Self, String> {
-        match self.elapsed < limit {
-            true => Ok(self),
-            false => Err(format!("{}: {:?}", self.name, self.elapsed)),
+        if self.elapsed < limit {
+            Ok(self)
+        } else {
+            Err(format!("{}: {:?}", self.name, self.elapsed))
         }
     }
 
@@ -355,7 +363,7 @@ impl Outcome {
         }
     }
 
-    /// Its stdout as JSON documents, one a line.
+    /// Its stdout as JSON documents, one per line.
     #[track_caller]
     pub fn json_lines(&self) -> Vec<Value> {
         self.stdout
@@ -367,7 +375,7 @@ impl Outcome {
             .collect()
     }
 
-    /// The error object that `--json` puts on stderr.
+    /// The error object that `--json` writes to stderr.
     #[track_caller]
     pub fn json_error(&self) -> Value {
         let last = self.stderr.lines().last().unwrap_or_default();

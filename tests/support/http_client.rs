@@ -1,4 +1,4 @@
-//! A tiny HTTP client for the tests themselves, so that they do not judge occtl's client by itself.
+//! A tiny HTTP client for the tests themselves, so that they do not judge occtl by its own client.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-/// How long an answer may take; a turn of a cold server needs a few seconds.
+/// How long an answer may take; the first turn of a server needs a few seconds.
 const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// An answer, read completely.
@@ -173,7 +173,8 @@ impl Events {
         Ok(Self { receiver })
     }
 
-    /// The events up to and including the first that `last` accepts; `Err` with those that came when none does.
+    /// The events up to and including the first that `last` accepts; if none comes in time, `Err`
+    /// with the events that came.
     pub fn until(
         &self,
         timeout: Duration,

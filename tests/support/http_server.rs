@@ -1,7 +1,7 @@
-//! A small HTTP/1.1 server: one thread a connection, keep-alive, chunked streams.
+//! A small HTTP/1.1 server: a thread for each connection, keep-alive, chunked streams.
 //!
-//! The scripted model and the stand-in share it. It is written by hand because both must be able to misbehave on purpose
-//! (cut a body, never answer), which a library's server would prevent.
+//! The scripted model and the stand-in share it. It is written by hand because both must be able to
+//! misbehave on purpose (cut a body, never answer), which the server of a library would prevent.
 
 use std::collections::HashMap;
 use std::io::{self, BufRead, BufReader, Read, Write};
@@ -45,7 +45,7 @@ fn find<'a>(pairs: &'a [(String, String)], name: &str) -> Option<&'a str> {
     pairs.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
 }
 
-/// The connection that a request came on. An `Err` from any method means that the client is gone.
+/// The connection that a request came on. An `Err` of any method means that the client is gone.
 pub struct Connection {
     reader: BufReader<TcpStream>,
     writer: io::BufWriter<TcpStream>,
@@ -65,7 +65,7 @@ impl Connection {
     /// Answers with a body of known length.
     pub fn answer(&mut self, status: u16, headers: &[(&str, &str)], body: &[u8]) -> io::Result<()> {
         self.head(status, headers)?;
-        // 204 and 304 have no body, and a length there confuses clients that keep the connection.
+        // 204 has no body, and a length there confuses clients that keep the connection.
         if status == 204 {
             write!(self.writer, "\r\n")?;
         } else {
@@ -81,7 +81,7 @@ impl Connection {
         self.answer(status, &[("content-type", "application/json")], body.as_bytes())
     }
 
-    /// Begins a body that is as long as it is cut short: the announced length is never delivered.
+    /// Announces the length of a whole JSON document, and sends the first half of it.
     pub fn cut_json(&mut self, value: &Value) -> io::Result<()> {
         let body = value.to_string();
         self.head(200, &[("content-type", "application/json")])?;
@@ -97,7 +97,7 @@ impl Connection {
         self.writer.flush()
     }
 
-    /// Adds to a chunked answer without sending it yet.
+    /// Adds to a chunked answer; [`Connection::flush`] sends it.
     pub fn push(&mut self, bytes: &[u8]) -> io::Result<()> {
         write!(self.writer, "{:x}\r\n", bytes.len())?;
         self.writer.write_all(bytes)?;
@@ -115,7 +115,7 @@ impl Connection {
         self.writer.flush()
     }
 
-    /// Reads until the client has gone away; for answers that never come.
+    /// Reads until the client closes the connection; for answers that never come.
     pub fn wait_until_closed(&mut self) -> io::Result<()> {
         io::copy(&mut self.reader, &mut io::sink()).map(drop)
     }
@@ -134,7 +134,7 @@ impl Connection {
         stream.set_nonblocking(false).is_err() || closed
     }
 
-    /// Sends the beginning of a good answer's head, long before the rest is known.
+    /// Sends the beginning of the head of a good answer before the rest of it is known.
     pub fn early_head(&mut self) -> io::Result<()> {
         self.writer.write_all(b"HTTP/1.1 200 OK\r\nvary: Origin\r\n")?;
         self.head_has_begun = true;
@@ -256,7 +256,8 @@ pub struct Server {
 type Connections = Arc<Mutex<HashMap<u64, TcpStream>>>;
 
 impl Server {
-    /// Serves `listener`; the handler runs on the connection's own thread, and an `Err` from it closes the connection.
+    /// Serves `listener`. The handler runs on the connection's own thread; its `Err` closes the
+    /// connection.
     pub fn start<H>(listener: TcpListener, handler: H) -> io::Result<Self>
     where
         H: Fn(&Request, &mut Connection) -> io::Result<()> + Send + Sync + 'static,
@@ -280,7 +281,8 @@ impl Server {
                         connections.lock().unwrap().insert(number, copy);
                     }
                     std::thread::spawn(move || {
-                        // An error means that the client went away, or that the handler wants the connection closed.
+                        // An error means that the client went away, or that the handler wants the
+                        // connection closed.
                         drop(serve_connection(stream, &*handler));
                         if let Some(stream) = connections.lock().unwrap().remove(&number) {
                             drop(stream.shutdown(Shutdown::Both));
@@ -301,7 +303,7 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         self.stopping.store(true, Ordering::SeqCst);
-        // The accepting thread only looks at the flag when somebody knocks.
+        // The accepting thread only looks at the flag when a connection comes.
         drop(TcpStream::connect(("127.0.0.1", self.port)));
         if let Some(thread) = self.accepting.take() {
             drop(thread.join());

@@ -1,4 +1,5 @@
-//! What the tests stand on: a scripted model, a stand-in server with faults, the real OpenCode, and a sandbox for occtl.
+//! What the tests stand on: a scripted model, a stand-in server with faults, the real OpenCode, and
+//! a sandbox for occtl.
 
 pub mod command;
 pub mod http_client;
@@ -9,7 +10,9 @@ pub mod model_script;
 pub mod opencode;
 pub mod ports;
 pub mod processes;
+pub mod records;
 pub mod rounds;
 pub mod sandbox;
 pub mod seats;
+pub mod serving;
 pub mod session;

@@ -1,7 +1,8 @@
 //! The scripted model: an OpenAI-compatible provider on loopback that does what the prompt says.
 //!
-//! `model_script` lists the directives. Usage is deterministic: every answer costs [`PROMPT_TOKENS`] prompt tokens and one
-//! completion token a delta (a tool call counts as one).
+//! `model_script` lists the directives. Usage is deterministic: every answer costs
+//! [`PROMPT_TOKENS`] prompt tokens, and one completion token for each delta (a tool call counts as
+//! one).
 
 use std::collections::{HashMap, HashSet};
 use std::io;
@@ -15,7 +16,7 @@ use super::http_server::{Connection, Request, Server};
 use super::model_answer::{Context, stream, whole};
 use super::model_script::{Action, Purpose, Step, parse, purpose, words};
 
-/// What every answer says about the size of its prompt.
+/// The size of the prompt that every answer tells.
 pub const PROMPT_TOKENS: u64 = 100;
 /// The answer to OpenCode's request for a title.
 pub const TITLE: &str = "Scripted title";
@@ -24,7 +25,7 @@ pub const SUMMARY: &str = "Scripted summary";
 /// The answer when the directives are used up.
 pub const DONE: &str = "done";
 
-/// A model that runs on threads of this process until it is dropped.
+/// A model. It runs on threads of this process until it is dropped.
 pub struct Model {
     server: Server,
     shared: Arc<Shared>,
@@ -77,7 +78,8 @@ impl Model {
         format!("http://127.0.0.1:{}/v1", self.port())
     }
 
-    /// The bodies of the chat requests so far, without those for titles, which come at their own time.
+    /// The bodies of the chat requests so far, without those for titles, which may come at any
+    /// time.
     pub fn requests(&self) -> Vec<Value> {
         self.shared.lock().requests.clone()
     }
@@ -99,7 +101,7 @@ impl Model {
         });
     }
 
-    /// How many answers are being given: one whose client hangs up is over.
+    /// How many answers are being given. An answer whose client hung up is not.
     pub fn open_answers(&self) -> usize {
         self.shared.lock().open
     }
@@ -140,13 +142,13 @@ impl Drop for Model {
 }
 
 impl Shared {
-    /// A test that panicked while it held the lock must not hide its message behind a poisoned lock.
+    /// Takes the lock, also a poisoned one: that would hide the message of the test that panicked.
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 
-    /// Whether a failure that happens only so many times is due once more.
-    fn fails(&self, text: &str, index: usize, times: Option<u64>) -> bool {
+    /// Counts a failure that happens only `times` times, and says whether it is due once more.
+    fn take_failure(&self, text: &str, index: usize, times: Option<u64>) -> bool {
         let Some(times) = times else { return true };
         let mut state = self.lock();
         let count = state.failures.entry((text.to_owned(), index)).or_default();
@@ -217,7 +219,7 @@ fn chat(shared: &Shared, body: &Value, connection: &mut Connection) -> io::Resul
         },
     };
     match step.first() {
-        // An error status cannot come after the head of a good answer, so a failing step is decided first.
+        // An error status cannot follow the head of a good answer, so it is decided first.
         Some(Action::Http { status, message, .. }) => {
             connection.json(*status, &error_body(message))
         }
@@ -227,11 +229,11 @@ fn chat(shared: &Shared, body: &Value, connection: &mut Connection) -> io::Resul
     }
 }
 
-/// The step that is due: errors that have happened often enough are as if they had not been written.
+/// The step that is due. Errors that have happened often enough are passed over.
 fn next_step(shared: &Shared, text: &str, mut step: usize) -> Option<Step> {
     for (index, actions) in parse(text).into_iter().enumerate() {
         if let Some(Action::Http { times: times @ Some(_), .. }) = actions.last() {
-            if step == 0 && shared.fails(text, index, *times) {
+            if step == 0 && shared.take_failure(text, index, *times) {
                 return Some(actions.into_iter().rev().take(1).collect());
             }
             continue;

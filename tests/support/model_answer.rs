@@ -9,11 +9,11 @@ use super::http_server::Connection;
 use super::model::{DONE, PROMPT_TOKENS};
 use super::model_script::{Action, Step, words};
 
-/// What an answer needs from the model beside its step.
+/// What an answer needs from the model besides its step.
 pub trait Context {
     /// Blocks until the gate is open.
     fn pass_gate(&self, name: &str);
-    /// A number for a tool call, different each time.
+    /// A number for a tool call, another one each time.
     fn call_number(&self) -> u64;
 }
 
@@ -21,7 +21,7 @@ pub trait Context {
 trait Sink {
     /// One delta object.
     fn delta(&mut self, delta: Value) -> io::Result<()>;
-    /// One piece of text: `delta` for the most frequent kind, without building a JSON tree.
+    /// One piece of text. It is as a `delta`, but this most frequent kind builds no JSON tree.
     fn text(&mut self, text: &str) -> io::Result<()>;
     /// Sends what is there, before the model pauses.
     fn flush(&mut self) -> io::Result<()>;
@@ -32,7 +32,7 @@ struct End {
     reason: &'static str,
     completion_tokens: u64,
     reasoning_tokens: u64,
-    /// The answer stops without an end; `Some(true)` inside the body.
+    /// Whether the answer stops without an end: `Some(true)` if that is inside the body.
     cut: Option<bool>,
 }
 
@@ -86,7 +86,7 @@ fn perform(context: &dyn Context, step: &Step, sink: &mut dyn Sink) -> io::Resul
                 sink.flush()?;
                 context.pass_gate(name);
             }
-            // Only of use as the first action of a step, where `chat` handles them.
+            // They have an effect only as the first action of a step, where `chat` handles them.
             Action::Http { .. } | Action::Silence => {}
         }
     }
@@ -106,7 +106,7 @@ fn tokens(count: u64, pause_ms: u64, sink: &mut dyn Sink) -> io::Result<()> {
     Ok(())
 }
 
-/// The model's own pace: the one place where time passes on purpose.
+/// Waits before a delta, as the script says.
 fn pause(milliseconds: u64, sink: &mut dyn Sink) -> io::Result<()> {
     if milliseconds > 0 {
         sink.flush()?;
@@ -152,15 +152,11 @@ impl Sink for Stream<'_> {
     }
 
     fn text(&mut self, text: &str) -> io::Result<()> {
-        let text = Value::from(text);
-        let model = self.model;
-        self.connection.push(
-            format!(
-                "data: {{\"id\":\"chatcmpl-scripted\",\"object\":\"chat.completion.chunk\",\"created\":0,\"model\":\"{model}\",\
-                 \"choices\":[{{\"index\":0,\"delta\":{{\"content\":{text}}},\"finish_reason\":null}}]}}\n\n"
-            )
-            .as_bytes(),
-        )
+        let (text, model) = (Value::from(text), self.model);
+        let head = r#"{"id":"chatcmpl-scripted","object":"chat.completion.chunk","created":0"#;
+        let choice = format!(r#"{{"index":0,"delta":{{"content":{text}}},"finish_reason":null}}"#);
+        let chunk = format!(r#"{head},"model":"{model}","choices":[{choice}]}}"#);
+        self.connection.push(format!("data: {chunk}\n\n").as_bytes())
     }
 
     fn flush(&mut self) -> io::Result<()> {

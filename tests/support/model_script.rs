@@ -14,15 +14,16 @@
 //! | `[[question TEXT\|LABEL\|LABEL]]` | calls the question tool |
 //! | `[[tool NAME JSON]]` | calls any other tool |
 //! | `[[http STATUS MESSAGE]]` | an HTTP error, for every request |
-//! | `[[http STATUS MESSAGE times=N]]` | the same for the first N requests with this very text (`after=N` is a synonym) |
+//! | `[[http STATUS MESSAGE times=N]]` | the same, for the first N requests only (or `after=N`) |
 //! | `[[silence]]` | never answers |
 //! | `[[cut N]]` | N deltas, then the answer ends without a finish reason |
 //! | `[[cut N broken]]` | N deltas, then the connection breaks inside the body |
 //! | `[[text TEXT]]` | prefix: this text first, then the next directive in the same step |
 //! | `[[wait NAME]]` | prefix: waits until the test calls `release(NAME)` |
 //!
-//! Every directive that is no prefix is one step: the first request gets the first, the request after its tool result the
-//! second, and so on. When they are used up the model answers `done`. Text outside directives is ignored.
+//! Every directive that is not a prefix is one step. The first request of a turn gets the first
+//! step, the request with the result of its tool gets the second, and so on. When the steps are
+//! used up the model answers `done`. Text outside directives is ignored.
 
 use serde_json::{Value, json};
 
@@ -68,7 +69,7 @@ impl Action {
 /// The actions of one answer, in order.
 pub type Step = Vec<Action>;
 
-/// Splits text into deltas: one a word, each with the space after it.
+/// Splits text into deltas: one for each word, with the space after it.
 pub fn words(text: &str) -> Vec<String> {
     text.split_inclusive(' ').map(str::to_owned).collect()
 }
@@ -115,9 +116,11 @@ fn actions(name: &str, arguments: &str) -> Option<Vec<Action>> {
         "read" => call("read", json!({"filePath": first})),
         "task" => {
             let prompt = arguments.replace("{{", "[[").replace("}}", "]]");
+            let description = "Scripted task";
+            let agent = "general";
             call(
                 "task",
-                json!({"description": "Scripted task", "prompt": prompt, "subagent_type": "general"}),
+                json!({"description": description, "prompt": prompt, "subagent_type": agent}),
             )
         }
         "question" => call("question", question(arguments)),
@@ -166,7 +169,8 @@ pub enum Purpose {
 pub fn purpose(body: &Value) -> Purpose {
     let none = Vec::new();
     let messages = body["messages"].as_array().unwrap_or(&none);
-    // Only these two have no tools, but a turn may have none either; their system prompts have named them since 1.1.
+    // Requests for titles and summaries have no tools, but those of a turn may have none either.
+    // The system prompts of the two have named them since 1.1.
     if body["tools"].as_array().is_none_or(Vec::is_empty) {
         let system: String = of_role(messages, "system").map(content_text).collect();
         if system.contains("title generator") {
@@ -201,8 +205,8 @@ fn content_text(message: &Value) -> String {
     }
 }
 
-/// What the user typed: without the reminders that OpenCode adds, and out of the one it wraps around a prompt that arrives
-/// while a turn runs.
+/// What the user typed, without the reminders that OpenCode adds, and without the sentences that it
+/// puts around a prompt which arrives while a turn runs.
 fn user_text(content: &str) -> String {
     const WRAPPED: &str = "The user sent the following message:\n";
     if let Some((_, tail)) = content.rsplit_once(WRAPPED) {

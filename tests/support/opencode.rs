@@ -1,4 +1,5 @@
-//! The real OpenCode: where it is, how it is configured, and a home that it does not have to migrate.
+//! The real OpenCode: where it is, how it is configured, and a home that it does not have to
+//! migrate.
 
 use std::ffi::OsStr;
 use std::fs::File;
@@ -12,8 +13,9 @@ use super::http_client;
 use super::model::Model;
 use super::sandbox::Sandbox;
 
-/// Keeps it offline and quick. The registry leads nowhere: it would install a package of 90 MB into every fresh home.
-/// The last tier of its compiler pays off in servers that run for long; without it a start takes a quarter less of the machine.
+/// Variables that keep OpenCode offline and quick. The registry leads nowhere, because OpenCode
+/// would install a package of 90 MB into every fresh home. The last tier of its compiler pays off
+/// in servers that run for long; without it a start takes a quarter less processor time.
 pub const QUIET: [(&str, &str); 5] = [
     ("BUN_JSC_useFTLJIT", "0"),
     ("OPENCODE_DISABLE_MODELS_FETCH", "1"),
@@ -22,13 +24,14 @@ pub const QUIET: [(&str, &str); 5] = [
     ("npm_config_registry", "http://127.0.0.1:1"),
 ];
 
-/// The version that the tests are written against, unless `OCCTL_TEST_OPENCODE_VERSION` names another.
+/// The version to test: the pinned one, unless `OCCTL_TEST_OPENCODE_VERSION` names another.
 pub fn version() -> String {
     std::env::var("OCCTL_TEST_OPENCODE_VERSION")
         .unwrap_or_else(|_| include_str!("../opencode-version").trim().to_owned())
 }
 
-/// The program of a version: below the target directory, unless `OCCTL_TEST_OPENCODE` names another file.
+/// The program of a version: below the target directory, unless `OCCTL_TEST_OPENCODE` names
+/// another file.
 pub fn program(version: &str) -> PathBuf {
     if let Some(path) = std::env::var_os("OCCTL_TEST_OPENCODE") {
         return path.into();
@@ -42,7 +45,8 @@ pub fn program(version: &str) -> PathBuf {
     path
 }
 
-/// An `opencode.json` with the models `scripted/echo` and `scripted/other` (which has the variants `low` and `high`).
+/// An `opencode.json` with the models `scripted/echo` and `scripted/other`; the second one has the
+/// variants `low` and `high`.
 pub fn config(model: &Model) -> Value {
     let limit = json!({"context": 200_000, "output": 8192});
     let cost = json!({"input": 1, "output": 2});
@@ -59,7 +63,10 @@ pub fn config(model: &Model) -> Value {
                 "echo": {"name": "Echo", "limit": limit, "cost": cost},
                 "other": {
                     "name": "Other", "limit": limit, "cost": cost, "reasoning": true,
-                    "variants": {"low": {"reasoningEffort": "low"}, "high": {"reasoningEffort": "high"}},
+                    "variants": {
+                        "low": {"reasoningEffort": "low"},
+                        "high": {"reasoningEffort": "high"},
+                    },
                 },
             },
         }},
@@ -67,12 +74,13 @@ pub fn config(model: &Model) -> Value {
 }
 
 impl Sandbox {
-    /// A sandbox with the real OpenCode of the pinned version, a warm home, and a model for its workdir.
+    /// A sandbox with the real OpenCode of the version to test, a warm home, and a model that its
+    /// workdir is configured for.
     pub fn real(name: &str) -> (Self, Model) {
         Self::real_version(name, &version())
     }
 
-    /// The same with a certain version.
+    /// The same with a given version.
     pub fn real_version(name: &str, version: &str) -> (Self, Model) {
         let mut sandbox = Self::new(name);
         sandbox.use_real_version(version);
@@ -82,7 +90,7 @@ impl Sandbox {
         (sandbox, model)
     }
 
-    /// Makes `directory`, if need be, with this `opencode.json`.
+    /// Writes this `opencode.json` into `directory`, which is created if it is missing.
     pub fn configure(&self, directory: &Path, config: &Value) {
         std::fs::create_dir_all(directory).expect("a workdir");
         let text = serde_json::to_string_pretty(config).expect("JSON");
@@ -92,8 +100,9 @@ impl Sandbox {
 
 /// A home in which this version has run once, made by the first test that needs it.
 ///
-/// On a fresh home every server migrates a database, and servers that do so together kill each other. A warm home takes
-/// that away, and 0.3 to 0.4 of the 3.5 s from start to the first answer (1.18.33 on two cores).
+/// In a fresh home every server migrates a database, and servers that do so together end each
+/// other. A warm home spares them that, and 0.3 to 0.4 of the 3.5 s from start to the first answer
+/// (1.18.33 on two cores).
 fn warm_home(version: &str) -> PathBuf {
     let parent = Path::new(env!("CARGO_TARGET_TMPDIR"));
     let home = parent.join(format!("home-{version}"));
@@ -107,11 +116,12 @@ fn warm_home(version: &str) -> PathBuf {
     let model = Model::start();
     sandbox.configure(&sandbox.work(), &config(&model));
     let server = sandbox.serve();
-    // A request for the directory makes it write the rest of what it writes on a first start.
+    // At the first request for a directory it writes the rest of what it writes in a fresh home.
     http_client::get(&format!("{}/session", server.url())).expect("an answer");
     server.running.signal(Signal::TERM);
     server.running.wait(Duration::from_secs(20));
-    // The write-ahead log is not folded into the database at the end, so the files are only good together.
+    // The server does not fold the write-ahead log into the database when it ends, so that the
+    // files are only good together.
     let partial = parent.join(format!("home-{version}.partial"));
     drop(std::fs::remove_dir_all(&partial));
     copy(&sandbox.home(), &partial).expect("a copy of the home");

@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicU16, Ordering};
 
 /// The ports of a sandbox.
 pub const BLOCK: u16 = 39;
-/// Below the kernel's ephemeral range (32768), so that no outgoing connection takes one of the ports.
+/// Below the kernel's ephemeral range (32768), so that no outgoing connection takes one of the
+/// ports.
 const FIRST: u16 = 11_000;
 const LAST: u16 = 32_000;
 /// From one block to the next: its ports, and the one before them that guards them.

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 
-/// How often a condition outside this process is looked at.
+/// The time between two looks at a condition outside this process.
 pub const POLL: Duration = Duration::from_millis(5);
 /// How long killed processes may take to disappear.
 const KILL_WAIT: Duration = Duration::from_secs(10);
@@ -25,7 +25,7 @@ pub fn poll<T>(timeout: Duration, mut done: impl FnMut() -> Option<T>) -> Option
 
 /// Every process whose environment holds `variable` (`NAME=value`), with its command line.
 ///
-/// Zombies have no environment any more, so they are not among them.
+/// Zombies have no environment any more, so they are not among these.
 pub fn marked(variable: &str) -> Vec<(u32, String)> {
     let Ok(entries) = std::fs::read_dir("/proc") else {
         return Vec::new();
@@ -34,7 +34,7 @@ pub fn marked(variable: &str) -> Vec<(u32, String)> {
         .flatten()
         .filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok())
         .filter(|pid| {
-            // Other users' processes, and those that just ended, cannot be read.
+            // Processes of other users, and processes that just ended, cannot be read.
             std::fs::read(format!("/proc/{pid}/environ")).is_ok_and(|environment| {
                 environment.split(|byte| *byte == 0).any(|entry| entry == variable.as_bytes())
             })
@@ -43,7 +43,7 @@ pub fn marked(variable: &str) -> Vec<(u32, String)> {
         .collect()
 }
 
-/// Whether a process is there and no zombie.
+/// Whether a process exists and is not a zombie.
 pub fn is_running(pid: u32) -> bool {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     // The state follows the name, which may itself hold brackets and spaces.
@@ -56,7 +56,7 @@ pub fn command_line(pid: u32) -> String {
     String::from_utf8_lossy(&bytes).trim_end_matches('\0').replace('\0', " ")
 }
 
-/// Kills every marked process until none is left; gives those that would not die.
+/// Kills every marked process until none is left; gives those that cannot be killed.
 pub fn kill_marked(variable: &str) -> Vec<(u32, String)> {
     let none_left = poll(KILL_WAIT, || {
         let left = marked(variable);
@@ -71,7 +71,42 @@ pub fn kill_marked(variable: &str) -> Vec<(u32, String)> {
     }
 }
 
-/// Sends a signal; a process that is gone already is fine.
+/// Kills a process and waits until it has ended.
+#[track_caller]
+pub fn kill(pid: u32) {
+    signal(pid, Signal::KILL);
+    poll(KILL_WAIT, || (!is_running(pid)).then_some(())).expect("the end of a killed process");
+}
+
+/// The line of `/proc/PID/status` with this name.
+fn status_line(pid: u32, name: &str) -> Option<String> {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(":"));
+    line.map(|line| line.trim().to_owned())
+}
+
+/// Whether a signal has been sent to a process and not been delivered yet.
+pub fn is_signal_pending(pid: u32) -> bool {
+    status_line(pid, "ShdPnd").is_some_and(|set| set.contains(|digit| digit != '0'))
+}
+
+/// Whether a process catches SIGINT and sleeps: it waits for something, and a signal would be
+/// heard.
+pub fn is_waiting(pid: u32) -> bool {
+    let caught = status_line(pid, "SigCgt").and_then(|set| u64::from_str_radix(&set, 16).ok());
+    let interrupt = 1 << (Signal::INT.as_raw() - 1);
+    let sleeps = status_line(pid, "State").is_some_and(|state| state.starts_with('S'));
+    sleeps && caught.is_some_and(|set| set & interrupt != 0)
+}
+
+/// Whether a process has a socket open.
+pub fn has_socket(pid: u32) -> bool {
+    let files = std::fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten();
+    let links = files.filter_map(|file| std::fs::read_link(file.path()).ok());
+    links.into_iter().any(|link| link.to_string_lossy().starts_with("socket:"))
+}
+
+/// Sends a signal; that a process is gone already is not an error.
 pub fn signal(pid: u32, signal: Signal) {
     if let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) {
         let _ = kill_process(pid, signal);

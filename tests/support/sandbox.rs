@@ -1,4 +1,5 @@
-//! A place of its own for each test: directories, ports, an environment, and the end of everything that was started there.
+//! A place of its own for each test: directories, ports, an environment, and the end of every
+//! process that was started there.
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
@@ -9,24 +10,29 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::command::{Run, Running};
+use super::command::Run;
 use super::seats::{Place, Seat};
+use super::serving::Serving;
 use super::{opencode, ports, processes};
 
 /// The variable that marks every process of a sandbox.
 const MARK: &str = "OCCTL_TEST_SANDBOX";
 /// How long a server may take to say that it listens; the real one needs 1.5 s on an idle machine.
 const SERVER_WAIT: Duration = Duration::from_secs(60);
+/// How long a command may take until it has sent a request; it needs some milliseconds.
+const REQUEST_WAIT: Duration = Duration::from_secs(30);
 
 static NUMBERS: AtomicU32 = AtomicU32::new(0);
 
-/// A test's own world below the directory for temporary files. Dropping it kills every process that was started in it and removes its
-/// files; a failing test leaves the files and prints where they are.
+/// A test's own directory for temporary files, with all that belongs to it. Dropping it kills every
+/// process that was started in it and removes its files. A failing test leaves the files and prints
+/// where they are.
 pub struct Sandbox {
     root: PathBuf,
     mark: String,
     ports: ports::Block,
-    /// Servers that the test starts itself count down from the top, occtl's allocation counts up.
+    /// How many ports were given to servers that the test starts itself: these count down from the
+    /// top, while occtl counts up.
     served: AtomicU16,
     environment: BTreeMap<OsString, OsString>,
     seat: Option<Seat>,
@@ -34,16 +40,16 @@ pub struct Sandbox {
 }
 
 impl Sandbox {
-    /// A fresh sandbox. It has no program under `OCCTL_OPENCODE` yet: see the `use_…` methods.
+    /// A fresh sandbox. `OCCTL_OPENCODE` is not set yet: see the `use_…` methods.
     pub fn new(name: &str) -> Self {
         let place = Place::among_others();
-        // Tests write stores themselves, and occtl refuses those that a group may write to: with a
-        // umask of 002, which is some users' default, that would be all of them.
+        // Tests write stores themselves, and occtl refuses a store that a group may write to. With
+        // a umask of 002, which is the default of some systems, that would be each of them.
         rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o022));
         let number = NUMBERS.fetch_add(1, Ordering::Relaxed);
         let mark = format!("{name}-{}-{number}", std::process::id());
         let root = parent().join(&mark);
-        // A process id may come again, and what an earlier failure left would be in the way.
+        // Process ids are used again, so an earlier failure may have left this directory.
         drop(std::fs::remove_dir_all(&root));
         for directory in ["home", "data", "work", "bin"] {
             std::fs::create_dir_all(root.join(directory)).expect("a sandbox directory");
@@ -102,7 +108,7 @@ impl Sandbox {
         self.ports.range()
     }
 
-    /// A port that nothing of this sandbox uses: taken from the top of the block.
+    /// A port that nothing in this sandbox uses, from the top of the block.
     pub fn free_port(&self) -> u16 {
         self.ports.range().end() - self.served.fetch_add(1, Ordering::Relaxed) % (ports::BLOCK / 2)
     }
@@ -125,16 +131,16 @@ impl Sandbox {
         path
     }
 
-    /// Makes the pinned OpenCode the program under `OCCTL_OPENCODE`.
+    /// Makes the OpenCode to test the program under `OCCTL_OPENCODE`.
     pub fn use_real(&mut self) {
         self.use_real_version(&opencode::version());
     }
 
-    /// Makes a certain version of OpenCode the program under `OCCTL_OPENCODE`.
+    /// Makes a given version of OpenCode the program under `OCCTL_OPENCODE`.
     pub fn use_real_version(&mut self, version: &str) {
         self.seat.get_or_insert_with(Seat::take);
         self.set_env("OCCTL_OPENCODE", opencode::program(version));
-        // Nobody needs the thousands of models that it knows, and to sort them takes it 1.5 s.
+        // It knows thousands of models, which no test needs and which it sorts for 1.5 s.
         let models = self.root.join("models.json");
         std::fs::write(&models, "{}").expect("an empty list of models");
         self.set_env("OPENCODE_MODELS_PATH", models);
@@ -143,25 +149,33 @@ impl Sandbox {
         }
     }
 
-    /// Makes the stand-in the program under `OCCTL_OPENCODE`; `faults` as the `stand_in` module lists them.
+    /// Makes the stand-in the program under `OCCTL_OPENCODE`; the module `stand_in` lists the
+    /// faults.
     pub fn use_stand_in(&mut self, faults: Value) {
         self.set_faults(&faults);
         self.set_env("OCCTL_OPENCODE", example("stand-in"));
         self.set_env("STAND_IN_FAULTS", self.root.join("faults.json"));
     }
 
-    /// Changes the stand-in's faults, also while it runs.
+    /// Changes the stand-in's faults; a stand-in that runs notices it.
     pub fn set_faults(&self, faults: &Value) {
-        // Renamed into place, because servers read it at any time.
+        // Renamed into place, because a server may read the file at any moment.
         let partial = self.root.join("faults.partial");
         std::fs::write(&partial, faults.to_string()).expect("the faults");
         std::fs::rename(partial, self.root.join("faults.json")).expect("the faults in place");
     }
 
-    /// What the stand-in was asked so far: `{method, path, query, authorization, body}` each.
+    /// The requests to the stand-in so far, each as `{method, path, query, authorization, body}`.
     pub fn stand_in_requests(&self) -> Vec<Value> {
         let text = std::fs::read_to_string(self.root.join("requests.jsonl")).unwrap_or_default();
         text.lines().map(|line| serde_json::from_str(line).expect("a line of JSON")).collect()
+    }
+
+    /// Waits for a request to the stand-in that is accepted by `matches`, after the first `before`.
+    #[track_caller]
+    pub fn wait_for_request(&self, before: usize, matches: impl Fn(&Value) -> bool) {
+        let asked = || self.stand_in_requests()[before..].iter().any(&matches).then_some(());
+        processes::poll(REQUEST_WAIT, asked).expect("the request that the test waits for");
     }
 
     /// occtl with these arguments.
@@ -169,12 +183,32 @@ impl Sandbox {
         self.command(env!("CARGO_BIN_EXE_occtl"), arguments)
     }
 
+    /// A script of bash, in which `$0` is occtl and `$1` and so on are `words`.
+    pub fn shell<A: AsRef<OsStr>>(&self, script: &str, words: &[A]) -> Run {
+        self.command("bash", &["-c", script, env!("CARGO_BIN_EXE_occtl")]).args(words)
+    }
+
+    /// Runs git in a directory and gives its stdout.
+    #[track_caller]
+    pub fn git(&self, directory: &Path, words: &[&str]) -> String {
+        let user = ["-c", "user.name=t", "-c", "user.email=t@example.org"];
+        self.command("git", &user).args(words).cwd(directory).run().ok().stdout
+    }
+
+    /// Starts a session with more words for `start`, and gives its id.
+    #[track_caller]
+    pub fn start(&self, words: &[&str]) -> String {
+        let start = self.occtl(&["start", "-q", "-t", "120"]).args(words);
+        start.run().ok().stdout.trim().to_owned()
+    }
+
     /// Any program in the sandbox's environment.
     pub fn command<A: AsRef<OsStr>>(&self, program: impl Into<PathBuf>, arguments: &[A]) -> Run {
         Run::new(program, self.environment.clone(), &self.work()).args(arguments)
     }
 
-    /// Starts the program under `OCCTL_OPENCODE` as a server, without occtl, and waits until it says that it listens.
+    /// Starts the program under `OCCTL_OPENCODE` as a server, without occtl, and waits until it
+    /// says that it listens.
     pub fn serve(&self) -> Serving {
         self.serve_with(|run| run)
     }
@@ -190,12 +224,20 @@ impl Sandbox {
         Serving { port, running }
     }
 
-    /// The processes of this sandbox, with their command lines.
+    /// The processes of this sandbox, with their ids and command lines.
     pub fn marked_processes(&self) -> Vec<(u32, String)> {
         processes::marked(&self.variable())
     }
 
-    /// Fails the test when a process of this sandbox is still there.
+    /// Waits for a process of this sandbox with a command line that `matches` accepts; gives its
+    /// id.
+    #[track_caller]
+    pub fn wait_for_process(&self, matches: impl Fn(&str) -> bool) -> u32 {
+        let find = || self.marked_processes().into_iter().find(|(_, line)| matches(line));
+        processes::poll(SERVER_WAIT, find).expect("the process that the test waits for").0
+    }
+
+    /// Fails the test if a process of this sandbox is still there.
     #[track_caller]
     pub fn assert_nothing_left(&self) {
         let left = self.marked_processes();
@@ -222,21 +264,8 @@ impl Drop for Sandbox {
             return;
         }
         assert!(left.is_empty(), "cannot be killed: {left:#?}");
-        // A test may have made directories unreadable; the next sandbox of that name removes it.
+        // This may fail, because a test may have made directories unreadable.
         drop(std::fs::remove_dir_all(&self.root));
-    }
-}
-
-/// A server that a test started without occtl. The sandbox ends it.
-pub struct Serving {
-    pub port: u16,
-    pub running: Running,
-}
-
-impl Serving {
-    /// Its base URL.
-    pub fn url(&self) -> String {
-        format!("http://127.0.0.1:{}", self.port)
     }
 }
 
@@ -262,7 +291,8 @@ pub fn example(name: &str) -> PathBuf {
     let directory = Path::new(env!("CARGO_BIN_EXE_occtl")).parent();
     let path = directory.expect("a directory").join("examples").join(name);
     let changed = |path: &Path| std::fs::metadata(path).and_then(|data| data.modified()).ok();
-    // Beside it cargo lists what it was built from: `PROGRAM: SOURCE SOURCE …`, with `\ ` for a space.
+    // Beside it cargo lists what it was built from: `PROGRAM: SOURCE SOURCE …`, with `\ ` for a
+    // space.
     let rule = std::fs::read_to_string(path.with_extension("d")).unwrap_or_default();
     let (_, sources) = rule.split_once(": ").unwrap_or_default();
     let sources = sources.replace("\\ ", "\0");

@@ -1,12 +1,14 @@
-//! How many tests may keep the machine busy at once. A crowd has the machine for itself, or it would be the limits of
-//! every other test that measure it. A real server needs more than a second of a core to start, so tests with real servers
-//! take turns.
+//! How many tests may keep the machine busy at once.
+//!
+//! A test that starts a crowd has the machine for itself, because the crowd would make other tests
+//! pass their limits. A real server needs more than a second of a core to start, so tests with real
+//! servers take turns.
 
 use std::cell::Cell;
 use std::sync::{Condvar, Mutex, MutexGuard};
 use std::thread::LocalKey;
 
-/// Tests with real servers that run side by side.
+/// How many tests with real servers run side by side.
 const SEATS: usize = 3;
 
 static HALL: (Mutex<Hall>, Condvar) =
@@ -36,14 +38,14 @@ fn wait_on(
     HALL.1.wait_while(hall, condition).unwrap()
 }
 
-/// Counts one more of what this test has, and tells whether it is the first.
-fn first(count: &'static LocalKey<Cell<usize>>) -> bool {
+/// Counts one more of what this test has, and says whether it is the first.
+fn add(count: &'static LocalKey<Cell<usize>>) -> bool {
     count.set(count.get() + 1);
     count.get() == 1
 }
 
-/// Counts one less, and tells whether it was the last.
-fn last(count: &'static LocalKey<Cell<usize>>) -> bool {
+/// Counts one less, and says whether it was the last.
+fn remove(count: &'static LocalKey<Cell<usize>>) -> bool {
     count.set(count.get() - 1);
     count.get() == 0
 }
@@ -55,18 +57,18 @@ pub struct Place {
 }
 
 impl Place {
-    /// Beside the tests that are no crowds.
+    /// Waits until no crowd runs or waits, and runs beside other tests.
     pub fn among_others() -> Self {
-        if first(&PLACES) {
-            // A crowd would never have its turn if others could go first.
+        if add(&PLACES) {
+            // A crowd that waits goes first, or it would never have its turn.
             wait_while(|hall| hall.crowd || hall.crowds_wait > 0).guests += 1;
         }
         Self { alone: false }
     }
 
-    /// Alone: waits until nobody else has a sandbox, and keeps others from having one.
+    /// Waits until no other test has a sandbox, and keeps other tests from having one.
     pub fn alone() -> Self {
-        assert!(first(&PLACES), "a crowd takes its place before its sandbox");
+        assert!(add(&PLACES), "a crowd takes its place before its sandbox");
         let mut hall = HALL.0.lock().unwrap();
         hall.crowds_wait += 1;
         hall = wait_on(hall, |hall| hall.crowd || hall.guests > 0);
@@ -78,11 +80,12 @@ impl Place {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        if last(&PLACES) {
+        if remove(&PLACES) {
             let mut hall = HALL.0.lock().unwrap();
-            match self.alone {
-                true => hall.crowd = false,
-                false => hall.guests -= 1,
+            if self.alone {
+                hall.crowd = false;
+            } else {
+                hall.guests -= 1;
             }
             HALL.1.notify_all();
         }
@@ -96,7 +99,7 @@ pub struct Seat(());
 impl Seat {
     /// Waits for one.
     pub fn take() -> Self {
-        if first(&SEATED) {
+        if add(&SEATED) {
             wait_while(|hall| hall.seats == 0).seats -= 1;
         }
         Self(())
@@ -105,7 +108,7 @@ impl Seat {
 
 impl Drop for Seat {
     fn drop(&mut self) {
-        if last(&SEATED) {
+        if remove(&SEATED) {
             HALL.0.lock().unwrap().seats += 1;
             HALL.1.notify_all();
         }

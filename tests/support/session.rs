@@ -1,4 +1,4 @@
-//! A session of occtl's in a sandbox, and its server's own answers: what is really so, past occtl.
+//! A session in a sandbox, and what its server answers when it is asked without occtl.
 
 use std::time::Duration;
 
@@ -10,9 +10,9 @@ use super::http_client::{Answer, request};
 use super::processes::poll;
 use super::sandbox::Sandbox;
 
-/// How long something that a turn of the real server does may take on a busy machine.
+/// How long anything that a turn of the real server does may take on a busy machine.
 pub const SOON: Duration = Duration::from_secs(60);
-/// Many prompts at once keep a server busy for a while.
+/// How long a server may stay busy: some tests send many prompts at once.
 const IDLE_WITHIN: Duration = Duration::from_secs(150);
 
 /// A running session.
@@ -25,19 +25,15 @@ pub struct Session<'a> {
 }
 
 impl<'a> Session<'a> {
-    /// `occtl start -q` with more words.
+    /// Starts a session with more words for `start`.
     #[track_caller]
     pub fn start(sandbox: &'a Sandbox, words: &[&str]) -> Self {
-        let words = [&["start", "-q", "-t", "60"], words].concat();
-        let id = sandbox.occtl(&words).run().ok().stdout.trim().to_owned();
-        Self::of(sandbox, id)
+        Self::of(sandbox, sandbox.start(words))
     }
 
-    /// The session of that id.
+    /// The session with this id.
     pub fn of(sandbox: &'a Sandbox, id: String) -> Self {
-        let text = std::fs::read_to_string(sandbox.data().join("store.json")).expect("a store");
-        let store: Value = serde_json::from_str(&text).expect("a store that parses");
-        let record = &store["sessions"][&id];
+        let record = sandbox.record(&id);
         let password = record["password"].as_str().expect("a password");
         let pair = base64::engine::general_purpose::STANDARD.encode(format!("opencode:{password}"));
         Self {
@@ -49,14 +45,14 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// occtl with a command and this session's id, and what follows.
+    /// Runs a command of occtl with this session's id and more words.
     #[track_caller]
     pub fn run(&self, command: &str, words: &[&str]) -> Outcome {
         let words = [&[command, self.id.as_str()], words].concat();
         self.sandbox.occtl(&words).run()
     }
 
-    /// A request to the server in some directory.
+    /// Sends the server a request about a directory.
     #[track_caller]
     pub fn ask(&self, method: &str, path: &str, directory: &str, body: &Value) -> Answer {
         let mark = if path.contains('?') { '&' } else { '?' };
@@ -67,30 +63,31 @@ impl<'a> Session<'a> {
         request(method, &url, &headers, body.as_bytes()).expect("an answer")
     }
 
-    /// What the server answers to `GET` in the session's own directory.
+    /// What the server answers to `GET path` about the session's own directory.
     #[track_caller]
     pub fn get(&self, path: &str) -> Value {
         self.ask("GET", path, &self.directory, &Value::Null).json()
     }
 
-    /// Opens a conversation in a directory, past occtl, and sends a prompt into it.
+    /// Opens a conversation in a directory without occtl, and sends a prompt into it.
     #[track_caller]
     pub fn prompt_in(&self, directory: &str, prompt: &str) -> String {
         let created = self.ask("POST", "/session", directory, &json!({"title": "t"})).json();
         let id = created["id"].as_str().expect("a conversation").to_owned();
-        let body = json!({"parts": [{"type": "text", "text": prompt}]});
-        let sent = self.ask("POST", &format!("/session/{id}/prompt_async"), directory, &body);
+        let route = format!("/session/{id}/prompt_async");
+        let sent = self.ask("POST", &route, directory, &super::serving::prompt(prompt));
         assert_eq!(sent.status, 204, "{}", sent.text());
         id
     }
 
-    /// The same in the session's own directory.
+    /// Does the same in the session's own directory.
     #[track_caller]
     pub fn prompt(&self, prompt: &str) -> String {
         self.prompt_in(&self.directory.clone(), prompt)
     }
 
-    /// Waits until the server lists this many asks (`permission` or `question`) in a directory.
+    /// Waits until the server lists `count` asks for a directory; `route` is `/permission` or
+    /// `/question`.
     #[track_caller]
     pub fn wait_for_asks(&self, route: &str, directory: &str, count: usize) -> Vec<Value> {
         let found = poll(SOON, || {
@@ -105,8 +102,9 @@ impl<'a> Session<'a> {
         &self.directory
     }
 
-    /// Waits until nothing is busy in the session's directory and every prompt has been answered: for
-    /// a second or two after a prompt nothing reads busy yet.
+    /// Waits until nothing is busy in the session's directory and every prompt has been answered.
+    /// The second condition is needed because a server may not be busy yet one or two seconds after
+    /// a prompt.
     #[track_caller]
     pub fn wait_until_idle(&self) {
         let idle = poll(IDLE_WITHIN, || {
@@ -114,20 +112,20 @@ impl<'a> Session<'a> {
             let quiet = status.as_object().is_some_and(|busy| busy.is_empty());
             let conversations = self.get("/session");
             let all = conversations.as_array()?;
-            (quiet && all.iter().all(|one| self.answered(&one["id"]))).then_some(())
+            (quiet && all.iter().all(|one| self.is_answered(&one["id"]))).then_some(())
         });
         idle.expect("an idle server");
     }
 
-    /// Whether the newest message of a conversation is a complete one of the model.
-    fn answered(&self, conversation: &Value) -> bool {
+    /// Whether the newest message of a conversation is complete, and the model's.
+    fn is_answered(&self, conversation: &Value) -> bool {
         let id = conversation.as_str().unwrap_or_default();
         let messages = self.get(&format!("/session/{id}/message"));
         let newest = messages.as_array().and_then(|all| all.last());
         newest.is_none_or(|newest| newest["info"]["time"]["completed"].is_number())
     }
 
-    /// The tools of a conversation: name, status and what came of it.
+    /// The tool calls of a conversation: name, status, and the error or output.
     pub fn tools(&self, conversation: &str) -> Vec<(String, String, String)> {
         let messages = self.get(&format!("/session/{conversation}/message"));
         let parts = messages.as_array().into_iter().flatten();

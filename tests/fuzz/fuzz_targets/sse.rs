@@ -1,4 +1,4 @@
-//! The decoder of event streams: the same events, however the stream is cut.
+//! The decoder of event streams: the events are the same, wherever the stream is cut.
 #![no_main]
 #![allow(dead_code)]
 

@@ -1,4 +1,5 @@
-//! The reader of store.json: whatever is in the file, it is read or refused, and what is written can be read.
+//! The reader of store.json: any file is read or refused, and what was read and written can be read
+//! again.
 #![no_main]
 #![allow(dead_code, unused_imports)]
 
@@ -20,7 +21,7 @@ fuzz_target!(|bytes: &[u8]| {
     for id in document.broken() {
         assert!(document.remove(&id));
     }
-    let records = document.records().expect("the broken ones are gone");
+    let records = document.records().expect("no broken record is left");
     for record in &records {
         let _ = (record.created(), record.last_active(), record.status());
     }
@@ -31,7 +32,7 @@ fuzz_target!(|bytes: &[u8]| {
         return;
     }
     let mut text = Vec::new();
-    document.write(&mut text).expect("memory takes everything");
+    document.write(&mut text).expect("memory can be written");
     let again = Document::parse(place, text).expect("what was written can be read");
     assert_eq!(again.records().expect("its records").len(), records.len());
 });

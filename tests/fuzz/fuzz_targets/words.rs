@@ -1,4 +1,4 @@
-//! The command line: it is read, or refused with a usage error; nothing else happens.
+//! The command line: it is read, or refused with a usage error.
 #![no_main]
 #![allow(dead_code, unused_imports)]
 

@@ -1,6 +1,7 @@
 //! The scripted model as a program: `scripted-model [--port N] [--until-stdin-closes]`.
 //!
-//! The first line on stdout is its base URL; it serves until it is killed, or until stdin closes when told so.
+//! The first line on stdout is its base URL. It serves until it is killed or, with the flag, until
+//! its stdin closes.
 #![allow(missing_docs, dead_code, clippy::unwrap_used, clippy::print_stdout)]
 
 #[path = "../http_server.rs"]

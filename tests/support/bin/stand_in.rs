@@ -1,4 +1,5 @@
-//! A stand-in for `opencode`, for faults that a real server does not produce on demand: see the module `stand_in`.
+//! A stand-in for `opencode`, for faults that a real server does not produce on demand. The module
+//! `stand_in` says more.
 #![allow(missing_docs, dead_code, clippy::unwrap_used, clippy::print_stdout, clippy::print_stderr)]
 
 #[path = "../http_server.rs"]

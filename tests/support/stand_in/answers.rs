@@ -1,4 +1,4 @@
-//! Answers that never change: recorded from the real server.
+//! Answers that never change, as the real server gave them.
 
 /// `GET /config`.
 pub const CONFIG: &str = include_str!("../../data/answer-1.18.33-config.json");
@@ -6,5 +6,15 @@ pub const CONFIG: &str = include_str!("../../data/answer-1.18.33-config.json");
 pub const PROVIDERS: &str = include_str!("../../data/answer-1.18.33-providers.json");
 /// `GET /agent`.
 pub const AGENTS: &str = include_str!("../../data/answer-1.18.33-agents.json");
-/// What every unknown route answers, with status 200.
-pub const PAGE: &str = "<!doctype html>\n<html lang=\"en\">\n  <head>\n    <meta charset=\"utf-8\" />\n    <title>OpenCode</title>\n  </head>\n  <body>\n    <div id=\"root\"></div>\n  </body>\n</html>\n";
+/// The answer of every unknown route, with status 200.
+pub const PAGE: &str = r#"<!doctype html>
+<html lang="en">
+  <head>
+    <meta charset="utf-8" />
+    <title>OpenCode</title>
+  </head>
+  <body>
+    <div id="root"></div>
+  </body>
+</html>
+"#;

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::super::http_server::Request;
 use super::faults::Faults;
 use super::ids::{id, now};
-use super::routes::{Reply, not_found};
+use super::routes::{Reply, not_found, unknown_error};
 use super::state::Shared;
 use super::turn;
 
@@ -33,18 +33,7 @@ pub fn answer(
             }
             Reply::Json(info())
         }
-        ("DELETE", []) => {
-            let info = info();
-            shared.lock().conversations.retain(|found| found.id() != conversation);
-            shared.changed.notify_all();
-            let directory = info["directory"].as_str().unwrap_or_default();
-            shared.publish(
-                "session.deleted",
-                directory,
-                json!({"sessionID": conversation, "info": info}),
-            );
-            Reply::Json(true.into())
-        }
+        ("DELETE", []) => delete(shared, conversation, &info()),
         ("GET", ["children"]) => {
             let state = shared.lock();
             let infos = state.conversations.iter().map(|found| &found.info);
@@ -61,25 +50,36 @@ pub fn answer(
                 .and_then(|found| found.message(&json!(message)).cloned());
             found.map_or_else(|| not_found(&format!("Message not found: {message}")), Reply::Json)
         }
-        ("POST", ["prompt_async" | "message"]) => {
-            if let Some(problem) = problem(&body) {
-                let data = json!({"message": problem, "kind": "Payload"});
-                return Reply::Failed(400, json!({"name": "BadRequest", "data": data}));
-            }
-            let user = turn::prompt(shared, conversation, &body);
-            if rest == ["prompt_async"] {
-                return Reply::Nothing;
-            }
-            // A model that does not exist: the prompt is stored, and that is all.
-            if Faults::read().get("/turn/never_starts").is_some_and(Value::is_object) {
-                let data =
-                    json!({"message": "Unexpected server error. Check server logs for details."});
-                return Reply::Failed(500, json!({"name": "UnknownError", "data": data}));
-            }
-            answer_of(shared, conversation, &user).map_or(Reply::Nothing, Reply::Json)
-        }
+        ("POST", ["prompt_async"]) => prompt(shared, conversation, &body, false),
+        ("POST", ["message"]) => prompt(shared, conversation, &body, true),
         _ => Reply::Unknown,
     }
+}
+
+fn delete(shared: &Shared, conversation: &str, info: &Value) -> Reply {
+    shared.lock().conversations.retain(|found| found.id() != conversation);
+    shared.changed.notify_all();
+    let directory = info["directory"].as_str().unwrap_or_default();
+    let properties = json!({"sessionID": conversation, "info": info});
+    shared.publish("session.deleted", directory, properties);
+    Reply::Json(true.into())
+}
+
+/// Takes a prompt; `held` makes the answer of its turn the answer of the request.
+fn prompt(shared: &Arc<Shared>, conversation: &str, body: &Value, held: bool) -> Reply {
+    if let Some(problem) = problem(body) {
+        let data = json!({"message": problem, "kind": "Payload"});
+        return Reply::Failed(400, json!({"name": "BadRequest", "data": data}));
+    }
+    let user = turn::prompt(shared, conversation, body);
+    if !held {
+        return Reply::Nothing;
+    }
+    // With a model that does not exist the real server stores the prompt and fails.
+    if Faults::read().get("/turn/never_starts").is_some_and(Value::is_object) {
+        return Reply::Failed(500, unknown_error());
+    }
+    answer_of(shared, conversation, &user).map_or(Reply::Nothing, Reply::Json)
 }
 
 /// What is wrong with a prompt, in the real server's words.
@@ -91,11 +91,11 @@ fn problem(body: &Value) -> Option<String> {
     Some(format!("Expected a string starting with \"msg\", got {id:?}\n  at [\"messageID\"]"))
 }
 
-/// Waits for the end of a turn and gives its last message; that of a newer turn which took over.
+/// Waits for the end of a turn and gives its last message, or that of a newer turn which took over.
 fn answer_of(shared: &Shared, conversation: &str, user: &str) -> Option<Value> {
     loop {
         let state = shared.lock();
-        // Woken by the ticks of `wait_timeout`: turns tell of asks and aborts only.
+        // The end of a turn is noticed by the timeout alone: turns announce only asks and aborts.
         let (mut state, _) = shared.changed.wait_timeout(state, Duration::from_millis(5)).unwrap();
         let found = state.find(conversation)?;
         let last = found
@@ -117,7 +117,7 @@ fn fork(shared: &Shared, conversation: &str, body: &Value) -> Value {
         let title = found.info["title"].as_str().unwrap_or_default();
         (format!("{title} (fork #1)"), found.info["directory"].clone(), found.messages.clone())
     };
-    // The fork ends before the message that is named.
+    // The copy ends before the message that the request names.
     if let Some(end) =
         messages.iter().position(|message| message["info"]["id"] == body["messageID"])
     {

@@ -2,18 +2,18 @@
 //!
 //! | fault below `events` | effect |
 //! | --- | --- |
-//! | `silent: true` | the stream opens and nothing comes, not even the first event |
+//! | `silent: true` | the stream opens and no event comes, not even the first one |
 //! | `heartbeats_only: true` | nothing but `server.connected` and heartbeats |
-//! | `heartbeat_ms: N` | another pace than every 10 s |
-//! | `deaf_ms: N` | what happens in the first N ms is lost (the real `/global/event` is like that under load) |
+//! | `heartbeat_ms: N` | a heartbeat every N ms instead of every 10 s |
+//! | `deaf_ms: N` | events of the first N ms are lost (a busy real server loses some, too) |
 //! | `close_after: N` | the stream ends after N events |
-//! | `garbage: true` | comments, lines that are not JSON and unknown events between the others |
+//! | `garbage: true` | comments, lines that are not JSON, and unknown events between the others |
 //! | `duplicate: true` | every event comes twice |
-//! | `no_deltas: true` | without `message.part.delta` |
+//! | `no_deltas: true` | `message.part.delta` is left out |
 //! | `late: N` | every event comes N ms later (`true` is 1000) |
-//! | `old_form: true` | as 1.1: no event ids, `delta` inside `message.part.updated` |
+//! | `old_form: true` | as of 1.1: no event ids, and `delta` inside `message.part.updated` |
 //! | `deltas_before_part: true` | deltas come before the part that they belong to |
-//! | `flood: N` | N deltas of another conversation before each answer |
+//! | `flood: N` | N deltas of another conversation come before each answer |
 
 use std::collections::HashMap;
 use std::io;
@@ -28,9 +28,9 @@ use super::faults::Faults;
 use super::ids::id;
 use super::state::Shared;
 
-/// The pace of the real server.
+/// The time between two heartbeats of the real server.
 const HEARTBEAT: Duration = Duration::from_secs(10);
-/// How often a quiet stream looks whether its client is still there.
+/// How often a quiet stream checks that its client is still there.
 const TICK: Duration = Duration::from_millis(200);
 
 /// An event on its way to the streams.
@@ -100,7 +100,8 @@ pub fn stream(
     let mut beat = Instant::now() + pace;
     loop {
         let left = beat.saturating_duration_since(Instant::now());
-        // Sent when nothing more is at hand, so that a flood is not a system call an event.
+        // Flushed only when no event is at hand, or a flood would cost a system call for each
+        // event.
         let next = match receiver.try_recv() {
             Ok(happened) => Ok(happened),
             Err(_) => {
@@ -129,14 +130,14 @@ pub fn stream(
         }
         if stream.faults.number("/events/close_after").is_some_and(|limit| stream.sent >= limit) {
             stream.connection.end_stream()?;
-            // The end of the body is not the end of the connection, so that it must be closed.
+            // The connection outlives its body, and is closed by this error.
             return Err(io::ErrorKind::ConnectionAborted.into());
         }
     }
 }
 
 impl Stream<'_> {
-    /// An event of the stream itself.
+    /// Sends an event of the stream itself.
     fn own(&mut self, kind: &str) -> io::Result<()> {
         let event = json!({"id": id("evt"), "type": kind, "properties": {}});
         let frame = if self.global { json!({"payload": event}) } else { event };
@@ -158,7 +159,8 @@ impl Stream<'_> {
         if self.faults.has("/events/garbage") {
             self.connection
                 .push(b": a comment\n\nevent: message\nid: 7\nretry: 10\ndata: {not json\n\n")?;
-            self.connection.push(b"data:\n\ndata: {\"type\":\"never.heard.of\",\"properties\":{\"sessionID\":5}}\n\n")?;
+            let unknown = r#"{"type":"never.heard.of","properties":{"sessionID":5}}"#;
+            self.connection.push(format!("data:\n\ndata: {unknown}\n\n").as_bytes())?;
             self.connection.push(b"data: [1]\n\ndata: {\"type\":7}\n\nno field at all\n\n")?;
         }
         let frame = if self.global {
@@ -178,7 +180,8 @@ impl Stream<'_> {
         self.connection.push(format!("data: {frame}\n\n").as_bytes())
     }
 
-    /// An event as 1.1 sent it, where a delta carried its part with the text so far; `None` for those that it did not have.
+    /// An event in the form of 1.1, where a delta carried its part with the text so far; `None` for
+    /// an event that 1.1 did not send.
     fn old_form(&mut self, mut event: Value) -> Option<Value> {
         if let Some(object) = event.as_object_mut() {
             object.remove("id");

@@ -7,17 +7,17 @@ use serde_json::Value;
 
 use super::super::http_server::Request;
 
-/// The file of the faults.
+/// The file with the faults.
 pub fn file() -> Option<PathBuf> {
     std::env::var_os("STAND_IN_FAULTS").map(PathBuf::from)
 }
 
-/// What is wrong at the moment. Places in it are JSON pointers, such as `/turn/empty`.
+/// The faults in force. Places in them are JSON pointers, such as `/turn/empty`.
 #[derive(Debug)]
 pub struct Faults(Value);
 
 impl Faults {
-    /// Reads the file; without one nothing is wrong.
+    /// Reads the file; without one there are no faults.
     pub fn read() -> Self {
         let text = file().and_then(|path| std::fs::read_to_string(path).ok());
         Self(text.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or(Value::Null))
@@ -57,7 +57,7 @@ impl Faults {
         })
     }
 
-    /// What a table of paths at a place has for this request.
+    /// The value for this request in a table of paths at a place.
     pub fn entry(&self, pointer: &str, request: &Request) -> Option<&Value> {
         let table = self.get(pointer)?.as_object()?;
         table.iter().find(|(pattern, _)| matches(pattern, request)).map(|(_, value)| value)
@@ -72,12 +72,14 @@ fn matches(pattern: &str, request: &Request) -> bool {
         && wanted.zip(given).all(|(want, have)| want == "*" || want == have)
 }
 
-/// Counts across starts of the program: whether `name` has happened fewer than `limit` times, and once more now.
+/// Counts across starts of the program: whether `name` has happened fewer than `limit` times before
+/// this call.
 pub fn count_down(name: &str, limit: Option<u64>) -> bool {
     let (Some(limit), Some(path)) = (limit, file()) else {
         return false;
     };
-    // A file for each, because several servers may start at once: creating one either succeeds or does not.
+    // A file for each time, because several servers may start at once: only one of them can create
+    // a file.
     (0..limit).any(|number| {
         let path = path.with_file_name(format!("{name}-{number}"));
         std::fs::File::create_new(path).is_ok()

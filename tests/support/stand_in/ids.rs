@@ -1,4 +1,4 @@
-//! Ids as OpenCode makes them: they sort by time, conversations the newest first.
+//! Ids as OpenCode makes them. They sort by time, and those of conversations backwards.
 
 use std::sync::Mutex;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -9,10 +9,10 @@ pub fn now() -> u64 {
     u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// The last millisecond, and how many ids it has had.
+/// The millisecond of the last id, and how many ids were made in it.
 static LAST: Mutex<(u64, u64)> = Mutex::new((0, 0));
 
-/// A new id: the prefix, 12 hex digits of time and counter, 14 characters of chance.
+/// A new id: the prefix, 12 hex digits of time and counter, 14 random characters.
 pub fn id(prefix: &str) -> String {
     let stamp = {
         let mut last = LAST.lock().unwrap();
@@ -21,15 +21,15 @@ pub fn id(prefix: &str) -> String {
         last.0.wrapping_mul(0x1000).wrapping_add(last.1)
     };
     let stamp = if prefix == "ses" { !stamp } else { stamp } & 0xffff_ffff_ffff;
-    format!("{prefix}_{stamp:012x}{}", chance(14))
+    format!("{prefix}_{stamp:012x}{}", random(14))
 }
 
-fn chance(length: u32) -> String {
+fn random(length: u32) -> String {
     const DIGITS: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
     let number = uuid::Uuid::new_v4().as_u128();
     (0..length)
         .map(|place| {
-            // A place takes 6 bits; the few values above 61 wrap, which is random enough for a test.
+            // Each character takes 6 bits. The two values above 61 wrap: random enough for a test.
             let digit = usize::try_from(number >> (place * 6) & 0x3f).unwrap_or(0);
             char::from(DIGITS[digit % DIGITS.len()])
         })

@@ -1,34 +1,38 @@
-//! A program that is called like `opencode` and answers like one, in memory, with faults on demand.
+//! A program that is called as `opencode` is and answers as it does, in memory, with faults on
+//! demand.
 //!
-//! `stand-in serve --port N`, `stand-in --version`, `stand-in attach URL …`. A turn echoes its prompt, one delta a word.
-//! `attach` writes `{arguments, password, username, cwd}` to the file `STAND_IN_ATTACH_LOG` and ends with the status
-//! `STAND_IN_ATTACH_STATUS`. Every request is noted in `requests.jsonl` beside the file of the faults.
+//! `stand-in serve --port N`, `stand-in --version`, `stand-in attach URL …`. A turn echoes its
+//! prompt, one delta for each word. `attach` writes `{arguments, password, username, cwd}` to the
+//! file `STAND_IN_ATTACH_LOG` and ends with the status `STAND_IN_ATTACH_STATUS`. Every request is
+//! noted in `requests.jsonl` beside the file with the faults.
 //!
-//! Faults are a JSON object in the file `STAND_IN_FAULTS`, read again for every request and turn. A PATH is a path with `*` for
-//! one segment, such as `/session/*/message`, with `GET ` or the like before it to mean one method only.
+//! Faults are a JSON object in the file `STAND_IN_FAULTS`, which is read again for every request
+//! and turn. A PATH is a path in which `*` means any one segment, such as `/session/*/message`; a
+//! method before it, as in `GET /session`, restricts it to that method.
 //!
 //! | fault | effect |
 //! | --- | --- |
 //! | `exit_at_start: {status, stderr}` | ends at once |
 //! | `silent_start: true` | says nothing and never listens |
 //! | `port_taken_times: N` | the first N starts say that the port is taken |
-//! | `listening_line: "none"` | serves without saying so |
-//! | `listening_line: "late"` | connections of the first second are never answered, then the line comes |
-//! | `ignore_sigterm: true` | only SIGKILL ends it |
+//! | `listening_line: "none"` | never says that it listens |
+//! | `listening_line: "late"` | says it after a second, and never answers connections before that |
+//! | `ignore_sigterm: true` | SIGTERM does not end it |
 //! | `version: "1.0.5"` | the version that it claims |
 //! | `health: {…}` | the answer of `/global/health` |
 //! | `never_answer: true` | accepts every request and answers none |
 //! | `unauthorized: true` | 401 for everything |
 //! | `status: {PATH: 500}` | this status with an error object |
-//! | `late_status: {PATH: 404}` | does what is wanted, and then this status with an error object |
+//! | `late_status: {PATH: 404}` | does what is wanted, and then answers with this status |
 //! | `body: {PATH: {…}}` | this document with status 200 |
-//! | `html: [PATH]` | the page of unknown routes, status 200 |
+//! | `html: [PATH]` | the page of unknown routes with status 200 |
 //! | `silence: [PATH]` | never answers these |
-//! | `early_head: [PATH]` | the head's beginning is sent at once, whatever follows |
+//! | `hold: [PATH]` | does not answer these before the fault is lifted |
+//! | `early_head: [PATH]` | sends the beginning of the head at once, whatever follows |
 //! | `cut_body: [PATH]` | announces the whole body and sends half of it |
-//! | `stall_body: [PATH]` | the same, and the other half never comes |
-//! | `delay_ms: {PATH: N}` | answers later |
-//! | `no_cursors: true` | pages of messages name no next one, as those of 1.1.65 |
+//! | `stall_body: [PATH]` | the same, but keeps the connection open |
+//! | `delay_ms: {PATH: N}` | answers N ms later |
+//! | `no_cursors: true` | pages of messages do not name the next page, as in 1.1.65 |
 //! | `messages: N` | starts with a conversation of N messages |
 //! | `bulk_conversations: N` | starts with N empty conversations |
 //! | `turn: {…}` | see `turn` |
@@ -58,9 +62,9 @@ use super::http_server::Server;
 use faults::Faults;
 use state::Shared;
 
-/// How long a start with `listening_line: "late"` is deaf; the real one is for 0.3 s.
+/// How long a start with `listening_line: "late"` is deaf; for a real server it is 0.3 s.
 const DEAF: Duration = Duration::from_secs(1);
-/// The version that it stands in for.
+/// The version that this program stands in for.
 const VERSION: &str = "1.18.33";
 
 /// The program.
@@ -87,7 +91,7 @@ fn run() -> Result<ExitCode, Box<dyn std::error::Error>> {
                 match word {
                     Long("port") => port = words.value()?.parse()?,
                     Long("hostname") => hostname = words.value()?.string()?,
-                    // The real one has more flags; none of them changes what is tested with a stand-in.
+                    // The real program has more flags. None of them changes what is tested here.
                     _ => drop(words.optional_value()),
                 }
             }
@@ -128,7 +132,7 @@ fn serve(hostname: &str, port: u16) -> Result<ExitCode, Box<dyn std::error::Erro
         }
     }
     if faults.has("/ignore_sigterm") {
-        // A handler that does nothing but note it, instead of the default action.
+        // Any handler replaces the default action; this one only sets a flag.
         signal_hook::flag::register(
             signal_hook::consts::SIGTERM,
             Arc::new(AtomicBool::new(false)),
@@ -162,7 +166,7 @@ fn serve(hostname: &str, port: u16) -> Result<ExitCode, Box<dyn std::error::Erro
         std::io::stdout().flush()?;
     }
     loop {
-        // The server lives as long as this frame.
+        // Dropping the server would end it.
         std::thread::park();
         let _ = &server;
     }

@@ -16,6 +16,9 @@ use super::{answers, conversation, events};
 const HTML: [(&str, &str); 1] = [("content-type", "text/html")];
 const JSON: [(&str, &str); 1] = [("content-type", "application/json")];
 
+/// How often a held request or turn checks whether it may go on.
+pub const HOLD_LOOK: Duration = Duration::from_millis(5);
+
 /// Answers one request.
 pub fn handle(
     shared: &Arc<Shared>,
@@ -27,6 +30,9 @@ pub fn handle(
     if faults.has("/never_answer") || faults.lists("/silence", request) {
         return connection.wait_until_closed();
     }
+    while Faults::read().lists("/hold", request) {
+        std::thread::sleep(HOLD_LOOK);
+    }
     if let Some(delay) = faults.entry("/delay_ms", request).and_then(Value::as_u64) {
         std::thread::sleep(Duration::from_millis(delay));
     }
@@ -35,9 +41,7 @@ pub fn handle(
         return connection.answer(401, &challenge, b"");
     }
     if let Some(status) = faults.entry("/status", request).and_then(Value::as_u64) {
-        let status = u16::try_from(status).unwrap_or(500);
-        let data = json!({"message": "Unexpected server error. Check server logs for details."});
-        return connection.json(status, &json!({"name": "UnknownError", "data": data}));
+        return connection.json(u16::try_from(status).unwrap_or(500), &unknown_error());
     }
     if faults.lists("/html", request) {
         return connection.answer(200, &HTML, answers::PAGE.as_bytes());
@@ -81,13 +85,13 @@ pub enum Reply {
     Json(Value),
     Failed(u16, Value),
     Recorded(&'static str),
-    /// A page of messages, with the cursor of the next one.
+    /// A page of messages, with the cursor of the next page.
     Page(Value, Option<String>),
     Nothing,
     Unknown,
 }
 
-/// Writes down what came, for tests that want to know what was asked.
+/// Writes a request down, for tests that want to know what was asked.
 fn note(request: &Request) {
     let Some(path) = faults::file() else { return };
     let line = json!({
@@ -102,7 +106,7 @@ fn note(request: &Request) {
         .create(true)
         .open(path.with_file_name("requests.jsonl"));
     if let Ok(mut file) = file {
-        // One write, so that the lines of concurrent requests do not mix.
+        // A single write, so that the lines of concurrent requests do not mix.
         drop(file.write_all(format!("{line}\n").as_bytes()));
     }
 }
@@ -142,7 +146,7 @@ fn route(shared: &Arc<Shared>, request: &Request, faults: &Faults) -> Reply {
         ("POST", ["question", ask, "reject"]) => {
             reply(shared, ask, json!({"reply": "reject"}), "question.rejected")
         }
-        // Of a conversation that does not exist, abort says the same as of any other.
+        // The answer is the same for a conversation that does not exist.
         ("POST", ["session", conversation, "abort"]) => abort(shared, conversation),
         (method, ["session", conversation, rest @ ..]) => {
             if shared.lock().find(conversation).is_none() {
@@ -154,7 +158,13 @@ fn route(shared: &Arc<Shared>, request: &Request, faults: &Faults) -> Reply {
     }
 }
 
-/// The answer about something that is not there.
+/// The error object of a failure that the server does not explain.
+pub fn unknown_error() -> Value {
+    let message = "Unexpected server error. Check server logs for details.";
+    json!({"name": "UnknownError", "data": {"message": message}})
+}
+
+/// The answer to a request about something that does not exist.
 pub fn not_found(message: &str) -> Reply {
     Reply::Failed(404, json!({"name": "NotFoundError", "data": {"message": message}}))
 }
@@ -181,7 +191,7 @@ fn list(shared: &Shared, request: &Request) -> Value {
             request.query("search").is_none_or(|text| title.contains(&text.to_lowercase()))
         })
         .collect();
-    // Ids of conversations sort the newest first, which settles equal times.
+    // Between equal times the id decides: ids of conversations sort backwards.
     infos.sort_by_key(|info| {
         (std::cmp::Reverse(info["time"]["updated"].as_u64()), info["id"].to_string())
     });
@@ -203,7 +213,7 @@ fn asks(shared: &Shared, request: &Request, questions: bool) -> Value {
     asks.into_iter()
         .filter(|ask| {
             let conversation = ask["sessionID"].as_str().unwrap_or_default();
-            // The ask of a deleted conversation stays, and nobody knows its directory any more.
+            // The ask of a deleted conversation stays, in every directory, as its own is not known.
             state.find(conversation).is_none_or(|found| found.info["directory"] == wanted)
         })
         .collect()

@@ -14,7 +14,7 @@ use super::ids::{id, now};
 /// What the threads of all connections and turns share.
 pub struct Shared {
     state: Mutex<State>,
-    /// Told of every change of an ask and of every abort.
+    /// Notified of every change of an ask and of every abort.
     pub changed: Condvar,
     pub listeners: Listeners,
     /// The directory that the server was started in.
@@ -22,7 +22,7 @@ pub struct Shared {
     pub version: String,
 }
 
-/// The part of it behind the lock.
+/// The part of [`Shared`] that the lock guards.
 #[derive(Default)]
 pub struct State {
     /// In the order of their creation.
@@ -31,7 +31,7 @@ pub struct State {
     pub permissions: Vec<Value>,
     /// Pending questions.
     pub questions: Vec<Value>,
-    /// Replies that turns have not picked up yet, by the id of the ask.
+    /// Replies that no turn has taken yet, by the id of the ask.
     pub replies: HashMap<String, Value>,
 }
 
@@ -56,7 +56,7 @@ impl Conversation {
 
     /// A message by its id.
     pub fn message(&mut self, id: &Value) -> Option<&mut Value> {
-        // The newest are the ones that change.
+        // From the end, because only the newest messages change.
         self.messages.iter_mut().rfind(|message| message["info"]["id"] == *id)
     }
 }
@@ -95,7 +95,8 @@ impl Shared {
         self.state.lock().unwrap()
     }
 
-    /// Waits for something of the state, or until the conversation is aborted, or for `timeout`: then `None`.
+    /// Waits until `done` gives a value. Gives `None` when the conversation is aborted or deleted,
+    /// or after `timeout`.
     pub fn wait<T>(
         &self,
         conversation: &str,
@@ -115,7 +116,7 @@ impl Shared {
         }
     }
 
-    /// Adds a conversation and tells the listeners; `body` as `POST /session` takes it.
+    /// Adds a conversation and tells the listeners. `body` is that of `POST /session`.
     pub fn create(&self, body: &Value, directory: Option<&str>) -> Value {
         let now = now();
         let directory = directory.unwrap_or(&self.directory);
@@ -153,7 +154,7 @@ impl Shared {
         info
     }
 
-    /// Fills a conversation with turns that are over.
+    /// Fills a conversation with `count` messages of turns that are over.
     fn prepare(&self, conversation: &str, count: u64) {
         let mut state = self.lock();
         let Some(found) = state.find(conversation) else {
@@ -189,7 +190,7 @@ pub fn part(info: &Value, content: Value) -> Value {
     part
 }
 
-/// A user message as it is stored; `body` as `prompt_async` takes it.
+/// A user message as it is stored. `body` is that of `prompt_async`.
 pub fn user_message(conversation: &str, body: &Value) -> Value {
     let model = json!({"providerID": "scripted", "modelID": "echo"});
     let given = |name: &str, default: Value| match &body[name] {
@@ -216,7 +217,7 @@ pub fn user_message(conversation: &str, body: &Value) -> Value {
     json!({"info": info, "parts": parts})
 }
 
-/// An assistant message that answers a user message and has just begun.
+/// A new assistant message that answers a user message.
 pub fn assistant_message(user: &Value, directory: &str) -> Value {
     let mut info = json!({
         "id": id("msg"),

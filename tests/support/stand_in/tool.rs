@@ -5,9 +5,50 @@ use serde_json::{Value, json};
 use super::ids::{id, now};
 use super::turn::{Aborted, FOREVER, Step, Turn, much};
 
-impl Turn<'_> {
-    /// The tool call of the turn, if it has one. Whether the model goes on afterwards.
-    pub(super) fn tool(&self, step: &mut Step) -> Result<bool, Aborted> {
+/// The tool part of a message while its state changes.
+struct Call<'a> {
+    turn: &'a Turn<'a>,
+    part: Value,
+    input: Value,
+    begun: u64,
+}
+
+impl Call<'_> {
+    fn state(&mut self, state: Value) {
+        self.part["state"] = state;
+        self.turn.update_part(self.part.clone());
+    }
+
+    fn run(&mut self) {
+        let time = json!({"start": self.begun});
+        self.state(json!({"status": "running", "input": self.input, "time": time}));
+    }
+
+    fn complete(&mut self, output: &str) {
+        let shown = &output[..output.len().min(30_000)];
+        let time = json!({"start": self.begun, "end": now()});
+        self.state(json!({
+            "status": "completed", "input": self.input, "output": output,
+            "title": self.part["tool"], "time": time,
+            "metadata": {"output": shown, "exit": 0, "truncated": false},
+        }));
+    }
+
+    fn reject(&mut self, feedback: &str) {
+        let error = "The user rejected permission to use this specific tool call";
+        let error = if feedback.is_empty() {
+            format!("{error}.")
+        } else {
+            format!("{error} with the following feedback: {feedback}")
+        };
+        let time = json!({"start": self.begun, "end": now()});
+        self.state(json!({"status": "error", "input": self.input, "error": error, "time": time}));
+    }
+}
+
+impl<'a> Turn<'a> {
+    /// Makes the tool call of the turn, if it has one. Says whether the model goes on afterwards.
+    pub(super) fn tool(&'a self, step: &mut Step) -> Result<bool, Aborted> {
         let ask = self.faults.get("/turn/ask");
         let question = self.faults.get("/turn/question");
         let tool = self.faults.get("/turn/tool");
@@ -19,62 +60,27 @@ impl Turn<'_> {
             (_, Some(_)) => "question",
             _ => fault["name"].as_str().unwrap_or("bash"),
         };
-        let input = match &fault["input"] {
-            Value::Null => {
-                json!({"command": fault["patterns"][0], "description": "Scripted command"})
-            }
-            input => input.clone(),
-        };
-        let call = id("call");
-        let begun = now();
-        let mut part = self.part(
-            step,
-            json!({
-                "type": "tool", "callID": call, "tool": name,
-                "state": {"status": "pending", "input": {}, "raw": ""},
-            }),
-        );
-        step.completion_tokens += 1;
-        let mut state = |value: Value| {
-            part["state"] = value;
-            self.update_part(part.clone());
-        };
-        let running = json!({"status": "running", "input": input, "time": {"start": begun}});
+        let mut call = self.call(step, name, fault);
         let mut refused = None;
         if ask.is_some() || question.is_some() {
-            let about = json!({"messageID": step.info["id"], "callID": call});
+            let about = json!({"messageID": step.info["id"], "callID": call.part["callID"]});
             let ask = self.ask(fault, question.is_some(), about);
-            state(running);
+            call.run();
             let reply = self.wait_for_reply(&ask)?;
             if reply["reply"] == "reject" {
                 refused = Some(reply["message"].as_str().unwrap_or_default().to_owned());
             }
         } else {
-            state(running);
+            call.run();
         }
-        let time = json!({"start": begun, "end": now()});
-        let goes_on = match &refused {
-            None => {
-                let output = fault["output"].as_str().map(str::to_owned);
-                let output = output.unwrap_or_else(|| much(fault["bytes"].as_u64()));
-                let shown = &output[..output.len().min(30_000)];
-                state(json!({
-                    "status": "completed", "input": input, "output": output, "title": name,
-                    "metadata": {"output": shown, "exit": 0, "truncated": false}, "time": time,
-                }));
-                true
-            }
-            Some(feedback) => {
-                let error = "The user rejected permission to use this specific tool call";
-                let error = if feedback.is_empty() {
-                    format!("{error}.")
-                } else {
-                    format!("{error} with the following feedback: {feedback}")
-                };
-                state(json!({"status": "error", "input": input, "error": error, "time": time}));
-                !feedback.is_empty()
-            }
-        };
+        if let Some(feedback) = &refused {
+            call.reject(feedback);
+        } else {
+            let output = fault["output"].as_str().map(str::to_owned);
+            call.complete(&output.unwrap_or_else(|| much(fault["bytes"].as_u64())));
+        }
+        // Without feedback a rejection ends the turn.
+        let goes_on = refused.is_none_or(|feedback| !feedback.is_empty());
         if goes_on {
             self.finish(step, "tool-calls");
             self.status(json!({"type": "busy"}));
@@ -84,7 +90,23 @@ impl Turn<'_> {
         Ok(goes_on)
     }
 
-    /// Puts an ask before the user and gives its id.
+    /// Adds the part of a tool call that has not begun yet.
+    fn call(&'a self, step: &mut Step, name: &str, fault: &Value) -> Call<'a> {
+        let input = match &fault["input"] {
+            Value::Null => {
+                json!({"command": fault["patterns"][0], "description": "Scripted command"})
+            }
+            input => input.clone(),
+        };
+        let content = json!({
+            "type": "tool", "callID": id("call"), "tool": name,
+            "state": {"status": "pending", "input": {}, "raw": ""},
+        });
+        step.completion_tokens += 1;
+        Call { turn: self, begun: now(), part: self.part(step, content), input }
+    }
+
+    /// Lets the user be asked, and gives the id of the ask.
     fn ask(&self, fault: &Value, question: bool, about: Value) -> String {
         let mut ask = json!({"sessionID": self.conversation, "tool": about});
         let id = id(if question { "que" } else { "per" });

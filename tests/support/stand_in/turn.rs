@@ -2,22 +2,23 @@
 //!
 //! | fault below `turn` | effect |
 //! | --- | --- |
-//! | `text: "…"` | answers this instead of the prompt |
-//! | `tokens: N` | answers `w1 … wN` |
-//! | `bytes: N` | answers N bytes without a space, so that they are one delta |
+//! | `text: "…"` | answers with this instead of the prompt |
+//! | `tokens: N` | answers with `w1 … wN` |
+//! | `bytes: N` | answers with N bytes without a space, so that they are one delta |
 //! | `empty: true` | ends without any text |
 //! | `delta_ms: N` | N ms before each delta |
-//! | `start_gap_ms: N` | nothing is stored and nobody is busy for N ms after the prompt |
+//! | `hold: true` | begins no text before this fault is lifted |
+//! | `start_gap_ms: N` | for N ms after the prompt nothing is stored and nothing is busy |
 //! | `error: {name, data}` | ends in this error |
-//! | `never_starts: true` | stores the prompt and leaves it at that |
+//! | `never_starts: true` | stores the prompt and does nothing more |
 //! | `never_starts: {name, data}` | the same, with a `session.error` (an unknown model) |
-//! | `never_ends: true` | stays busy after its text |
+//! | `never_ends: true` | stays busy after its text, and does not complete it |
 //! | `never_idle: true` | completes its answer but stays busy |
 //! | `idle_early: true` | says `session.idle` before its text |
-//! | `retry_forever: true` | stays in status `retry`; a number is the pace in ms instead of 2000 |
-//! | `ask: {permission, patterns}` | asks first; the answer follows when it is allowed |
+//! | `retry_forever: true` | retries every 2000 ms without end; a number is another pace in ms |
+//! | `ask: {permission, patterns}` | asks for a permission first, and answers if it is given |
 //! | `question: {question, options: [label]}` | asks a question first |
-//! | `tool: {name, input, output}` | a tool call first; `bytes: N` instead of `output` is so much of it |
+//! | `tool: {name, input, output}` | calls a tool first; with `bytes: N` its output has N bytes |
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,14 +27,15 @@ use serde_json::{Value, json};
 
 use super::faults::Faults;
 use super::ids::{id, now};
+use super::routes::HOLD_LOOK;
 use super::state::{Shared, assistant_message, part, user_message};
 
-/// Longer than any test: how long a turn waits for a reply.
+/// How long a turn waits for a reply: longer than any test takes.
 pub(super) const FOREVER: Duration = Duration::from_secs(24 * 60 * 60);
-/// The size of every prompt, as the scripted model has it.
+/// The size of every prompt, the same as in the scripted model.
 const PROMPT_TOKENS: u64 = 100;
 
-/// Takes a prompt and lets a thread answer it. Gives the id of its message.
+/// Takes a prompt and starts a thread that answers it. Gives the id of its message.
 pub fn prompt(shared: &Arc<Shared>, conversation: &str, body: &Value) -> String {
     let message = user_message(conversation, body);
     let user = message["info"]["id"].as_str().unwrap_or_default().to_owned();
@@ -74,7 +76,8 @@ fn store(shared: &Shared, conversation: &str, message: Value) {
     }
 }
 
-/// Answers the newest prompt, and then those that came meanwhile: of several only the newest.
+/// Answers the newest prompt, and after that the newest of those that came meanwhile, until none
+/// came.
 fn answer_newest(shared: &Shared, conversation: &str) {
     let mut last = Value::Null;
     loop {
@@ -85,7 +88,7 @@ fn answer_newest(shared: &Shared, conversation: &str) {
             };
             let newest = found.messages.iter().rfind(|message| message["info"]["role"] == "user");
             let busy_elsewhere = last.is_null() && found.running;
-            // Abort drops the queue.
+            // An abort drops the prompts that wait.
             let aborted = std::mem::take(&mut found.aborted) && !last.is_null();
             match newest {
                 Some(message) if !busy_elsewhere && !aborted && message["info"]["id"] != last => {
@@ -103,7 +106,7 @@ fn answer_newest(shared: &Shared, conversation: &str) {
     }
 }
 
-/// Text without spaces, so many bytes of it; its line ends must be escaped in JSON.
+/// Text without spaces, with `bytes` bytes. Its line ends have to be escaped in JSON.
 pub(super) fn much(bytes: Option<u64>) -> String {
     "fifteen-letters\n".repeat(usize::try_from(bytes.unwrap_or(0) / 16).unwrap_or(0))
 }
@@ -116,7 +119,7 @@ pub(super) struct Turn<'a> {
     pub(super) directory: String,
     /// The info of the user message.
     user: Value,
-    /// What it answers.
+    /// The text of its answer.
     text: Option<String>,
 }
 
@@ -189,6 +192,9 @@ impl<'a> Turn<'a> {
             self.idle();
             return Ok(());
         }
+        while Faults::read().has("/turn/hold") {
+            self.pause(HOLD_LOOK)?;
+        }
         if self.faults.has("/turn/idle_early") {
             self.idle();
         }
@@ -208,8 +214,10 @@ impl<'a> Turn<'a> {
 
     fn retry(&self, pace: u64) -> Result<(), Aborted> {
         for attempt in 1_u64.. {
-            let status = json!({"type": "retry", "attempt": attempt, "message": "busy", "next": now() + pace});
-            self.status(status);
+            let next = now() + pace;
+            let retry =
+                json!({"type": "retry", "attempt": attempt, "message": "busy", "next": next});
+            self.status(retry);
             self.pause(Duration::from_millis(pace))?;
         }
         Ok(())
@@ -241,12 +249,13 @@ impl<'a> Turn<'a> {
         Ok(())
     }
 
-    /// Events of a conversation that nobody here knows.
+    /// Publishes events of a conversation that does not exist here.
     fn flood(&self) {
         let (conversation, message, part) = (id("ses"), id("msg"), id("prt"));
         for _ in 0..self.faults.number("/events/flood").unwrap_or(0) {
             let properties = json!({
-                "sessionID": conversation, "messageID": message, "partID": part, "field": "text", "delta": "elsewhere ",
+                "sessionID": conversation, "messageID": message, "partID": part,
+                "field": "text", "delta": "elsewhere ",
             });
             self.shared.publish("message.part.delta", &self.directory, properties);
         }
@@ -262,13 +271,13 @@ impl<'a> Turn<'a> {
         Step { info, completion_tokens: 0 }
     }
 
-    /// Ends an assistant message: first with its finish, then with its time, as the real server does.
+    /// Ends an assistant message: first its finish is set, then its time, as in the real server.
     pub(super) fn finish(&self, step: &mut Step, reason: &str) {
         let tokens = json!({
-            "total": PROMPT_TOKENS + step.completion_tokens, "input": PROMPT_TOKENS, "output": step.completion_tokens,
-            "reasoning": 0, "cache": {"read": 0, "write": 0},
+            "total": PROMPT_TOKENS + step.completion_tokens, "input": PROMPT_TOKENS,
+            "output": step.completion_tokens, "reasoning": 0, "cache": {"read": 0, "write": 0},
         });
-        // The prices of the tests' configuration: 1 and 2 dollars a million.
+        // The prices of the tests' configuration: 1 and 2 dollars for a million tokens.
         let cost = (PROMPT_TOKENS + 2 * step.completion_tokens) as f64 / 1e6;
         self.part(
             step,
@@ -292,7 +301,7 @@ impl<'a> Turn<'a> {
         });
     }
 
-    /// Ends a turn that went wrong. Idle comes twice, before and after the message, as recorded.
+    /// Ends a turn that went wrong. As recorded, idle comes before and after the message.
     fn fail(&self, step: &mut Step, error: Option<Value>) {
         if let Some(error) = error {
             self.publish("session.error", json!({"error": error}));
@@ -346,7 +355,7 @@ impl<'a> Turn<'a> {
         self.publish("message.updated", json!({"info": info}));
     }
 
-    /// Something with the conversation; nothing when it was deleted.
+    /// Does something with the conversation; nothing if it was deleted.
     fn with<T>(&self, action: impl FnOnce(&mut super::state::Conversation) -> T) -> Option<T> {
         self.shared.lock().find(&self.conversation).map(action)
     }
@@ -356,7 +365,7 @@ impl<'a> Turn<'a> {
         self.shared.publish(kind, &self.directory, properties);
     }
 
-    /// Lets time pass, unless somebody aborts.
+    /// Lets time pass, unless the turn is aborted.
     fn pause(&self, time: Duration) -> Result<(), Aborted> {
         let nothing = |_: &mut super::state::State| None::<()>;
         let _ = self.shared.wait(&self.conversation, time, nothing);
