@@ -3,10 +3,10 @@
 use std::time::Instant;
 
 use super::context::Context;
-use super::prompt::{Finished, follow_prepared};
 use crate::error::{Code, Error, Result};
 use crate::runner::lifecycle::start::{StartOptions, launch};
 use crate::runner::lifecycle::stop::{StopOptions, stop};
+use crate::runner::prompt::finished::{Finished, follow_prepared};
 use crate::runner::prompt::options::{Follow, PromptOptions};
 use crate::runner::prompt::prepared::Prepared;
 

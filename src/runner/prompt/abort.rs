@@ -4,8 +4,11 @@ use std::time::Duration;
 
 use crate::client::wire::Activities;
 use crate::client::{Answer, Cause};
-use crate::runner::conversation::find::Place;
+use crate::error::{Code, Error, Result};
+use crate::runner::context::Context;
+use crate::runner::conversation::find::{self, Place, Target, target_place};
 use crate::runner::session::server::Server;
+use crate::runner::session::timeouts::out_of_time;
 use crate::units::{Backoff, Deadline, POLL_FIRST, pause};
 
 /// How long one request may take.
@@ -13,6 +16,34 @@ const ABORT_REQUEST: Duration = Duration::from_millis(1500);
 
 /// The same once the server was silent: all it has to do is to take it.
 const SILENT_REQUEST: Duration = Duration::from_millis(500);
+
+/// Aborts a conversation with all below it; an error if it does not end within `limit`.
+pub fn abort_conversation(
+    context: &Context,
+    word: &str,
+    target: &Target,
+    limit: Duration,
+) -> Result<String> {
+    let server = Server::open(context, word)?;
+    let deadline = Deadline::after(limit);
+    server.client.limit_to(deadline, None);
+    let late = |error: Error| match error.code {
+        Code::Unreachable if deadline.expired() => out_of_time(error, limit),
+        _ => error,
+    };
+    let place = target_place(&server, target).map_err(late)?;
+    let below = find::descendants(&server, &place).map_err(late)?;
+    server.touch(context)?;
+    match (abort(&server, &place, &below, deadline, &|| true), server.ended(context)) {
+        (Ok(true), _) => Ok(place.id),
+        (_, Some(error)) => Err(error),
+        (Err(failure), _) => Err(late(failure.into())),
+        (Ok(false), _) => {
+            Err(Error::failed(format!("conversation {} was aborted and goes on", place.id))
+                .hint(format!("occtl stop {} ends its server", server.record.id)))
+        }
+    }
+}
 
 /// Aborts the conversation and its sub-agents' until all read idle; false if one does not in time.
 ///

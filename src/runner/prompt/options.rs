@@ -2,8 +2,11 @@
 
 use std::path::PathBuf;
 
-use super::follow::{Terms, Watcher};
+use super::hook::Hook;
+use super::limits::Limits;
+use super::watcher::Watcher;
 use crate::client::wire::ModelName;
+use crate::runner::asks::policy::Policy;
 use crate::runner::conversation::find::Target;
 
 /// A prompt.
@@ -25,6 +28,17 @@ pub struct PromptOptions {
     pub system: Option<String>,
     /// A file with the JSON schema that the answer has to fit.
     pub schema: Option<PathBuf>,
+}
+
+/// On what terms a turn is followed.
+#[derive(Clone, Debug)]
+pub struct Terms {
+    /// What it may take.
+    pub limits: Limits,
+    /// What is answered to its asks.
+    pub policy: Policy,
+    /// Whom to tell.
+    pub hook: Hook,
 }
 
 /// How a turn is followed.

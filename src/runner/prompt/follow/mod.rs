@@ -10,21 +10,20 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 
 use super::abort::abort;
-use super::hook::Hook;
-use super::limits::{Limits, Watch};
+use super::limits::Watch;
+use super::options::Terms;
 use super::report;
+use super::watcher::{Watcher, tell};
 use crate::client::wire::Message;
-use crate::client::{Cause, Event, Failure, Held};
+use crate::client::{Cause, Failure, Held};
 use crate::error::{Code, Result};
-use crate::runner::asks::policy::Policy;
 use crate::runner::context::Context;
 use crate::runner::conversation::find::Place;
 use crate::runner::session::operation::Operation;
 use crate::runner::session::pace::{FIRST_WITH_STREAM, FIRST_WITHOUT_STREAM, Outlook, Pace};
 use crate::runner::session::server::Server;
-use crate::runner::session::stream::{Heard, Stream};
+use crate::runner::session::stream::Stream;
 use crate::runner::session::timeouts::LOOK_FIRST;
-use crate::runner::signals::Signals;
 use crate::runner::turn::record::{Failed, Outcome, TurnRecord};
 use crate::runner::turn::{End, Turn};
 use crate::units::{CLOSING, Deadline};
@@ -40,43 +39,6 @@ const TREE_SETTLES: Duration = Duration::from_secs(10);
 
 /// How long an aborted turn may still be about to begin: a cold directory takes 1.5 s for that.
 const BEGINS_WITHIN: Duration = Duration::from_secs(2);
-
-/// Somebody who watches a turn.
-pub trait Watcher {
-    /// Text, as soon as it is known.
-    fn text(&mut self, text: &str);
-    /// Called before any text: writing text must end at the deadline and at a signal, even if the
-    /// text has no reader.
-    fn give_up_at(&mut self, _deadline: Deadline, _signals: &Signals) {}
-    /// Nobody watches any more; the turn shall go on without us.
-    fn gone(&self) -> bool {
-        false
-    }
-}
-
-/// Gives what a stream brought to a turn.
-pub fn tell(heard: &Heard, turn: &mut Turn, watcher: &mut dyn Watcher) {
-    match heard {
-        Heard::Gap | Heard::Long => turn.note_gap(),
-        Heard::Data(data) => {
-            let event = Event::decode(data, &|conversation| turn.concerns(conversation));
-            if let Some(event) = event {
-                turn.apply_event(&event, Instant::now(), &mut |text| watcher.text(text));
-            }
-        }
-    }
-}
-
-/// On what terms a turn is followed.
-#[derive(Clone, Debug)]
-pub struct Terms {
-    /// What it may take.
-    pub limits: Limits,
-    /// What is answered to its asks.
-    pub policy: Policy,
-    /// Whom to tell.
-    pub hook: Hook,
-}
 
 /// A turn that was followed to its end.
 pub struct Followed {

@@ -1,0 +1,111 @@
+//! A turn that is followed to its end: one that begins with a prompt of ours, or an older one.
+
+use serde_json::Value;
+
+use super::follow::{Followed, Follower, tell_end};
+use super::message_id::new_message_id;
+use super::options::{Follow, PromptOptions, Wanted};
+use super::prepared::Prepared;
+use super::schema::hold_against;
+use super::stored::{has, raw_message};
+use crate::error::Result;
+use crate::runner::context::Context;
+use crate::runner::conversation::find::{Target, no_turn, target_place};
+use crate::runner::session::operation::Operation;
+use crate::runner::session::server::Server;
+use crate::runner::session::timeouts::LOOK_LIMIT;
+use crate::runner::turn::record::TurnRecord;
+
+/// A turn that took longer moves the session's last use forward once more at its end.
+const TOUCH_AGAIN_MS: u64 = 5_000;
+
+/// A turn that has ended.
+#[derive(Clone, Debug)]
+pub struct Finished {
+    /// What happened.
+    pub record: TurnRecord,
+    /// The last message as the server has it, where that was wanted.
+    pub raw: Option<Value>,
+    /// Whether the session is still there, so that one can look at the conversation.
+    pub session_remains: bool,
+}
+
+/// Sends a prompt and follows its turn to the end. `None` if the watcher has gone before that.
+pub fn send_and_follow(
+    context: &Context,
+    word: &str,
+    options: PromptOptions,
+    follow: Follow,
+) -> Result<Option<Finished>> {
+    // Until there is a prompt there is nothing to abort.
+    context.catch_signals()?.set_fatal(true);
+    let prepared = Prepared::read(options)?;
+    follow_prepared(context, word, prepared, follow)
+}
+
+/// The same with what has been read already.
+pub fn follow_prepared(
+    context: &Context,
+    word: &str,
+    mut prepared: Prepared,
+    follow: Follow,
+) -> Result<Option<Finished>> {
+    let limits = &follow.terms.limits;
+    let mut operation = Operation::begin(context, word, limits.timeout)?;
+    operation.limit = limits.rest_of.unwrap_or(limits.timeout);
+    let server = &operation.server;
+    let turn = new_message_id();
+    let late = |error| operation.explain(error);
+    let place = prepared.place(server).map_err(late)?;
+    let follower = Follower::prepare(&operation, &place, &turn, &follow.terms);
+    operation.signals.set_fatal(false);
+    let held = prepared.hold(server, &place, &turn).map_err(late)?;
+    // It can be large, and the server has it.
+    prepared.options.message = String::new();
+    prepared.files.clear();
+    touch(context, server);
+    // A hook is told all.
+    let only_answer = follow.wanted == Wanted::Answer && !follow.terms.hook.is_set();
+    let follower = follower.holding(held, only_answer);
+    let Some(followed) = follower.follow(follow.watcher).map_err(late)? else { return Ok(None) };
+    let Followed { mut record, last } = followed;
+    if let Some(schema) = &prepared.schema {
+        hold_against(schema, &mut record);
+    }
+    tell_end(context, &follow.terms, &record);
+    if record.total_ms >= TOUCH_AGAIN_MS {
+        touch(context, server);
+    }
+    let last = last.filter(|_| follow.wanted == Wanted::Raw);
+    let raw = last.and_then(|last| raw_message(server, &place, &last));
+    Ok(Some(Finished { record, raw, session_remains: true }))
+}
+
+/// A store that cannot be written must not hide what became of a turn, nor hold it up.
+fn touch(context: &Context, server: &Server) {
+    if let Err(error) = context.briefly(|| server.touch(context)) {
+        (context.say)(&format!("warning: {error}"));
+    }
+}
+
+/// Follows a turn that somebody began before. `None` if the watcher has gone.
+pub fn follow_turn(
+    context: &Context,
+    word: &str,
+    target: &Target,
+    turn: &str,
+    follow: Follow,
+) -> Result<Option<Finished>> {
+    let operation = Operation::begin(context, word, follow.terms.limits.timeout)?;
+    let server = &operation.server;
+    let place = target_place(server, target).map_err(|error| operation.explain(error))?;
+    let found = has(server, &place, turn, LOOK_LIMIT);
+    if !found.map_err(|failure| operation.explain(failure))? {
+        return Err(no_turn(server, &place, turn));
+    }
+    let follower = Follower::prepare(&operation, &place, turn, &follow.terms).joined();
+    let Some(followed) = follower.follow(follow.watcher)? else { return Ok(None) };
+    let record = followed.record;
+    tell_end(context, &follow.terms, &record);
+    Ok(Some(Finished { record, raw: None, session_remains: true }))
+}

@@ -1,0 +1,61 @@
+//! The JSON schema that an answer has to fit.
+
+mod fault;
+mod misfit;
+
+use std::path::Path;
+
+use serde_json::Value;
+
+use crate::error::{Code, Error, Result};
+use crate::process;
+use crate::runner::turn::record::{Failed, Outcome, TurnRecord};
+use crate::units::REQUEST_LIMIT;
+use fault::fault;
+use misfit::misfit;
+
+/// The largest schema, in bytes.
+const LARGEST: usize = 1 << 20;
+
+/// Reads a schema from a file.
+pub fn read(path: &Path) -> Result<Value> {
+    let shown = path.display();
+    let text = process::read_text(path, LARGEST, REQUEST_LIMIT)
+        .map_err(|error| Error::not_found(format!("cannot read the schema {shown}: {error}")))?;
+    let schema: Value = serde_json::from_str(&text)
+        .map_err(|error| Error::usage(format!("the schema {shown} is not JSON: {error}")))?;
+    if !schema.is_object() {
+        return Err(Error::usage(format!("the schema {shown} is not a JSON object")));
+    }
+    match fault(&schema, &schema, "") {
+        Some(fault) => Err(Error::usage(format!("the schema {shown} is none: {fault}"))),
+        None => Ok(schema),
+    }
+}
+
+/// Checks the answer on our side as well: old servers ignore a schema, and models err.
+pub fn hold_against(schema: &Value, record: &mut TurnRecord) {
+    // A model may answer in text what it should have given to the tool that takes the answer.
+    let not_given =
+        record.error.as_ref().is_some_and(|error| error.name == "StructuredOutputError");
+    if !not_given && !matches!(record.outcome, Outcome::Ok | Outcome::Not(Code::Empty)) {
+        return;
+    }
+    record.error = None;
+    let from_text = || serde_json::from_str(&record.answer).ok();
+    let why = match record.structured.clone().or_else(from_text) {
+        Some(value) => {
+            let why = misfit(schema, &value);
+            record.answer = value.to_string();
+            record.structured = Some(value);
+            why
+        }
+        None => Some("the answer is not JSON".into()),
+    };
+    record.outcome = Outcome::Ok;
+    if let Some(why) = why {
+        let message = format!("the answer does not fit the schema: {why}");
+        record.error = Some(Failed { name: "SchemaMismatch".into(), message });
+        record.outcome = Outcome::Not(Code::TurnFailed);
+    }
+}

@@ -1,0 +1,68 @@
+//! Whether the server has a prompt, and what it has of a message.
+
+use std::time::Duration;
+
+use serde::de::IgnoredAny;
+use serde_json::{Value, json};
+
+use crate::client::Answer;
+use crate::error::{Code, Error, Result};
+use crate::runner::context::Context;
+use crate::runner::conversation::find::Place;
+use crate::runner::session::server::Server;
+use crate::runner::session::timeouts::{LOOK_FIRST, LOOK_LIMIT};
+use crate::units::{Backoff, Deadline, POLL_FIRST, pause};
+
+/// How long a server may take from its 204 until the prompt can be read back. A cold directory
+/// needs 1.5 s.
+const STORED_WITHIN: Duration = Duration::from_secs(15);
+
+/// Whether the server has a message; perhaps one that it cannot show.
+pub fn has(server: &Server, place: &Place, message: &str, limit: Duration) -> Answer<bool> {
+    // Without an id it is another route that answers.
+    if message.is_empty() {
+        return Ok(false);
+    }
+    match server.client.message::<IgnoredAny>(&place.id, &place.directory, message, limit) {
+        Ok(_) => Ok(true),
+        Err(failure) if failure.is_unreadable() => Ok(true),
+        Err(failure) if failure.is_missing() => Ok(false),
+        Err(failure) => Err(failure),
+    }
+}
+
+/// Waits until the prompt can be read back: a 204 alone promises nothing.
+pub fn stored(
+    context: &Context,
+    server: &Server,
+    place: &Place,
+    turn: &str,
+    deadline: Deadline,
+) -> Result<()> {
+    let deadline = deadline.or_after(STORED_WITHIN);
+    let mut pauses = Backoff::new(POLL_FIRST, Duration::from_millis(100));
+    loop {
+        let limit = deadline.remaining(LOOK_LIMIT);
+        let why = match has(server, place, turn, limit) {
+            Ok(true) => return Ok(()),
+            Ok(false) => "it is not there".into(),
+            Err(failure) => failure.to_string(),
+        };
+        if let Some(error) = server.ended(context) {
+            return Err(error);
+        }
+        if deadline.expired() {
+            let message = format!("the server accepted the prompt and does not have it: {why}");
+            return Err(Error::new(Code::TurnFailed, message)
+                .hint("an unknown agent does that: occtl config SESSION agent lists them"));
+        }
+        pause(pauses.next());
+    }
+}
+
+/// `{info, parts}` of one message, as `POST …/message` would have answered. What is missing here is
+/// in the record as well, so a silent server is not waited for.
+pub fn raw_message(server: &Server, place: &Place, id: &str) -> Option<Value> {
+    let found = server.client.message::<Value>(&place.id, &place.directory, id, LOOK_FIRST).ok()?;
+    Some(json!({"info": found.get("info")?, "parts": found.get("parts")?}))
+}

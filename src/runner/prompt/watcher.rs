@@ -1,0 +1,35 @@
+//! Who watches a turn, and how a turn learns what a stream brought.
+
+use std::time::Instant;
+
+use crate::client::Event;
+use crate::runner::session::stream::Heard;
+use crate::runner::signals::Signals;
+use crate::runner::turn::Turn;
+use crate::units::Deadline;
+
+/// Somebody who watches a turn.
+pub trait Watcher {
+    /// Text, as soon as it is known.
+    fn text(&mut self, text: &str);
+    /// Called before any text: writing text must end at the deadline and at a signal, even if the
+    /// text has no reader.
+    fn give_up_at(&mut self, _deadline: Deadline, _signals: &Signals) {}
+    /// Nobody watches any more; the turn shall go on without us.
+    fn gone(&self) -> bool {
+        false
+    }
+}
+
+/// Gives what a stream brought to a turn.
+pub fn tell(heard: &Heard, turn: &mut Turn, watcher: &mut dyn Watcher) {
+    match heard {
+        Heard::Gap | Heard::Long => turn.note_gap(),
+        Heard::Data(data) => {
+            let event = Event::decode(data, &|conversation| turn.concerns(conversation));
+            if let Some(event) = event {
+                turn.apply_event(&event, Instant::now(), &mut |text| watcher.text(text));
+            }
+        }
+    }
+}
