@@ -7,8 +7,9 @@ use std::path::Path;
 use rustix::fs::{Access, access};
 use rustix::io::Errno;
 
-use super::{Context, Finding};
+use super::finding::Finding;
 use crate::error::{Error, Result};
+use crate::runner::context::Context;
 use crate::store::unsafe_reason;
 
 /// Less room than this is soon none: a server's log and database grow.

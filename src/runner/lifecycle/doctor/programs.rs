@@ -2,8 +2,9 @@
 
 use std::process::Command;
 
-use super::{Context, Finding};
+use super::finding::Finding;
 use crate::process::Capture;
+use crate::runner::context::Context;
 use crate::runner::session::version::{self, Version, program_version};
 use crate::units::{Deadline, GIT_LIMIT};
 

@@ -5,10 +5,11 @@ use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::{Context, Finding, Health};
+use super::finding::{Finding, Health};
 use crate::client::Client;
 use crate::error::{Error, Result};
 use crate::process::{self, Identity};
+use crate::runner::context::Context;
 use crate::runner::lifecycle::end::{end_processes, sweep};
 use crate::runner::lifecycle::remembered::{CARRIED, Carried};
 use crate::runner::session::life::{Life, MARK, life};
