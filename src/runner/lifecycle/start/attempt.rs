@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use rustix::io::Errno;
 
-use super::StartOptions;
+use super::options::StartOptions;
 use super::ready::{NotReady, Ready, await_ready};
 use super::reserve::free_port;
 use super::variables::{NewServer, variables};

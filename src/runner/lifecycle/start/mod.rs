@@ -5,10 +5,12 @@
 //! a record that says so and a process that carries the session's mark, and `stop` finds both.
 
 mod attempt;
+mod options;
 pub mod ready;
 mod reserve;
 pub mod variables;
 
+pub use options::StartOptions;
 pub use reserve::new_id;
 
 use std::ffi::OsString;
@@ -16,7 +18,6 @@ use std::fs;
 use std::net::Ipv4Addr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use super::guard;
 use super::worktree;
@@ -26,54 +27,19 @@ use crate::process::{self, Guardian};
 use crate::runner::context::Context;
 use crate::runner::session::address;
 use crate::runner::session::facts::SessionFacts;
-use crate::runner::session::labels::{Labels, parse_labels};
+use crate::runner::session::labels::parse_labels;
 use crate::runner::session::life::life;
 use crate::runner::session::server::{LOOPBACK, PASSWORD, endpoint};
-use crate::store::{Patience, Record, Worktree};
+use crate::store::{Patience, Record};
 use crate::units::{Deadline, LOCK_CROWD_WAIT, LOCK_WAIT, PROBE_LIMIT};
 use attempt::Attempt;
-use reserve::reserve;
+use reserve::{Plan, reserve};
 use variables::{ISOLATED, RESERVED};
 
 /// The longest value of a variable that Linux hands to a program.
 const LONGEST_VARIABLE: usize = 128 * 1024 - 64;
 
 const LARGE_CONFIG: &str = "OPENCODE_CONFIG=FILE in the environment names a large configuration";
-
-/// What `start` was asked for. It cannot be printed, because variables hold keys of providers.
-#[derive(Clone, Default)]
-pub struct StartOptions {
-    /// As typed; default the working directory. Created if it is missing.
-    pub workdir: Option<PathBuf>,
-    /// From the first step to the first answer.
-    pub timeout: Duration,
-    /// The agent for prompts that name none.
-    pub agent: Option<String>,
-    /// A name besides the id.
-    pub name: Option<String>,
-    /// Whether conversations may run occtl.
-    pub allow_occtl: bool,
-    /// The address to listen on, if not the loopback's.
-    pub hostname: Option<String>,
-    /// The OpenCode program.
-    pub opencode: Option<PathBuf>,
-    /// End the server, and all that it started, when this process ends.
-    pub dies_with_us: bool,
-    /// Give it a database and a state of its own.
-    pub isolate: bool,
-    /// Variables for the server, as `NAME=VALUE`.
-    pub variables: Vec<OsString>,
-    /// A file with configuration that goes before all other.
-    pub config: Option<PathBuf>,
-    /// Work in a new git worktree of that name.
-    pub worktree: Option<String>,
-    /// The revision that the worktree starts from.
-    pub base: Option<String>,
-    /// Without use for that long, `cleanup` stops it.
-    pub idle_timeout: Option<Duration>,
-    /// What to find it by, as `KEY=VALUE`.
-    pub labels: Vec<String>,
-}
 
 /// Starts a server and returns once it has answered. If it fails, nothing is left.
 pub fn start(context: &Context, options: &StartOptions) -> Result<SessionFacts> {
@@ -113,17 +79,6 @@ pub fn launch(
     warn_of_mixed_versions(context, &record);
     warn_of_an_open_server(context, &record);
     Ok((SessionFacts::of(context, &record, &life(&record)), guard))
-}
-
-/// What a reservation is made from.
-struct Plan<'a> {
-    options: &'a StartOptions,
-    workdir: &'a Path,
-    program: &'a Path,
-    worktree: &'a Option<Worktree>,
-    labels: Labels,
-    opened: Option<(String, String)>,
-    guard: Option<&'a Guardian>,
 }
 
 /// The address and the password of a server that other machines can reach. A generated password

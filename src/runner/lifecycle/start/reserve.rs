@@ -1,17 +1,30 @@
 //! Reserves a session: an id, a port, a record.
 
 use std::net::Ipv4Addr;
+use std::path::Path;
 
-use super::Plan;
+use super::options::StartOptions;
 use crate::error::{Error, Result};
-use crate::process;
+use crate::process::{self, Guardian};
 use crate::runner::context::Context;
 use crate::runner::lifecycle::end;
 use crate::runner::lifecycle::worktree;
 use crate::runner::session::address::{is_port_free, listening_address};
+use crate::runner::session::labels::Labels;
 use crate::runner::session::life::{Life, life};
 use crate::runner::session::select::check_name;
-use crate::store::{Document, Record, Status};
+use crate::store::{Document, Record, Status, Worktree};
+
+/// What a reservation is made from.
+pub struct Plan<'a> {
+    pub options: &'a StartOptions,
+    pub workdir: &'a Path,
+    pub program: &'a Path,
+    pub worktree: &'a Option<Worktree>,
+    pub labels: Labels,
+    pub opened: Option<(String, String)>,
+    pub guard: Option<&'a Guardian>,
+}
 
 /// Takes an id and a port. What is written is a record whose pid is ours.
 pub fn reserve(context: &Context, plan: &Plan) -> Result<Record> {

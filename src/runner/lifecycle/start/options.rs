@@ -1,0 +1,40 @@
+//! What `start` can be asked for.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// What `start` was asked for. It cannot be printed, because variables hold keys of providers.
+#[derive(Clone, Default)]
+pub struct StartOptions {
+    /// As typed; default the working directory. Created if it is missing.
+    pub workdir: Option<PathBuf>,
+    /// From the first step to the first answer.
+    pub timeout: Duration,
+    /// The agent for prompts that name none.
+    pub agent: Option<String>,
+    /// A name besides the id.
+    pub name: Option<String>,
+    /// Whether conversations may run occtl.
+    pub allow_occtl: bool,
+    /// The address to listen on, if not the loopback's.
+    pub hostname: Option<String>,
+    /// The OpenCode program.
+    pub opencode: Option<PathBuf>,
+    /// End the server, and all that it started, when this process ends.
+    pub dies_with_us: bool,
+    /// Give it a database and a state of its own.
+    pub isolate: bool,
+    /// Variables for the server, as `NAME=VALUE`.
+    pub variables: Vec<OsString>,
+    /// A file with configuration that goes before all other.
+    pub config: Option<PathBuf>,
+    /// Work in a new git worktree of that name.
+    pub worktree: Option<String>,
+    /// The revision that the worktree starts from.
+    pub base: Option<String>,
+    /// Without use for that long, `cleanup` stops it.
+    pub idle_timeout: Option<Duration>,
+    /// What to find it by, as `KEY=VALUE`.
+    pub labels: Vec<String>,
+}
