@@ -61,19 +61,19 @@ fn run(app: &mut App, session: &str, id: Option<&str>) -> Result<Exit> {
 }
 
 fn document(one: &Usage) -> Value {
-    json!({"conversation": one.id, "title": one.title, "parent": one.parent, "steps": one.steps,
-           "tokens": one.tokens, "cost_usd": one.cost_usd})
+    json!({"conversation": one.id, "title": one.title, "parent": one.parent, "steps": one.used.steps,
+           "tokens": one.used.tokens, "cost_usd": one.used.cost_usd})
 }
 
 fn row(name: &str, one: &Usage) -> Vec<Cell> {
-    let Tokens { input, output, reasoning, cache_read, cache_write } = one.tokens;
+    let Tokens { input, output, reasoning, cache_read, cache_write } = one.used.tokens;
     let mut cells = vec![
         Cell::new(name),
         conversation::title(one.title.as_deref()),
-        Cell::new(one.steps.to_string()),
+        Cell::new(one.used.steps.to_string()),
     ];
     let count = |count: Option<u64>| Cell::new(count.map_or("-".into(), |n| n.to_string()));
     cells.extend([input, output, reasoning, cache_read, cache_write].map(count));
-    cells.push(Cell::new(one.cost_usd.map_or("-".into(), |cost| format!("${cost:.4}"))));
+    cells.push(Cell::new(one.used.cost_usd.map_or("-".into(), |cost| format!("${cost:.4}"))));
     cells
 }

@@ -80,6 +80,13 @@ pub struct Time {
     pub end: Option<f64>,
 }
 
+impl Time {
+    /// From start to end in milliseconds; `None` unless both are known.
+    pub fn duration_ms(&self) -> Option<u64> {
+        self.start.zip(self.end).map(|(start, end)| (end - start).max(0.0) as u64)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -8,6 +8,7 @@ use crate::client::wire::{Changed, FilePatch};
 use crate::error::Result;
 use crate::runner::context::Context;
 use crate::runner::session::server::Server;
+use crate::runner::turn::used::add_count;
 use crate::units::REQUEST_LIMIT;
 
 /// One changed file.
@@ -92,8 +93,9 @@ impl Files {
         for diff in diffs {
             let change = self.0.entry(diff.file.clone()).or_default();
             change.path = diff.file;
-            add(&mut change.added, diff.additions);
-            add(&mut change.removed, diff.deletions);
+            let count = |lines: Option<f64>| lines.map(|lines| lines as u64);
+            add_count(&mut change.added, count(diff.additions));
+            add_count(&mut change.removed, count(diff.deletions));
             change.patches.extend(diff.patch.filter(|patch| !patch.is_empty()));
             // What was added and then modified is still new.
             change.status = match (change.status.take().as_deref(), diff.status.as_deref()) {
@@ -102,12 +104,6 @@ impl Files {
                 (before, None) => before.map(String::from),
             };
         }
-    }
-}
-
-fn add(sum: &mut Option<u64>, lines: Option<f64>) {
-    if let Some(lines) = lines {
-        *sum = Some(sum.unwrap_or(0).saturating_add(lines as u64));
     }
 }
 

@@ -14,7 +14,8 @@ use crate::client::wire::{
 };
 use crate::client::{Answer, Pages};
 use crate::runner::session::server::Server;
-use crate::runner::turn::record::{Failed, Model, Tokens};
+use crate::runner::turn::Tokens;
+use crate::runner::turn::record::{Failed, Model};
 
 /// One message. Serialised as it stands for `--json`; see `docs/json.md`.
 #[derive(Clone, Debug, Serialize)]
@@ -209,11 +210,7 @@ impl Entry {
                 variant: info.variant,
             }),
             agent: info.agent,
-            tokens: info.tokens.map(|step| {
-                let mut tokens = Tokens::default();
-                tokens.add(&step);
-                tokens
-            }),
+            tokens: info.tokens.map(Tokens::from),
             cost_usd: info.cost,
             created_at: moment(info.time.created),
             completed_at: moment(info.time.completed),
@@ -224,12 +221,11 @@ impl Entry {
 
 impl ToolCall {
     fn new(part: Part, details: ToolDetails) -> ToolCall {
-        let time = part.state.time;
         ToolCall {
             name: part.tool.unwrap_or_default(),
             status: part.state.status,
             title: part.state.title.filter(|title| !title.is_empty()),
-            duration_ms: time.start.zip(time.end).map(|(start, end)| (end - start).max(0.0) as u64),
+            duration_ms: part.state.time.duration_ms(),
             input: details.input,
             output: details.output,
             error: details.error,

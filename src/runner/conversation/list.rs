@@ -13,7 +13,7 @@ use crate::runner::session::labels::Labels;
 use crate::runner::session::probe::State;
 use crate::runner::session::server::Server;
 use crate::runner::session::status::{SessionStatus, list};
-use crate::runner::turn::record::Tokens;
+use crate::runner::turn::Tokens;
 use crate::units::{PROBE_LIMIT, REQUEST_LIMIT};
 
 /// A conversation as it is listed.
@@ -163,11 +163,7 @@ impl Listed {
             created: moment(one.time.created),
             updated: moment(one.time.updated),
             cost_usd: one.cost,
-            tokens: one.tokens.map(|told| {
-                let mut tokens = Tokens::default();
-                tokens.add(&told);
-                tokens
-            }),
+            tokens: one.tokens.map(Tokens::from),
             state: None,
         }
     }

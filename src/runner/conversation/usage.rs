@@ -8,7 +8,7 @@ use crate::client::wire::{Conversation, Head};
 use crate::error::Result;
 use crate::runner::context::Context;
 use crate::runner::session::server::Server;
-use crate::runner::turn::record::Tokens;
+use crate::runner::turn::Used;
 use crate::units::REQUEST_LIMIT;
 
 /// What one conversation used.
@@ -20,12 +20,8 @@ pub struct Usage {
     pub title: Option<String>,
     /// The conversation that it works for.
     pub parent: Option<String>,
-    /// How often a model was called.
-    pub steps: u64,
-    /// Its tokens.
-    pub tokens: Tokens,
-    /// US dollars; `None` if no step told.
-    pub cost_usd: Option<f64>,
+    /// What its steps used.
+    pub used: Used,
 }
 
 /// A conversation and all below it, itself first; with the session's id and the sum of all.
@@ -59,18 +55,14 @@ pub fn usage(
 fn total(id: String, all: &[Usage]) -> Usage {
     let mut total = Usage::new(id, None, None);
     for one in all {
-        total.steps += one.steps;
-        add(&mut total.tokens, &one.tokens);
-        if let Some(cost) = one.cost_usd {
-            total.cost_usd = Some(total.cost_usd.unwrap_or(0.0) + cost);
-        }
+        total.used.add(&one.used);
     }
     total
 }
 
 impl Usage {
     fn new(id: String, title: Option<String>, parent: Option<String>) -> Usage {
-        Usage { id, title, parent, steps: 0, tokens: Tokens::default(), cost_usd: None }
+        Usage { id, title, parent, used: Used::default() }
     }
 }
 
@@ -81,43 +73,14 @@ fn count(server: &Server, place: &Place, one: Conversation) -> Result<Usage> {
         // A fork's copies keep their times: what is older than the conversation was paid for elsewhere.
         let own = info.time.created.is_none_or(|created| created >= opened);
         if info.role == "assistant" && own {
-            usage.steps += 1;
-            if let Some(tokens) = &info.tokens {
-                usage.tokens.add(tokens);
-            }
-            if let Some(cost) = info.cost {
-                usage.cost_usd = Some(usage.cost_usd.unwrap_or(0.0) + cost);
-            }
+            usage.used.add_step(&info);
         }
         ControlFlow::Continue(())
     };
     let read = server.client.each_message(&place.id, &place.directory, take);
     read.map_err(|failure| find::gone(server, place, failure))?;
-    if usage.steps == 0 {
-        // Nothing was used, and that is known.
-        usage.cost_usd = Some(0.0);
-        usage.tokens = Tokens {
-            input: Some(0),
-            output: Some(0),
-            reasoning: Some(0),
-            cache_read: Some(0),
-            cache_write: Some(0),
-        };
+    if usage.used.steps == 0 {
+        usage.used = Used::nothing();
     }
     Ok(usage)
-}
-
-fn add(sum: &mut Tokens, more: &Tokens) {
-    let pairs = [
-        (&mut sum.input, more.input),
-        (&mut sum.output, more.output),
-        (&mut sum.reasoning, more.reasoning),
-        (&mut sum.cache_read, more.cache_read),
-        (&mut sum.cache_write, more.cache_write),
-    ];
-    for (sum, more) in pairs {
-        if let Some(more) = more {
-            *sum = Some(sum.unwrap_or(0).saturating_add(more));
-        }
-    }
 }

@@ -9,8 +9,8 @@ use crate::runner::conversation::messages::messages_since;
 use crate::runner::session::server::Server;
 use crate::runner::session::timeouts::LOOK_LIMIT;
 use crate::runner::session::version::Version;
-use crate::runner::turn::Turn;
 use crate::runner::turn::record::*;
+use crate::runner::turn::{Turn, Used};
 use crate::units::{Backoff, Deadline, POLL_FIRST, TICK, milliseconds, pause};
 
 /// The first version that tells what one turn changed where it is asked for that.
@@ -82,12 +82,12 @@ pub fn record(
             Some(Model { provider, id, variant: info.variant.clone() })
         }),
         agent: last.and_then(|info| info.agent.clone()),
-        steps: sum.steps,
+        steps: sum.used.steps,
         files: files(server, place, id, &sum.tools, facts.asking),
         tools: sum.tools,
         asks: turn.asks.all().cloned().collect(),
-        tokens: sum.tokens,
-        cost_usd: sum.cost,
+        tokens: sum.used.tokens,
+        cost_usd: sum.used.cost_usd,
         started_at: facts.started.to_string(),
         first_token_ms: turn.first_text().map(since),
         total_ms: milliseconds(facts.total),
@@ -175,31 +175,20 @@ fn change(one: FilePatch) -> FileChange {
 /// What is counted over all conversations of a turn.
 #[derive(Default)]
 struct Sum {
-    steps: u64,
+    used: Used,
     tools: Vec<Tool>,
-    tokens: Tokens,
-    cost: Option<f64>,
 }
 
 impl Sum {
     fn add(&mut self, conversation: &str, messages: &[Message]) {
         for message in messages.iter().filter(|message| message.info.role == "assistant") {
-            self.steps += 1;
-            if let Some(tokens) = &message.info.tokens {
-                self.tokens.add(tokens);
-            }
-            if let Some(cost) = message.info.cost {
-                self.cost = Some(self.cost.unwrap_or(0.0) + cost);
-            }
+            self.used.add_step(&message.info);
             for part in message.parts.iter().filter(|part| part.kind == "tool") {
-                let time = part.state.time;
-                let ran =
-                    time.start.zip(time.end).map(|(start, end)| (end - start).max(0.0) as u64);
                 self.tools.push(Tool {
                     name: part.tool.clone().unwrap_or_default(),
                     status: part.state.status.clone(),
                     title: part.state.title.clone().filter(|title| !title.is_empty()),
-                    duration_ms: ran,
+                    duration_ms: part.state.time.duration_ms(),
                     conversation: conversation.into(),
                 });
             }

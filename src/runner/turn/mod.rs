@@ -15,12 +15,14 @@ pub mod snapshot;
 #[cfg(test)]
 mod tests;
 pub mod text;
+pub mod used;
 
 pub use asks::Asks;
 pub use judge::End;
-pub use record::{Outcome, Tokens, TurnRecord};
+pub use record::{Outcome, TurnRecord};
 pub use retries::Retries;
 pub use snapshot::Snapshot;
+pub use used::{Tokens, Used};
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;

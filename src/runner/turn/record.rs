@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::used::Tokens;
 use crate::error::Code;
 
 /// One turn. Serialised as it stands for `--json`; every field is described in `docs/json.md`.
@@ -188,36 +189,4 @@ pub struct FileChange {
     pub added: Option<u64>,
     /// Lines.
     pub removed: Option<u64>,
-}
-
-/// Tokens; the five numbers do not overlap, and one that nobody told is `null`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Tokens {
-    /// Read and not cached.
-    pub input: Option<u64>,
-    /// Written.
-    pub output: Option<u64>,
-    /// Thought.
-    pub reasoning: Option<u64>,
-    /// Read from the provider's cache.
-    pub cache_read: Option<u64>,
-    /// Written to it.
-    pub cache_write: Option<u64>,
-}
-
-impl Tokens {
-    /// Adds what one step used.
-    pub fn add(&mut self, step: &crate::client::wire::Tokens) {
-        add(&mut self.input, step.input);
-        add(&mut self.output, step.output);
-        add(&mut self.reasoning, step.reasoning);
-        add(&mut self.cache_read, step.cache.read);
-        add(&mut self.cache_write, step.cache.write);
-    }
-}
-
-fn add(sum: &mut Option<u64>, value: Option<f64>) {
-    if let Some(value) = value {
-        *sum = Some(sum.unwrap_or(0).saturating_add(value as u64));
-    }
 }

@@ -1,0 +1,117 @@
+//! What calls of a model used, and sums of it. In a sum, what is not known of one part does not make
+//! the whole unknown; a sum in which no part is known is unknown itself.
+
+use serde::Serialize;
+
+use crate::client::wire::{self, Info};
+
+/// What one or several steps used.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Used {
+    /// How often a model was called.
+    pub steps: u64,
+    /// Tokens.
+    pub tokens: Tokens,
+    /// US dollars; `None` if no step has said what it cost.
+    pub cost_usd: Option<f64>,
+}
+
+impl Used {
+    /// What is used by no step at all, which is known to be nothing.
+    pub fn nothing() -> Used {
+        let tokens = Tokens {
+            input: Some(0),
+            output: Some(0),
+            reasoning: Some(0),
+            cache_read: Some(0),
+            cache_write: Some(0),
+        };
+        Used { steps: 0, tokens, cost_usd: Some(0.0) }
+    }
+
+    /// Adds what one step used.
+    pub fn add_step(&mut self, info: &Info) {
+        let tokens = info.tokens.map(Tokens::from).unwrap_or_default();
+        self.add(&Used { steps: 1, tokens, cost_usd: info.cost });
+    }
+
+    /// Adds what other steps used.
+    pub fn add(&mut self, other: &Used) {
+        self.steps += other.steps;
+        self.tokens.add(&other.tokens);
+        if let Some(cost) = other.cost_usd {
+            self.cost_usd = Some(self.cost_usd.unwrap_or(0.0) + cost);
+        }
+    }
+}
+
+/// Tokens; the five numbers do not overlap, and one that nobody told is `null`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Tokens {
+    /// Read and not cached.
+    pub input: Option<u64>,
+    /// Written.
+    pub output: Option<u64>,
+    /// Thought.
+    pub reasoning: Option<u64>,
+    /// Read from the provider's cache.
+    pub cache_read: Option<u64>,
+    /// Written to it.
+    pub cache_write: Option<u64>,
+}
+
+impl Tokens {
+    /// Adds other tokens, as far as they are known.
+    pub fn add(&mut self, other: &Tokens) {
+        add_count(&mut self.input, other.input);
+        add_count(&mut self.output, other.output);
+        add_count(&mut self.reasoning, other.reasoning);
+        add_count(&mut self.cache_read, other.cache_read);
+        add_count(&mut self.cache_write, other.cache_write);
+    }
+}
+
+impl From<wire::Tokens> for Tokens {
+    fn from(step: wire::Tokens) -> Tokens {
+        let count = |value: Option<f64>| value.map(|value| value as u64);
+        Tokens {
+            input: count(step.input),
+            output: count(step.output),
+            reasoning: count(step.reasoning),
+            cache_read: count(step.cache.read),
+            cache_write: count(step.cache.write),
+        }
+    }
+}
+
+/// Adds a count to a sum, where it is known.
+pub fn add_count(sum: &mut Option<u64>, more: Option<u64>) {
+    if let Some(more) = more {
+        *sum = Some(sum.unwrap_or(0).saturating_add(more));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn step(text: &str) -> Info {
+        serde_json::from_str(text).unwrap()
+    }
+
+    #[test]
+    fn a_sum_knows_what_any_of_its_steps_knows() {
+        let mut used = Used::default();
+        used.add_step(&step(r#"{"id":"msg_1"}"#));
+        assert_eq!(used, Used { steps: 1, ..Used::default() }, "no step has said anything");
+        used.add_step(&step(
+            r#"{"id":"msg_2","cost":0.5,"tokens":{"input":2,"cache":{"read":3}}}"#,
+        ));
+        used.add_step(&step(r#"{"id":"msg_3","cost":0.25,"tokens":{"input":1e300}}"#));
+        assert_eq!((used.steps, used.cost_usd), (3, Some(0.75)));
+        assert_eq!((used.tokens.input, used.tokens.output), (Some(u64::MAX), None));
+        let mut total = Used::nothing();
+        total.add(&used);
+        assert_eq!((total.tokens.cache_read, total.tokens.output), (Some(3), Some(0)));
+    }
+}
