@@ -29,7 +29,7 @@ pub const COMMAND: Command = Command {
             "max-idle",
             Some('m'),
             "SECONDS",
-            "How long ago the last use may be, 0 or more",
+            "Stop what was last used longer ago than this, 0 or more",
         )
         .default("60"),
         Flag::switch("dry-run", None, "Only say what would be done"),
@@ -37,7 +37,7 @@ pub const COMMAND: Command = Command {
     ]],
     examples: &[
         ("occtl cleanup --dry-run", "see what it would do"),
-        ("occtl cleanup -m 3600", "stop what nobody has used for an hour"),
+        ("occtl cleanup -m 3600", "stop what was not used for an hour"),
     ],
     parse,
 };

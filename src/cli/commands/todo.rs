@@ -26,7 +26,11 @@ fn parse(words: &Words) -> Result<Action> {
 fn run(app: &mut App, session: &str, id: Option<&str>) -> Result<Exit> {
     let list = runner::conversation::todos(&app.context()?, session, id)?;
     if app.json {
-        let row = |(content, status, priority): &(String, String, Option<String>)| json!({"content": content, "status": status, "priority": priority});
+        let row = |(content, status, priority): &(String, String, Option<String>)| {
+            let mut row = json!({"content": content, "status": status});
+            row["priority"] = priority.as_deref().into();
+            row
+        };
         let rows: Vec<Value> = list.entries.iter().map(row).collect();
         app.out.json(&json!({"session": list.session, "conversation": list.conversation,
                              "todos": rows}))?;
