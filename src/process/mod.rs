@@ -11,11 +11,15 @@ mod signals;
 mod sockets;
 mod spawn;
 mod table;
+mod variables;
 
 pub use handle::{Handle, wait_all};
 pub use identity::{Identity, descriptor_limit, own_identity, own_uid};
 pub use programs::{Capture, ended_input, feed, read_text, replace};
 pub use signals::catch;
 pub use sockets::listens;
-pub use spawn::{Guardian, spawn_detached};
-pub use table::{ancestors, command_line, each_marked, environment, marked, with_variable};
+pub use spawn::{Detached, Guardian};
+pub use table::{
+    Running, ancestors, command_line, each_marked, environment, marked, with_variable,
+};
+pub use variables::Variables;

@@ -12,6 +12,7 @@ use std::time::Duration;
 use rustix::event::PollFlags;
 use rustix::fs::OFlags;
 
+use super::Variables;
 use crate::units::{Backoff, Deadline, POLL_FIRST, POLL_LONGEST, TICK, pause, poll};
 
 /// All of stdin, once it has ended; empty if it is not UTF-8.
@@ -54,16 +55,12 @@ pub fn feed(command: &mut Command, text: &str) -> io::Result<()> {
     command.stdin(input).stdout(Stdio::null()).stderr(Stdio::null()).spawn().map(drop)
 }
 
-/// Becomes another program, in the same process and terminal. `environment` is its whole
+/// Becomes another program, in the same process and terminal. `variables` are its whole
 /// environment. Returns only if that fails.
-pub fn replace(
-    program: &Path,
-    arguments: &[OsString],
-    environment: &[(OsString, OsString)],
-) -> io::Error {
+pub fn replace(program: &Path, arguments: &[OsString], variables: &Variables) -> io::Error {
     let mut command = Command::new(program);
     command.args(arguments).env_clear();
-    command.envs(environment.iter().map(|(name, value)| (name, value))).exec()
+    command.envs(variables.iter()).exec()
 }
 
 /// A program whose output is collected while this process does other work.

@@ -1,7 +1,7 @@
 //! Starts programs in process sessions of their own: those that outlive this process, and the
 //! guardian, which does not.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, Write};
 use std::os::unix::process::CommandExt;
@@ -10,46 +10,56 @@ use std::process::{Child, Command, Stdio};
 
 use rustix::process::Signal;
 
+use super::Variables;
 use crate::units::{Backoff, Deadline, KILL_WAIT, POLL_FIRST, POLL_LONGEST, pause};
 
-/// Starts a program that outlives this process: in a process session of its own, without input,
-/// with its output going to `log`. `environment` is its whole environment.
-///
-/// With `die_with_us` the kernel kills the program when this process ends, however it ends.
-pub fn spawn_detached(
-    program: &Path,
-    arguments: &[&OsStr],
-    environment: &[(OsString, OsString)],
-    directory: &Path,
-    log: &File,
-    die_with_us: bool,
-) -> io::Result<Child> {
-    let mut command = Command::new(program);
-    command
-        .args(arguments)
-        .env_clear()
-        .envs(environment.iter().map(|(name, value)| (name, value)))
-        .current_dir(directory)
-        .stdin(Stdio::null())
-        .stdout(log.try_clone()?)
-        .stderr(log.try_clone()?);
-    let parent = rustix::process::getpid();
-    // SAFETY: between fork and exec only system calls are made; nothing allocates or locks.
-    #[allow(unsafe_code)]
-    unsafe {
-        command.pre_exec(move || {
-            rustix::process::setsid()?;
-            if die_with_us {
-                rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
-                // The parent may have died before the line above took effect.
-                if rustix::process::getppid() != Some(parent) {
-                    return Err(io::ErrorKind::BrokenPipe.into());
+/// A program that outlives this process: in a process session of its own, without input.
+pub struct Detached<'a> {
+    /// The program's path.
+    pub program: &'a Path,
+    /// Its arguments.
+    pub arguments: &'a [&'a OsStr],
+    /// Its whole environment.
+    pub variables: &'a Variables,
+    /// Its working directory.
+    pub directory: &'a Path,
+    /// The file that its output goes to.
+    pub log: &'a File,
+    /// Whether the kernel kills it when this process ends, however that happens.
+    pub dies_with_us: bool,
+}
+
+impl Detached<'_> {
+    /// Starts the program.
+    pub fn spawn(&self) -> io::Result<Child> {
+        let mut command = Command::new(self.program);
+        command
+            .args(self.arguments)
+            .env_clear()
+            .envs(self.variables.iter())
+            .current_dir(self.directory)
+            .stdin(Stdio::null())
+            .stdout(self.log.try_clone()?)
+            .stderr(self.log.try_clone()?);
+        let parent = rustix::process::getpid();
+        let dies_with_us = self.dies_with_us;
+        // SAFETY: between fork and exec only system calls are made; nothing allocates or locks.
+        #[allow(unsafe_code)]
+        unsafe {
+            command.pre_exec(move || {
+                rustix::process::setsid()?;
+                if dies_with_us {
+                    rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
+                    // The parent may have died before the line above took effect.
+                    if rustix::process::getppid() != Some(parent) {
+                        return Err(io::ErrorKind::BrokenPipe.into());
+                    }
                 }
-            }
-            Ok(())
-        });
+                Ok(())
+            });
+        }
+        command.spawn()
     }
-    command.spawn()
 }
 
 /// A second process of this program, in a process session of its own. It ends with this process.
@@ -61,15 +71,12 @@ pub struct Guardian {
 impl Guardian {
     /// Starts the guardian. It reads on its stdin what this process tells it, and the input ends
     /// when this process does.
-    pub fn start(
-        arguments: &[&OsStr],
-        environment: &[(OsString, OsString)],
-    ) -> io::Result<Guardian> {
+    pub fn start(arguments: &[&OsStr], variables: &Variables) -> io::Result<Guardian> {
         let mut command = Command::new("/proc/self/exe");
         command
             .args(arguments)
             .env_clear()
-            .envs(environment.iter().map(|(name, value)| (name, value)))
+            .envs(variables.iter())
             .current_dir("/")
             .stdin(Stdio::piped())
             .stdout(Stdio::null())

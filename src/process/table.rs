@@ -1,13 +1,12 @@
 //! Finds processes of this user, through `/proc`.
 
-use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::time::Duration;
 
-use super::{Handle, Identity, own_uid};
+use super::{Handle, Identity, Variables, own_uid};
 use crate::units::pause;
 
 /// How often a process in the middle of exec is looked at, with [`EXEC_PAUSE`] between the looks.
@@ -16,6 +15,14 @@ const EXEC_PAUSE: Duration = Duration::from_micros(100);
 /// How many times [`each`] looks for processes that were started meanwhile. On a machine that
 /// starts processes all the time there is never a last one.
 const NEW_LOOKS: usize = 1000;
+
+/// A running process, and the variables that it was started with.
+pub struct Running {
+    /// Which process it is.
+    pub identity: Identity,
+    /// Its variables.
+    pub variables: Variables,
+}
 
 /// The content of `/proc/PID/environ`.
 ///
@@ -38,13 +45,13 @@ fn block(pid: u32) -> Option<Vec<u8>> {
 
 /// The environment that a process was started with; `None` if the process has ended or belongs to
 /// another user.
-pub fn environment(pid: u32) -> Option<BTreeMap<OsString, OsString>> {
+pub fn environment(pid: u32) -> Option<Variables> {
     let block = block(pid)?;
-    let mut variables = BTreeMap::new();
+    let mut variables = Variables::default();
     for entry in block.split(|byte| *byte == 0) {
         if let Some(at) = entry.iter().position(|byte| *byte == b'=') {
             let (name, value) = (&entry[..at], &entry[at + 1..]);
-            variables.insert(OsStr::from_bytes(name).into(), OsStr::from_bytes(value).into());
+            variables.set(OsStr::from_bytes(name), OsStr::from_bytes(value));
         }
     }
     Some(variables)
@@ -101,13 +108,14 @@ pub fn marked(name: &str, value: &str) -> Vec<Identity> {
     found
 }
 
-/// Every other running process of this user that was started with the variable `name`, with all of
-/// its variables.
-pub fn with_variable(name: &str) -> Vec<(Identity, BTreeMap<OsString, OsString>)> {
+/// Every other running process of this user that was started with the variable `name`.
+pub fn with_variable(name: &str) -> Vec<Running> {
     let mut found = Vec::new();
     each(&mut |pid, _| {
-        let variables = environment(pid).filter(|one| one.contains_key(OsStr::new(name)));
-        found.extend(variables.and_then(|variables| Some((Identity::of(pid)?, variables))));
+        let variables = environment(pid).filter(|variables| variables.get(name).is_some());
+        if let (Some(variables), Some(identity)) = (variables, Identity::of(pid)) {
+            found.push(Running { identity, variables });
+        }
     });
     found
 }

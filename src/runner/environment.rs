@@ -1,12 +1,12 @@
 //! The surroundings of this process as values.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
-use crate::process;
+use crate::process::{self, Variables};
 use crate::units::{FIRST_PORT, LAST_PORT};
 
 /// An id in a file of `/tmp` is one short line; a longer file holds no id.
@@ -17,7 +17,7 @@ const LONGEST_ID: u64 = 256;
 #[derive(Clone)]
 pub struct Environment {
     /// All variables.
-    pub variables: Vec<(OsString, OsString)>,
+    pub variables: Variables,
     /// The working directory; `None` if it is gone.
     pub directory: Option<PathBuf>,
     /// Where programs leave files for other programs: `/tmp`.
@@ -28,7 +28,7 @@ impl Environment {
     /// The environment of this process.
     pub fn of_process() -> Environment {
         Environment {
-            variables: std::env::vars_os().collect(),
+            variables: Variables::of_process(),
             directory: std::env::current_dir().ok(),
             temporary: PathBuf::from("/tmp"),
         }
@@ -36,8 +36,7 @@ impl Environment {
 
     /// A variable's value; an empty one counts as not set.
     pub fn get(&self, name: &str) -> Option<&OsStr> {
-        let found = self.variables.iter().find(|(other, _)| other == name);
-        found.map(|(_, value)| value.as_os_str()).filter(|value| !value.is_empty())
+        self.variables.get(name).filter(|value| !value.is_empty())
     }
 
     /// Where the store is: `$OCCTL_DATA_DIR`, or where opencode-ctl 0.4.0 has it.

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use super::find::by_id;
 use crate::error::{Error, Result};
-use crate::process;
+use crate::process::{self, Variables};
 use crate::runner::context::Context;
 use crate::runner::environment::INSTALL_HINT;
 use crate::runner::session::server::{PASSWORD, Server, endpoint};
@@ -16,7 +16,7 @@ pub struct Attachment {
     pub url: String,
     program: PathBuf,
     arguments: Vec<OsString>,
-    environment: Vec<(OsString, OsString)>,
+    variables: Variables,
 }
 
 /// Prepares `opencode attach` for a session, and for a conversation of it if one is given.
@@ -41,21 +41,21 @@ pub fn attach(context: &Context, session: &str, conversation: Option<&str>) -> R
         None => context.environment.opencode(None)?,
     };
     // In the environment and never in the arguments, which every user of the machine can read.
-    let secret = |name: &OsString| name == PASSWORD || name == "OPENCODE_SERVER_USERNAME";
-    let mut environment = context.environment.variables.clone();
-    environment.retain(|(name, _)| !secret(name));
+    let mut variables = context.environment.variables.clone();
+    variables.remove(PASSWORD);
+    variables.remove("OPENCODE_SERVER_USERNAME");
     if let Some(password) = endpoint.password {
-        environment.push((PASSWORD.into(), password.into()));
-        environment.push(("OPENCODE_SERVER_USERNAME".into(), endpoint.username.into()));
+        variables.set(PASSWORD, password);
+        variables.set("OPENCODE_SERVER_USERNAME", endpoint.username);
     }
     let _ = server.touch(context);
-    Ok(Attachment { url: endpoint.url, program, arguments: all, environment })
+    Ok(Attachment { url: endpoint.url, program, arguments: all, variables })
 }
 
 impl Attachment {
     /// Becomes that program. Only a failure returns.
     pub fn run(self) -> Error {
-        let failure = process::replace(&self.program, &self.arguments, &self.environment);
+        let failure = process::replace(&self.program, &self.arguments, &self.variables);
         let program = self.program.display();
         Error::failed(format!("cannot run {program}: {failure}")).hint(INSTALL_HINT)
     }

@@ -20,17 +20,11 @@ const KEEPS_TRYING: Duration = Duration::from_secs(60);
 
 /// Starts a guard. It is there before the session is, and told its id before anything of it exists.
 pub fn start(context: &Context) -> Result<Guardian> {
-    let mut environment: Vec<_> = context
-        .environment
-        .variables
-        .iter()
-        // With an outer session's mark it would be stopped together with that.
-        .filter(|(name, _)| name != MARK && name != "OCCTL_DATA_DIR")
-        .cloned()
-        .collect();
-    let directory = context.environment.data_directory()?;
-    environment.push(("OCCTL_DATA_DIR".into(), directory.into()));
-    Guardian::start(&[OsStr::new("guard")], &environment)
+    let mut variables = context.environment.variables.clone();
+    // With an outer session's mark it would be stopped together with that.
+    variables.remove(MARK);
+    variables.set("OCCTL_DATA_DIR", context.environment.data_directory()?);
+    Guardian::start(&[OsStr::new("guard")], &variables)
         .map_err(|error| Error::failed(format!("cannot start the guard of a session: {error}")))
 }
 

@@ -4,12 +4,12 @@
 //! other over its migration, and under load they lose runs to `database is locked`. An isolated one
 //! has its own data and state directories; credentials and downloaded programs stay the user's.
 
-use std::ffi::OsString;
 use std::os::unix::fs::{DirBuilderExt, symlink};
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
 use crate::error::{Error, Result};
+use crate::process::Variables;
 use crate::runner::environment::Environment;
 
 /// What of the user's OpenCode data an isolated server still has: credentials, and programs that
@@ -17,8 +17,8 @@ use crate::runner::environment::Environment;
 const SHARED: [&str; 3] = ["auth.json", "mcp-auth.json", "bin"];
 
 /// Makes the directory of an isolated session and returns the variables that lead its server there.
-pub fn prepare(environment: &Environment, place: &Path) -> Result<Vec<(String, OsString)>> {
-    let make = || -> io::Result<Vec<(String, OsString)>> {
+pub fn prepare(environment: &Environment, place: &Path) -> Result<Variables> {
+    let make = || -> io::Result<Variables> {
         let data = place.join("data");
         let state = place.join("state");
         for directory in [&data.join("opencode"), &state] {
@@ -33,12 +33,12 @@ pub fn prepare(environment: &Environment, place: &Path) -> Result<Vec<(String, O
                 }
             }
         }
-        Ok(vec![
-            ("XDG_DATA_HOME".into(), data.into()),
-            ("XDG_STATE_HOME".into(), state.into()),
-            // An inherited one would name the shared database again.
-            ("OPENCODE_DB".into(), place.join("data/opencode/opencode.db").into()),
-        ])
+        let mut variables = Variables::default();
+        // An inherited one would name the shared database again.
+        variables.set("OPENCODE_DB", data.join("opencode/opencode.db"));
+        variables.set("XDG_DATA_HOME", data);
+        variables.set("XDG_STATE_HOME", state);
+        Ok(variables)
     };
     make().map_err(|error| Error::failed(format!("cannot create {}: {error}", place.display())))
 }

@@ -41,7 +41,7 @@ pub fn life(record: &Record) -> Life {
         // still belongs to the same server.
         (Some(pid), _, _) => Identity::of(pid).filter(|_| {
             let variables = process::environment(pid).unwrap_or_default();
-            variables.get(MARK.as_ref() as &std::ffi::OsStr).is_some_and(|id| id == &*record.id)
+            variables.get(MARK).is_some_and(|id| id == &*record.id)
         }),
         _ => None,
     };

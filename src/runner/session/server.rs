@@ -32,8 +32,7 @@ pub fn endpoint(record: &Record, server: Option<&Identity>) -> Endpoint {
     // them. The server's own environment still has it.
     let inherited = || {
         let variables = process::environment(server?.pid)?;
-        let password = variables.get(PASSWORD.as_ref() as &std::ffi::OsStr)?;
-        password.to_str().map(String::from)
+        variables.get(PASSWORD)?.to_str().map(String::from)
     };
     Endpoint {
         url: url(record),

@@ -1,14 +1,13 @@
 //! Records against processes, processes against records, and files against both.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::finding::{Finding, Health};
 use crate::client::Client;
 use crate::error::{Error, Result};
-use crate::process::{self, Identity};
+use crate::process::{self, Running};
 use crate::runner::context::Context;
 use crate::runner::lifecycle::end::{end_processes, sweep};
 use crate::runner::lifecycle::remembered::{CARRIED, Carried};
@@ -33,9 +32,9 @@ pub fn check(context: &Context, fix: bool) -> Vec<Finding> {
     for (id, mut members) in processes.into_iter().filter(|(id, _)| !known.contains(id)) {
         // A session that was being stopped at the first look is gone by now, and its record with
         // it.
-        members.retain(|(one, _)| one.alive());
+        members.retain(|one| one.identity.alive());
         if !members.is_empty() {
-            let within = members.iter().any(|(one, _)| above.contains(&one.pid));
+            let within = members.iter().any(|one| above.contains(&one.identity.pid));
             findings.push(orphans(context, &id, &members, within, fix));
         }
     }
@@ -96,13 +95,13 @@ fn shared_ports(records: &[Record]) -> Vec<Finding> {
 
 /// Processes by the session whose mark they carry, of this store alone: other stores of this user
 /// are none of our business.
-fn of_our_store(context: &Context) -> BTreeMap<String, Vec<(Identity, Variables)>> {
+fn of_our_store(context: &Context) -> BTreeMap<String, Vec<Running>> {
     // One directory may have several names.
     let real = |path: &Path| fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
     let ours = real(context.store.directory());
-    let mut found: BTreeMap<String, Vec<(Identity, Variables)>> = BTreeMap::new();
-    for (identity, variables) in process::with_variable(MARK) {
-        let get = |name: &str| variables.get(&OsString::from(name));
+    let mut found: BTreeMap<String, Vec<Running>> = BTreeMap::new();
+    for process in process::with_variable(MARK) {
+        let get = |name: &str| process.variables.get(name);
         let named = get("OCCTL_DATA_DIR").map(PathBuf::from);
         // Servers of 0.4.0 have no such variable unless it was set by hand.
         let default =
@@ -111,23 +110,15 @@ fn of_our_store(context: &Context) -> BTreeMap<String, Vec<(Identity, Variables)
         let id =
             get(MARK).and_then(|id| id.to_str()).filter(|id| id.starts_with("oc-") && is_id(id));
         if let (true, Some(id)) = (same, id.map(String::from)) {
-            found.entry(id).or_default().push((identity, variables));
+            found.entry(id).or_default().push(process);
         }
     }
     found
 }
 
-type Variables = BTreeMap<OsString, OsString>;
-
 /// Processes of a session that has no record: a lost store, or the rest of something killed.
-fn orphans(
-    context: &Context,
-    id: &str,
-    members: &[(Identity, Variables)],
-    within: bool,
-    fix: bool,
-) -> Finding {
-    let pids: Vec<String> = members.iter().map(|(one, _)| one.pid.to_string()).collect();
+fn orphans(context: &Context, id: &str, members: &[Running], within: bool, fix: bool) -> Finding {
+    let pids: Vec<String> = members.iter().map(|one| one.identity.pid.to_string()).collect();
     let pids = pids.join(", ");
     if let Some((record, carried)) = rebuilt(context, id, members) {
         let detail =
@@ -158,12 +149,8 @@ fn orphans(
 
 /// The record of a server that lives, made from what its process tells. One that is too busy to
 /// answer is not lost for that.
-fn rebuilt(
-    context: &Context,
-    id: &str,
-    members: &[(Identity, Variables)],
-) -> Option<(Record, Carried)> {
-    members.iter().find_map(|(identity, variables)| {
+fn rebuilt(context: &Context, id: &str, members: &[Running]) -> Option<(Record, Carried)> {
+    members.iter().find_map(|Running { identity, variables }| {
         let words = process::command_line(identity.pid);
         let value = |flag: &str| {
             let at = words.iter().position(|word| word == flag)?;
@@ -171,9 +158,7 @@ fn rebuilt(
         };
         let port = value("--port")?.parse().ok()?;
         words.iter().find(|word| *word == "serve")?;
-        let get = |name: &str| {
-            variables.get(&OsString::from(name)).and_then(|value| value.to_str()).map(String::from)
-        };
+        let get = |name: &str| variables.get(name)?.to_str().map(String::from);
         let workdir = fs::read_link(format!("/proc/{}/cwd", identity.pid)).ok()?;
         let isolated = context.store.isolated_path(id);
         let mut record = Record {

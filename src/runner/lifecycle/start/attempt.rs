@@ -1,6 +1,6 @@
 //! Starts the server of a reserved session.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsStr;
 use std::io;
 use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
@@ -14,7 +14,7 @@ use super::ready::{NotReady, Ready, await_ready};
 use super::reserve::free_port;
 use super::variables::{NewServer, variables};
 use crate::error::{Code, Error, Result};
-use crate::process::{self, Handle, Identity};
+use crate::process::{Detached, Handle, Identity, Variables};
 use crate::runner::context::Context;
 use crate::runner::environment::INSTALL_HINT;
 use crate::runner::lifecycle::end;
@@ -42,7 +42,7 @@ pub struct Attempt<'a> {
     pub record: Record,
     pub workdir: PathBuf,
     pub program: PathBuf,
-    pub extra: Vec<(String, OsString)>,
+    pub extra: Variables,
 }
 
 impl Attempt<'_> {
@@ -50,7 +50,9 @@ impl Attempt<'_> {
     pub fn run(&mut self) -> Result<Record> {
         if let Some(place) = &self.record.isolated {
             let own = isolate::prepare(&self.context.environment, place.as_ref())?;
-            self.extra.extend(own);
+            for (name, value) in own.iter() {
+                self.extra.set(name, value);
+            }
         }
         if let Some(worktree) = &self.record.worktree {
             worktree::create(worktree, self.options.base.as_deref())?;
@@ -99,7 +101,7 @@ impl Attempt<'_> {
 
     fn spawn(&self) -> Result<Child> {
         let record = &self.record;
-        let environment = variables(
+        let variables = variables(
             &self.context.environment,
             &NewServer {
                 session: &record.id,
@@ -108,22 +110,22 @@ impl Attempt<'_> {
                 parent: record.parent.as_deref(),
                 allow_occtl: self.options.allow_occtl,
                 carried: Carried::of(record),
-                extra: self.extra.clone(),
+                extra: &self.extra,
             },
         );
         let log = self.context.store.create_log(&record.id)?;
         let port = record.port.to_string();
         let host = record.hostname.as_deref().unwrap_or(LOOPBACK);
         let arguments = ["serve", "--hostname", host, "--port", &port].map(OsStr::new);
-        process::spawn_detached(
-            &self.program,
-            &arguments,
-            &environment,
-            &self.workdir,
-            &log,
-            self.options.dies_with_us,
-        )
-        .map_err(|error| self.not_spawned(&error))
+        let server = Detached {
+            program: &self.program,
+            arguments: &arguments,
+            variables: &variables,
+            directory: &self.workdir,
+            log: &log,
+            dies_with_us: self.options.dies_with_us,
+        };
+        server.spawn().map_err(|error| self.not_spawned(&error))
     }
 
     fn not_spawned(&self, error: &io::Error) -> Error {

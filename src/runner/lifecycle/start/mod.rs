@@ -13,7 +13,6 @@ pub mod variables;
 pub use options::StartOptions;
 pub use reserve::new_id;
 
-use std::ffi::OsString;
 use std::fs;
 use std::net::Ipv4Addr;
 use std::os::unix::ffi::OsStrExt;
@@ -23,7 +22,7 @@ use super::guard;
 use super::worktree;
 use crate::client::{Client, Endpoint};
 use crate::error::{Error, Result};
-use crate::process::{self, Guardian};
+use crate::process::{self, Guardian, Variables};
 use crate::runner::context::Context;
 use crate::runner::session::address;
 use crate::runner::session::facts::SessionFacts;
@@ -99,8 +98,8 @@ fn opened(context: &Context, options: &StartOptions) -> Result<Option<(String, S
 }
 
 /// The server's additional variables, `OPENCODE_CONFIG_CONTENT` among them.
-fn variables(options: &StartOptions) -> Result<Vec<(String, OsString)>> {
-    let mut variables = Vec::new();
+fn variables(options: &StartOptions) -> Result<Variables> {
+    let mut variables = Variables::default();
     for pair in &options.variables {
         let text = pair.to_str();
         let split = text.and_then(|text| text.split_once('=')).filter(|(name, _)| !name.is_empty());
@@ -111,7 +110,7 @@ fn variables(options: &StartOptions) -> Result<Vec<(String, OsString)>> {
         if RESERVED.contains(&name) || options.isolate && ISOLATED.contains(&name) {
             return Err(Error::usage(format!("--env cannot set {name}: occtl does")));
         }
-        variables.push((name.to_string(), OsString::from(value)));
+        variables.set(name, value);
     }
     if let Some(path) = &options.config {
         let shown = path.display();
@@ -129,18 +128,20 @@ fn variables(options: &StartOptions) -> Result<Vec<(String, OsString)>> {
             let message = format!("the config {shown} is empty");
             return Err(Error::usage(message).hint("{} is a configuration that changes nothing"));
         }
-        variables.push(("OPENCODE_CONFIG_CONTENT".into(), content.into()));
+        variables.set("OPENCODE_CONFIG_CONTENT", content);
     }
-    if let Some((name, _)) = variables.iter().find(|(_, value)| value.as_bytes().contains(&0)) {
-        return Err(Error::usage(format!("{name} has a zero byte, which no variable can hold")));
+    for (name, value) in variables.iter() {
+        let name = name.display();
+        if value.as_bytes().contains(&0) {
+            let message = format!("{name} has a zero byte, which no variable can hold");
+            return Err(Error::usage(message));
+        }
+        if value.len() > LONGEST_VARIABLE {
+            let most = format!("the {LONGEST_VARIABLE} bytes that Linux hands over");
+            return Err(Error::usage(format!("{name} has more than {most}")).hint(LARGE_CONFIG));
+        }
     }
-    match variables.iter().find(|(_, value)| value.len() > LONGEST_VARIABLE) {
-        Some((name, _)) => Err(Error::usage(format!(
-            "{name} has more than the {LONGEST_VARIABLE} bytes that Linux hands over"
-        ))
-        .hint(LARGE_CONFIG)),
-        None => Ok(variables),
-    }
+    Ok(variables)
 }
 
 /// Two versions on one database: the newer one migrates it, and the older one stumbles.

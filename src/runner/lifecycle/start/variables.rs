@@ -1,8 +1,8 @@
 //! The environment of a new server.
 
-use std::ffi::{OsStr, OsString};
 use std::path::Path;
 
+use crate::process::Variables;
 use crate::runner::environment::Environment;
 use crate::runner::lifecycle::remembered::CARRIED;
 
@@ -39,7 +39,7 @@ pub struct NewServer<'a> {
     /// What it carries of its record.
     pub carried: Option<String>,
     /// What goes before the inherited variables.
-    pub extra: Vec<(String, OsString)>,
+    pub extra: &'a Variables,
 }
 
 /// Variables that a server gets from us alone.
@@ -57,38 +57,34 @@ pub const RESERVED: [&str; 7] = [
 pub const ISOLATED: [&str; 3] = ["XDG_DATA_HOME", "XDG_STATE_HOME", "OPENCODE_DB"];
 
 /// The environment of a new server that is started from `own`.
-pub fn variables(own: &Environment, new: &NewServer) -> Vec<(OsString, OsString)> {
-    let dropped = |name: &OsStr| LEFT_BEHIND.iter().any(|left| name == *left);
-    let mut variables: Vec<_> =
-        own.variables.iter().filter(|(name, _)| !dropped(name)).cloned().collect();
-    let mut set = |name: &str, value: OsString| {
-        variables.retain(|(other, _)| other != name);
-        variables.push((name.into(), value));
-    };
-    for (name, value) in &new.extra {
-        set(name, value.clone());
+pub fn variables(own: &Environment, new: &NewServer) -> Variables {
+    let mut variables = own.variables.clone();
+    for name in LEFT_BEHIND {
+        variables.remove(name);
     }
-    set("OPENCODE_SESSION_ID", new.session.into());
-    set("OPENCODE_SERVER_PASSWORD", new.password.into());
-    set("OPENCODE_DISABLE_AUTOUPDATE", "1".into());
+    for (name, value) in new.extra.iter() {
+        variables.set(name, value);
+    }
+    variables.set("OPENCODE_SESSION_ID", new.session);
+    variables.set("OPENCODE_SERVER_PASSWORD", new.password);
+    variables.set("OPENCODE_DISABLE_AUTOUPDATE", "1");
     // Tells our servers from those of another store, and leads a nested occtl to this one.
-    set("OCCTL_DATA_DIR", new.data_directory.into());
+    variables.set("OCCTL_DATA_DIR", new.data_directory);
     if let Some(carried) = &new.carried {
-        set(CARRIED, carried.into());
+        variables.set(CARRIED, carried);
     }
     if let Some(parent) = new.parent {
-        set("OPENCODE_PARENT_SESSION_ID", parent.into());
+        variables.set("OPENCODE_PARENT_SESSION_ID", parent);
     }
     if !new.allow_occtl {
         // Plugins read it; what really keeps occtl away is a rule in every conversation.
-        let given = variables.iter().find(|(name, _)| name == "OPENCODE_BLACKLIST");
-        let mut list = given.map(|(_, list)| list.clone()).unwrap_or_default();
+        let given = variables.get("OPENCODE_BLACKLIST").unwrap_or_default();
+        let mut list = given.to_owned();
         if !list.is_empty() {
             list.push(",");
         }
         list.push("bash:occtl");
-        variables.retain(|(name, _)| name != "OPENCODE_BLACKLIST");
-        variables.push(("OPENCODE_BLACKLIST".into(), list));
+        variables.set("OPENCODE_BLACKLIST", list);
     }
     variables
 }
@@ -117,6 +113,8 @@ mod tests {
             ("OPENCODE_BLACKLIST", "bash:rm"),
         ]);
         let parent = outer.parent_session();
+        let mut extra = Variables::default();
+        extra.set("EXTRA", "x");
         let given = variables(
             &outer,
             &NewServer {
@@ -126,13 +124,10 @@ mod tests {
                 parent: parent.as_deref(),
                 allow_occtl: false,
                 carried: None,
-                extra: vec![("EXTRA".into(), "x".into())],
+                extra: &extra,
             },
         );
-        let get = |name: &str| {
-            let found = given.iter().find(|(other, _)| other == name);
-            found.map(|(_, value)| value.to_str().unwrap().to_string())
-        };
+        let get = |name: &str| given.get(name).map(|value| value.to_str().unwrap().to_string());
         assert_eq!(get("KEEP").as_deref(), Some("1"));
         assert_eq!(get("EXTRA").as_deref(), Some("x"));
         assert_eq!(get("OCCTL_DATA_DIR").as_deref(), Some("/data"));
