@@ -1,5 +1,6 @@
 //! Parses the command line and formats results. It knows neither HTTP nor the store.
 
+mod app;
 mod commands;
 mod help;
 mod output;
@@ -10,28 +11,13 @@ pub mod words;
 
 use std::process::ExitCode;
 
+pub use app::App;
+
 use crate::error::{Error, Result};
-use crate::runner::{Context, Environment};
 
 use output::Output;
 use spec::Exit;
 use words::{Found, Global};
-
-/// What a command needs to run.
-pub struct App {
-    /// Where its results go.
-    pub out: Output,
-    /// `--json`.
-    pub json: bool,
-}
-
-impl App {
-    /// What the runner needs. An error if there is no directory for the store.
-    fn context(&self) -> Result<Context> {
-        let say: fn(&str) = if self.json { output::say_json } else { output::say };
-        Context::new(Environment::of_process(), Box::new(say))
-    }
-}
 
 /// The whole program: reads the command line, runs the command, and gives the exit status.
 pub fn main() -> ExitCode {

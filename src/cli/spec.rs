@@ -1,7 +1,7 @@
 //! The tables of commands and flags. The parser, `--help` and `docs/cli.md` all read them, so every
 //! flag that is accepted is documented, and the other way round.
 
-use super::App;
+use super::app::App;
 use super::words::Words;
 use crate::error::Result;
 
