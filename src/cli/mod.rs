@@ -9,12 +9,14 @@ mod spec;
 mod turn_flags;
 pub mod words;
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 pub use app::App;
 
 use crate::error::{Error, Result};
 
+use commands::COMMANDS;
 use output::Output;
 use spec::Exit;
 use words::{Found, Global};
@@ -33,17 +35,22 @@ pub fn main() -> ExitCode {
     }
 }
 
-fn act(arguments: Vec<std::ffi::OsString>, global: &mut Global) -> Result<Exit> {
+/// Reads a command line, without the program's name. This has no other effect.
+pub fn read(arguments: Vec<OsString>, global: &mut Global) -> Result<Found> {
+    words::read(arguments, COMMANDS, global)
+}
+
+fn act(arguments: Vec<OsString>, global: &mut Global) -> Result<Exit> {
     // Reading stops at the first mistake, which may stand before --json.
     let json = arguments.iter().take_while(|word| *word != "--").any(|word| word == "--json");
-    let found = words::read(arguments, global).inspect_err(|_| global.json = json)?;
+    let found = read(arguments, global).inspect_err(|_| global.json = json)?;
     let mut app = App { out: Output::new(global.color()), json: global.json };
     match found {
         Found::Command(words) => {
-            let action = (words.command().parse)(&words)?;
+            let action = (words.command.parse)(&words)?;
             action(&mut app)
         }
-        Found::Help(command) => commands::help::print(&mut app, command),
+        Found::Help(command) => commands::help::print(&mut app, COMMANDS, command),
         Found::Version => commands::version::print(&mut app),
         Found::Nothing => Err(Error::usage("no command is given").hint("occtl help lists them")),
     }

@@ -1,8 +1,11 @@
-//! The tables of commands and flags. The parser, `--help` and `docs/cli.md` all read them, so every
-//! flag that is accepted is documented, and the other way round.
+//! What the tables of commands and flags are made of. The parser, `--help` and `docs/cli.md` all read
+//! them, so every flag that is accepted is documented, and the other way round.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::ffi::OsString;
 
 use super::app::App;
-use super::words::Words;
 use crate::error::Result;
 
 /// The exit status of a command that did not fail with an error.
@@ -47,9 +50,42 @@ impl Command {
     }
 }
 
-/// The commands that users see, in the order of the help.
-pub fn shown() -> impl Iterator<Item = &'static Command> {
-    COMMANDS.iter().copied().filter(|command| !command.is_hidden())
+/// Commands, in the order of the help.
+pub type Commands = &'static [&'static Command];
+
+/// The commands that users see.
+pub fn shown(commands: Commands) -> impl Iterator<Item = &'static Command> {
+    commands.iter().copied().filter(|command| !command.is_hidden())
+}
+
+/// The flags that may stand on a command line, with or without a command.
+pub fn flags_of(command: Option<&'static Command>) -> impl Iterator<Item = &'static Flag> {
+    command.into_iter().flat_map(Command::all_flags).chain(&GLOBAL)
+}
+
+/// The flags and operands of one command, as they were given. Commands ask for them with the methods
+/// of [`super::words`], which take note of it.
+pub struct Words {
+    /// All commands.
+    pub commands: Commands,
+    /// The command that was given.
+    pub command: &'static Command,
+    /// The names of flags, with their values.
+    pub(super) flags: Vec<(&'static str, OsString)>,
+    /// The words that are not flags.
+    pub(super) operands: Vec<OsString>,
+    /// The flags that the command asked for, with the values it got. Tests compare them with the
+    /// table: a flag that its command never asks for would do nothing.
+    pub(super) read: RefCell<BTreeMap<&'static str, Vec<OsString>>>,
+}
+
+impl Words {
+    /// The words of a command that is given no flags.
+    #[cfg(test)]
+    pub fn given(command: &'static Command, operands: Vec<OsString>) -> Words {
+        let commands = super::commands::COMMANDS;
+        Words { commands, command, flags: Vec::new(), operands, read: RefCell::default() }
+    }
 }
 
 /// What holds if a flag or an operand is not given.
@@ -220,158 +256,3 @@ pub const CONVERSATION: Flag =
 
 /// Prints ids and nothing else.
 pub const QUIET: Flag = Flag::switch("quiet", Some('q'), "Print only ids, one per line");
-
-/// All commands, in the order of the help.
-pub const COMMANDS: &[&Command] = &[
-    &super::commands::start::COMMAND,
-    &super::commands::adopt::COMMAND,
-    &super::commands::list::COMMAND,
-    &super::commands::status::COMMAND,
-    &super::commands::stop::COMMAND,
-    &super::commands::cleanup::COMMAND,
-    &super::commands::touch::COMMAND,
-    &super::commands::attach::COMMAND,
-    &super::commands::send::COMMAND,
-    &super::commands::run::COMMAND,
-    &super::commands::wait::COMMAND,
-    &super::commands::abort::COMMAND,
-    &super::commands::permissions::COMMAND,
-    &super::commands::approve::COMMAND,
-    &super::commands::reject::COMMAND,
-    &super::commands::questions::COMMAND,
-    &super::commands::answer::COMMAND,
-    &super::commands::test_permission::COMMAND,
-    &super::commands::tail::COMMAND,
-    &super::commands::sessions::COMMAND,
-    &super::commands::chain::COMMAND,
-    &super::commands::fork::COMMAND,
-    &super::commands::delete::COMMAND,
-    &super::commands::export::COMMAND,
-    &super::commands::diff::COMMAND,
-    &super::commands::todo::COMMAND,
-    &super::commands::usage::COMMAND,
-    &super::commands::doctor::COMMAND,
-    &super::commands::config::COMMAND,
-    &super::commands::models::COMMAND,
-    &super::commands::agents::COMMAND,
-    &super::commands::events::COMMAND,
-    &super::commands::logs::COMMAND,
-    &super::commands::help::COMMAND,
-    &super::commands::version::COMMAND,
-    &super::commands::guard::COMMAND,
-];
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use std::collections::BTreeSet;
-
-    #[test]
-    fn every_flag_of_the_table_is_read_by_its_command() {
-        for command in COMMANDS.iter().copied() {
-            let operands = command.operands.iter().map(|operand| operand.name.into()).collect();
-            let words = Words::given(command, operands);
-            let _ = (command.parse)(&words);
-            let read: BTreeSet<&str> = words.flags_read().into_keys().collect();
-            let listed: BTreeSet<&str> = command.all_flags().map(|flag| flag.long).collect();
-            assert_eq!(read, listed, "of occtl {}", command.name);
-        }
-    }
-
-    #[test]
-    fn a_command_gets_the_default_that_the_help_shows_for_each_flag_that_has_one() {
-        let mut count = 0;
-        for command in COMMANDS.iter().copied() {
-            let operands = command.operands.iter().map(|operand| operand.name.into()).collect();
-            let words = Words::given(command, operands);
-            let _ = (command.parse)(&words);
-            let read = words.flags_read();
-            let help = super::super::help::command(command);
-            let (_, rows) = help.split_once("\nFlags:\n").unwrap();
-            for flag in command.all_flags() {
-                let Some(default) = flag.absent.default() else { continue };
-                let name = command.name;
-                let long = flag.long;
-                assert_eq!(read[long], [default], "--{long} of occtl {name}");
-                // A row has the flag's names, then two blanks, then what it does.
-                let names = |row: &str| row.trim_start().split("  ").next().map(str::to_owned);
-                let has_flag = |names: String| names.contains(&format!("--{long} "));
-                let row = rows.lines().find(|row| names(row).is_some_and(has_flag));
-                let shown = row.is_some_and(|row| row.ends_with(&format!(" [{default}]")));
-                assert!(shown, "--{long} of occtl {name}: {row:?}");
-                count += 1;
-            }
-        }
-        assert!(count > 10, "only {count} flags have a default");
-    }
-
-    /// The words after each `occtl` in a line of shell. Only plain and quoted words are understood.
-    fn command_lines(line: &str) -> Vec<Vec<std::ffi::OsString>> {
-        let mut found = Vec::new();
-        if let Some((before, rest)) = line.rsplit_once("$(")
-            && let Some((inner, after)) = rest.split_once(')')
-        {
-            found = command_lines(inner);
-            found.extend(command_lines(&format!("{before}X{after}")));
-            return found;
-        }
-        for rest in line.split("occtl ").skip(1) {
-            let mut words = Vec::new();
-            let mut word = String::new();
-            let mut quote = None;
-            for c in rest.chars().chain([' ']) {
-                match c {
-                    c if quote == Some(c) => quote = None,
-                    c if quote.is_some() => word.push(c),
-                    '\'' | '"' => quote = Some(c),
-                    ' ' if !word.is_empty() => words.push(std::mem::take(&mut word).into()),
-                    ' ' => {}
-                    '|' | '>' | '<' | ')' | ';' | '`' | '&' => break,
-                    c => word.push(c),
-                }
-            }
-            words.extend((!word.is_empty()).then(|| word.into()));
-            found.push(words);
-        }
-        found
-    }
-
-    #[test]
-    fn every_example_of_the_help_and_of_the_documents_is_accepted() {
-        use super::super::words::{Found, read};
-        let examples = COMMANDS.iter().flat_map(|command| command.examples);
-        let mut lines: Vec<&str> = examples.map(|(line, _)| *line).collect();
-        for text in [include_str!("../../README.md"), include_str!("../../docs/recipes.md")] {
-            let mut fenced = false;
-            for line in text.lines().filter(|line| !line.contains("occtl: ")) {
-                fenced ^= line.starts_with("```");
-                lines.extend((fenced || line.starts_with("    ")).then_some(line));
-            }
-        }
-        let plain = |line: &str| command_lines(&line.replace("${LIMIT:-1200}", "1200"));
-        let lines: Vec<_> = lines.into_iter().flat_map(plain).collect();
-        for words in &lines {
-            let accepted = match read(words.clone(), &mut Default::default()) {
-                Ok(Found::Command(words)) => (words.command().parse)(&words).map(drop),
-                other => other.map(drop),
-            };
-            assert!(accepted.is_ok(), "{words:?}: {accepted:?}");
-        }
-        assert!(lines.len() > 50, "only {} examples were found", lines.len());
-    }
-
-    #[test]
-    fn no_command_uses_a_letter_or_a_name_twice() {
-        for command in COMMANDS.iter().copied() {
-            let mut longs = BTreeSet::new();
-            let mut shorts = BTreeSet::new();
-            let own_json = command.all_flags().any(|flag| flag.long == "json");
-            let global = GLOBAL.iter().filter(|flag| !(own_json && flag.long == "json"));
-            for flag in command.all_flags().chain(global) {
-                assert!(longs.insert(flag.long), "--{} of {}", flag.long, command.name);
-                let letter = flag.short.is_none_or(|short| shorts.insert(short));
-                assert!(letter, "-{:?} of {}", flag.short, command.name);
-            }
-        }
-    }
-}

@@ -52,7 +52,7 @@ pub fn action(words: &Words, reply: Reply, verb: &'static str) -> Result<Action>
         return Err(Error::usage("--all and a PERMISSION cannot be used together"));
     }
     if !all && ids.is_empty() {
-        let name = words.command().name;
+        let name = words.command.name;
         return Err(Error::usage(format!("occtl {name} needs a PERMISSION"))
             .hint("or --all for every pending one"));
     }

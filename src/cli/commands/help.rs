@@ -4,7 +4,7 @@ use serde_json::json;
 
 use crate::cli::App;
 use crate::cli::help;
-use crate::cli::spec::{Action, Command, Exit, Operand};
+use crate::cli::spec::{Action, Command, Commands, Exit, Operand};
 use crate::cli::words::{Words, find};
 use crate::error::Result;
 
@@ -19,13 +19,15 @@ pub const COMMAND: Command = Command {
 };
 
 fn parse(words: &Words) -> Result<Action> {
-    let command = words.operand(0)?.map(|name| find(OsStr::new(&name))).transpose()?;
-    Ok(Box::new(move |app| print(app, command)))
+    let commands = words.commands;
+    let find = |name: String| find(commands, OsStr::new(&name));
+    let command = words.operand(0)?.map(find).transpose()?;
+    Ok(Box::new(move |app| print(app, commands, command)))
 }
 
 /// Prints the help for one command, or for all.
-pub fn print(app: &mut App, command: Option<&'static Command>) -> Result<Exit> {
-    let text = command.map_or_else(help::overview, help::command);
+pub fn print(app: &mut App, commands: Commands, command: Option<&Command>) -> Result<Exit> {
+    let text = command.map_or_else(|| help::overview(commands), help::command);
     if app.json {
         app.out.json(&json!({"help": text}))?;
     } else {

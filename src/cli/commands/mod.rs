@@ -36,3 +36,48 @@ pub mod touch;
 pub mod usage;
 pub mod version;
 pub mod wait;
+
+#[cfg(test)]
+mod tests;
+
+use super::spec::Commands;
+
+/// All commands, in the order of the help.
+pub const COMMANDS: Commands = &[
+    &start::COMMAND,
+    &adopt::COMMAND,
+    &list::COMMAND,
+    &status::COMMAND,
+    &stop::COMMAND,
+    &cleanup::COMMAND,
+    &touch::COMMAND,
+    &attach::COMMAND,
+    &send::COMMAND,
+    &run::COMMAND,
+    &wait::COMMAND,
+    &abort::COMMAND,
+    &permissions::COMMAND,
+    &approve::COMMAND,
+    &reject::COMMAND,
+    &questions::COMMAND,
+    &answer::COMMAND,
+    &test_permission::COMMAND,
+    &tail::COMMAND,
+    &sessions::COMMAND,
+    &chain::COMMAND,
+    &fork::COMMAND,
+    &delete::COMMAND,
+    &export::COMMAND,
+    &diff::COMMAND,
+    &todo::COMMAND,
+    &usage::COMMAND,
+    &doctor::COMMAND,
+    &config::COMMAND,
+    &models::COMMAND,
+    &agents::COMMAND,
+    &events::COMMAND,
+    &logs::COMMAND,
+    &help::COMMAND,
+    &version::COMMAND,
+    &guard::COMMAND,
+];

@@ -1,15 +1,15 @@
-//! Reads a command line by the tables of [`super::spec`].
+//! Reads a command line by the tables of commands and flags.
 
 mod values;
 mod wrong;
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 
 use lexopt::{Arg, Parser};
 
-use super::spec::{COLOR, Command, Flag, GLOBAL};
+pub use super::spec::Words;
+use super::spec::{COLOR, Command, Commands, Flag, flags_of};
 use crate::error::{Error, Result};
 pub use wrong::{find, wrong_value};
 use wrong::{missing_value, unknown_flag, unreadable};
@@ -43,18 +43,8 @@ impl Global {
     }
 }
 
-/// The flags and operands of one command.
-pub struct Words {
-    command: &'static Command,
-    flags: Vec<(&'static str, OsString)>,
-    operands: Vec<OsString>,
-    /// The flags that the command asked for, with the values it got. Tests compare them with the
-    /// table: a flag that its command never asks for would do nothing.
-    read: RefCell<BTreeMap<&'static str, Vec<OsString>>>,
-}
-
 /// Reads a command line, without the program's name. This has no other effect.
-pub fn read(arguments: Vec<OsString>, global: &mut Global) -> Result<Found> {
+pub fn read(arguments: Vec<OsString>, commands: Commands, global: &mut Global) -> Result<Found> {
     let mut parser = Parser::from_args(arguments);
     let mut command: Option<&'static Command> = None;
     let mut flags = Vec::new();
@@ -64,7 +54,7 @@ pub fn read(arguments: Vec<OsString>, global: &mut Global) -> Result<Found> {
         let (flag, shown) = match argument {
             Arg::Value(word) => {
                 match command {
-                    None => command = Some(find(&word)?),
+                    None => command = Some(find(commands, &word)?),
                     Some(_) => operands.push(word),
                 }
                 continue;
@@ -102,15 +92,12 @@ pub fn read(arguments: Vec<OsString>, global: &mut Global) -> Result<Found> {
         _ if help => Ok(Found::Help(command)),
         None => Ok(Found::Nothing),
         Some(command) => {
-            let words = Words { command, flags, operands, read: RefCell::default() };
+            let read = RefCell::default();
+            let words = Words { commands, command, flags, operands, read };
             words.check_operands()?;
             Ok(Found::Command(words))
         }
     }
-}
-
-fn flags_of(command: Option<&'static Command>) -> impl Iterator<Item = &'static Flag> {
-    command.into_iter().flat_map(Command::all_flags).chain(&GLOBAL)
 }
 
 fn check_choice(flag: &Flag, value: &OsStr) -> Result<()> {
@@ -123,21 +110,6 @@ fn check_choice(flag: &Flag, value: &OsStr) -> Result<()> {
 }
 
 impl Words {
-    #[cfg(test)]
-    pub fn given(command: &'static Command, operands: Vec<OsString>) -> Words {
-        Words { command, flags: Vec::new(), operands, read: RefCell::default() }
-    }
-
-    #[cfg(test)]
-    pub fn flags_read(&self) -> BTreeMap<&'static str, Vec<OsString>> {
-        self.read.borrow().clone()
-    }
-
-    /// The command that was given.
-    pub fn command(&self) -> &'static Command {
-        self.command
-    }
-
     fn check_operands(&self) -> Result<()> {
         let listed = self.command.operands;
         let name = self.command.name;
@@ -163,6 +135,7 @@ impl Words {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cli::commands::COMMANDS;
     use std::time::Duration;
 
     #[test]
@@ -178,9 +151,9 @@ mod tests {
             use std::os::unix::ffi::OsStringExt;
             let words = bytes.split(|byte| *byte == b' ').filter(|word| !word.contains(&0));
             let words = words.map(|word| OsString::from_vec(word.to_vec())).collect();
-            match read(words, &mut Global::default()) {
+            match read(words, COMMANDS, &mut Global::default()) {
                 // `parse` has no effect, so that it can be called with any words.
-                Ok(Found::Command(words)) => drop((words.command().parse)(&words)),
+                Ok(Found::Command(words)) => drop((words.command.parse)(&words)),
                 Ok(_) => {}
                 Err(error) => assert_eq!(error.code.exit(), 2, "{error}"),
             }
@@ -189,7 +162,7 @@ mod tests {
 
     fn parse(line: &str) -> Result<Found> {
         let arguments = line.split_whitespace().map(OsString::from).collect();
-        read(arguments, &mut Global::default())
+        read(arguments, COMMANDS, &mut Global::default())
     }
 
     fn error(line: &str) -> String {
@@ -221,7 +194,7 @@ mod tests {
         for line in ["--json list", "list --json"] {
             let mut global = Global::default();
             let arguments = line.split(' ').map(OsString::from).collect();
-            assert!(matches!(read(arguments, &mut global), Ok(Found::Command(_))));
+            assert!(matches!(read(arguments, COMMANDS, &mut global), Ok(Found::Command(_))));
             assert!(global.json, "{line}");
         }
         assert!(matches!(parse("start --help --timeout 3"), Ok(Found::Help(Some(_)))));

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
-use super::{Words, wrong_value};
-use crate::cli::spec::Flag;
+use super::wrong::wrong_value;
+use crate::cli::spec::{Flag, Words};
 use crate::error::{Error, Result};
 
 impl Words {
@@ -149,10 +149,11 @@ fn text(word: &OsStr) -> Result<String> {
 mod tests {
     use super::super::{Found, Global, read};
     use super::*;
+    use crate::cli::commands::COMMANDS;
 
     fn start(line: &str) -> Words {
         let arguments = format!("start {line}").split(' ').map(OsString::from).collect();
-        match read(arguments, &mut Global::default()) {
+        match read(arguments, COMMANDS, &mut Global::default()) {
             Ok(Found::Command(words)) => words,
             _ => panic!("{line:?} is not read as a command"),
         }

@@ -2,14 +2,13 @@
 
 use std::ffi::OsStr;
 
-use super::flags_of;
-use crate::cli::spec::{COMMANDS, Command, Flag, shown};
+use crate::cli::spec::{Command, Commands, Flag, flags_of, shown};
 use crate::error::{Error, Result};
 use crate::runner::nearest::nearest;
 
 /// The command of that name. Otherwise an error that suggests one: by what other programs call it,
 /// or by the letters.
-pub fn find(word: &OsStr) -> Result<&'static Command> {
+pub fn find(commands: Commands, word: &OsStr) -> Result<&'static Command> {
     let word = word.to_string_lossy();
     let meant = match &*word {
         "ls" | "ps" => Some("list"),
@@ -19,8 +18,8 @@ pub fn find(word: &OsStr) -> Result<&'static Command> {
         "get" | "show" | "inspect" => Some("status"),
         _ => None,
     };
-    COMMANDS.iter().copied().find(|command| command.name == word).ok_or_else(|| {
-        let names = shown().map(|command| command.name);
+    commands.iter().copied().find(|command| command.name == word).ok_or_else(|| {
+        let names = shown(commands).map(|command| command.name);
         let error = Error::usage(format!("there is no command {word}"));
         match meant.or_else(|| nearest(&word, names)) {
             Some(name) => error.hint(format!("did you mean {name}?")),

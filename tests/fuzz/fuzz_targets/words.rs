@@ -20,14 +20,15 @@ mod units;
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 
-use cli::words::{Found, Global, read};
+use cli::read;
+use cli::words::{Found, Global};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {
     let words = bytes.split(|byte| *byte == b'\n').filter(|word| !word.contains(&0));
     let words = words.map(|word| OsString::from_vec(word.to_vec())).collect();
     match read(words, &mut Global::default()) {
-        Ok(Found::Command(words)) => drop((words.command().parse)(&words)),
+        Ok(Found::Command(words)) => drop((words.command.parse)(&words)),
         Ok(_) => {}
         Err(error) => assert_eq!(error.code.exit(), 2, "{error}"),
     }
