@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::failure::Answer;
 use super::http::{Client, escape};
-use super::wire::{Permission, Question};
+use super::wire::{Permission, Question, Reply};
 use crate::units::REQUEST_LIMIT;
 
 impl Client {
@@ -20,19 +20,13 @@ impl Client {
         self.get("/question", &[("directory", directory)], limit)
     }
 
-    /// Answers a permission request: `once`, `always` or `reject`. A success proves little, because
-    /// old servers report it for unknown requests too.
-    pub fn reply_permission(
-        &self,
-        id: &str,
-        directory: &str,
-        reply: &str,
-        message: Option<&str>,
-    ) -> Answer<()> {
+    /// Answers a permission request. A success proves little, because old servers report it for
+    /// unknown requests too.
+    pub fn reply_permission(&self, id: &str, directory: &str, reply: &Reply) -> Answer<()> {
         let route = format!("/permission/{}/reply", escape(id));
-        let mut body = json!({"reply": reply});
-        if let Some(message) = message {
-            body["message"] = message.into();
+        let mut body = json!({"reply": reply.name()});
+        if let Reply::Reject(Some(message)) = reply {
+            body["message"] = message.as_str().into();
         }
         self.post_accepted(&route, &[("directory", directory)], &body, REQUEST_LIMIT)
     }

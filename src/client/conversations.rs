@@ -41,16 +41,16 @@ impl Client {
         self.list(&[("directory", directory), ("limit", &ALL.to_string())], directory, take)
     }
 
-    /// The same for root conversations, optionally at most `limit` of them. Some versions include
+    /// The same for root conversations, optionally at most `count` of them. Some versions include
     /// other conversations too.
     pub fn each_root(
         &self,
         directory: &str,
-        limit: Option<usize>,
+        count: Option<usize>,
         take: &mut dyn FnMut(Conversation),
     ) -> Answer<()> {
-        let limit = limit.unwrap_or(ALL).to_string();
-        let query = [("directory", directory), ("roots", "true"), ("limit", &limit)];
+        let count = count.unwrap_or(ALL).to_string();
+        let query = [("directory", directory), ("roots", "true"), ("limit", &count)];
         self.list(&query, directory, take)
     }
 

@@ -12,7 +12,9 @@ use super::failure::Answer;
 use super::http::Client;
 use super::interrupt::Interruption;
 use super::sse::{Decoder, LONG, LONGEST};
-use super::wire::{Activity, Conversation, Info, Part, Permission, Question, TurnError};
+use super::wire::{
+    Activity, ActivityKind, Conversation, Info, Part, Permission, Question, Reply, TurnError,
+};
 
 /// What an event is about. Every event that occtl does not use is [`Kind::Other`].
 #[derive(Clone, Debug)]
@@ -46,8 +48,8 @@ pub enum Kind {
     Answered {
         /// The id of the ask.
         id: String,
-        /// The answer to a permission request: `once`, `always` or `reject`.
-        reply: Option<String>,
+        /// The answer, if the event says which.
+        reply: Option<Reply>,
     },
     /// Any other event.
     Other,
@@ -116,11 +118,11 @@ struct HasError {
 }
 
 #[derive(Deserialize)]
-struct Answered {
+struct Answered<'a> {
     #[serde(alias = "permissionID", alias = "id", rename = "requestID")]
     id: String,
     #[serde(alias = "response", default)]
-    reply: Option<String>,
+    reply: Option<Cow<'a, str>>,
 }
 
 impl Event {
@@ -174,7 +176,9 @@ fn kind(name: &str, properties: &str) -> serde_json::Result<Kind> {
             }
         }
         "session.status" => Kind::Activity(read::<HasStatus>(properties)?.status),
-        "session.idle" => Kind::Activity(Activity { kind: "idle".into(), ..Activity::default() }),
+        "session.idle" => {
+            Kind::Activity(Activity { kind: ActivityKind::Idle, ..Activity::default() })
+        }
         "session.error" => Kind::Failed(read::<HasError>(properties)?.error),
         "session.created" | "session.updated" => {
             Kind::Conversation(read::<HasInfo<Conversation>>(properties)?.info)
@@ -183,10 +187,11 @@ fn kind(name: &str, properties: &str) -> serde_json::Result<Kind> {
         "question.asked" => Kind::Question(read(properties)?),
         "permission.replied" => {
             let answered: Answered = read(properties)?;
-            Kind::Answered { id: answered.id, reply: answered.reply }
+            let reply = answered.reply.and_then(|word| Reply::named(&word));
+            Kind::Answered { id: answered.id, reply }
         }
         "question.replied" | "question.rejected" => {
-            let reply = name.ends_with("rejected").then(|| "reject".into());
+            let reply = name.ends_with("rejected").then_some(Reply::Reject(None));
             Kind::Answered { id: read::<Answered>(properties)?.id, reply }
         }
         _ => Kind::Other,
@@ -258,6 +263,8 @@ impl EventStream {
 mod tests {
     use super::*;
 
+    const REJECTED: Option<Reply> = Some(Reply::Reject(None));
+
     fn decode(data: &str) -> Option<Event> {
         Event::decode(data.as_bytes(), &|conversation| conversation == "ses_1")
     }
@@ -272,6 +279,23 @@ mod tests {
             assert_eq!(event.id.as_deref(), Some("evt_1"));
             assert_eq!(event.conversation.as_deref(), Some("ses_1"));
             assert!(matches!(event.kind, Kind::Delta { text, .. } if text == "hé\n"));
+        }
+    }
+
+    #[test]
+    fn an_answered_ask_says_how_under_old_and_new_names() {
+        for (kind, properties, expected) in [
+            ("permission.replied", r#""requestID":"per_1","reply":"once""#, Some(Reply::Once)),
+            ("permission.replied", r#""permissionID":"per_1","response":"reject""#, REJECTED),
+            ("permission.replied", r#""requestID":"per_1","reply":"brand new""#, None),
+            ("question.rejected", r#""requestID":"per_1""#, REJECTED),
+            ("question.replied", r#""requestID":"per_1""#, None),
+        ] {
+            let data = format!(r#"{{"type":"{kind}","properties":{{{properties}}}}}"#);
+            let Kind::Answered { id, reply } = decode(&data).unwrap().kind else {
+                panic!("{data} is not read as an answer");
+            };
+            assert_eq!((id.as_str(), reply), ("per_1", expected), "{data}");
         }
     }
 

@@ -65,6 +65,38 @@ pub struct QuestionOption {
     pub description: String,
 }
 
+/// An answer to a permission request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reply {
+    /// Allows it this time.
+    Once,
+    /// Allows it and every request like it, for as long as the server lives.
+    Always,
+    /// Refuses it. With a message the model goes on and reads it; without one the turn ends.
+    Reject(Option<String>),
+}
+
+impl Reply {
+    /// The server's word for it.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Reply::Once => "once",
+            Reply::Always => "always",
+            Reply::Reject(_) => "reject",
+        }
+    }
+
+    /// The reply that the server's word means.
+    pub fn named(word: &str) -> Option<Reply> {
+        match word {
+            "once" => Some(Reply::Once),
+            "always" => Some(Reply::Always),
+            "reject" => Some(Reply::Reject(None)),
+            _ => None,
+        }
+    }
+}
+
 /// Old servers send a single pattern as a string.
 fn one_or_many<'de, D: Deserializer<'de>>(input: D) -> Result<Vec<String>, D::Error> {
     Ok(match Value::deserialize(input)? {

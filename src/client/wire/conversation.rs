@@ -43,9 +43,9 @@ pub struct OwnRules {
 /// What a conversation is doing. An idle conversation is absent from the list.
 #[derive(Clone, Debug, Default, Deserialize)]
 pub struct Activity {
-    /// `busy`, `retry` or `idle`.
+    /// Whether it works, waits for its provider, or neither.
     #[serde(default, rename = "type", deserialize_with = "lenient")]
-    pub kind: String,
+    pub kind: ActivityKind,
     /// For `retry`: the number of the coming attempt.
     #[serde(default, deserialize_with = "lenient")]
     pub attempt: Option<f64>,
@@ -54,10 +54,24 @@ pub struct Activity {
     pub message: Option<String>,
 }
 
+/// What a conversation is doing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ActivityKind {
+    /// No turn is running.
+    Idle,
+    /// A turn waits before it tries its provider again.
+    Retry,
+    /// A turn is running. This includes kinds that are not known.
+    #[default]
+    #[serde(other)]
+    Busy,
+}
+
 impl Activity {
     /// Whether a turn is running.
-    pub fn busy(&self) -> bool {
-        self.kind != "idle"
+    pub fn is_busy(&self) -> bool {
+        self.kind != ActivityKind::Idle
     }
 }
 

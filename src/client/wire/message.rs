@@ -112,6 +112,25 @@ pub struct ErrorData {
     pub message: Option<String>,
 }
 
+impl Info {
+    /// Whether a user, or a client in place of one, wrote the message. A prompt's id is its turn's.
+    pub fn is_prompt(&self) -> bool {
+        self.role == "user"
+    }
+
+    /// Whether the model wrote the message.
+    pub fn is_answer(&self) -> bool {
+        self.role == "assistant"
+    }
+}
+
+impl ToolState {
+    /// Whether the tool call is over, successfully or not.
+    pub fn has_ended(&self) -> bool {
+        matches!(self.status.as_str(), "completed" | "error")
+    }
+}
+
 /// A message that is read in pages.
 pub trait HasId {
     /// Its id; empty if what the server sent is not a message.

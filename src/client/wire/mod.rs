@@ -92,6 +92,21 @@ mod tests {
     use super::*;
 
     #[test]
+    fn only_a_conversation_that_says_idle_is_not_busy() {
+        for (text, busy) in [
+            (r#"{"type":"busy"}"#, true),
+            (r#"{"type":"retry","attempt":2}"#, true),
+            (r#"{"type":"brand new"}"#, true),
+            (r#"{"type":7}"#, true),
+            ("{}", true),
+            (r#"{"type":"idle"}"#, false),
+        ] {
+            let activity: Activity = serde_json::from_str(text).unwrap();
+            assert_eq!(activity.is_busy(), busy, "{text}");
+        }
+    }
+
+    #[test]
     fn only_ids_are_needed_and_nothing_else_can_fail() {
         let odd =
             r#"{"id":"ses_1","title":7,"time":"now","parentID":null,"directory":[],"new":{}}"#;

@@ -9,8 +9,9 @@ pub mod rules;
 pub mod shell;
 pub mod trial;
 
+pub use crate::client::wire::Reply;
 pub use permission::{
-    PendingPermission, Replied, Reply, SessionPermissions, all_permissions, permissions, reply,
+    PendingPermission, Replied, SessionPermissions, all_permissions, permissions, reply,
 };
 pub use policy::{OnPermission, OnQuestion, Otherwise, Policy, PolicyFlags, Setting};
 pub use question::{Answer, PendingQuestion, answer, questions};

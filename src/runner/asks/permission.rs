@@ -2,6 +2,7 @@
 
 use super::ids::{Found, unique};
 use super::reach::directories;
+use crate::client::wire::Reply;
 use crate::error::{Code, Error, Result};
 use crate::runner::context::Context;
 use crate::runner::session::labels::all_ids;
@@ -21,28 +22,6 @@ pub struct PendingPermission {
     pub permission: String,
     /// What it wants to do.
     pub patterns: Vec<String>,
-}
-
-/// What is said to a request.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Reply {
-    /// This time.
-    Once,
-    /// Whenever it is the same, for as long as the server lives.
-    Always,
-    /// No. With a message the model goes on and reads it; without one the turn ends.
-    Reject(Option<String>),
-}
-
-impl Reply {
-    /// The server's word for it.
-    pub fn name(&self) -> &'static str {
-        match self {
-            Reply::Once => "once",
-            Reply::Always => "always",
-            Reply::Reject(_) => "reject",
-        }
-    }
 }
 
 /// The pending requests of one session, and why there are none to be had.
@@ -136,11 +115,7 @@ pub fn reply(
     }
     let mut sent = Vec::new();
     for one in meant {
-        let message = match reply {
-            Reply::Reject(message) => message.as_deref(),
-            _ => None,
-        };
-        let answer = server.client.reply_permission(&one.id, &one.directory, reply.name(), message);
+        let answer = server.client.reply_permission(&one.id, &one.directory, reply);
         match answer {
             Ok(()) => sent.push(one),
             // It was there a moment ago: the reply to another one may have settled it.

@@ -62,7 +62,7 @@ fn unfinished(server: &Server, conversation: &str) -> bool {
     let newest = server.client.newest_message(conversation, &server.directory, limit);
     newest.ok().flatten().is_some_and(|message| {
         let info = message.info;
-        let aborted = info.error.is_some_and(|error| error.name == "MessageAbortedError");
-        info.role != "assistant" || info.time.completed.is_none() || aborted
+        let aborted = info.error.as_ref().is_some_and(|error| error.name == "MessageAbortedError");
+        !info.is_answer() || info.time.completed.is_none() || aborted
     })
 }

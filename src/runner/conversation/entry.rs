@@ -192,7 +192,8 @@ impl Entry {
                 _ => {}
             }
         }
-        let turn = info.parent.or_else(|| (info.role == "user").then(|| info.id.clone()));
+        let own = info.is_prompt().then(|| info.id.clone());
+        let turn = info.parent.or(own);
         let failed =
             |error: &TurnError| Failed { name: error.name.clone(), message: error.text().into() };
         Entry {

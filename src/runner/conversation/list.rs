@@ -111,7 +111,7 @@ impl Doing {
         let activities = client.activities(directory, PROBE_LIMIT).ok()?;
         let mut doing =
             Doing { activities, permissions: BTreeSet::new(), questions: BTreeSet::new() };
-        if doing.activities.values().any(|one| one.busy()) {
+        if doing.activities.values().any(|one| one.is_busy()) {
             let permissions = client.permissions(directory, PROBE_LIMIT).ok()?;
             let questions = client.questions(directory, PROBE_LIMIT).ok()?;
             doing.permissions = permissions.into_iter().map(|ask| ask.conversation).collect();
@@ -123,9 +123,9 @@ impl Doing {
     fn state(&self, id: &str) -> State {
         // An ask of an aborted turn stays in the list; only a busy conversation waits for one.
         match self.activities.get(id) {
-            Some(one) if one.busy() && self.permissions.contains(id) => State::WaitingPermission,
-            Some(one) if one.busy() && self.questions.contains(id) => State::WaitingQuestion,
-            Some(one) if one.busy() => State::Running,
+            Some(one) if one.is_busy() && self.permissions.contains(id) => State::WaitingPermission,
+            Some(one) if one.is_busy() && self.questions.contains(id) => State::WaitingQuestion,
+            Some(one) if one.is_busy() => State::Running,
             _ => State::Idle,
         }
     }

@@ -76,7 +76,8 @@ pub fn delete(context: &Context, word: &str, id: &str, force: bool) -> Result<()
     let server = Server::open(context, word)?;
     let place = find::by_id(&server, id)?;
     let (client, directory) = (&server.client, &place.directory);
-    let busy = client.activities(directory, REQUEST_LIMIT)?.get(id).is_some_and(|one| one.busy());
+    let busy =
+        client.activities(directory, REQUEST_LIMIT)?.get(id).is_some_and(|one| one.is_busy());
     if busy && !force {
         return Err(Error::failed(format!("conversation {id} is busy"))
             .hint("--force aborts its turn and deletes it"));

@@ -222,7 +222,7 @@ impl LiveTail<'_> {
         match event.kind {
             Kind::Message(info) if info.id > self.done => {
                 self.idle_since = None;
-                let open = info.role == "assistant" && info.time.completed.is_none();
+                let open = info.is_answer() && info.time.completed.is_none();
                 self.look_wanted |= !open || info.error.is_some();
                 let known = self.writing.entry(info.id.clone()).or_default();
                 if known.head.is_none() {
@@ -230,7 +230,7 @@ impl LiveTail<'_> {
                 }
             }
             Kind::Part(part) if part.message > self.done => {
-                self.look_wanted |= matches!(part.state.status.as_str(), "completed" | "error");
+                self.look_wanted |= part.state.has_ended();
                 let one = self.writing.entry(part.message.clone()).or_default();
                 one.text.take_part(&part, &mut |text| one.taken.push_str(text));
             }
@@ -240,7 +240,7 @@ impl LiveTail<'_> {
                 let one = self.writing.entry(message.clone()).or_default();
                 one.text.take_delta(&message, &part, &text, &mut |text| one.taken.push_str(text));
             }
-            Kind::Activity(activity) => self.look_wanted |= !activity.busy(),
+            Kind::Activity(activity) => self.look_wanted |= !activity.is_busy(),
             Kind::Failed(_) => self.look_wanted = true,
             Kind::Permission(ask) => self.tell("permissions", "a permission", &ask.id),
             Kind::Question(ask) => self.tell("questions", "an answer", &ask.id),
@@ -262,7 +262,7 @@ impl LiveTail<'_> {
     fn look(&mut self, sink: &mut dyn LiveSink) -> Answer<bool> {
         // First what is going on and then the messages, so that nothing is written in between unseen.
         let activities = self.server.client.activities(&self.place.directory, LOOK_LIMIT)?;
-        let busy = activities.get(&self.place.id).is_some_and(|one| one.busy());
+        let busy = activities.get(&self.place.id).is_some_and(|one| one.is_busy());
         let entries = self.since_done()?;
         let idle = !busy && !self.about_to_start(&entries)?;
         let since = *self.idle_since.get_or_insert_with(Instant::now);
@@ -339,7 +339,7 @@ impl LiveTail<'_> {
                     REQUEST_LIMIT,
                 )?;
                 let time = moment(newest.info.time.created);
-                Ok(newest.info.role == "user" && young(time))
+                Ok(newest.info.is_prompt() && young(time))
             }
         }
     }

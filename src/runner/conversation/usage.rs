@@ -72,7 +72,7 @@ fn count(server: &Server, place: &Place, one: Conversation) -> Result<Usage> {
     let take = &mut |Head { info }: Head| {
         // A fork's copies keep their times: what is older than the conversation was paid for elsewhere.
         let own = info.time.created.is_none_or(|created| created >= opened);
-        if info.role == "assistant" && own {
+        if info.is_answer() && own {
             usage.used.add_step(&info);
         }
         ControlFlow::Continue(())

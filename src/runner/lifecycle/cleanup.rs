@@ -163,7 +163,7 @@ fn busy(context: &Context, record: &Record, idle: Duration) -> Option<String> {
 fn working(server: &Server, place: &str, idle: Duration) -> Answer<Option<String>> {
     let client = &server.client;
     let activities = client.activities(place, ASK_LIMIT)?;
-    if let Some((conversation, _)) = activities.iter().find(|(_, activity)| activity.busy()) {
+    if let Some((conversation, _)) = activities.iter().find(|(_, activity)| activity.is_busy()) {
         return Ok(Some(format!("a turn is going on in {conversation}")));
     }
     if let Some(ask) = client.permissions(place, ASK_LIMIT)?.first() {
@@ -177,7 +177,7 @@ fn working(server: &Server, place: &str, idle: Duration) -> Answer<Option<String
     {
         // A prompt that was taken a moment ago shows as a message before anything is busy.
         let message = client.newest_message(&newest.id, place, Limit::Whole(ASK_LIMIT))?;
-        if message.is_some_and(|message| message.info.role == "user") {
+        if message.is_some_and(|message| message.info.is_prompt()) {
             return Ok(Some(format!("a turn may be about to start in {}", newest.id)));
         }
     }

@@ -69,7 +69,7 @@ pub fn abort(
         }
         let limit = if silent { SILENT_REQUEST } else { ABORT_REQUEST };
         let told = server.client.activities(&place.directory, limit);
-        let busy = |id: &&str, told: &Activities| told.get(*id).is_some_and(|one| one.busy());
+        let busy = |id: &&str, told: &Activities| told.get(*id).is_some_and(|one| one.is_busy());
         match told {
             Ok(told) if !members.iter().any(|id| busy(id, &told)) && settled() => return Ok(true),
             // Asking again would only take the caller's time.

@@ -181,7 +181,7 @@ struct Sum {
 
 impl Sum {
     fn add(&mut self, conversation: &str, messages: &[Message]) {
-        for message in messages.iter().filter(|message| message.info.role == "assistant") {
+        for message in messages.iter().filter(|message| message.info.is_answer()) {
             self.used.add_step(&message.info);
             for part in message.parts.iter().filter(|part| part.kind == "tool") {
                 self.tools.push(Tool {

@@ -157,12 +157,12 @@ impl Inquiry {
     fn state(self, deadline: Deadline) -> Answer<State> {
         let limit = || deadline.remaining(PROBE_LIMIT).max(SMALLEST_SHARE);
         let activities = self.answer.answer_by(deadline)?;
-        if activities.values().all(|activity| !activity.busy()) {
+        if activities.values().all(|activity| !activity.is_busy()) {
             return Ok(State::Idle);
         }
         // An ask of an aborted turn stays in the list; only a busy conversation waits for one.
         let is_busy = |conversation: &str| {
-            activities.get(conversation).is_some_and(|activity| activity.busy())
+            activities.get(conversation).is_some_and(|activity| activity.is_busy())
         };
         let permissions = self.client.permissions(&self.directory, limit())?;
         if permissions.iter().any(|ask| is_busy(&ask.conversation)) {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::record::{Ask, AskKind, Decision};
-use crate::client::wire::{Permission, Question};
+use crate::client::wire::{Permission, Question, Reply};
 
 /// Who decided, where all we know is that it was not this process.
 const SOMEBODY: &str = "somebody";
@@ -41,7 +41,7 @@ impl Asks {
 
     /// Takes an answer that an event tells of. It makes exact what REST says, which is only that the
     /// ask is gone; what this process decided itself is known better.
-    pub fn note_answer(&mut self, id: &str, reply: Option<&str>) {
+    pub fn note_answer(&mut self, id: &str, reply: Option<&Reply>) {
         if let Some(ask) = self.0.get_mut(id).filter(|ask| ask.decision.is_vague()) {
             ask.decision = reply.map_or(Decision::Answered, Decision::of_reply);
             ask.by = Some(SOMEBODY.into());

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use super::{Timed, Turn};
 use crate::client::event::{Event, Kind};
-use crate::client::wire::{Activity, Info};
+use crate::client::wire::{Activity, ActivityKind, Info};
 
 impl Turn {
     /// Takes an event; new text goes to `show`.
@@ -26,7 +26,7 @@ impl Turn {
         match &event.kind {
             Kind::Permission(ask) => self.asks.add_permission(ask),
             Kind::Question(ask) => self.asks.add_question(ask),
-            Kind::Answered { id, reply } => self.asks.note_answer(id, reply.as_deref()),
+            Kind::Answered { id, reply } => self.asks.note_answer(id, reply.as_ref()),
             _ if conversation == self.conversation => self.own_event(&event.kind, now, show),
             Kind::Message(info) => self.add_step_below(info),
             Kind::Activity(activity) => self.retries.note_activity(conversation, activity, now),
@@ -90,11 +90,11 @@ impl Turn {
     /// Takes what the turn's own conversation is doing.
     pub(super) fn note_activity(&mut self, activity: &Activity, now: Instant) {
         self.retries.note_activity(&self.conversation, activity, now);
-        let idle = activity.kind == "idle";
+        let idle = activity.kind == ActivityKind::Idle;
         self.wants_look |= idle;
         self.ending |= idle;
-        self.was_busy |= activity.busy();
-        if activity.busy() {
+        self.was_busy |= activity.is_busy();
+        if activity.is_busy() {
             self.idle_since = None;
         }
     }

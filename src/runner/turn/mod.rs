@@ -135,7 +135,7 @@ impl Turn {
 
     /// Takes a step of a sub-agent, or a summary that the server made on the way.
     pub fn add_step_below(&mut self, info: &Info) {
-        if info.role == "assistant" {
+        if info.is_answer() {
             self.below.insert(info.id.clone(), info.cost);
         }
     }

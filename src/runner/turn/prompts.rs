@@ -59,9 +59,9 @@ impl Prompts {
         let mut before: Option<&Message> = None;
         for message in messages {
             let info = &message.info;
-            if info.role == "user" && self.answered.contains(&info.id) {
+            if info.is_prompt() && self.answered.contains(&info.id) {
                 self.said.get_or_insert_with(|| said(message));
-            } else if info.role == "user" && !self.compactions.contains(&info.id) {
+            } else if info.is_prompt() && !self.compactions.contains(&info.id) {
                 let after = |of: fn(&Prompts, &Info) -> bool| {
                     before.is_some_and(|before| of(self, &before.info))
                 };

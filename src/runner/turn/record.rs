@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::used::Tokens;
+use crate::client::wire::Reply;
 use crate::error::Code;
 
 /// One turn. Serialised as it stands for `--json`; every field is described in `docs/json.md`.
@@ -164,13 +165,12 @@ pub enum Decision {
 }
 
 impl Decision {
-    /// What the server's word for a reply means.
-    pub fn of_reply(reply: &str) -> Decision {
+    /// The decision that a reply stands for.
+    pub fn of_reply(reply: &Reply) -> Decision {
         match reply {
-            "once" => Decision::Once,
-            "always" => Decision::Always,
-            "reject" => Decision::Reject,
-            _ => Decision::Answered,
+            Reply::Once => Decision::Once,
+            Reply::Always => Decision::Always,
+            Reply::Reject(_) => Decision::Reject,
         }
     }
 

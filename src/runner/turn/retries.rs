@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use crate::client::wire::Activity;
+use crate::client::wire::{Activity, ActivityKind};
 
 /// The retries of one turn, its sub-agents' included.
 #[derive(Debug, Default)]
@@ -27,7 +27,7 @@ struct Retry {
 impl Retries {
     /// Takes what a conversation is doing: it waits for its provider, or it does not.
     pub(super) fn note_activity(&mut self, conversation: &str, activity: &Activity, now: Instant) {
-        if activity.kind != "retry" {
+        if activity.kind != ActivityKind::Retry {
             self.note_end(now);
             return;
         }

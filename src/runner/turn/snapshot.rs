@@ -69,7 +69,7 @@ impl Turn {
             return None;
         };
         match activities.get(&self.conversation) {
-            Some(activity) if activity.busy() => self.note_activity(activity, snapshot.at),
+            Some(activity) if activity.is_busy() => self.note_activity(activity, snapshot.at),
             // The status is older than the messages, so a turn that has only just begun reads idle.
             // That is why only the time counts in which nothing changes.
             _ if changed => self.idle_since = Some(snapshot.at),

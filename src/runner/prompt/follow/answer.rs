@@ -4,6 +4,7 @@ use serde_json::json;
 
 use super::{Ended, Follower, named};
 use crate::client::Answer;
+use crate::client::wire::Reply;
 use crate::runner::asks::policy::Ruling;
 use crate::runner::turn::record::{Ask, AskKind, Decision};
 
@@ -42,7 +43,7 @@ impl Follower<'_> {
     }
 
     fn approve(&self, ask: &Ask) -> Answer<()> {
-        self.server.client.reply_permission(&ask.id, &self.place.directory, "once", None)
+        self.server.client.reply_permission(&ask.id, &self.place.directory, &Reply::Once)
     }
 
     fn reject(&self, ask: &Ask, by: &str) -> Answer<()> {
@@ -54,7 +55,7 @@ impl Follower<'_> {
             // ends.
             AskKind::Permission => {
                 let reason = format!("occtl rejected this by {by}");
-                client.reply_permission(&ask.id, directory, "reject", Some(&reason))
+                client.reply_permission(&ask.id, directory, &Reply::Reject(Some(reason)))
             }
         }
     }

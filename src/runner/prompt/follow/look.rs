@@ -36,7 +36,7 @@ impl Follower<'_> {
             self.fingerprint = fingerprint;
             self.rest_progress += 1;
         }
-        let busy = |id: &str| activities.get(id).is_some_and(|one| one.busy());
+        let busy = |id: &str| activities.get(id).is_some_and(|one| one.is_busy());
         let tree_busy = self.turn.descendants().any(busy);
         let end = self.settled(end, tree_busy);
         if end.is_some() {

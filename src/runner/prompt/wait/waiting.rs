@@ -144,7 +144,7 @@ fn look_at(
     let end = turn.apply_snapshot(&snapshot, &mut |text| search.text(text));
     let below = find::descendants_within(server, place, limit)?;
     let ask = pending_ask(server, place, &below, limit)?;
-    let tree_busy = below.iter().any(|id| activities.get(id).is_some_and(|one| one.busy()));
+    let tree_busy = below.iter().any(|id| activities.get(id).is_some_and(|one| one.is_busy()));
     for until in &options.until {
         match until {
             Until::Ask if ask.is_some() => return Ok(reached("ask", ask)),
@@ -173,7 +173,7 @@ fn newest_prompt(
     let newest: Option<Message> = loop {
         match pages.next(size) {
             Ok(Some(page)) => {
-                let prompt = |message: &Message| message.info.role == "user";
+                let prompt = |message: &Message| message.info.is_prompt();
                 if let Some(newest) = page.into_iter().rev().find(prompt) {
                     break Some(newest);
                 }
