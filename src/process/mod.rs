@@ -13,7 +13,7 @@ mod spawn;
 mod table;
 mod variables;
 
-pub use handle::{Handle, wait_all};
+pub use handle::{Handle, pidfd_trouble, wait_all};
 pub use identity::{Identity, descriptor_limit, own_identity, own_uid};
 pub use programs::{Capture, ended_input, feed, read_text, replace};
 pub use signals::catch;

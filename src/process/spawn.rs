@@ -2,16 +2,44 @@
 //! guardian, which does not.
 
 use std::ffi::OsStr;
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, Write};
+use std::os::fd::{BorrowedFd, RawFd};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
+use rustix::io::{Errno, FdFlags, fcntl_setfd};
 use rustix::process::Signal;
 
 use super::Variables;
 use crate::units::{Backoff, Deadline, KILL_WAIT, POLL_FIRST, POLL_LONGEST, pause};
+
+/// Lets no child of this process inherit a descriptor above 2. The caller may have left one open:
+/// a lock held through it would be held for as long as a server lives, and a test runner would wait
+/// for the end of a pipe for as long.
+fn keep_descriptors() -> io::Result<()> {
+    let listed = fs::read_dir("/proc/self/fd").map(|entries| {
+        let names = entries.flatten().map(|entry| entry.file_name());
+        names.filter_map(|name| name.to_str()?.parse().ok()).collect::<Vec<RawFd>>()
+    });
+    // Without /proc the usual limit of open files is what can be tried.
+    for descriptor in listed.unwrap_or_else(|_| (3..1024).collect()) {
+        if descriptor <= 2 {
+            continue;
+        }
+        // SAFETY: the descriptor is borrowed for this call only, which fails if it is closed; what it
+        // means to its owner in this process does not change.
+        #[allow(unsafe_code)]
+        let descriptor = unsafe { BorrowedFd::borrow_raw(descriptor) };
+        match fcntl_setfd(descriptor, FdFlags::CLOEXEC) {
+            // The listing of /proc/self/fd had a descriptor of its own.
+            Ok(()) | Err(Errno::BADF) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(())
+}
 
 /// A program that outlives this process: in a process session of its own, without input.
 pub struct Detached<'a> {
@@ -32,6 +60,7 @@ pub struct Detached<'a> {
 impl Detached<'_> {
     /// Starts the program.
     pub fn spawn(&self) -> io::Result<Child> {
+        keep_descriptors()?;
         let mut command = Command::new(self.program);
         command
             .args(self.arguments)
@@ -72,6 +101,7 @@ impl Guardian {
     /// Starts the guardian. It reads on its stdin what this process tells it, and the input ends
     /// when this process does.
     pub fn start(arguments: &[&OsStr], variables: &Variables) -> io::Result<Guardian> {
+        keep_descriptors()?;
         let mut command = Command::new("/proc/self/exe");
         command
             .args(arguments)

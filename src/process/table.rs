@@ -59,9 +59,8 @@ pub fn environment(pid: u32) -> Option<Variables> {
 
 /// Calls `act` for every other running process of this user that was started with the variable
 /// `name` set to `value`. Environments are inherited, so this finds everything that a server
-/// started, even after its parent has ended. `act` gets no handle if the kernel refuses one; the
-/// process still counts.
-pub fn each_marked(name: &str, value: &str, act: &mut dyn FnMut(u32, Option<Handle>)) {
+/// started, even after its parent has ended.
+pub fn each_marked(name: &str, value: &str, act: &mut dyn FnMut(u32, Handle)) {
     let mark = format!("{name}={value}").into_bytes();
     each(&mut |pid, handle| {
         let block = block(pid).unwrap_or_default();
@@ -75,7 +74,7 @@ pub fn each_marked(name: &str, value: &str, act: &mut dyn FnMut(u32, Option<Hand
 ///
 /// A process that starts another one and ends could always be a step ahead of a list. So this also
 /// looks at the pids that were given out meanwhile, until no more are given out.
-fn each(look: &mut dyn FnMut(u32, Option<Handle>)) {
+fn each(look: &mut dyn FnMut(u32, Handle)) {
     let own = (std::process::id(), own_uid());
     let mut open = |pid: u32| {
         // Opened before it is looked at, so that the pid cannot pass to another process in between,
@@ -84,7 +83,7 @@ fn each(look: &mut dyn FnMut(u32, Option<Handle>)) {
             && let Some(handle) = Handle::of(pid)
             && fs::metadata(format!("/proc/{pid}")).is_ok_and(|entry| entry.uid() == own.1)
         {
-            look(pid, handle.ok());
+            look(pid, handle);
         }
     };
     let mut last = newest();

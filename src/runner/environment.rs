@@ -94,7 +94,9 @@ impl Environment {
             Some(path).filter(|path| is_executable(path))
         } else {
             let path = self.get("PATH").unwrap_or_default();
+            // An empty entry would mean the working directory, which may hold anything.
             std::env::split_paths(path)
+                .filter(|directory| !directory.as_os_str().is_empty())
                 .map(|directory| self.absolute(&directory).join(name))
                 .find(|path| is_executable(path))
         };
@@ -141,6 +143,8 @@ fn is_executable(path: &Path) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
     use super::*;
 
     fn environment(pairs: &[(&str, &str)]) -> Environment {
@@ -160,6 +164,22 @@ mod tests {
         assert_eq!(told.data_directory().unwrap(), Path::new("/srv/data"));
         let neither = environment(&[]).data_directory().unwrap_err();
         assert!(neither.message.contains("OCCTL_DATA_DIR"), "{neither}");
+    }
+
+    #[test]
+    fn no_opencode_of_the_working_directory_is_run_because_of_an_empty_path() {
+        let directory = std::env::temp_dir().join(format!("occtl-path-{}", std::process::id()));
+        fs::create_dir_all(&directory).unwrap();
+        let program = directory.join("opencode");
+        fs::write(&program, "").unwrap();
+        fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+        for path in [None, Some(""), Some(":"), Some("/nonexistent::/nowhere")] {
+            let pairs: Vec<_> = path.map(|path| ("PATH", path)).into_iter().collect();
+            let surroundings =
+                Environment { directory: Some(directory.clone()), ..environment(&pairs) };
+            assert!(surroundings.opencode(None).is_err(), "{path:?}");
+        }
+        fs::remove_dir_all(&directory).unwrap();
     }
 
     #[test]

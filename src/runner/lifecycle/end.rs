@@ -63,9 +63,6 @@ pub fn end_processes(record: &Record, server: Option<&Identity>, grace: Duration
         // A pidfd tells the end more truly than /proc, where threads may still hold the port.
         let round = if kill { KILL_WAIT } else { pauses.next() };
         wait_all(&handles, limit.or_after(round));
-        if handles.is_empty() {
-            pause(pauses.next());
-        }
     }
 }
 
@@ -93,7 +90,6 @@ impl Ending<'_> {
         let mut round = Round { left: Vec::new(), handles: Vec::new() };
         each(self.record, self.server, &mut |pid, handle| {
             round.left.push(pid);
-            let Some(handle) = handle else { return };
             if self.asked.insert(pid) {
                 let _ = handle.terminate();
             }
@@ -116,12 +112,11 @@ impl Ending<'_> {
         }
         // The others are stopped before any of them is killed: a process that starts another one as
         // soon as it sees one end sees none end.
-        each(self.record, self.server, &mut |_, handle| drop(handle.map(|handle| handle.freeze())));
+        each(self.record, self.server, &mut |_, handle| drop(handle.freeze()));
         each(self.record, self.server, &mut |pid, handle| {
             if !round.left.contains(&pid) {
                 round.left.push(pid);
             }
-            let Some(handle) = handle else { return };
             self.asked.insert(pid);
             self.killed |= handle.kill().is_ok();
             round.keep(handle);
@@ -139,14 +134,16 @@ impl Round {
 }
 
 /// All processes of a session that run. The server may have been started without the mark.
-pub fn each(record: &Record, server: Option<&Identity>, act: &mut dyn FnMut(u32, Option<Handle>)) {
+pub fn each(record: &Record, server: Option<&Identity>, act: &mut dyn FnMut(u32, Handle)) {
     let mut seen = false;
     process::each_marked(MARK, &record.id, &mut |pid, handle| {
         seen |= server.is_some_and(|server| server.pid == pid);
         act(pid, handle);
     });
-    if let Some(server) = server.filter(|server| !seen && server.alive()) {
-        act(server.pid, Handle::open(server));
+    if let Some(server) = server.filter(|_| !seen)
+        && let Some(handle) = Handle::open(server)
+    {
+        act(server.pid, handle);
     }
 }
 

@@ -14,7 +14,6 @@
 //! | --- | --- |
 //! | `exit_at_start: {status, stderr}` | ends at once |
 //! | `silent_start: true` | says nothing and never listens |
-//! | `port_taken_times: N` | the first N starts say that the port is taken |
 //! | `listening_line: "none"` | never says that it listens |
 //! | `listening_line: "late"` | says it after a second, and never answers connections before that |
 //! | `ignore_sigterm: true` | SIGTERM does not end it |
@@ -141,14 +140,9 @@ fn serve(hostname: &str, port: u16) -> Result<ExitCode, Box<dyn std::error::Erro
     if std::env::var_os("OPENCODE_SERVER_PASSWORD").is_none() {
         println!("Warning: OPENCODE_SERVER_PASSWORD is not set; server is unsecured.");
     }
-    let listener = match TcpListener::bind((hostname, port)) {
-        Ok(listener) if !faults::count_down("port-taken", faults.number("/port_taken_times")) => {
-            listener
-        }
-        _ => {
-            eprintln!("\u{1b}[91m\u{1b}[1mError: \u{1b}[0mUnexpected error\n\nServeError");
-            return Ok(ExitCode::FAILURE);
-        }
+    let Ok(listener) = TcpListener::bind((hostname, port)) else {
+        eprintln!("\u{1b}[91m\u{1b}[1mError: \u{1b}[0mUnexpected error\n\nServeError");
+        return Ok(ExitCode::FAILURE);
     };
     let port = listener.local_addr()?.port();
     let line = faults.text("/listening_line");

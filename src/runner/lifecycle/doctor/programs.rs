@@ -1,15 +1,16 @@
 //! The programs that occtl needs, and the database that servers share.
 
+use std::fs;
 use std::process::Command;
 
 use super::finding::Finding;
-use crate::process::Capture;
+use crate::process::{self, Capture};
 use crate::runner::context::Context;
 use crate::runner::session::version::{self, Version, program_version};
 use crate::units::{Deadline, GIT_LIMIT};
 
 pub fn check(context: &Context) -> Vec<Finding> {
-    vec![opencode(context), git(), database(context)]
+    vec![opencode(context), git(), database(context), kernel()]
 }
 
 fn opencode(context: &Context) -> Finding {
@@ -39,6 +40,19 @@ fn git() -> Finding {
             "git",
             "there is none on PATH",
             "without it nobody knows about uncommitted changes",
+        ),
+    }
+}
+
+fn kernel() -> Finding {
+    let told = fs::read_to_string("/proc/self/stat").is_ok();
+    match process::pidfd_trouble() {
+        _ if !told => Finding::bad("kernel", "/proc is not there", "mount -t proc proc /proc"),
+        None => Finding::good("kernel", "tells processes apart by pidfd"),
+        Some(error) => Finding::warning(
+            "kernel",
+            format!("pidfd_open is refused ({error}); pid and start time are compared instead"),
+            "allow pidfd_open and pidfd_send_signal in the container's seccomp profile",
         ),
     }
 }

@@ -179,8 +179,10 @@ fn rebuilt(context: &Context, id: &str, members: &[Running]) -> Option<(Record, 
             isolated: isolated.exists().then(|| isolated.display().to_string()),
             ..Record::default()
         };
+        // The port may have another owner by now, who must not learn the password. A server that was
+        // started through a script listens in a process below the one with the arguments.
+        members.iter().find(|member| process::listens(member.identity.pid, port))?;
         let health = Client::new(endpoint(&record, None)).health(PROBE_LIMIT).ok();
-        (health.is_some() || process::listens(identity.pid, port)).then_some(())?;
         record.opencode_version = health.map(|health| health.version);
         record.set_created(jiff::Timestamp::now());
         Some((record, get(CARRIED).map(|text| Carried::read(&text)).unwrap_or_default()))

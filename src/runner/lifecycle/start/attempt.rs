@@ -33,6 +33,10 @@ use crate::units::{Deadline, LOG_TAIL_LINES, pause, seconds};
 /// migrate one database together kill each other; the last one standing has done the work.
 const DATABASE_TRIES: usize = 20;
 
+/// How often a start moves on because its port was taken between the look at it and the server's
+/// own. More often than that is no accident: the program says so for another reason.
+const PORT_TRIES: usize = 3;
+
 /// One `start`, which may need several servers until one stays.
 pub struct Attempt<'a> {
     pub context: &'a Context,
@@ -62,7 +66,7 @@ impl Attempt<'_> {
         loop {
             let mut child = self.spawn()?;
             let log = self.context.store.log_path(&self.record.id);
-            let ready = match Identity::of(child.id()).as_ref().and_then(Handle::open) {
+            let ready = match handle(&mut child)? {
                 Some(handle) => {
                     await_ready(&self.record, &handle, &log, self.deadline, self.signals)
                 }
@@ -74,9 +78,8 @@ impl Attempt<'_> {
                 Err(NotReady::Exited) => {
                     let status = child.wait().map_err(|error| Error::failed(error.to_string()))?;
                     let said = last_lines(&log, LOG_TAIL_LINES).join("\n");
-                    if port_taken(&said)
-                        || !is_port_free(listening_address(&self.record), self.record.port)
-                    {
+                    let is_taken = !is_port_free(listening_address(&self.record), self.record.port);
+                    if is_taken && busy.len() < PORT_TRIES {
                         busy.push(self.record.port);
                         self.move_port(&busy)?;
                     } else if database_busy(&said) && database_tries < DATABASE_TRIES {
@@ -99,7 +102,12 @@ impl Attempt<'_> {
         }
     }
 
-    fn spawn(&self) -> Result<Child> {
+    fn spawn(&mut self) -> Result<Child> {
+        // Each server gets a password of its own: the one before may have ended because another
+        // program took its port, and that program must not know the password of this one.
+        if self.options.hostname.as_deref().is_none_or(|host| host == LOOPBACK) {
+            self.record.password = Some(new_password());
+        }
         let record = &self.record;
         let variables = variables(
             &self.context.environment,
@@ -107,6 +115,7 @@ impl Attempt<'_> {
                 session: &record.id,
                 password: record.password.as_deref().unwrap_or_default(),
                 data_directory: self.context.store.directory(),
+                workdir: &self.workdir,
                 parent: record.parent.as_deref(),
                 allow_occtl: self.options.allow_occtl,
                 carried: Carried::of(record),
@@ -159,6 +168,7 @@ impl Attempt<'_> {
             record.pid_start_time = Some(identity.start_time);
             record.boot_id = Some(identity.boot_id.clone());
             record.opencode_version = Some(ready.version.clone());
+            record.password = self.record.password.clone();
             record.set_active(jiff::Timestamp::now());
         };
         let changed = self.context.update(|document| document.change(&self.record.id, running))?;
@@ -193,8 +203,12 @@ impl Attempt<'_> {
         match why {
             NotReady::Exited => self.with_log(Code::Unreachable, format!("{program} ended")),
             NotReady::TimedOut(last) => {
-                let last = last.map(|failure| format!(": {failure}")).unwrap_or_default();
-                let message = format!("{program} did not answer within {limit}{last}");
+                let port = self.record.port;
+                let why = match last {
+                    Some(failure) => failure.to_string(),
+                    None => format!("none of its processes listens on port {port}"),
+                };
+                let message = format!("{program} did not answer within {limit}: {why}");
                 self.with_log(Code::Timeout, message).hint("--timeout gives it longer")
             }
             NotReady::Alien(failure) if failure.status() == Some(400) => {
@@ -231,10 +245,26 @@ impl Attempt<'_> {
     }
 }
 
-fn port_taken(log: &str) -> bool {
-    ["EADDRINUSE", "address already in use", "port in use", "ServeError", "Is port"]
-        .iter()
-        .any(|sign| log.contains(sign))
+/// The handle of a server that was just started; `None` if it has ended already.
+fn handle(child: &mut Child) -> Result<Option<Handle>> {
+    if let Some(handle) = Identity::of(child.id()).as_ref().and_then(Handle::open) {
+        return Ok(Some(handle));
+    }
+    if !matches!(child.try_wait(), Ok(None)) {
+        return Ok(None);
+    }
+    let _ = child.kill();
+    let _ = child.wait();
+    Err(Error::failed(format!(
+        "/proc does not show process {}, which was just started",
+        child.id()
+    ))
+    .hint("occtl needs /proc of its own pid namespace: mount -t proc proc /proc"))
+}
+
+/// 244 random bits: each of the two has 122.
+fn new_password() -> String {
+    format!("{}{}", uuid::Uuid::new_v4().simple(), uuid::Uuid::new_v4().simple())
 }
 
 fn database_busy(log: &str) -> bool {

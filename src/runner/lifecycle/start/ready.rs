@@ -1,4 +1,8 @@
 //! Waits until a new server answers.
+//!
+//! Architecture invariant: nothing is sent to a port, least of all the password, before there is a
+//! proof that our server listens there. The port is known to every user of the machine from the
+//! process list, and another program may have bound it in the second before the server does.
 
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
@@ -7,18 +11,23 @@ use std::time::{Duration, Instant};
 
 use crate::client::{Answer, Cause, Client, Failure};
 use crate::error::Code;
-use crate::process::Handle;
+use crate::process::{self, Handle};
+use crate::runner::session::life::MARK;
 use crate::runner::session::server::{directory, endpoint};
 use crate::runner::session::version::{self, program_version, usable_in};
 use crate::runner::signals::Signals;
 use crate::store::Record;
 use crate::units::{Backoff, Deadline, POLL_FIRST, POLL_LONGEST};
 
-/// What the server prints once it takes connections. One made before that line is accepted and then
-/// left without an answer for 3 to 31 s.
-const LISTENING: &[u8] = b"listening on";
+/// What the server prints, followed by its address, once it takes connections. A connection made
+/// before that line is accepted and then left without an answer for 3 to 31 s.
+const LISTENING: &str = "listening on";
 
-/// A server that never prints the line is asked all the same, this often.
+/// The longest line that can announce a server, in bytes. This much of the log is read again at
+/// each look, in case that the look before has cut the line.
+const LONGEST_LINE: u64 = 1024;
+
+/// A server that never prints the line is looked for among the listeners of its port, this often.
 const UNANNOUNCED: Duration = Duration::from_millis(500);
 
 /// Which part of the time until then such an answer may take: a question that comes a moment too
@@ -55,13 +64,13 @@ pub enum NotReady {
 /// Asks until there is an answer, the process ends, or time is up.
 pub fn await_ready(
     record: &Record,
-    process: &Handle,
+    server: &Handle,
     log: &Path,
     deadline: Deadline,
     signals: &Signals,
 ) -> Result<Ready, NotReady> {
     let mut pauses = Backoff::new(POLL_FIRST, POLL_LONGEST);
-    let mut announcement = Announcement::default();
+    let mut announcement = Announcement::of(record.port);
     let began = Instant::now();
     let mut asked = began;
     let mut last = None;
@@ -71,11 +80,15 @@ pub fn await_ready(
             return Err(NotReady::Interrupted(code));
         }
         let announced = announcement.seen(log);
-        if announced || asked.elapsed() >= UNANNOUNCED {
+        let is_due = announced || asked.elapsed() >= UNANNOUNCED;
+        if is_due && !announced {
+            asked = Instant::now();
+        }
+        if is_due && (announced || has_listener(record)) {
             let limit = if announced { QUESTION_LIMIT } else { began.elapsed() / UNANNOUNCED_PART };
             match question(record, deadline.remaining(limit).max(LEAST_LIMIT)) {
-                // The answer may have come from another program that took the port.
-                Ok(ready) if !process.wait(Duration::ZERO) => return Ok(ready),
+                // A server that has ended meanwhile may have left its port to another program.
+                Ok(ready) if !server.wait(Duration::ZERO) => return Ok(ready),
                 Ok(_) => return Err(NotReady::Exited),
                 // Versions before 1.1 pass unknown routes, and this one, on to the internet: it is
                 // a page of HTML that answers, or where there is none an error or nobody.
@@ -103,7 +116,7 @@ pub fn await_ready(
         if deadline.expired() {
             return Err(NotReady::TimedOut(last));
         }
-        if process.wait(deadline.remaining(pauses.next())) {
+        if server.wait(deadline.remaining(pauses.next())) {
             return Err(NotReady::Exited);
         }
     }
@@ -117,14 +130,25 @@ fn question(record: &Record, limit: Duration) -> Answer<Ready> {
     Ok(Ready { version })
 }
 
-/// Looks for the announcement in what was added to the log since the last look.
-#[derive(Default)]
+/// Whether a process that carries the session's mark listens on its port.
+fn has_listener(record: &Record) -> bool {
+    let processes = process::marked(MARK, &record.id);
+    processes.iter().any(|process| process::listens(process.pid, record.port))
+}
+
+/// Looks for the announcement in what was added to the log since the last look. Only the server of
+/// this start writes to that log.
 struct Announcement {
+    port: u16,
     seen: bool,
     offset: u64,
 }
 
 impl Announcement {
+    fn of(port: u16) -> Announcement {
+        Announcement { port, seen: false, offset: 0 }
+    }
+
     fn seen(&mut self, log: &Path) -> bool {
         if !self.seen
             && let Ok(mut file) = File::open(log)
@@ -132,12 +156,23 @@ impl Announcement {
         {
             let mut added = Vec::new();
             let _ = file.take(64 * 1024).read_to_end(&mut added);
-            self.seen = added.windows(LISTENING.len()).any(|window| window == LISTENING);
-            // The line may have been cut by this look.
-            self.offset += added.len().saturating_sub(LISTENING.len()) as u64;
+            let text = String::from_utf8_lossy(&added);
+            self.seen = text.lines().any(|line| announces(line, self.port));
+            self.offset += (added.len() as u64).saturating_sub(LONGEST_LINE);
         }
         self.seen
     }
+}
+
+/// Whether a line says that a server listens on a port: `… listening on http://HOST:PORT`.
+fn announces(line: &str, port: u16) -> bool {
+    let address = line.split_once(LISTENING).map(|(_, address)| address);
+    address.is_some_and(|address| {
+        let end = format!(":{port}");
+        address.match_indices(&end).any(|(at, _)| {
+            !address[at + end.len()..].starts_with(|next: char| next.is_ascii_digit())
+        })
+    })
 }
 
 #[cfg(test)]
@@ -147,12 +182,27 @@ mod tests {
     #[test]
     fn an_announcement_written_in_two_pieces_is_seen() {
         let log = std::env::temp_dir().join(format!("occtl-ready-{}.log", std::process::id()));
-        let mut announcement = Announcement::default();
+        let mut announcement = Announcement::of(9100);
         assert!(!announcement.seen(&log));
         std::fs::write(&log, "Warning: x\nopencode server listen").unwrap();
         assert!(!announcement.seen(&log));
-        std::fs::write(&log, "Warning: x\nopencode server listening on http://x").unwrap();
+        let line = "Warning: x\nopencode server listening on http://127.0.0.1:9100\n";
+        std::fs::write(&log, line).unwrap();
         assert!(announcement.seen(&log));
         std::fs::remove_file(&log).unwrap();
+    }
+
+    #[test]
+    fn only_the_port_of_the_session_is_announced() {
+        for (line, seen) in [
+            ("opencode server listening on http://127.0.0.1:9100", true),
+            ("server listening on http://[::]:9100/", true),
+            ("opencode server listening on http://127.0.0.1:91001", false),
+            ("opencode server listening on http://127.0.0.1:4096", false),
+            ("Failed to start server. Is port 9100 in use?", false),
+            ("http://127.0.0.1:9100 listening on", false),
+        ] {
+            assert_eq!(announces(line, 9100), seen, "{line}");
+        }
     }
 }

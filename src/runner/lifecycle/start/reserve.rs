@@ -71,7 +71,8 @@ fn planned(context: &Context, plan: &Plan) -> Record {
         agent: options.agent.clone(),
         workdir: Some(plan.workdir.display().to_string()),
         name: options.name.clone(),
-        password: Some(plan.opened.as_ref().map_or_else(new_password, |(_, own)| own.clone())),
+        // A server that only this machine reaches gets its password when it is spawned.
+        password: plan.opened.as_ref().map(|(_, own)| own.clone()),
         hostname: plan.opened.as_ref().map(|(hostname, _)| hostname.clone()),
         opencode: Some(plan.program.display().to_string()),
         parent: context.environment.parent_session(),
@@ -132,9 +133,4 @@ pub fn free_port(
 /// A new session's id.
 pub fn new_id() -> String {
     format!("oc-{}", &uuid::Uuid::new_v4().simple().to_string()[..8])
-}
-
-/// 244 random bits: each of the two has 122.
-fn new_password() -> String {
-    format!("{}{}", uuid::Uuid::new_v4().simple(), uuid::Uuid::new_v4().simple())
 }

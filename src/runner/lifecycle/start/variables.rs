@@ -8,7 +8,7 @@ use crate::runner::lifecycle::remembered::CARRIED;
 
 /// Variables that an outer OpenCode or session sets for what it starts, or that would lock us out
 /// of our own server. None of them is for the server that we start.
-const LEFT_BEHIND: [&str; 13] = [
+const LEFT_BEHIND: [&str; 15] = [
     CARRIED,
     "OPENCODE",
     "OPENCODE_PID",
@@ -22,6 +22,9 @@ const LEFT_BEHIND: [&str; 13] = [
     "OPENCODE_PARENT_SESSION_ID",
     "OPENCODE_WORKSPACE_ID",
     "AGENT",
+    // They speak of where the caller was.
+    "OLDPWD",
+    "INIT_CWD",
 ];
 
 /// What the environment of a new server depends on.
@@ -32,6 +35,8 @@ pub struct NewServer<'a> {
     pub password: &'a str,
     /// Where the store is.
     pub data_directory: &'a Path,
+    /// Where it is started.
+    pub workdir: &'a Path,
     /// The session below which it is started.
     pub parent: Option<&'a str>,
     /// Whether conversations may run occtl.
@@ -53,6 +58,9 @@ pub const RESERVED: [&str; 7] = [
     "OCCTL_DATA_DIR",
 ];
 
+/// The entry of `OPENCODE_BLACKLIST` that keeps occtl away.
+const NO_OCCTL: &str = "bash:occtl";
+
 /// The same for isolated servers.
 pub const ISOLATED: [&str; 3] = ["XDG_DATA_HOME", "XDG_STATE_HOME", "OPENCODE_DB"];
 
@@ -62,6 +70,8 @@ pub fn variables(own: &Environment, new: &NewServer) -> Variables {
     for name in LEFT_BEHIND {
         variables.remove(name);
     }
+    // Programs trust it, and the caller may be somewhere else.
+    variables.set("PWD", new.workdir);
     for (name, value) in new.extra.iter() {
         variables.set(name, value);
     }
@@ -78,12 +88,15 @@ pub fn variables(own: &Environment, new: &NewServer) -> Variables {
     }
     if !new.allow_occtl {
         // Plugins read it; what really keeps occtl away is a rule in every conversation.
-        let given = variables.get("OPENCODE_BLACKLIST").unwrap_or_default();
-        let mut list = given.to_owned();
-        if !list.is_empty() {
-            list.push(",");
+        let mut list = variables.get("OPENCODE_BLACKLIST").unwrap_or_default().to_owned();
+        // A nested session inherits it.
+        let mut entries = list.as_encoded_bytes().split(|byte| *byte == b',');
+        if !entries.any(|entry| entry.trim_ascii() == NO_OCCTL.as_bytes()) {
+            if !list.is_empty() {
+                list.push(",");
+            }
+            list.push(NO_OCCTL);
         }
-        list.push("bash:occtl");
         variables.set("OPENCODE_BLACKLIST", list);
     }
     variables
@@ -105,6 +118,9 @@ mod tests {
     fn a_server_gets_nothing_that_an_outer_opencode_left_behind() {
         let outer = environment(&[
             ("KEEP", "1"),
+            ("PWD", "/elsewhere"),
+            ("OLDPWD", "/before"),
+            ("INIT_CWD", "/npm"),
             ("OPENCODE", "1"),
             ("OPENCODE_PID", "7"),
             ("OPENCODE_SERVER_PASSWORD", "theirs"),
@@ -115,21 +131,22 @@ mod tests {
         let parent = outer.parent_session();
         let mut extra = Variables::default();
         extra.set("EXTRA", "x");
-        let given = variables(
-            &outer,
-            &NewServer {
-                session: "oc-1",
-                password: "ours",
-                data_directory: Path::new("/data"),
-                parent: parent.as_deref(),
-                allow_occtl: false,
-                carried: None,
-                extra: &extra,
-            },
-        );
+        let new = NewServer {
+            session: "oc-1",
+            password: "ours",
+            data_directory: Path::new("/data"),
+            workdir: Path::new("/srv/project"),
+            parent: parent.as_deref(),
+            allow_occtl: false,
+            carried: None,
+            extra: &extra,
+        };
+        let given = variables(&outer, &new);
         let get = |name: &str| given.get(name).map(|value| value.to_str().unwrap().to_string());
         assert_eq!(get("KEEP").as_deref(), Some("1"));
         assert_eq!(get("EXTRA").as_deref(), Some("x"));
+        assert_eq!(get("PWD").as_deref(), Some("/srv/project"));
+        assert_eq!((get("OLDPWD"), get("INIT_CWD")), (None, None));
         assert_eq!(get("OCCTL_DATA_DIR").as_deref(), Some("/data"));
         assert_eq!(get("OPENCODE"), None);
         assert_eq!(get("OPENCODE_PID"), None);
@@ -138,5 +155,9 @@ mod tests {
         assert_eq!(get("OPENCODE_SESSION_ID").as_deref(), Some("oc-1"));
         assert_eq!(get("OPENCODE_PARENT_SESSION_ID").as_deref(), Some("oc-outer"));
         assert_eq!(get("OPENCODE_BLACKLIST").as_deref(), Some("bash:rm,bash:occtl"));
+        // What a nested session starts is kept from occtl once, and not once more for each level.
+        let nested = Environment { variables: given.clone(), ..outer };
+        let given = variables(&nested, &new);
+        assert_eq!(given.get("OPENCODE_BLACKLIST").unwrap(), "bash:rm,bash:occtl");
     }
 }

@@ -1,0 +1,42 @@
+//! Kernels that refuse something: every command still does its work, or says what it needs.
+
+use std::ffi::OsString;
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::{assert_no_trace, sandbox};
+use crate::support::sandbox::{Sandbox, example};
+
+const SOON: Duration = Duration::from_secs(30);
+
+/// A command where the kernel has no `pidfd_open`.
+fn without_pidfd(sandbox: &Sandbox, words: &[&str]) -> crate::support::command::Run {
+    let mut arguments = vec![OsString::from(env!("CARGO_BIN_EXE_occtl"))];
+    arguments.extend(words.iter().map(OsString::from));
+    sandbox.command(example("without-pidfd"), &arguments).timeout(SOON)
+}
+
+#[test]
+fn without_pidfd_open_sessions_start_work_and_end_as_they_do_elsewhere() {
+    let sandbox = sandbox("no-pidfd", json!({}));
+    let run = |words: &[&str]| without_pidfd(&sandbox, words).run();
+    let id = run(&["start", "-q"]).ok().stdout.trim().to_owned();
+    let listed = run(&["list", "--json"]).ok().json();
+    assert_eq!(listed["sessions"][0]["state"], "idle", "{listed}");
+    assert_eq!(run(&["send", &id, "--wait", "hello"]).ok().stdout.trim(), "hello");
+    let doctor = run(&["doctor", "--json"]).ok().json();
+    let findings = doctor["findings"].as_array().unwrap();
+    let kernel = findings.iter().find(|one| one["check"] == "kernel").unwrap();
+    assert_eq!(kernel["status"], "warning", "{kernel}");
+    assert!(kernel["detail"].as_str().unwrap().contains("pidfd_open"), "{kernel}");
+    run(&["stop", &id]).ok();
+    assert_eq!(run(&["run", "hello"]).ok().stdout.trim(), "hello");
+    assert_no_trace(&sandbox);
+    sandbox.set_faults(&json!({"exit_at_start": {"status": 3, "stderr": "broken"}}));
+    let failed = run(&["start", "-t", "20"]).fails(4);
+    assert!(failed.stderr.contains("ended with status 3"), "{}", failed.stderr);
+    sandbox.set_faults(&json!({"silent_start": true}));
+    run(&["start", "-t", "0.5"]).fails(124);
+    assert_no_trace(&sandbox);
+}
