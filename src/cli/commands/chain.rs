@@ -7,7 +7,7 @@ use crate::cli::spec::{Action, CONVERSATION, Command, Exit, QUIET, SESSION};
 use crate::cli::words::Words;
 use crate::error::Result;
 use crate::runner;
-use crate::runner::conversation::{Listed, Relation};
+use crate::runner::conversation::{Chain, Relation, Relative};
 
 pub const COMMAND: Command = Command {
     name: "chain",
@@ -27,28 +27,29 @@ fn parse(words: &Words) -> Result<Action> {
 }
 
 fn run(app: &mut App, session: &str, id: Option<&str>, quiet: bool) -> Result<Exit> {
-    let (session, chain) = runner::conversation::chain(&app.context()?, session, id)?;
+    let Chain { session, conversations } =
+        runner::conversation::chain(&app.context()?, session, id)?;
     if app.json {
-        let row = |(relation, one): &(Relation, Listed)| {
-            let mut value = conversation::listed(one);
-            value["relation"] = relation.name().into();
+        let row = |relative: &Relative| {
+            let mut value = conversation::listed(&relative.conversation);
+            value["relation"] = relative.relation.name().into();
             value
         };
-        let rows: Vec<Value> = chain.iter().map(row).collect();
+        let rows: Vec<Value> = conversations.iter().map(row).collect();
         app.out.json(&json!({"session": session, "conversations": rows}))?;
     } else if quiet {
-        chain.iter().try_for_each(|(_, one)| app.out.line(&one.id))?;
+        conversations.iter().try_for_each(|relative| app.out.line(&relative.conversation.id))?;
     } else {
-        let row = |(relation, one): &(Relation, Listed)| {
+        let row = |Relative { relation, conversation: listed }: &Relative| {
             let mark = if *relation == Relation::Asked { "→" } else { " " };
             vec![
-                Cell::new(format!("{mark} {}", one.id)),
-                conversation::title(one.title.as_deref()),
-                Cell::new(one.parent.as_deref().unwrap_or("-")),
-                conversation::time(one.created),
+                Cell::new(format!("{mark} {}", listed.id)),
+                conversation::title(listed.title.as_deref()),
+                Cell::new(listed.parent.as_deref().unwrap_or("-")),
+                conversation::time(listed.created),
             ]
         };
-        let rows: Vec<_> = chain.iter().map(row).collect();
+        let rows: Vec<_> = conversations.iter().map(row).collect();
         app.out.table(&["Session ID", "Title", "Parent", "Created"], &rows)?;
     }
     Ok(Exit::OK)

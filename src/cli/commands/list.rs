@@ -12,6 +12,7 @@ use crate::cli::words::Words;
 use crate::error::{Error, Result};
 use crate::runner;
 use crate::runner::Context;
+use crate::runner::conversation::{ConversationList, Listed};
 use crate::runner::session::{Labels, SessionStatus};
 
 pub const COMMAND: Command = Command {
@@ -117,34 +118,40 @@ fn show(app: &mut App, context: &Context, args: &Args, before: &str) -> Result<(
 }
 
 fn conversations(app: &mut App, context: &Context, args: &Args, before: &str) -> Result<()> {
-    let found = runner::conversation::all_conversations(context, &args.labels)?;
+    let lists = runner::conversation::all_conversations(context, &args.labels)?;
+    let found: Vec<(&str, &Listed)> = lists.iter().flat_map(with_session).collect();
     app.out.write(before)?;
     if app.json {
-        let document = |(session, one): &(String, runner::conversation::Listed)| {
-            let mut value = conversation::listed(one);
-            value["session"] = session.as_str().into();
+        let document = |(session, listed): &(&str, &Listed)| {
+            let mut value = conversation::listed(listed);
+            value["session"] = (*session).into();
             value
         };
         let rows: Vec<Value> = found.iter().map(document).collect();
         return app.out.json(&json!({"conversations": rows}));
     }
     if args.quiet {
-        return found.iter().try_for_each(|(_, one)| app.out.line(&one.id));
+        return found.iter().try_for_each(|(_, listed)| app.out.line(&listed.id));
     }
     if found.is_empty() {
         return app.out.line("No conversations");
     }
-    let row = |(session, one): &(String, runner::conversation::Listed)| {
+    let row = |(session, listed): &(&str, &Listed)| {
         vec![
             Cell::new(session),
-            Cell::new(&one.id),
-            Cell::new(one.state.map_or("-", |state| state.name())),
-            conversation::title(one.title.as_deref()),
-            conversation::time(one.updated),
+            Cell::new(&listed.id),
+            Cell::new(listed.state.map_or("-", |state| state.name())),
+            conversation::title(listed.title.as_deref()),
+            conversation::time(listed.updated),
         ]
     };
     let rows: Vec<_> = found.iter().map(row).collect();
     app.out.table(&["ID", "Session ID", "Status", "Title", "Updated"], &rows)
+}
+
+/// Each conversation of a list with the id of its session.
+fn with_session(list: &ConversationList) -> impl Iterator<Item = (&str, &Listed)> {
+    list.conversations.iter().map(|listed| (list.session.as_str(), listed))
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use crate::cli::spec::{Action, Command, Exit, QUIET, SESSION};
 use crate::cli::words::Words;
 use crate::error::Result;
 use crate::runner;
+use crate::runner::conversation::{ConversationList, Listed};
 
 pub const COMMAND: Command = Command {
     name: "sessions",
@@ -31,25 +32,26 @@ fn parse(words: &Words) -> Result<Action> {
 }
 
 fn run(app: &mut App, session: &str, quiet: bool) -> Result<Exit> {
-    let (session, found) = runner::conversation::sessions(&app.context()?, session)?;
+    let ConversationList { session, conversations } =
+        runner::conversation::sessions(&app.context()?, session)?;
     if app.json {
         // Written one at a time, because there may be thousands.
         app.out.write(&format!("{{\"session\":{},\"conversations\":[", json!(session)))?;
-        for (index, one) in found.iter().enumerate() {
+        for (index, one) in conversations.iter().enumerate() {
             let comma = if index == 0 { "" } else { "," };
             app.out.write(&format!("{comma}{}", conversation::listed(one)))?;
         }
         app.out.line("]}")?;
     } else if quiet {
-        found.iter().try_for_each(|one| app.out.line(&one.id))?;
-    } else if found.is_empty() {
+        conversations.iter().try_for_each(|one| app.out.line(&one.id))?;
+    } else if conversations.is_empty() {
         app.out.line("No conversations")?;
     } else {
-        let row = |one: &runner::conversation::Listed| {
+        let row = |one: &Listed| {
             let title = conversation::title(one.title.as_deref());
             vec![Cell::new(&one.id), title, conversation::time(one.updated)]
         };
-        let rows: Vec<_> = found.iter().map(row).collect();
+        let rows: Vec<_> = conversations.iter().map(row).collect();
         app.out.table(&["Session ID", "Title", "Updated"], &rows)?;
     }
     Ok(Exit::OK)

@@ -6,6 +6,7 @@ use crate::cli::spec::{Action, CONVERSATION, Command, Exit, SESSION};
 use crate::cli::words::Words;
 use crate::error::Result;
 use crate::runner;
+use crate::runner::conversation::TodoEntry;
 
 pub const COMMAND: Command = Command {
     name: "todo",
@@ -26,26 +27,25 @@ fn parse(words: &Words) -> Result<Action> {
 fn run(app: &mut App, session: &str, id: Option<&str>) -> Result<Exit> {
     let list = runner::conversation::todos(&app.context()?, session, id)?;
     if app.json {
-        let row = |(content, status, priority): &(String, String, Option<String>)| {
-            let mut row = json!({"content": content, "status": status});
-            row["priority"] = priority.as_deref().into();
-            row
-        };
         let rows: Vec<Value> = list.entries.iter().map(row).collect();
         app.out.json(&json!({"session": list.session, "conversation": list.conversation,
                              "todos": rows}))?;
     } else if list.entries.is_empty() {
         app.out.line("Nothing to do")?;
     } else {
-        for (content, status, _) in &list.entries {
-            let mark = match status.as_str() {
+        for entry in &list.entries {
+            let mark = match entry.status.as_str() {
                 "completed" => "x",
                 "in_progress" => "~",
                 "cancelled" => "-",
                 _ => " ",
             };
-            app.out.line(&format!("[{mark}] {}", one_line(content)))?;
+            app.out.line(&format!("[{mark}] {}", one_line(&entry.content)))?;
         }
     }
     Ok(Exit::OK)
+}
+
+fn row(TodoEntry { content, status, priority }: &TodoEntry) -> Value {
+    json!({"content": content, "status": status, "priority": priority})
 }

@@ -7,7 +7,7 @@ use crate::cli::spec::{Action, CONVERSATION, Command, Exit, SESSION};
 use crate::cli::words::Words;
 use crate::error::Result;
 use crate::runner;
-use crate::runner::conversation::Usage;
+use crate::runner::conversation::{Usage, UsageReport};
 use crate::runner::turn::Tokens;
 
 pub const COMMAND: Command = Command {
@@ -30,19 +30,20 @@ fn parse(words: &Words) -> Result<Action> {
 }
 
 fn run(app: &mut App, session: &str, id: Option<&str>) -> Result<Exit> {
-    let (session, total, found) = runner::conversation::usage(&app.context()?, session, id)?;
+    let report = runner::conversation::usage(&app.context()?, session, id)?;
+    let UsageReport { session, total, conversations } = &report;
     if app.json {
-        let rows: Vec<Value> = found.iter().map(document).collect();
-        let mut sum = document(&total);
+        let rows: Vec<Value> = conversations.iter().map(document).collect();
+        let mut sum = document(total);
         for name in ["conversation", "title", "parent"] {
             sum.as_object_mut().map(|fields| fields.remove(name));
         }
         app.out.json(&json!({"session": session, "conversation": total.id, "total": sum,
                              "conversations": rows}))?;
     } else {
-        let mut rows: Vec<_> = found.iter().map(|one| row(&one.id, one)).collect();
-        if found.len() > 1 {
-            rows.push(row("Total", &total));
+        let mut rows: Vec<_> = conversations.iter().map(|usage| row(&usage.id, usage)).collect();
+        if conversations.len() > 1 {
+            rows.push(row("Total", total));
         }
         let headings = [
             "Session ID",
@@ -60,20 +61,20 @@ fn run(app: &mut App, session: &str, id: Option<&str>) -> Result<Exit> {
     Ok(Exit::OK)
 }
 
-fn document(one: &Usage) -> Value {
-    json!({"conversation": one.id, "title": one.title, "parent": one.parent, "steps": one.used.steps,
-           "tokens": one.used.tokens, "cost_usd": one.used.cost_usd})
+fn document(usage: &Usage) -> Value {
+    json!({"conversation": usage.id, "title": usage.title, "parent": usage.parent,
+           "steps": usage.used.steps, "tokens": usage.used.tokens, "cost_usd": usage.used.cost_usd})
 }
 
-fn row(name: &str, one: &Usage) -> Vec<Cell> {
-    let Tokens { input, output, reasoning, cache_read, cache_write } = one.used.tokens;
+fn row(name: &str, usage: &Usage) -> Vec<Cell> {
+    let Tokens { input, output, reasoning, cache_read, cache_write } = usage.used.tokens;
     let mut cells = vec![
         Cell::new(name),
-        conversation::title(one.title.as_deref()),
-        Cell::new(one.used.steps.to_string()),
+        conversation::title(usage.title.as_deref()),
+        Cell::new(usage.used.steps.to_string()),
     ];
     let count = |count: Option<u64>| Cell::new(count.map_or("-".into(), |n| n.to_string()));
     cells.extend([input, output, reasoning, cache_read, cache_write].map(count));
-    cells.push(Cell::new(one.used.cost_usd.map_or("-".into(), |cost| format!("${cost:.4}"))));
+    cells.push(Cell::new(usage.used.cost_usd.map_or("-".into(), |cost| format!("${cost:.4}"))));
     cells
 }

@@ -6,6 +6,7 @@ use crate::client::Limit;
 use crate::client::wire::Conversation;
 use crate::error::Result;
 use crate::runner::context::Context;
+use crate::runner::conversation::find::changed;
 use crate::runner::session::life::{Life, life};
 use crate::runner::session::server::Server;
 use crate::units::PROBE_LIMIT;
@@ -30,8 +31,7 @@ pub fn directories(context: &Context, server: &Server) -> Result<Vec<String>> {
         return Ok(found);
     }
     let others = others(context, server)?;
-    let updated = |one: &Conversation| one.time.updated.or(one.time.created).unwrap_or(0.0);
-    conversations.sort_by(|a, b| updated(b).total_cmp(&updated(a)));
+    conversations.sort_by(|a, b| changed(b).total_cmp(&changed(a)));
     let mut looks = 0;
     for one in conversations {
         let Some(place) = &one.directory else { continue };

@@ -1,4 +1,4 @@
-//! Opens OpenCode's own screen on a session.
+//! Opens OpenCode's own terminal interface on a session: `attach`.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -10,7 +10,10 @@ use crate::runner::context::Context;
 use crate::runner::environment::INSTALL_HINT;
 use crate::runner::session::server::{PASSWORD, Server, endpoint};
 
-/// A program that is ready to take the place of this one.
+/// The variable with the user name for Basic auth.
+const USERNAME_VARIABLE: &str = "OPENCODE_SERVER_USERNAME";
+
+/// A program that is ready to replace this process.
 pub struct Attachment {
     /// Where the server answers.
     pub url: String,
@@ -24,36 +27,34 @@ pub struct Attachment {
 /// The program is the one that the server was started with, so that both speak the same.
 pub fn attach(context: &Context, session: &str, conversation: Option<&str>) -> Result<Attachment> {
     let server = Server::open(context, session)?;
-    let mut directory = server.directory.clone();
-    let mut arguments: Vec<OsString> = Vec::new();
-    if let Some(id) = conversation {
-        let place = by_id(&server, id).map_err(|error| server.explain(context, error))?;
-        directory = place.directory;
-        arguments = vec!["--session".into(), place.id.into()];
-    }
+    let find = |id| by_id(&server, id).map_err(|error| server.explain(context, error));
+    let place = conversation.map(find).transpose()?;
+    let directory = place.as_ref().map_or(&server.directory, |place| &place.directory);
     let endpoint = endpoint(&server.record, server.process.as_ref());
-    let mut all: Vec<OsString> =
-        vec!["attach".into(), endpoint.url.clone().into(), "--dir".into(), directory.into()];
-    all.append(&mut arguments);
+    let mut arguments: Vec<OsString> = vec!["attach".into(), endpoint.url.clone().into()];
+    arguments.extend(["--dir".into(), directory.into()]);
+    if let Some(place) = &place {
+        arguments.extend(["--session".into(), place.id.clone().into()]);
+    }
     let recorded = server.record.opencode.as_ref().map(PathBuf::from);
     let program = match recorded.filter(|path| path.is_file()) {
         Some(program) => program,
         None => context.environment.opencode(None)?,
     };
-    // In the environment and never in the arguments, which every user of the machine can read.
+    // The password goes into the environment: every user of the machine can read the arguments.
     let mut variables = context.environment.variables.clone();
     variables.remove(PASSWORD);
-    variables.remove("OPENCODE_SERVER_USERNAME");
+    variables.remove(USERNAME_VARIABLE);
     if let Some(password) = endpoint.password {
         variables.set(PASSWORD, password);
-        variables.set("OPENCODE_SERVER_USERNAME", endpoint.username);
+        variables.set(USERNAME_VARIABLE, endpoint.username);
     }
     let _ = server.touch(context);
-    Ok(Attachment { url: endpoint.url, program, arguments: all, variables })
+    Ok(Attachment { url: endpoint.url, program, arguments, variables })
 }
 
 impl Attachment {
-    /// Becomes that program. Only a failure returns.
+    /// Becomes that program. Returns only if that fails.
     pub fn run(self) -> Error {
         let failure = process::replace(&self.program, &self.arguments, &self.variables);
         let program = self.program.display();

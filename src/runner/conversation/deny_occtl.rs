@@ -2,10 +2,10 @@
 
 use crate::client::wire::Rule;
 
-/// What occtl's name looks like at the front of a command, and behind what commonly stands before it.
-/// Each is held against every simple command of a line, so `a && occtl list`, `$(occtl list)` and the
-/// like need no pattern of their own. A deny rule that is too wide costs the model a command, so
-/// there is none for any line that merely has the word in it.
+/// Commands that run occtl: its name at the front, and behind words that commonly stand before a
+/// command. The server matches each pattern against every simple command of a line, so `a && occtl
+/// list` and `$(occtl list)` need no patterns of their own. A pattern that is too wide would deny
+/// the model a harmless command, so none matches every line that contains the word.
 const OCCTL: [&str; 21] = [
     "occtl *",
     "occtl>*",
@@ -30,8 +30,8 @@ const OCCTL: [&str; 21] = [
     "*sh <<*occtl*",
 ];
 
-/// The rules that keep a model from running occtl. The server appends them to all configured ones, and
-/// from 1.18 on to those of sub-agents. What no rule can catch is in `docs/migrating.md`.
+/// The rules that keep a model from running occtl. The server appends them to all configured rules,
+/// and from 1.18 on also to those of sub-agents. `docs/migrating.md` says what no rule can catch.
 pub fn no_occtl() -> Vec<Rule> {
     let deny = |pattern: &&str| Rule {
         permission: "bash".into(),

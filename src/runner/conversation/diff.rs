@@ -1,10 +1,10 @@
-//! What a turn or a conversation changed, and what it still means to do: `diff`, `todo`.
+//! What a turn or a conversation changed, and what it still plans to do: `diff`, `todo`.
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
 use super::find;
-use crate::client::wire::{Changed, FilePatch};
+use crate::client::wire::{Changed, FilePatch, Todo};
 use crate::error::Result;
 use crate::runner::context::Context;
 use crate::runner::session::server::Server;
@@ -16,13 +16,13 @@ use crate::units::REQUEST_LIMIT;
 pub struct FileDiff {
     /// Relative to the worktree; untrusted text.
     pub path: String,
-    /// `added`, `modified` or `deleted`, where the server tells.
+    /// `added`, `modified` or `deleted`, if the server tells.
     pub status: Option<String>,
-    /// Lines.
+    /// How many lines were added.
     pub added: Option<u64>,
-    /// Lines.
+    /// How many lines were removed.
     pub removed: Option<u64>,
-    /// Unified diffs, one a turn, where the server has them.
+    /// Unified diffs, one for each turn, if the server has them.
     pub patches: Vec<String>,
 }
 
@@ -33,25 +33,37 @@ pub struct Diff {
     pub session: String,
     /// `ses_…`.
     pub conversation: String,
-    /// By name.
+    /// Sorted by path.
     pub files: Vec<FileDiff>,
 }
 
-/// The list that a model keeps of its work.
+/// The to-do list that a model keeps.
 #[derive(Clone, Debug)]
 pub struct TodoList {
     /// `oc-…`.
     pub session: String,
     /// `ses_…`.
     pub conversation: String,
-    /// What, how far (`pending`, `in_progress`, `completed`, `cancelled`) and how urgent.
-    pub entries: Vec<(String, String, Option<String>)>,
+    /// In the model's order.
+    pub entries: Vec<TodoEntry>,
+}
+
+/// One entry of a to-do list.
+#[derive(Clone, Debug)]
+pub struct TodoEntry {
+    /// What is to be done; untrusted text.
+    pub content: String,
+    /// `pending`, `in_progress`, `completed` or `cancelled`.
+    pub status: String,
+    /// How urgent it is, if the model said so.
+    pub priority: Option<String>,
 }
 
 /// The files that one turn changed, or all turns of a conversation.
 ///
-/// The server keeps that with each prompt. Its own sum for the conversation is empty since 1.15, so what the
-/// turns say is added up; where an old server has nothing with the prompts, its sum is taken.
+/// The server keeps the changes of a turn with its prompt. Its own sum for the conversation is
+/// empty since 1.15, so the turns are added up here. Old servers keep nothing with the prompts; for
+/// them the sum is taken.
 pub fn diff(context: &Context, word: &str, id: Option<&str>, turn: Option<&str>) -> Result<Diff> {
     let server = Server::open(context, word)?;
     let place = find::given_or_latest(&server, id)?;
@@ -85,6 +97,7 @@ pub fn diff(context: &Context, word: &str, id: Option<&str>, turn: Option<&str>)
     Ok(Diff { session: server.record.id, conversation: place.id, files })
 }
 
+/// The changes by path.
 #[derive(Default)]
 struct Files(BTreeMap<String, FileDiff>);
 
@@ -97,7 +110,7 @@ impl Files {
             add_count(&mut change.added, count(diff.additions));
             add_count(&mut change.removed, count(diff.deletions));
             change.patches.extend(diff.patch.filter(|patch| !patch.is_empty()));
-            // What was added and then modified is still new.
+            // A file that was added and then modified is still new.
             change.status = match (change.status.take().as_deref(), diff.status.as_deref()) {
                 (Some("added"), Some("modified")) => Some("added".into()),
                 (_, Some(status)) => Some(status.into()),
@@ -107,12 +120,13 @@ impl Files {
     }
 }
 
-/// What the model of a conversation noted down to do.
+/// The to-do list of a conversation.
 pub fn todos(context: &Context, word: &str, id: Option<&str>) -> Result<TodoList> {
     let server = Server::open(context, word)?;
     let place = find::given_or_latest(&server, id)?;
     let found = server.client.todos(&place.id, &place.directory);
     let found = found.map_err(|failure| find::gone(&server, &place, failure))?;
-    let entries = found.into_iter().map(|one| (one.content, one.status, one.priority)).collect();
+    let entry = |Todo { content, status, priority }| TodoEntry { content, status, priority };
+    let entries = found.into_iter().map(entry).collect();
     Ok(TodoList { session: server.record.id, conversation: place.id, entries })
 }

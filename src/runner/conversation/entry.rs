@@ -17,7 +17,7 @@ use crate::runner::session::server::Server;
 use crate::runner::turn::Tokens;
 use crate::runner::turn::record::{Failed, Model};
 
-/// One message. Serialised as it stands for `--json`; see `docs/json.md`.
+/// One message. It is serialised just so for `--json`; see `docs/json.md`.
 #[derive(Clone, Debug, Serialize)]
 pub struct Entry {
     /// `msg_…`.
@@ -26,9 +26,9 @@ pub struct Entry {
     pub conversation: String,
     /// `user` or `assistant`.
     pub role: String,
-    /// The prompt that it answers; of a prompt its own id.
+    /// The prompt that it answers; for a prompt its own id.
     pub turn: Option<String>,
-    /// What it says; several parts begin on lines of their own.
+    /// What it says; each of several parts begins on a line of its own.
     pub text: String,
     /// The tools that it called.
     pub tools: Vec<ToolCall>,
@@ -36,21 +36,21 @@ pub struct Entry {
     pub error: Option<Failed>,
     /// `stop`, `tool-calls`, …
     pub finish: Option<String>,
-    /// Of an answer.
+    /// The model of an answer.
     pub model: Option<Model>,
-    /// Whose it is.
+    /// The agent that it is from or for.
     pub agent: Option<String>,
-    /// Of an answer.
+    /// What an answer used.
     pub tokens: Option<Tokens>,
     /// US dollars.
     pub cost_usd: Option<f64>,
-    /// When it was begun.
+    /// When it began.
     #[serde(serialize_with = "as_text")]
     pub created_at: Option<Timestamp>,
     /// When it was finished; never for a prompt.
     #[serde(serialize_with = "as_text")]
     pub completed_at: Option<Timestamp>,
-    /// All of it as the server has it, where that was asked for.
+    /// All of it as the server has it, if that was wanted.
     #[serde(skip)]
     pub raw: Option<Box<RawValue>>,
 }
@@ -66,11 +66,11 @@ pub struct ToolCall {
     pub title: Option<String>,
     /// How long it ran.
     pub duration_ms: Option<u64>,
-    /// Its arguments, where they were asked for.
+    /// Its arguments, if they were wanted.
     pub input: Option<Value>,
-    /// Its result, where it was asked for.
+    /// Its result, if it was wanted.
     pub output: Option<String>,
-    /// Why it failed, where that was asked for.
+    /// Why it failed, if that was wanted.
     pub error: Option<String>,
 }
 
@@ -169,11 +169,17 @@ impl Entry {
         Entry::new(place, head.info, std::iter::empty())
     }
 
-    /// Whether nothing more will be added. A prompt is whole once it has parts.
-    pub fn complete(&self) -> bool {
-        match self.role.as_str() {
-            "user" => !self.text.is_empty(),
-            _ => self.completed_at.is_some() || self.error.is_some(),
+    /// Whether it is a prompt and not an answer.
+    pub fn is_prompt(&self) -> bool {
+        self.role == "user"
+    }
+
+    /// Whether nothing more will be added. A prompt is complete once its text is there.
+    pub fn is_complete(&self) -> bool {
+        if self.is_prompt() {
+            !self.text.is_empty()
+        } else {
+            self.completed_at.is_some() || self.error.is_some()
         }
     }
 
@@ -234,12 +240,12 @@ impl ToolCall {
     }
 
     /// Whether it has ended.
-    pub fn ended(&self) -> bool {
+    pub fn has_ended(&self) -> bool {
         matches!(self.status.as_str(), "completed" | "error")
     }
 }
 
-/// A moment of the wire, which is in milliseconds; nonsense is unknown.
+/// A moment as the server sends it, in milliseconds since 1970; `None` if it cannot be one.
 pub fn moment(milliseconds: Option<f64>) -> Option<Timestamp> {
     Timestamp::from_millisecond(milliseconds? as i64).ok()
 }

@@ -1,16 +1,17 @@
-//! Writes a whole conversation out as JSON.
+//! Writes a whole conversation as JSON: `export`.
 
 use std::ops::ControlFlow;
 
 use serde_json::value::RawValue;
 
 use super::find;
-use crate::error::{Code, Error, Result};
+use crate::error::{Error, Result};
 use crate::runner::context::Context;
 use crate::runner::session::server::Server;
 
-/// Hands over a conversation as one JSON document, `{"info": …, "messages": […]}`, in pieces. Everything
-/// is as the server has it, and no more than one message is held. `write` says whether anybody still reads.
+/// Hands over a conversation as one JSON document, `{"info": …, "messages": […]}`, in pieces.
+/// Everything in it is as the server has it, and no more than one message is held in memory.
+/// `write` returns false if the reader has gone. Returns how many messages were written.
 pub fn export(
     context: &Context,
     word: &str,
@@ -25,10 +26,11 @@ pub fn export(
     write(&format!("{{\"info\":{},\"messages\":[", info.get()))?;
     let mut count = 0;
     let mut trouble = None;
+    let interrupted = |code| Error::new(code, "the export was interrupted");
     let take = &mut |raw: Box<RawValue>| {
         let comma = if count == 0 { "\n" } else { ",\n" };
         let written = match signals.received() {
-            Some(code) => Err(Error::new(code, "the export was interrupted")),
+            Some(code) => Err(interrupted(code)),
             None => write(comma).and_then(|_| write(raw.get())),
         };
         count += 1;
@@ -48,9 +50,7 @@ pub fn export(
     result.map_err(|failure| find::gone(&server, &place, failure))?;
     write("\n]}\n")?;
     match signals.received() {
-        Some(code @ (Code::Interrupted | Code::Terminated)) => {
-            Err(Error::new(code, "the export was interrupted"))
-        }
-        _ => Ok(count),
+        Some(code) => Err(interrupted(code)),
+        None => Ok(count),
     }
 }

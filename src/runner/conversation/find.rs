@@ -20,7 +20,7 @@ pub enum Target {
     Given(String),
 }
 
-/// A conversation and the directory that every call about it carries.
+/// A conversation and the directory that every request about it names.
 #[derive(Clone, Debug)]
 pub struct Place {
     /// `ses_…`.
@@ -37,41 +37,53 @@ impl Place {
     }
 }
 
-/// How many conversations are looked at first. Versions before 1.2 sort them by their creation, so
-/// where there are more the newest one may be anywhere.
+/// How many conversations are looked at first. Versions before 1.2 sort them by creation, so if
+/// there are more than that, the last changed one may be anywhere.
 const FIRST_LOOK: usize = 100;
 
 /// The newest root conversation of a session, which is never a sub-agent's.
 pub fn latest_root(server: &Server) -> Result<Place> {
-    let newest = match newest_root(server, Some(FIRST_LOOK))? {
-        (found, seen) if seen < FIRST_LOOK => found,
-        _ => newest_root(server, None)?.0,
-    };
-    newest.map(|found| Place::of(found, server)).ok_or_else(|| {
+    let mut newest = newest_root(server, &server.directory, Some(FIRST_LOOK))?;
+    if newest.seen >= FIRST_LOOK {
+        newest = newest_root(server, &server.directory, None)?;
+    }
+    newest.conversation.map(|found| Place::of(found, server)).ok_or_else(|| {
         let id = &server.record.id;
         Error::not_found(format!("session {id} has no conversation yet"))
             .hint(format!("occtl send {id} MESSAGE opens one"))
     })
 }
 
-/// The newest among so many conversations, and how many were seen.
-fn newest_root(server: &Server, limit: Option<usize>) -> Result<(Option<Conversation>, usize)> {
-    let mut newest: Option<Conversation> = None;
-    let mut seen = 0;
-    server.client.each_root(&server.directory, limit, &mut |one| {
-        seen += 1;
-        if one.parent.is_none()
-            && newest.as_ref().is_none_or(|newest| changed(newest) < changed(&one))
-        {
-            newest = Some(one);
+/// What a look for the newest root conversation found.
+#[derive(Debug, Default)]
+pub struct Newest {
+    /// The root conversation that was changed last.
+    pub conversation: Option<Conversation>,
+    /// How many conversations were looked at.
+    pub seen: usize,
+}
+
+/// The root conversation of a directory that was changed last, among at most `limit` of them.
+pub fn newest_root(server: &Server, directory: &str, limit: Option<usize>) -> Answer<Newest> {
+    let mut newest = Newest::default();
+    server.client.each_root(directory, limit, &mut |found| {
+        newest.seen += 1;
+        let last_change = newest.conversation.as_ref().map(changed);
+        if found.parent.is_none() && last_change.is_none_or(|last| last < changed(&found)) {
+            newest.conversation = Some(found);
         }
     })?;
-    Ok((newest, seen))
+    Ok(newest)
 }
 
 /// When a conversation was last changed, for sorting.
-pub fn changed(one: &Conversation) -> f64 {
-    one.time.updated.or(one.time.created).unwrap_or(0.0)
+pub fn changed(conversation: &Conversation) -> f64 {
+    conversation.time.updated.or(conversation.time.created).unwrap_or(0.0)
+}
+
+/// When a conversation was opened, for sorting.
+pub fn created(conversation: &Conversation) -> f64 {
+    conversation.time.created.unwrap_or(0.0)
 }
 
 /// The conversation that is named, or else the newest root one.
@@ -79,13 +91,14 @@ pub fn given_or_latest(server: &Server, id: Option<&str>) -> Result<Place> {
     id.map_or_else(|| latest_root(server), |id| by_id(server, id))
 }
 
-/// The conversations above a sub-agent's, the topmost first. One that was deleted ends the chain.
+/// The conversations above a sub-agent's, the topmost first. The chain ends at one that was
+/// deleted.
 pub fn ancestors(server: &Server, place: &Place) -> Result<Vec<Conversation>> {
     let mut chain: Vec<Conversation> = Vec::new();
     let mut above = load(server, &place.id)?.parent;
     while let Some(id) = above {
-        // A server that sends us in circles is not followed.
-        if id == place.id || chain.iter().any(|one| one.id == id) {
+        // A server that names a conversation its own ancestor must not keep us here.
+        if id == place.id || chain.iter().any(|known| known.id == id) {
             break;
         }
         let found = match server.client.conversation::<Conversation>(&id, &place.directory) {
@@ -100,7 +113,7 @@ pub fn ancestors(server: &Server, place: &Place) -> Result<Vec<Conversation>> {
     Ok(chain)
 }
 
-/// The error for a request about a conversation that was there before.
+/// The error for a failed request about a conversation that was there before.
 pub fn gone(server: &Server, place: &Place, failure: Failure) -> Error {
     match failure.status() {
         Some(404) => Error::not_found(format!("conversation {} was deleted meanwhile", place.id))
@@ -167,10 +180,10 @@ pub fn open(server: &Server, title: Option<&str>) -> Result<Place> {
     Ok(Place::of(server.client.create(&server.directory, &new)?, server))
 }
 
-/// A conversation that is there already.
+/// The conversation that is meant, which is there already.
 pub fn target_place(server: &Server, target: &Target) -> Result<Place> {
     match target {
         Target::Given(id) => by_id(server, id),
-        _ => latest_root(server),
+        Target::Latest | Target::New(_) => latest_root(server),
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 
 use super::entry::moment;
-use super::find::{self, changed};
+use super::find::{self, changed, created};
 use crate::client::wire::{Activities, Conversation};
 use crate::error::Result;
 use crate::runner::context::Context;
@@ -23,7 +23,7 @@ pub struct Listed {
     pub id: String,
     /// Untrusted text.
     pub title: Option<String>,
-    /// Of a sub-agent's conversation: the one that it works for.
+    /// The conversation that a sub-agent's conversation works for.
     pub parent: Option<String>,
     /// Where its tools work.
     pub directory: Option<String>,
@@ -31,12 +31,39 @@ pub struct Listed {
     pub created: Option<Timestamp>,
     /// When it was last changed.
     pub updated: Option<Timestamp>,
-    /// US dollars of it alone, where the server tells.
+    /// What it alone cost in US dollars, if the server tells.
     pub cost_usd: Option<f64>,
-    /// Tokens of it alone, where the server tells.
+    /// What it alone used, if the server tells.
     pub tokens: Option<Tokens>,
-    /// What it is doing; `None` where nobody was asked or the server did not tell.
+    /// What it is doing; `None` if the server was not asked or did not tell.
     pub state: Option<State>,
+}
+
+/// Conversations of a session.
+#[derive(Clone, Debug)]
+pub struct ConversationList {
+    /// `oc-…`.
+    pub session: String,
+    /// The last changed one first.
+    pub conversations: Vec<Listed>,
+}
+
+/// The conversations around one.
+#[derive(Clone, Debug)]
+pub struct Chain {
+    /// `oc-…`.
+    pub session: String,
+    /// From the topmost down; the children are in the order of their creation.
+    pub conversations: Vec<Relative>,
+}
+
+/// A conversation of a chain.
+#[derive(Clone, Debug)]
+pub struct Relative {
+    /// What it is to the conversation that was asked for.
+    pub relation: Relation,
+    /// The conversation.
+    pub conversation: Listed,
 }
 
 /// What a conversation is to the one that was asked for.
@@ -46,7 +73,7 @@ pub enum Relation {
     Ancestor,
     /// Itself.
     Asked,
-    /// A sub-agent's, directly below it.
+    /// That of a sub-agent, directly below it.
     Child,
 }
 
@@ -61,27 +88,26 @@ impl Relation {
     }
 }
 
-/// All conversations of the session's directory, the last changed first; with the session's id.
-pub fn sessions(context: &Context, word: &str) -> Result<(String, Vec<Listed>)> {
+/// All conversations of the session's directory.
+pub fn sessions(context: &Context, word: &str) -> Result<ConversationList> {
     let server = Server::open(context, word)?;
-    let mut found = Vec::new();
-    let mut newest = Vec::new();
-    server.client.each_conversation(&server.directory, &mut |one| {
-        newest.push(changed(&one));
-        found.push(Listed::of(one));
+    let mut found: Vec<(f64, Listed)> = Vec::new();
+    server.client.each_conversation(&server.directory, &mut |conversation| {
+        found.push((changed(&conversation), Listed::of(conversation)));
     })?;
-    let doing = Doing::ask(&server);
-    for one in &mut found {
-        one.state = doing.as_ref().map(|doing| doing.state(&one.id));
+    found.sort_by(|(a, _), (b, _)| b.total_cmp(a));
+    let mut conversations: Vec<Listed> = found.into_iter().map(|(_, listed)| listed).collect();
+    if let Some(doing) = Doing::ask(&server) {
+        for listed in &mut conversations {
+            listed.state = Some(doing.state(&listed.id));
+        }
     }
-    let mut order: Vec<(f64, Listed)> = newest.into_iter().zip(found).collect();
-    order.sort_by(|a, b| b.0.total_cmp(&a.0));
-    Ok((server.record.id, order.into_iter().map(|(_, one)| one).collect()))
+    Ok(ConversationList { session: server.record.id, conversations })
 }
 
-/// The conversations of all sessions that carry these labels, each with its session's id. Those of
-/// servers that do not answer are missing, which is said.
-pub fn all_conversations(context: &Context, labels: &Labels) -> Result<Vec<(String, Listed)>> {
+/// The conversations of all sessions that have these labels, one list for each session. Those of
+/// servers that do not answer are missing, and the user is told so.
+pub fn all_conversations(context: &Context, labels: &Labels) -> Result<Vec<ConversationList>> {
     let mut all = Vec::new();
     for SessionStatus { facts, state, trouble, .. } in list(context, labels)? {
         let missing = |why: &str| (context.say)(&format!("without those of {}: {why}", facts.id));
@@ -89,8 +115,8 @@ pub fn all_conversations(context: &Context, labels: &Labels) -> Result<Vec<(Stri
             State::Dead | State::Starting => {}
             State::Error => missing(&trouble.unwrap_or_default()),
             _ => match sessions(context, &facts.id) {
-                Ok((id, found)) => all.extend(found.into_iter().map(|one| (id.clone(), one))),
-                // It ended in the meantime.
+                Ok(found) => all.push(found),
+                // Its server has ended in the meantime.
                 Err(error) => missing(&error.message),
             },
         }
@@ -106,64 +132,67 @@ struct Doing {
 }
 
 impl Doing {
+    /// `None` if the server does not tell.
     fn ask(server: &Server) -> Option<Doing> {
-        let (client, directory) = (&server.client, &server.directory);
+        let client = &server.client;
+        let directory = &server.directory;
         let activities = client.activities(directory, PROBE_LIMIT).ok()?;
-        let mut doing =
-            Doing { activities, permissions: BTreeSet::new(), questions: BTreeSet::new() };
-        if doing.activities.values().any(|one| one.is_busy()) {
-            let permissions = client.permissions(directory, PROBE_LIMIT).ok()?;
-            let questions = client.questions(directory, PROBE_LIMIT).ok()?;
-            doing.permissions = permissions.into_iter().map(|ask| ask.conversation).collect();
-            doing.questions = questions.into_iter().map(|ask| ask.conversation).collect();
+        let mut permissions = BTreeSet::new();
+        let mut questions = BTreeSet::new();
+        if activities.values().any(|activity| activity.is_busy()) {
+            let asked = client.permissions(directory, PROBE_LIMIT).ok()?;
+            permissions.extend(asked.into_iter().map(|ask| ask.conversation));
+            let asked = client.questions(directory, PROBE_LIMIT).ok()?;
+            questions.extend(asked.into_iter().map(|ask| ask.conversation));
         }
-        Some(doing)
+        Some(Doing { activities, permissions, questions })
     }
 
     fn state(&self, id: &str) -> State {
         // An ask of an aborted turn stays in the list; only a busy conversation waits for one.
-        match self.activities.get(id) {
-            Some(one) if one.is_busy() && self.permissions.contains(id) => State::WaitingPermission,
-            Some(one) if one.is_busy() && self.questions.contains(id) => State::WaitingQuestion,
-            Some(one) if one.is_busy() => State::Running,
-            _ => State::Idle,
+        if !self.activities.get(id).is_some_and(|activity| activity.is_busy()) {
+            State::Idle
+        } else if self.permissions.contains(id) {
+            State::WaitingPermission
+        } else if self.questions.contains(id) {
+            State::WaitingQuestion
+        } else {
+            State::Running
         }
     }
 }
 
-/// The conversations above one, itself, and its children; with the session's id.
-pub fn chain(
-    context: &Context,
-    word: &str,
-    id: Option<&str>,
-) -> Result<(String, Vec<(Relation, Listed)>)> {
+/// The conversations above one, itself, and its children.
+pub fn chain(context: &Context, word: &str, id: Option<&str>) -> Result<Chain> {
     let server = Server::open(context, word)?;
     let place = find::given_or_latest(&server, id)?;
     let asked = find::load(&server, &place.id)?;
-    let mut chain: Vec<(Relation, Listed)> = find::ancestors(&server, &place)?
-        .into_iter()
-        .map(|one| (Relation::Ancestor, Listed::of(one)))
-        .collect();
-    chain.push((Relation::Asked, Listed::of(asked)));
+    let ancestors = find::ancestors(&server, &place)?;
     let mut children = server.client.children(&place.id, &place.directory, REQUEST_LIMIT)?;
-    let created = |one: &Conversation| one.time.created.unwrap_or(0.0);
     children.sort_by(|a, b| created(a).total_cmp(&created(b)));
-    chain.extend(children.into_iter().map(|one| (Relation::Child, Listed::of(one))));
-    Ok((server.record.id, chain))
+    let relatives = |relation: Relation, conversations: Vec<Conversation>| {
+        let relative = move |found| Relative { relation, conversation: Listed::of(found) };
+        conversations.into_iter().map(relative)
+    };
+    let conversations = relatives(Relation::Ancestor, ancestors)
+        .chain(relatives(Relation::Asked, vec![asked]))
+        .chain(relatives(Relation::Child, children))
+        .collect();
+    Ok(Chain { session: server.record.id, conversations })
 }
 
 impl Listed {
     /// What a server says of a conversation.
-    pub fn of(one: Conversation) -> Listed {
+    pub fn of(found: Conversation) -> Listed {
         Listed {
-            id: one.id,
-            title: one.title,
-            parent: one.parent,
-            directory: one.directory,
-            created: moment(one.time.created),
-            updated: moment(one.time.updated),
-            cost_usd: one.cost,
-            tokens: one.tokens.map(Tokens::from),
+            id: found.id,
+            title: found.title,
+            parent: found.parent,
+            directory: found.directory,
+            created: moment(found.time.created),
+            updated: moment(found.time.updated),
+            cost_usd: found.cost,
+            tokens: found.tokens.map(Tokens::from),
             state: None,
         }
     }

@@ -1,4 +1,4 @@
-//! Copies and deletes conversations.
+//! Copies and deletes conversations: `fork`, `delete`.
 
 use super::deny_occtl::no_occtl;
 use super::find::{self, Place};
@@ -21,7 +21,7 @@ pub struct Forked {
     pub title: Option<String>,
 }
 
-/// Copies a conversation, up to and without the message `before`.
+/// Copies a conversation, up to but not including the message `before`.
 pub fn fork(
     context: &Context,
     word: &str,
@@ -32,14 +32,15 @@ pub fn fork(
     let place = find::given_or_latest(&server, id)?;
     let (client, directory) = (&server.client, &place.directory);
     if let Some(message) = before {
-        // The server copies everything where it does not find the message.
+        // The server copies everything if it does not find the message.
         check_message(&server, &place, message)?;
     }
     let mut rules: OwnRules = client.conversation(&place.id, directory)?;
     let forked = client
         .fork(&place.id, directory, before)
         .map_err(|failure| find::gone(&server, &place, failure))?;
-    // A fork does not inherit the rules of its original, and must not be a way around them.
+    // The server gives a fork no rules. Without those of its original it would be a way around
+    // them.
     if !server.record.allow_occtl_commands.unwrap_or(false) {
         let missing = no_occtl().into_iter().filter(|rule| !rules.permission.contains(rule));
         let missing: Vec<_> = missing.collect();
@@ -71,13 +72,16 @@ fn check_message(server: &Server, place: &Place, message: &str) -> Result<()> {
     }
 }
 
-/// Deletes a conversation and its sub-agents'. A busy one only with `force`: then it is aborted first.
+/// Deletes a conversation and those of its sub-agents. A busy one is an error, unless `force` is
+/// true: then it is aborted first.
 pub fn delete(context: &Context, word: &str, id: &str, force: bool) -> Result<()> {
     let server = Server::open(context, word)?;
     let place = find::by_id(&server, id)?;
     let (client, directory) = (&server.client, &place.directory);
-    let busy =
-        client.activities(directory, REQUEST_LIMIT)?.get(id).is_some_and(|one| one.is_busy());
+    let busy = client
+        .activities(directory, REQUEST_LIMIT)?
+        .get(id)
+        .is_some_and(|activity| activity.is_busy());
     if busy && !force {
         return Err(Error::failed(format!("conversation {id} is busy"))
             .hint("--force aborts its turn and deletes it"));
@@ -86,7 +90,7 @@ pub fn delete(context: &Context, word: &str, id: &str, force: bool) -> Result<()
         client.abort(id, directory, REQUEST_LIMIT)?;
     }
     client.delete(id, directory).map_err(|failure| find::gone(&server, &place, failure))?;
-    // The answer says `true` whatever happened.
+    // The server answers `true` whatever happened, so it is asked again.
     match client.conversation::<Conversation>(id, directory) {
         Err(failure) if failure.status() == Some(404) => Ok(()),
         Err(failure) => Err(failure.into()),

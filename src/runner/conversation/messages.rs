@@ -7,28 +7,29 @@ use crate::client::wire::{Info, Message};
 use crate::client::{Answer, Limit};
 use crate::runner::session::server::Server;
 
-/// How many messages a look starts with; a turn's last steps are among them.
+/// How many messages are asked for first. The last steps of a turn are among them.
 const PAGE: usize = 8;
 
-/// How many are asked for at once when all of a turn is wanted.
+/// How many are asked for at once when all messages of a turn are wanted.
 const WHOLE_PAGE: usize = 50;
 
-/// The messages from the prompt on, oldest first: all of them, or where it is told which are the
-/// turn's own at least the newest ones and one of those.
+/// The messages of a conversation from the prompt `turn` on, oldest first. With `is_own`, which
+/// says whether a message belongs to the turn, it is enough if the newest ones include such a
+/// message; the older ones may then be missing.
 pub fn messages_since(
     server: &Server,
     place: &Place,
     turn: &str,
-    own: Option<&dyn Fn(&Info) -> bool>,
+    is_own: Option<&dyn Fn(&Info) -> bool>,
     limit: Duration,
 ) -> Answer<Vec<Message>> {
     let mut found: Vec<Message> = Vec::new();
     let mut pages = server.client.pages(&place.id, &place.directory, Limit::Whole(limit));
-    let mut size = if own.is_none() { WHOLE_PAGE } else { PAGE };
+    let mut size = if is_own.is_none() { WHOLE_PAGE } else { PAGE };
     loop {
         let mut page = match pages.next(size) {
             Err(failure) if failure.is_unreadable() => {
-                return around_the_prompt(server, place, turn, limit);
+                return after_the_prompt(server, place, turn, limit);
             }
             page => page?.unwrap_or_default(),
         };
@@ -36,8 +37,8 @@ pub fn messages_since(
         page.append(&mut found);
         found = page;
         let reached = found.first().is_none_or(|first| first.info.id.as_str() <= turn);
-        let ours = own.is_some_and(|own| found.iter().any(|message| own(&message.info)));
-        if ended || reached || ours {
+        let enough = is_own.is_some_and(|is_own| found.iter().any(|message| is_own(&message.info)));
+        if ended || reached || enough {
             found.retain(|message| message.info.id.as_str() >= turn);
             return Ok(found);
         }
@@ -45,9 +46,9 @@ pub fn messages_since(
     }
 }
 
-/// The messages after the prompt, one by one: 1.15.13 to 1.18.33 answer 400 for every page that holds
-/// a prompt with a schema.
-fn around_the_prompt(
+/// The messages after the prompt, read one by one. 1.15.13 to 1.18.33 answer 400 for every page
+/// that contains a prompt with a schema, so the first such page is where the prompt is.
+fn after_the_prompt(
     server: &Server,
     place: &Place,
     turn: &str,
@@ -57,7 +58,7 @@ fn around_the_prompt(
     let mut pages = server.client.pages(&place.id, &place.directory, Limit::Whole(limit));
     loop {
         let page: Option<Vec<Message>> = match pages.next(1) {
-            // Here it is.
+            // This is the prompt.
             Err(failure) if failure.is_unreadable() => break,
             page => page?,
         };

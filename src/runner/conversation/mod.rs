@@ -16,14 +16,16 @@ pub mod usage;
 pub mod writing;
 
 pub use attach::attach;
-pub use diff::{FileDiff, diff, todos};
+pub use diff::{FileDiff, TodoEntry, diff, todos};
 pub use entry::{Entry, ToolCall};
 pub use events::events;
 pub use export::export;
 pub use find::Target;
-pub use list::{Listed, Relation, all_conversations, chain, sessions};
+pub use list::{
+    Chain, ConversationList, Listed, Relation, Relative, all_conversations, chain, sessions,
+};
 pub use manage::{delete, fork};
 pub use tail::{MessageSink, TailOptions, tail};
 pub use tail_follow::{TailEnd, tail_follow};
-pub use usage::{Usage, usage};
+pub use usage::{Usage, UsageReport, usage};
 pub use writing::LiveSink;

@@ -1,5 +1,5 @@
-//! Messages of a conversation as a reader wants them: filtered first, the newest so many of them, oldest
-//! first. Pages are read backwards and reading stops as soon as there are enough.
+//! The newest messages of a conversation, filtered, oldest first: `tail`. Pages are read backwards,
+//! and reading stops as soon as there are enough messages.
 
 use std::collections::VecDeque;
 use std::ops::ControlFlow;
@@ -22,7 +22,7 @@ const LARGEST_PAGE: usize = 200;
 /// The most that are held before they are handed over.
 const HELD: usize = 1000;
 
-/// More than any conversation has, so that nobody needs to count them first.
+/// More than any conversation has: that many messages are all of them and need not be counted.
 const ALL: usize = 1_000_000;
 
 /// Which messages are wanted, and how much of them.
@@ -34,11 +34,11 @@ pub struct TailOptions {
     pub count: Option<usize>,
     /// `user` or `assistant`.
     pub role: Option<String>,
-    /// Only messages whose text holds this, upper and lower case being the same.
+    /// Only messages whose text contains this; case does not count.
     pub search: Option<String>,
     /// Only the messages of this turn.
     pub turn: Option<String>,
-    /// The conversations above it too.
+    /// Also the conversations above it.
     pub chain: bool,
     /// Arguments and results of tools.
     pub tools: bool,
@@ -48,11 +48,11 @@ pub struct TailOptions {
     pub whole: bool,
 }
 
-/// Somebody who takes messages.
+/// Receives messages.
 pub trait MessageSink {
-    /// First: the session and the conversation.
+    /// Comes first: the session and the conversation.
     fn begin(&mut self, session: &str, conversation: &str) -> Result<()>;
-    /// Each message, oldest first; whether there is still somebody who wants more.
+    /// Takes one message after the other, oldest first; false if no more are wanted.
     fn entry(&mut self, entry: &Entry) -> Result<bool>;
 }
 
@@ -69,7 +69,7 @@ pub fn tail(
     hand_over(&server, &place, options, sink)
 }
 
-/// The same for a conversation that has been found.
+/// The same for a conversation that has been found; without [`MessageSink::begin`].
 pub fn hand_over(
     server: &Server,
     place: &Place,
@@ -87,7 +87,7 @@ pub fn hand_over(
     Ok(())
 }
 
-/// So many messages that they cannot be held: they are counted first and then passed on as they come.
+/// Hands over more messages than may be held: they are passed on as they arrive.
 fn pass_on(
     server: &Server,
     place: &Place,
@@ -97,64 +97,83 @@ fn pass_on(
     let mut places = vec![place.clone()];
     if options.chain {
         let above = find::ancestors(server, place)?;
-        places.extend(above.into_iter().rev().map(|one| Place::of(one, server)));
+        places.extend(above.into_iter().rev().map(|found| Place::of(found, server)));
     }
-    let search = options.search.as_ref().map(|text| text.to_lowercase());
-    let wants = |entry: &Entry| options.wants(entry, search.as_deref());
-    let mut room = options.count.filter(|count| *count < ALL).unwrap_or(usize::MAX);
-    // Which conversations are reached, and how many of their first messages are passed over.
-    let mut reached: Vec<(&Place, usize)> = Vec::new();
-    for place in &places {
-        if room == 0 {
-            break;
-        }
-        let mut count = 0;
-        if room != usize::MAX {
-            let each = &mut |entry: Entry| {
-                count += usize::from(wants(&entry));
-                ControlFlow::Continue(())
-            };
-            let read = each_entry(server, place, Depth::Text, each);
-            read.map_err(|failure| find::gone(server, place, failure))?;
-        }
-        reached.push((place, count.saturating_sub(room)));
-        room = if room == usize::MAX { room } else { room.saturating_sub(count) };
-    }
-    for (place, skip) in reached.into_iter().rev() {
-        let (mut index, mut end) = (0, Ok(true));
-        let each = &mut |entry: Entry| {
-            if wants(&entry) {
+    let filter = options.filter();
+    for section in sections(server, &places, &filter, options.count)?.iter().rev() {
+        let mut index = 0;
+        let mut more_wanted = Ok(true);
+        let take = &mut |entry: Entry| {
+            if filter.passes(&entry) {
                 index += 1;
-                if index > skip {
-                    end = sink.entry(&entry);
+                if index > section.skip {
+                    more_wanted = sink.entry(&entry);
                 }
             }
-            if matches!(end, Ok(true)) { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+            match more_wanted {
+                Ok(true) => ControlFlow::Continue(()),
+                _ => ControlFlow::Break(()),
+            }
         };
-        let read = each_entry(server, place, options.depth(), each);
-        read.map_err(|failure| find::gone(server, place, failure))?;
-        if !end? {
+        each_entry(server, section.place, options.depth(), take)
+            .map_err(|failure| find::gone(server, section.place, failure))?;
+        if !more_wanted? {
             break;
         }
     }
     Ok(())
 }
 
-/// Few enough messages to be held while their pages are read backwards.
+/// A conversation of which the last messages are wanted.
+struct Section<'a> {
+    place: &'a Place,
+    /// How many messages that pass the filter come before the first wanted one.
+    skip: usize,
+}
+
+/// The conversations that hold the last `count` messages, in the order of `places`. All messages
+/// are read for that and none is kept.
+fn sections<'a>(
+    server: &Server,
+    places: &'a [Place],
+    filter: &Filter,
+    count: Option<usize>,
+) -> Result<Vec<Section<'a>>> {
+    let Some(mut missing) = count.filter(|count| *count < ALL) else {
+        return Ok(places.iter().map(|place| Section { place, skip: 0 }).collect());
+    };
+    let mut sections = Vec::new();
+    for place in places {
+        if missing == 0 {
+            break;
+        }
+        let mut passing = 0;
+        let take = &mut |entry: Entry| {
+            passing += usize::from(filter.passes(&entry));
+            ControlFlow::Continue(())
+        };
+        each_entry(server, place, Depth::Text, take)
+            .map_err(|failure| find::gone(server, place, failure))?;
+        sections.push(Section { place, skip: passing.saturating_sub(missing) });
+        missing = missing.saturating_sub(passing);
+    }
+    Ok(sections)
+}
+
+/// The wanted messages, where they are few enough to be held.
 fn collect(server: &Server, place: &Place, options: &TailOptions) -> Result<VecDeque<Entry>> {
     if let Some(turn) = &options.turn {
         check_turn(server, place, turn)?;
     }
-    let mut found = read(server, place, options, options.count)?;
+    let mut found = read_newest(server, place, options, options.count)?;
     if options.chain {
-        let left = |found: &VecDeque<Entry>| match options.count {
-            Some(count) if found.len() >= count => None,
-            count => Some(count.map(|count| count - found.len())),
-        };
-        for above in find::ancestors(server, place)?.iter().rev() {
-            let Some(count) = left(&found) else { break };
-            let place = Place::of(above.clone(), server);
-            let mut older = read(server, &place, options, count)?;
+        for above in find::ancestors(server, place)?.into_iter().rev() {
+            let missing = options.count.map(|count| count - found.len());
+            if missing == Some(0) {
+                break;
+            }
+            let place = Place::of(above, server);
+            let mut older = read_newest(server, &place, options, missing)?;
             older.append(&mut found);
             found = older;
         }
@@ -162,9 +181,9 @@ fn collect(server: &Server, place: &Place, options: &TailOptions) -> Result<VecD
     Ok(found)
 }
 
-/// A turn is named by its prompt. Anything else is an error that helps.
+/// Checks that a turn exists. It is named by its prompt; for an answer the error names the turn.
 fn check_turn(server: &Server, place: &Place, turn: &str) -> Result<()> {
-    // Without an id it is another route that answers.
+    // Without an id the request would go to another route.
     if turn.is_empty() {
         return Err(find::no_turn(server, place, turn));
     }
@@ -178,7 +197,8 @@ fn check_turn(server: &Server, place: &Place, turn: &str) -> Result<()> {
     }
 }
 
-fn read(
+/// The newest messages that pass the filters, oldest first; at most `count` of them.
+fn read_newest(
     server: &Server,
     place: &Place,
     options: &TailOptions,
@@ -188,53 +208,37 @@ fn read(
     if count == 0 {
         return Ok(VecDeque::new());
     }
-    let filtered = options.role.is_some() || options.search.is_some() || options.turn.is_some();
-    let mut size = if filtered { SEARCH_PAGE } else { count.min(LARGEST_PAGE) };
+    let filter = options.filter();
+    let mut size = if filter.is_empty() { count.min(LARGEST_PAGE) } else { SEARCH_PAGE };
     let mut found = VecDeque::new();
     let mut pages = server
         .client
         .pages(&place.id, &place.directory, Limit::Read(REQUEST_LIMIT))
         .whole_within(Limit::Read(LONG_READ));
     loop {
-        let mut older = Collected::new(options, count - found.len());
-        let take = &mut |entry| older.take(entry);
+        let room = count - found.len();
+        let mut older = VecDeque::new();
+        let mut reached_turn = false;
+        let take = &mut |entry: Entry| {
+            reached_turn |= options.turn.as_ref() == Some(&entry.id);
+            if filter.passes(&entry) {
+                // No more of a page is held than is wanted.
+                if older.len() >= room {
+                    older.pop_front();
+                }
+                older.push_back(entry);
+            }
+        };
         let more = each_of_next(&mut pages, place, options.depth(), size, take)
             .map_err(|failure| find::gone(server, place, failure))?;
-        let reached = older.reached_turn;
-        older.entries.append(&mut found);
-        found = older.entries;
-        if found.len() >= count || reached || !more {
+        older.append(&mut found);
+        found = older;
+        if found.len() >= count || reached_turn || !more {
             return Ok(found);
         }
         size = (size * 2).min(LARGEST_PAGE);
-        if !filtered {
+        if filter.is_empty() {
             size = size.min(count - found.len());
-        }
-    }
-}
-
-/// One page as it comes in: never more of it is held than is wanted.
-struct Collected<'a> {
-    options: &'a TailOptions,
-    search: Option<String>,
-    room: usize,
-    entries: VecDeque<Entry>,
-    reached_turn: bool,
-}
-
-impl<'a> Collected<'a> {
-    fn new(options: &'a TailOptions, room: usize) -> Collected<'a> {
-        let search = options.search.as_ref().map(|text| text.to_lowercase());
-        Collected { options, search, room, entries: VecDeque::new(), reached_turn: false }
-    }
-
-    fn take(&mut self, entry: Entry) {
-        self.reached_turn |= self.options.turn.as_deref() == Some(entry.id.as_str());
-        if self.options.wants(&entry, self.search.as_deref()) {
-            if self.entries.len() >= self.room {
-                self.entries.pop_front();
-            }
-            self.entries.push_back(entry);
         }
     }
 }
@@ -251,10 +255,34 @@ impl TailOptions {
         }
     }
 
-    /// Whether a message passes the filters. `search` is in lower case.
-    pub fn wants(&self, entry: &Entry, search: Option<&str>) -> bool {
-        let role = self.role.as_ref().is_none_or(|role| *role == entry.role);
-        let turn = self.turn.is_none() || self.turn == entry.turn;
-        role && turn && search.is_none_or(|text| entry.text.to_lowercase().contains(text))
+    /// Which messages are wanted.
+    pub fn filter(&self) -> Filter<'_> {
+        Filter {
+            role: self.role.as_deref(),
+            turn: self.turn.as_deref(),
+            search: self.search.as_ref().map(|text| text.to_lowercase()),
+        }
+    }
+}
+
+/// Says which messages are wanted.
+pub struct Filter<'a> {
+    role: Option<&'a str>,
+    turn: Option<&'a str>,
+    /// In lower case.
+    search: Option<String>,
+}
+
+impl Filter<'_> {
+    /// Whether every message passes.
+    fn is_empty(&self) -> bool {
+        self.role.is_none() && self.turn.is_none() && self.search.is_none()
+    }
+
+    /// Whether a message passes.
+    pub fn passes(&self, entry: &Entry) -> bool {
+        self.role.is_none_or(|role| role == entry.role)
+            && (self.turn.is_none() || self.turn == entry.turn.as_deref())
+            && self.search.as_ref().is_none_or(|text| entry.text.to_lowercase().contains(text))
     }
 }

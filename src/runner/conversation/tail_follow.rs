@@ -1,7 +1,6 @@
-//! Reads on in a conversation while it is being written, until it is idle: `tail -f`. Events make it fast,
-//! the REST state makes it true.
+//! Reads on in a conversation while it is being written, until it is idle: `tail -f`. Events make
+//! it fast, and what REST says makes it true.
 
-use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use super::entry::{Depth, Entry, each_of_next, moment};
@@ -21,7 +20,7 @@ use crate::runner::session::timeouts::LOOK_LIMIT;
 use crate::runner::turn::seen::Seen;
 use crate::units::{REQUEST_LIMIT, START_WINDOW};
 
-/// How long a conversation must read idle: it does so for a moment between two turns.
+/// How long a conversation must read idle before it is: it reads so for a moment between two turns.
 const IDLE_PROOF: Duration = Duration::from_millis(700);
 
 /// How many messages one look asks for first.
@@ -32,34 +31,15 @@ const PAGE: usize = 8;
 pub enum TailEnd {
     /// The conversation is idle.
     Idle,
-    /// Nobody reads any more.
+    /// The reader has gone.
     Gone,
-    /// The limit was reached; whether the conversation waits for somebody's answer.
+    /// The limit was reached.
     Limit {
-        /// An ask is pending.
+        /// Whether the conversation waits for a permission or an answer.
         asked: bool,
     },
     /// A signal arrived.
     Signal(Code),
-}
-
-struct LiveTail<'a> {
-    operation: &'a Operation<'a>,
-    server: &'a Server,
-    place: &'a Place,
-    options: &'a TailOptions,
-    /// Text as it is written, and not whole messages.
-    live: bool,
-    writing: BTreeMap<String, Writing>,
-    /// Up to and with this message everything has been read.
-    done: String,
-    /// Events that were taken.
-    seen: Seen,
-    look_wanted: bool,
-    /// Events have told something since the last look.
-    moved: bool,
-    asked: bool,
-    idle_since: Option<Instant>,
 }
 
 /// Hands over the newest messages, and then what is added until the conversation is idle.
@@ -72,22 +52,20 @@ pub fn tail_follow(
 ) -> Result<TailEnd> {
     let operation = Operation::begin(context, word, limit)?;
     let server = &operation.server;
-    let late = |error| operation.explain(error);
+    let explain = |error| operation.explain(error);
     let given = options.conversation.as_deref();
-    let place = find::given_or_latest(server, given).map_err(late)?;
-    // Before the first look, so that nothing falls between the two.
+    let place = find::given_or_latest(server, given).map_err(explain)?;
+    // The stream is opened before the first look, so that nothing is missed between the two.
     let stream = Stream::open(&server.client, &place.directory, false);
-    let done = newest_complete(server, &place).map_err(late)?;
+    let done = newest_complete(server, &place).map_err(explain)?;
     let mut before = Before { place: &place, done: &done, sink };
-    hand_over(server, &place, options, &mut before).map_err(late)?;
+    hand_over(server, &place, options, &mut before).map_err(explain)?;
     let mut tail = LiveTail {
         operation: &operation,
         server,
         place: &place,
-        options,
-        live: !options.raw && !options.whole && options.search.is_none(),
-        writing: BTreeMap::new(),
-        done,
+        depth: options.depth(),
+        writing: Writing::new(&place, options, done),
         seen: Seen::default(),
         look_wanted: true,
         moved: false,
@@ -97,38 +75,23 @@ pub fn tail_follow(
     tail.run(stream, sink)
 }
 
-/// The newest message up to which nothing more will be added; empty if there is none.
+/// The message up to which nothing more will be added; empty if there is none.
 fn newest_complete(server: &Server, place: &Place) -> Result<String> {
-    struct Known {
-        id: String,
-        prompt: bool,
-        complete: bool,
-    }
     let mut pages = server.client.pages(&place.id, &place.directory, Limit::Read(LOOK_LIMIT));
     let mut found: Vec<Known> = Vec::new();
     let mut size = PAGE;
     loop {
         let mut older = Vec::new();
         let take = &mut |entry: Entry| {
-            let (prompt, complete) = (entry.role == "user", entry.complete());
+            let prompt = entry.is_prompt();
+            let complete = entry.is_complete();
             older.push(Known { id: entry.id, prompt, complete });
         };
         let more = each_of_next(&mut pages, place, Depth::Text, size, take)
             .map_err(|failure| find::gone(server, place, failure))?;
         older.append(&mut found);
         found = older;
-        let mut done = "";
-        let mut last = "";
-        let mut open = false;
-        for one in &found {
-            // Prompts may be queued behind an answer that is being written. What an older answer
-            // left open stays so.
-            if !open || !one.prompt {
-                open = !one.complete;
-                done = if open { last } else { &one.id };
-            }
-            last = &one.id;
-        }
+        let done = last_complete(&found);
         if !done.is_empty() || !more {
             return Ok(done.into());
         }
@@ -136,7 +99,31 @@ fn newest_complete(server: &Server, place: &Place) -> Result<String> {
     }
 }
 
-/// Takes what was there before: what is not complete follows in pieces.
+/// What must be known of a message to tell where a conversation is complete.
+struct Known {
+    id: String,
+    prompt: bool,
+    complete: bool,
+}
+
+/// The last message of these, which are the newest ones, before everything that may still grow.
+fn last_complete(messages: &[Known]) -> &str {
+    let mut done = "";
+    let mut before = "";
+    let mut open = false;
+    for message in messages {
+        // Prompts may be queued behind an answer that is being written. An answer that is followed
+        // by another one stays as it is, complete or not.
+        if !open || !message.prompt {
+            open = !message.complete;
+            done = if open { before } else { &message.id };
+        }
+        before = &message.id;
+    }
+    done
+}
+
+/// Takes what was there before, up to the last complete message. The others follow in pieces.
 struct Before<'a> {
     place: &'a Place,
     done: &'a str,
@@ -154,6 +141,24 @@ impl MessageSink for Before<'_> {
         }
         Ok(!self.sink.gone())
     }
+}
+
+/// A conversation that is followed.
+struct LiveTail<'a> {
+    operation: &'a Operation<'a>,
+    server: &'a Server,
+    place: &'a Place,
+    depth: Depth,
+    writing: Writing<'a>,
+    /// The events that were taken.
+    seen: Seen,
+    /// Whether REST must be asked soon: an event says that something has ended, or was missed.
+    look_wanted: bool,
+    /// Whether events have come since the last look.
+    moved: bool,
+    /// Whether the conversation waits for a permission or an answer.
+    asked: bool,
+    idle_since: Option<Instant>,
 }
 
 impl LiveTail<'_> {
@@ -182,7 +187,7 @@ impl LiveTail<'_> {
                 pace.plan(Instant::now(), outlook);
             }
             stream.receive(client, pace.next_look(), *deadline, &mut |heard| self.hear(&heard));
-            self.flush(sink);
+            self.look_wanted |= !self.writing.flush(sink);
             if self.look_wanted {
                 pace.hurry(Instant::now());
             }
@@ -202,12 +207,12 @@ impl LiveTail<'_> {
         let conversation = &self.place.id;
         match heard {
             Heard::Gap | Heard::Long => {
-                self.writing.values_mut().for_each(|one| one.text.note_gap());
+                self.writing.note_gap();
                 self.look_wanted = true;
             }
             Heard::Data(data) => {
                 let event = Event::decode(data, &|id| id == conversation);
-                let ours = event.filter(|one| one.conversation.as_ref() == Some(conversation));
+                let ours = event.filter(|event| event.conversation.as_ref() == Some(conversation));
                 if let Some(event) = ours
                     && self.seen.remember(event.id.as_deref())
                 {
@@ -220,25 +225,20 @@ impl LiveTail<'_> {
 
     fn event(&mut self, event: Event) {
         match event.kind {
-            Kind::Message(info) if info.id > self.done => {
+            Kind::Message(info) if self.writing.concerns(&info.id) => {
                 self.idle_since = None;
                 let open = info.is_answer() && info.time.completed.is_none();
                 self.look_wanted |= !open || info.error.is_some();
-                let known = self.writing.entry(info.id.clone()).or_default();
-                if known.head.is_none() {
-                    known.head = Some(Entry::of_head(self.place, Head { info }));
-                }
+                self.writing.take_head(info);
             }
-            Kind::Part(part) if part.message > self.done => {
+            Kind::Part(part) if self.writing.concerns(&part.message) => {
                 self.look_wanted |= part.state.has_ended();
-                let one = self.writing.entry(part.message.clone()).or_default();
-                one.text.take_part(&part, &mut |text| one.taken.push_str(text));
+                self.writing.take_part(&part);
             }
             Kind::Delta { message, part, field, text }
-                if message > self.done && field == "text" =>
+                if self.writing.concerns(&message) && field == "text" =>
             {
-                let one = self.writing.entry(message.clone()).or_default();
-                one.text.take_delta(&message, &part, &text, &mut |text| one.taken.push_str(text));
+                self.writing.take_delta(&message, &part, &text);
             }
             Kind::Activity(activity) => self.look_wanted |= !activity.is_busy(),
             Kind::Failed(_) => self.look_wanted = true,
@@ -249,49 +249,38 @@ impl LiveTail<'_> {
         }
     }
 
+    /// Tells the user that the conversation waits, once until it goes on.
     fn tell(&mut self, command: &str, what: &str, id: &str) {
-        let session = &self.server.record.id;
-        if !std::mem::replace(&mut self.asked, true) {
+        if !self.asked {
+            self.asked = true;
+            let session = &self.server.record.id;
             let text =
                 format!("the conversation waits for {what}, {id} (occtl {command} {session})");
             (self.operation.context.say)(&text);
         }
     }
 
-    /// Reads the state; whether the conversation is idle and all of it has been handed over.
+    /// Asks REST, and hands over what is new. True if the conversation is idle and all of it has
+    /// been handed over.
     fn look(&mut self, sink: &mut dyn LiveSink) -> Answer<bool> {
-        // First what is going on and then the messages, so that nothing is written in between unseen.
+        // The activity is read before the messages: a message that is written in between is then
+        // part of a busy conversation, which is looked at again.
         let activities = self.server.client.activities(&self.place.directory, LOOK_LIMIT)?;
-        let busy = activities.get(&self.place.id).is_some_and(|one| one.is_busy());
-        let entries = self.since_done()?;
-        let idle = !busy && !self.about_to_start(&entries)?;
+        let busy = activities.get(&self.place.id).is_some_and(|activity| activity.is_busy());
+        let entries = self.unfinished()?;
+        let idle = !busy && !self.is_about_to_start(&entries)?;
         let since = *self.idle_since.get_or_insert_with(Instant::now);
         if !idle {
             self.idle_since = None;
         }
         let over = idle && since.elapsed() >= IDLE_PROOF;
-        let last_answer = entries.iter().rposition(|entry| entry.role != "user");
-        let last = entries.len().saturating_sub(1);
-        for (index, entry) in entries.into_iter().enumerate() {
-            let one = self.writing.entry(entry.id.clone()).or_default();
-            // A step that a killed server left open is over once another one follows; a prompt may be queued
-            // behind one that is being written.
-            let passed = match entry.role.as_str() {
-                "user" => index < last,
-                _ => last_answer.is_some_and(|last| index < last),
-            };
-            one.complete = over || passed || entry.complete();
-            if one.complete {
-                one.complete(&entry.text);
-            }
-            one.head = Some(entry);
-        }
-        self.flush(sink);
+        self.writing.take_entries(entries, over);
+        self.look_wanted |= !self.writing.flush(sink);
         Ok(over)
     }
 
-    /// The messages that have not been read to their end, oldest first.
-    fn since_done(&self) -> Answer<Vec<Entry>> {
+    /// The messages that have not been handed over completely, oldest first.
+    fn unfinished(&self) -> Answer<Vec<Entry>> {
         let (id, directory) = (&self.place.id, &self.place.directory);
         let mut pages = self.server.client.pages(id, directory, Limit::Read(LOOK_LIMIT));
         let mut found: Vec<Entry> = Vec::new();
@@ -299,13 +288,13 @@ impl LiveTail<'_> {
             let mut older = Vec::new();
             let mut reached = false;
             let take = &mut |entry: Entry| {
-                if entry.id > self.done {
+                if self.writing.concerns(&entry.id) {
                     older.push(entry);
                 } else {
                     reached = true;
                 }
             };
-            let more = each_of_next(&mut pages, self.place, self.options.depth(), PAGE, take)?;
+            let more = each_of_next(&mut pages, self.place, self.depth, PAGE, take)?;
             older.append(&mut found);
             found = older;
             if reached || !more {
@@ -314,63 +303,24 @@ impl LiveTail<'_> {
         }
     }
 
-    /// Whether a prompt is so new that its turn may not have begun.
-    fn about_to_start(&self, entries: &[Entry]) -> Answer<bool> {
-        let young = |created: Option<jiff::Timestamp>| {
-            let age = created.map(|at| jiff::Timestamp::now().duration_since(at).as_secs_f64());
-            age.is_some_and(|age| age < START_WINDOW.as_secs_f64())
-        };
-        match entries.last() {
-            Some(newest) => Ok(newest.role == "user" && young(newest.created_at)),
-            None if self.done.is_empty() => {
-                let found = self
-                    .operation
-                    .server
-                    .client
-                    .conversation::<Conversation>(&self.place.id, &self.place.directory)?;
-                Ok(young(moment(found.time.created)))
-            }
-            // The newest of all is complete: a prompt without an answer is still about to start.
-            None => {
-                let newest = self.server.client.message::<Head>(
-                    &self.place.id,
-                    &self.place.directory,
-                    &self.done,
-                    REQUEST_LIMIT,
-                )?;
-                let time = moment(newest.info.time.created);
-                Ok(newest.info.is_prompt() && young(time))
-            }
+    /// Whether there is a prompt so new that its turn may not have begun.
+    fn is_about_to_start(&self, entries: &[Entry]) -> Answer<bool> {
+        if let Some(newest) = entries.last() {
+            return Ok(newest.is_prompt() && is_young(newest.created_at));
         }
+        let client = &self.server.client;
+        let (id, directory) = (&self.place.id, &self.place.directory);
+        let done = self.writing.done();
+        if done.is_empty() {
+            let empty: Conversation = client.conversation(id, directory)?;
+            return Ok(is_young(moment(empty.time.created)));
+        }
+        // All messages are complete. The newest one may be a prompt without an answer.
+        let newest: Head = client.message(id, directory, done, REQUEST_LIMIT)?;
+        Ok(newest.info.is_prompt() && is_young(moment(newest.info.time.created)))
     }
 
-    /// Hands over what is new, in order: of the first message that is not complete what there is of it, and
-    /// nothing behind it.
-    fn flush(&mut self, sink: &mut dyn LiveSink) {
-        while let Some(mut first) = self.writing.first_entry() {
-            let one = first.get_mut();
-            let Some(head) = &one.head else {
-                // Nobody knows yet whose it is.
-                self.look_wanted = true;
-                return;
-            };
-            let search = self.options.search.as_ref().map(|text| text.to_lowercase());
-            let search = search.as_deref().filter(|_| one.complete);
-            let wanted = self.options.wants(head, search);
-            if wanted && self.live {
-                one.show(sink);
-            } else if wanted && one.complete {
-                sink.entry(head);
-            }
-            if !one.complete {
-                return;
-            }
-            self.done = first.key().clone();
-            first.remove();
-        }
-    }
-
-    /// A failed request is no reason to stop, unless there is nothing to wait for.
+    /// An error if there is nothing to wait for. Otherwise a failed request is no reason to stop.
     fn check(&self, failure: Failure) -> Result<()> {
         if let Some(error) = self.server.ended_by(self.operation.context, &failure) {
             return Err(error);
@@ -380,5 +330,42 @@ impl LiveTail<'_> {
             Cause::Status(404, _) => Err(find::gone(self.server, self.place, failure)),
             _ => Ok(()),
         }
+    }
+}
+
+/// Whether something is so new that what follows from it may not have begun.
+fn is_young(created: Option<jiff::Timestamp>) -> bool {
+    let age = created.map(|created| jiff::Timestamp::now().duration_since(created).as_secs_f64());
+    age.is_some_and(|age| age < START_WINDOW.as_secs_f64())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The last complete one of some messages: `p` is a prompt and `a` an answer, in capitals if it
+    /// is complete.
+    fn last_of(messages: &str) -> usize {
+        let known = |(index, kind): (usize, char)| Known {
+            id: (index + 1).to_string(),
+            prompt: kind.eq_ignore_ascii_case(&'p'),
+            complete: kind.is_uppercase(),
+        };
+        let messages: Vec<Known> = messages.chars().enumerate().map(known).collect();
+        last_complete(&messages).parse().unwrap_or(0)
+    }
+
+    #[test]
+    fn everything_before_what_may_still_grow_is_complete() {
+        for (messages, last) in [("", 0), ("p", 0), ("P", 1), ("PA", 2), ("Pa", 1), ("PAPAa", 4)] {
+            assert_eq!(last_of(messages), last, "{messages}");
+        }
+    }
+
+    #[test]
+    fn a_prompt_behind_an_open_answer_waits_and_an_open_answer_before_another_one_does_not() {
+        assert_eq!(last_of("PaPP"), 1);
+        assert_eq!(last_of("PaA"), 3);
+        assert_eq!(last_of("PaPa"), 3);
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
-use super::find::{self, Place};
+use super::find::{self, Place, created};
 use crate::client::wire::{Conversation, Head};
 use crate::error::Result;
 use crate::runner::context::Context;
@@ -24,38 +24,45 @@ pub struct Usage {
     pub used: Used,
 }
 
-/// A conversation and all below it, itself first; with the session's id and the sum of all.
+/// What a conversation and its sub-agents used.
+#[derive(Clone, Debug)]
+pub struct UsageReport {
+    /// `oc-…`.
+    pub session: String,
+    /// The sum of all, with the id of the conversation that was asked for.
+    pub total: Usage,
+    /// That conversation first, then all below it.
+    pub conversations: Vec<Usage>,
+}
+
+/// What a conversation and all conversations below it used.
 ///
-/// The messages are counted and not what the server says of the conversation: old servers say nothing, and
-/// of a fork new ones count what was paid for in the original.
-pub fn usage(
-    context: &Context,
-    word: &str,
-    id: Option<&str>,
-) -> Result<(String, Usage, Vec<Usage>)> {
+/// The messages are counted. What the server itself says of a conversation is of no use: old
+/// servers say nothing, and new ones count what was paid for in the original of a fork.
+pub fn usage(context: &Context, word: &str, id: Option<&str>) -> Result<UsageReport> {
     let server = Server::open(context, word)?;
     let place = find::given_or_latest(&server, id)?;
     let mut open = vec![find::load(&server, &place.id)?];
     let mut seen: BTreeSet<String> = BTreeSet::from([place.id.clone()]);
     let mut found = Vec::new();
-    while let Some(one) = open.pop() {
-        let place = Place::of(one.clone(), &server);
+    while let Some(conversation) = open.pop() {
+        let place = Place::of(conversation.clone(), &server);
         let mut below = server.client.children(&place.id, &place.directory, REQUEST_LIMIT)?;
-        // A server that sends us in circles is not followed.
+        // A server that names a conversation its own ancestor must not keep us here.
         below.retain(|child| seen.insert(child.id.clone()));
-        let created = |one: &Conversation| one.time.created.unwrap_or(0.0);
-        // The oldest last, because the last one is taken next.
+        // The oldest child comes last, because the last conversation is taken next.
         below.sort_by(|a, b| created(b).total_cmp(&created(a)));
         open.append(&mut below);
-        found.push(count(&server, &place, one)?);
+        found.push(count(&server, &place, conversation)?);
     }
-    Ok((server.record.id, total(place.id, &found), found))
+    let total = total(place.id, &found);
+    Ok(UsageReport { session: server.record.id, total, conversations: found })
 }
 
 fn total(id: String, all: &[Usage]) -> Usage {
     let mut total = Usage::new(id, None, None);
-    for one in all {
-        total.used.add(&one.used);
+    for usage in all {
+        total.used.add(&usage.used);
     }
     total
 }
@@ -66,11 +73,12 @@ impl Usage {
     }
 }
 
-fn count(server: &Server, place: &Place, one: Conversation) -> Result<Usage> {
-    let opened = one.time.created.unwrap_or(0.0);
-    let mut usage = Usage::new(one.id, one.title, one.parent);
+fn count(server: &Server, place: &Place, conversation: Conversation) -> Result<Usage> {
+    let opened = created(&conversation);
+    let mut usage = Usage::new(conversation.id, conversation.title, conversation.parent);
     let take = &mut |Head { info }: Head| {
-        // A fork's copies keep their times: what is older than the conversation was paid for elsewhere.
+        // The copies in a fork keep their times: a message that is older than its conversation was
+        // paid for in the original.
         let own = info.time.created.is_none_or(|created| created >= opened);
         if info.is_answer() && own {
             usage.used.add_step(&info);

@@ -5,12 +5,11 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::stop::{StopOptions, nested, stop};
-use crate::client::wire::Conversation;
 use crate::client::{Answer, Limit};
 use crate::error::{Error, Result};
 use crate::runner::asks::reach::directories;
 use crate::runner::context::Context;
-use crate::runner::conversation::find::changed;
+use crate::runner::conversation::find::newest_root;
 use crate::runner::session::life::{Life, life};
 use crate::runner::session::logs::file::last_lines;
 use crate::runner::session::server::Server;
@@ -173,7 +172,7 @@ fn working(server: &Server, place: &str, idle: Duration) -> Answer<Option<String
         return Ok(Some(format!("question {} is pending in {}", ask.id, ask.conversation)));
     }
     if idle < START_GAP
-        && let Some(newest) = newest_in(server, place)?
+        && let Some(newest) = newest_root(server, place, Some(NEWEST))?.conversation
     {
         // A prompt that was taken a moment ago shows as a message before anything is busy.
         let message = client.newest_message(&newest.id, place, Limit::Whole(ASK_LIMIT))?;
@@ -182,17 +181,6 @@ fn working(server: &Server, place: &str, idle: Duration) -> Answer<Option<String
         }
     }
     Ok(None)
-}
-
-/// The conversation of a directory that was changed last.
-fn newest_in(server: &Server, place: &str) -> Answer<Option<Conversation>> {
-    let mut newest: Option<Conversation> = None;
-    server.client.each_root(place, Some(NEWEST), &mut |one| {
-        if newest.as_ref().is_none_or(|newest| changed(newest) < changed(&one)) {
-            newest = Some(one);
-        }
-    })?;
-    Ok(newest)
 }
 
 /// Stops one after a last look: asking takes time, and it may have been used meanwhile.

@@ -34,8 +34,8 @@ impl Source {
         }
     }
 
-    /// The files, in the order of their last changes. 1.18 writes `opencode.log`; versions before it
-    /// write one file for each start, named by its time.
+    /// The files, in the order of their last changes. 1.18 writes `opencode.log`; versions before
+    /// it write one file for each start, named by its time.
     pub fn files(&self) -> Result<Vec<PathBuf>> {
         let directory = match self {
             Source::Session { path, .. } if path.is_file() => return Ok(vec![path.clone()]),
