@@ -15,7 +15,7 @@ pub struct App {
 impl App {
     /// What the runner needs. An error if there is no directory for the store.
     pub fn context(&self) -> Result<Context> {
-        let say: fn(&str) = if self.json { output::say_json } else { output::say };
-        Context::new(Environment::of_process(), Box::new(say))
+        let say = if self.json { output::say_json } else { output::say };
+        Context::new(Environment::of_process(), say)
     }
 }

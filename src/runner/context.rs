@@ -16,20 +16,19 @@ pub struct Context {
     /// The sessions.
     pub(super) store: Store,
     /// Says something to the user while the command runs; never part of a result.
-    pub(super) say: Rc<dyn Fn(&str)>,
+    pub(super) say: fn(&str),
     /// Set once signals no longer end the process by themselves.
     signals: Rc<OnceCell<Signals>>,
 }
 
 impl Context {
     /// The environment, with the store where it says the store is.
-    pub fn new(environment: Environment, say: Box<dyn Fn(&str)>) -> Result<Context> {
+    pub fn new(environment: Environment, say: fn(&str)) -> Result<Context> {
         Signals::survive_full_files()?;
-        let say: Rc<dyn Fn(&str)> = say.into();
         let signals: Rc<OnceCell<Signals>> = Rc::default();
         let caught = Rc::clone(&signals);
-        let signal = Rc::new(move || caught.get().and_then(Signals::received));
-        let store = Store::new(environment.data_directory()?, Rc::clone(&say), signal);
+        let signal = Box::new(move || caught.get().and_then(Signals::received));
+        let store = Store::new(environment.data_directory()?, say, signal);
         Ok(Context { environment, store, say, signals })
     }
 

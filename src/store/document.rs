@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use serde::de::DeserializeOwned;
 
-use super::entries::{Places, entries};
+use super::entries::{Place, entries};
 use super::record::Record;
 use crate::error::{Error, Result};
 
@@ -26,12 +26,28 @@ enum Body {
     New(String),
 }
 
+/// A key of the file with its value.
+struct Entry {
+    key: String,
+    body: Body,
+}
+
+impl Entry {
+    fn kept(place: Place) -> Entry {
+        Entry { key: place.key, body: Body::Kept(place.range) }
+    }
+
+    fn new(key: &str, json: String) -> Entry {
+        Entry { key: key.into(), body: Body::New(json) }
+    }
+}
+
 /// The whole store. See the module's documentation.
 pub struct Document {
     path: PathBuf,
     text: String,
-    top: Vec<(String, Body)>,
-    sessions: Vec<(String, Body)>,
+    top: Vec<Entry>,
+    sessions: Vec<Entry>,
     changed: bool,
 }
 
@@ -67,12 +83,10 @@ impl Document {
         if text.trim().is_empty() {
             return Err(damaged(path, "it is empty"));
         }
-        let (top, sessions) = entries(&text).map_err(|error| damaged(path, &error.to_string()))?;
-        let kept = |found: Places| {
-            found.into_iter().map(|(key, range)| (key, Body::Kept(range))).collect()
-        };
-        let mut document =
-            Document { top: kept(top), sessions: kept(sessions), ..Document::empty(path) };
+        let found = entries(&text).map_err(|error| damaged(path, &error.to_string()))?;
+        let kept = |places: Vec<Place>| places.into_iter().map(Entry::kept).collect();
+        let (top, sessions) = (kept(found.top), kept(found.sessions));
+        let mut document = Document { top, sessions, ..Document::empty(path) };
         if let Some(id) = document.ids().find(|id| !is_id(id)) {
             return Err(damaged(path, &format!("{id:?} cannot be the id of a session")));
         }
@@ -82,48 +96,48 @@ impl Document {
 
     /// The ids of the records that cannot be read although the file as a whole can.
     pub fn broken(&self) -> Vec<String> {
-        let broken = |(id, body): &&(String, Body)| self.record_of(id, body).is_err();
-        self.sessions.iter().filter(broken).map(|(id, _)| id.clone()).collect()
+        let broken = |entry: &&Entry| self.record_of(entry).is_err();
+        self.sessions.iter().filter(broken).map(|entry| entry.key.clone()).collect()
     }
 
     /// The ids of all records, in the order of the file.
     pub fn ids(&self) -> impl Iterator<Item = &str> {
-        self.sessions.iter().map(|(id, _)| id.as_str())
+        self.sessions.iter().map(|entry| entry.key.as_str())
     }
 
     /// The record with that id.
     pub fn record(&self, id: &str) -> Result<Option<Record>> {
-        let found = self.sessions.iter().find(|(other, _)| other == id);
-        found.map(|(id, body)| self.record_of(id, body)).transpose()
+        let found = self.sessions.iter().find(|entry| entry.key == id);
+        found.map(|entry| self.record_of(entry)).transpose()
     }
 
     /// All records.
     pub fn records(&self) -> Result<Vec<Record>> {
-        self.sessions.iter().map(|(id, body)| self.record_of(id, body)).collect()
+        self.sessions.iter().map(|entry| self.record_of(entry)).collect()
     }
 
     /// Decodes a record. Its id is the key that it was found under, even if its `id` field differs.
-    fn record_of(&self, id: &str, body: &Body) -> Result<Record> {
-        let mut record: Record = self.decode_body(id, body)?;
-        if record.id != id {
-            record.id = id.to_string();
+    fn record_of(&self, entry: &Entry) -> Result<Record> {
+        let mut record: Record = self.decode(entry)?;
+        if record.id != entry.key {
+            record.id.clone_from(&entry.key);
         }
         Ok(record)
     }
 
     /// Decodes every record as `T`, which names a few fields and so costs less than a [`Record`].
     pub fn each<T: DeserializeOwned, R>(&self, take: impl Fn(&str, T) -> R) -> Result<Vec<R>> {
-        self.sessions.iter().map(|(id, body)| Ok(take(id, self.decode_body(id, body)?))).collect()
+        self.sessions.iter().map(|entry| Ok(take(&entry.key, self.decode(entry)?))).collect()
     }
 
     /// Adds the record, or replaces the one with the same id.
     pub fn put(&mut self, record: &Record) -> Result<()> {
         let json = serde_json::to_string_pretty(record)
             .map_err(|error| Error::store(format!("cannot encode {}: {error}", record.id)))?;
-        let body = Body::New(json);
-        match self.sessions.iter_mut().find(|(id, _)| *id == record.id) {
-            Some(entry) => entry.1 = body,
-            None => self.sessions.push((record.id.clone(), body)),
+        let new = Entry::new(&record.id, json);
+        match self.sessions.iter_mut().find(|entry| entry.key == record.id) {
+            Some(entry) => *entry = new,
+            None => self.sessions.push(new),
         }
         self.changed = true;
         Ok(())
@@ -140,7 +154,7 @@ impl Document {
     /// Removes a record; false if there was none.
     pub fn remove(&mut self, id: &str) -> bool {
         let before = self.sessions.len();
-        self.sessions.retain(|(other, _)| other != id);
+        self.sessions.retain(|entry| entry.key != id);
         self.changed |= self.sessions.len() != before;
         self.sessions.len() != before
     }
@@ -183,18 +197,18 @@ impl Document {
     fn write_entries(
         &self,
         out: &mut impl Write,
-        entries: &[(String, Body)],
+        entries: &[Entry],
         indent: &str,
     ) -> io::Result<()> {
-        for (index, (key, body)) in entries.iter().enumerate() {
+        for (index, entry) in entries.iter().enumerate() {
             if index > 0 {
                 out.write_all(b",")?;
             }
             out.write_all(indent.as_bytes())?;
-            serde_json::to_writer(&mut *out, key)?;
+            serde_json::to_writer(&mut *out, &entry.key)?;
             out.write_all(b": ")?;
-            match body {
-                Body::Kept(_) => out.write_all(self.slice(body).as_bytes())?,
+            match &entry.body {
+                Body::Kept(range) => out.write_all(self.text[range.clone()].as_bytes())?,
                 // JSON strings contain no raw newlines, so this changes the layout alone.
                 Body::New(text) => out.write_all(text.replace('\n', indent).as_bytes())?,
             }
@@ -203,10 +217,10 @@ impl Document {
     }
 
     fn schema(&self) -> Result<Option<u64>> {
-        let Some((_, body)) = self.top.iter().find(|(key, _)| key == "schema") else {
+        let Some(entry) = self.top.iter().find(|entry| entry.key == "schema") else {
             return Ok(None);
         };
-        serde_json::from_str(self.slice(body))
+        serde_json::from_str(self.slice(entry))
             .map(Some)
             .map_err(|error| damaged(&self.path, &format!("in \"schema\": {error}")))
     }
@@ -220,18 +234,19 @@ impl Document {
     }
 
     fn set_top(&mut self, key: &str, value: String) {
-        self.top.retain(|(other, _)| other != key);
-        self.top.push((key.into(), Body::New(value)));
+        self.top.retain(|entry| entry.key != key);
+        self.top.push(Entry::new(key, value));
         self.changed = true;
     }
 
-    fn decode_body<T: DeserializeOwned>(&self, id: &str, body: &Body) -> Result<T> {
-        serde_json::from_str(self.slice(body))
+    fn decode<T: DeserializeOwned>(&self, entry: &Entry) -> Result<T> {
+        let id = &entry.key;
+        serde_json::from_str(self.slice(entry))
             .map_err(|error| damaged(&self.path, &format!("in session {id}: {error}")))
     }
 
-    fn slice<'a>(&'a self, body: &'a Body) -> &'a str {
-        match body {
+    fn slice<'a>(&'a self, entry: &'a Entry) -> &'a str {
+        match &entry.body {
             Body::Kept(range) => &self.text[range.clone()],
             Body::New(text) => text,
         }

@@ -41,7 +41,7 @@ pub fn take(
     path: &Path,
     store: &Path,
     patience: Patience,
-    say: &dyn Fn(&str),
+    say: fn(&str),
     signal: &dyn Fn() -> Option<Code>,
 ) -> Result<File> {
     let failed = |error| Error::store(format!("cannot lock {}: {error}", path.display()));
@@ -93,8 +93,17 @@ fn too_long(path: &Path, message: String) -> Error {
     Error::store(message).hint(format!("fuser {} names it", path.display()))
 }
 
-/// A value that every save changes; `None` if there is no store.
-fn version(store: &Path) -> Option<(u64, i64, i64)> {
+/// What every save changes about the file.
+#[derive(PartialEq)]
+struct Version {
+    inode: u64,
+    seconds: i64,
+    nanoseconds: i64,
+}
+
+/// The version of the store; `None` if there is none.
+fn version(store: &Path) -> Option<Version> {
     let facts = std::fs::metadata(store).ok()?;
-    Some((facts.ino(), facts.mtime(), facts.mtime_nsec()))
+    let (seconds, nanoseconds) = (facts.mtime(), facts.mtime_nsec());
+    Some(Version { inode: facts.ino(), seconds, nanoseconds })
 }

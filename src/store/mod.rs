@@ -14,7 +14,6 @@ use std::cell::Cell;
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
-use std::rc::Rc;
 
 pub use document::{Document, is_id};
 pub use lock::Patience;
@@ -27,19 +26,15 @@ use crate::error::{Code, Error, Result};
 /// The directory that holds `store.json`, `store.lock` and `logs/`.
 pub struct Store {
     directory: PathBuf,
-    say: Rc<dyn Fn(&str)>,
-    signal: Rc<dyn Fn() -> Option<Code>>,
+    say: fn(&str),
+    signal: Box<dyn Fn() -> Option<Code>>,
     patience: Cell<Patience>,
 }
 
 impl Store {
     /// The store in that directory, which need not exist yet. `say` is called when another process
     /// has held the lock for long, and `signal` returns the signal that ends the wait for it.
-    pub fn new(
-        directory: PathBuf,
-        say: Rc<dyn Fn(&str)>,
-        signal: Rc<dyn Fn() -> Option<Code>>,
-    ) -> Store {
+    pub fn new(directory: PathBuf, say: fn(&str), signal: Box<dyn Fn() -> Option<Code>>) -> Store {
         Store { directory, say, signal, patience: Cell::default() }
     }
 
@@ -195,7 +190,7 @@ impl Store {
 
     fn lock(&self) -> Result<File> {
         let path = self.directory.join("store.lock");
-        lock::take(&path, &self.path(), self.patience.get(), &*self.say, &*self.signal)
+        lock::take(&path, &self.path(), self.patience.get(), self.say, &*self.signal)
     }
 
     /// The real path of the store, and the path of the file that replaces it. A store.json that is
