@@ -1,5 +1,5 @@
-//! What the tables of commands and flags are made of. The parser, `--help` and `docs/cli.md` all read
-//! them, so every flag that is accepted is documented, and the other way round.
+//! What the tables of commands and flags are made of. The parser, `--help` and `docs/cli.md` all
+//! read them, so every flag that is accepted is documented, and the other way round.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -63,8 +63,8 @@ pub fn flags_of(command: Option<&'static Command>) -> impl Iterator<Item = &'sta
     command.into_iter().flat_map(Command::all_flags).chain(&GLOBAL)
 }
 
-/// The flags and operands of one command, as they were given. Commands ask for them with the methods
-/// of [`super::words`], which take note of it.
+/// The flags and operands of one command, as they were given. Commands ask for them with the
+/// methods of [`super::words`], which note what was asked for.
 pub struct Words {
     /// All commands.
     pub commands: Commands,
