@@ -3,9 +3,11 @@
 pub mod ids;
 pub mod permission;
 pub mod policy;
+pub mod policy_file;
 pub mod question;
 pub mod reach;
 pub mod rules;
+pub mod settings;
 pub mod shell;
 pub mod trial;
 
@@ -13,6 +15,8 @@ pub use crate::client::wire::Reply;
 pub use permission::{
     PendingPermission, Replied, SessionPermissions, all_permissions, permissions, reply,
 };
-pub use policy::{OnPermission, OnQuestion, Otherwise, Policy, PolicyFlags, Setting};
+pub use policy::Policy;
+pub use policy_file::PolicyFlags;
 pub use question::{Answer, PendingQuestion, answer, questions};
+pub use settings::{OnPermission, OnQuestion, Otherwise, Setting};
 pub use trial::{Piece, Trial, Verdict, test_permission};

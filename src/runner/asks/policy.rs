@@ -1,107 +1,11 @@
 //! What is answered to a turn that asks, and by which rule.
 
-use std::path::{Path, PathBuf};
-
-use serde::Deserialize;
-
+use super::policy_file::{PolicyFlags, read};
 use super::rules;
+use super::settings::{OnPermission, OnQuestion, Otherwise};
 use crate::client::wire::Rule;
 use crate::error::{Error, Result};
-use crate::process;
 use crate::runner::turn::record::Ask;
-use crate::units::REQUEST_LIMIT;
-
-/// The largest policy, in bytes.
-const LARGEST_POLICY: usize = 1 << 20;
-
-/// Shown to a user whose policy cannot be read.
-const EXAMPLE: &str =
-    r#"for example {"on_permission": "fail", "allow": ["bash:git *"], "deny": ["bash:git push*"]}"#;
-
-/// What a flag and a key of the file say with one word.
-pub trait Setting: Sized {
-    /// The words that there are.
-    const WORDS: &'static [&'static str];
-
-    /// What a word means; `None` if it is none of [`Self::WORDS`].
-    fn named(word: &str) -> Option<Self>;
-}
-
-/// What to do with a permission request that no rule settles.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum OnPermission {
-    /// Leave it to a person or another program.
-    Wait,
-    /// Abort the turn.
-    Fail,
-    /// Refuse it.
-    Reject,
-    /// Allow it, this once.
-    Approve,
-}
-
-impl Setting for OnPermission {
-    const WORDS: &'static [&'static str] = &["wait", "fail", "reject", "approve"];
-
-    fn named(word: &str) -> Option<OnPermission> {
-        match word {
-            "approve" => Some(OnPermission::Approve),
-            word => OnQuestion::named(word).map(OnPermission::from),
-        }
-    }
-}
-
-impl From<OnQuestion> for OnPermission {
-    fn from(on: OnQuestion) -> OnPermission {
-        match on {
-            OnQuestion::Wait => OnPermission::Wait,
-            OnQuestion::Fail => OnPermission::Fail,
-            OnQuestion::Reject => OnPermission::Reject,
-        }
-    }
-}
-
-/// What to do with a question. There is nothing to approve: a question wants an answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum OnQuestion {
-    /// Leave it to a person or another program.
-    Wait,
-    /// Abort the turn.
-    Fail,
-    /// Refuse to answer.
-    Reject,
-}
-
-impl Setting for OnQuestion {
-    const WORDS: &'static [&'static str] = &["wait", "fail", "reject"];
-
-    fn named(word: &str) -> Option<OnQuestion> {
-        match word {
-            "wait" => Some(OnQuestion::Wait),
-            "fail" => Some(OnQuestion::Fail),
-            "reject" => Some(OnQuestion::Reject),
-            _ => None,
-        }
-    }
-}
-
-/// What to do with asks that neither a flag nor a file settles.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Otherwise {
-    /// Leave them to a person or another program.
-    Wait,
-    /// Abort the turn.
-    Fail,
-}
-
-impl Otherwise {
-    fn on_question(self) -> OnQuestion {
-        match self {
-            Otherwise::Wait => OnQuestion::Wait,
-            Otherwise::Fail => OnQuestion::Fail,
-        }
-    }
-}
 
 /// The answers that are given without a person.
 #[derive(Clone, Debug)]
@@ -133,35 +37,6 @@ pub enum Ruling {
     },
     /// Leave it to a person or another program.
     Wait,
-}
-
-/// A policy as a file holds it. A key that is not known is a mistake.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct File {
-    #[serde(default)]
-    on_permission: Option<String>,
-    #[serde(default)]
-    on_question: Option<String>,
-    #[serde(default)]
-    allow: Vec<String>,
-    #[serde(default)]
-    deny: Vec<String>,
-}
-
-/// What flags say of a policy.
-#[derive(Clone, Debug, Default)]
-pub struct PolicyFlags {
-    /// `--on-permission`.
-    pub on_permission: Option<OnPermission>,
-    /// `--on-question`.
-    pub on_question: Option<OnQuestion>,
-    /// `--allow`, as `permission:pattern`.
-    pub allow: Vec<String>,
-    /// `--deny`.
-    pub deny: Vec<String>,
-    /// `--policy`.
-    pub file: Option<PathBuf>,
 }
 
 impl Policy {
@@ -236,33 +111,6 @@ fn rule(text: &str, action: &str) -> Result<Rule> {
     Ok(Rule { permission: permission.into(), pattern: pattern.into(), action: action.into() })
 }
 
-/// Reads a file that says what flags might say.
-fn read(path: &Path) -> Result<PolicyFlags> {
-    let shown = path.display();
-    let text = process::read_text(path, LARGEST_POLICY, REQUEST_LIMIT)
-        .map_err(|error| Error::not_found(format!("cannot read the policy {shown}: {error}")))?;
-    let file: File = serde_json::from_str(&text).map_err(|error| {
-        Error::usage(format!("the policy {shown} is not one: {error}")).hint(EXAMPLE)
-    })?;
-    Ok(PolicyFlags {
-        on_permission: setting(path, "on_permission", file.on_permission.as_deref())?,
-        on_question: setting(path, "on_question", file.on_question.as_deref())?,
-        allow: file.allow,
-        deny: file.deny,
-        file: None,
-    })
-}
-
-/// What a key of the file says.
-fn setting<T: Setting>(path: &Path, key: &str, word: Option<&str>) -> Result<Option<T>> {
-    let Some(word) = word else { return Ok(None) };
-    T::named(word).map(Some).ok_or_else(|| {
-        let policy = path.display();
-        Error::usage(format!("the policy {policy} is not one: {key} cannot be {word:?}"))
-            .hint(format!("one of {}", T::WORDS.join(", ")))
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -308,18 +156,6 @@ mod tests {
     fn questions_have_an_answer_of_their_own_and_no_rules() {
         let policy = policy(&["*"], &[], Otherwise::Wait);
         assert_eq!(policy.decide(&ask(None, &[])), Ruling::Wait);
-    }
-
-    #[test]
-    fn a_question_cannot_be_approved_and_the_error_names_the_key_and_the_words() {
-        let path = Path::new("p.json");
-        let known = setting(path, "on_question", Some("reject"));
-        assert_eq!(known.unwrap(), Some(OnQuestion::Reject));
-        let error = setting::<OnQuestion>(path, "on_question", Some("approve")).unwrap_err();
-        assert_eq!(error.code.exit(), 2);
-        let text = error.to_string();
-        assert!(text.contains("p.json is not one: on_question cannot be \"approve\""), "{text}");
-        assert!(text.contains("one of wait, fail, reject"), "{text}");
     }
 
     #[test]

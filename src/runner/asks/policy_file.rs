@@ -1,0 +1,90 @@
+//! Reads a policy: what flags say of it, and a file that says the same.
+
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use super::settings::{OnPermission, OnQuestion, Setting};
+use crate::error::{Error, Result};
+use crate::process;
+use crate::units::REQUEST_LIMIT;
+
+/// The largest policy, in bytes.
+const LARGEST_POLICY: usize = 1 << 20;
+
+/// Shown to a user whose policy cannot be read.
+const EXAMPLE: &str =
+    r#"for example {"on_permission": "fail", "allow": ["bash:git *"], "deny": ["bash:git push*"]}"#;
+
+/// A policy as a file holds it. A key that is not known is a mistake.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    #[serde(default)]
+    on_permission: Option<String>,
+    #[serde(default)]
+    on_question: Option<String>,
+    #[serde(default)]
+    allow: Vec<String>,
+    #[serde(default)]
+    deny: Vec<String>,
+}
+
+/// What flags say of a policy.
+#[derive(Clone, Debug, Default)]
+pub struct PolicyFlags {
+    /// `--on-permission`.
+    pub on_permission: Option<OnPermission>,
+    /// `--on-question`.
+    pub on_question: Option<OnQuestion>,
+    /// `--allow`, as `permission:pattern`.
+    pub allow: Vec<String>,
+    /// `--deny`.
+    pub deny: Vec<String>,
+    /// `--policy`.
+    pub file: Option<PathBuf>,
+}
+
+/// Reads a file that says what flags might say.
+pub fn read(path: &Path) -> Result<PolicyFlags> {
+    let shown = path.display();
+    let text = process::read_text(path, LARGEST_POLICY, REQUEST_LIMIT)
+        .map_err(|error| Error::not_found(format!("cannot read the policy {shown}: {error}")))?;
+    let file: File = serde_json::from_str(&text).map_err(|error| {
+        Error::usage(format!("the policy {shown} is not one: {error}")).hint(EXAMPLE)
+    })?;
+    Ok(PolicyFlags {
+        on_permission: setting(path, "on_permission", file.on_permission.as_deref())?,
+        on_question: setting(path, "on_question", file.on_question.as_deref())?,
+        allow: file.allow,
+        deny: file.deny,
+        file: None,
+    })
+}
+
+/// What a key of the file says.
+fn setting<T: Setting>(path: &Path, key: &str, word: Option<&str>) -> Result<Option<T>> {
+    let Some(word) = word else { return Ok(None) };
+    T::named(word).map(Some).ok_or_else(|| {
+        let policy = path.display();
+        Error::usage(format!("the policy {policy} is not one: {key} cannot be {word:?}"))
+            .hint(format!("one of {}", T::WORDS.join(", ")))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_question_cannot_be_approved_and_the_error_names_the_key_and_the_words() {
+        let path = Path::new("p.json");
+        let known = setting(path, "on_question", Some("reject"));
+        assert_eq!(known.unwrap(), Some(OnQuestion::Reject));
+        let error = setting::<OnQuestion>(path, "on_question", Some("approve")).unwrap_err();
+        assert_eq!(error.code.exit(), 2);
+        let text = error.to_string();
+        assert!(text.contains("p.json is not one: on_question cannot be \"approve\""), "{text}");
+        assert!(text.contains("one of wait, fail, reject"), "{text}");
+    }
+}
