@@ -1,7 +1,10 @@
 //! Waits until conversations reach something.
 
+mod options;
 mod search;
 mod waiting;
+
+pub use options::{Reached, Until, WaitOptions};
 
 use std::time::{Duration, Instant};
 
@@ -15,43 +18,6 @@ use waiting::Waiting;
 
 /// How often REST is asked while events come; they make it sooner.
 const CALM: Duration = Duration::from_secs(2);
-
-/// What is waited for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Until {
-    /// Nothing goes on in the conversation and below it.
-    Idle,
-    /// It or one below it wants a permission or an answer.
-    Ask,
-    /// The text of its newest turn holds this.
-    Text(String),
-    /// The server's process has ended.
-    Dead,
-}
-
-/// What `wait` was asked for.
-#[derive(Clone, Debug)]
-pub struct WaitOptions {
-    /// Which conversations; none means the newest root one.
-    pub conversations: Vec<String>,
-    /// Whether one that reaches it is enough.
-    pub any: bool,
-    /// What counts; any of them.
-    pub until: Vec<Until>,
-    /// How long.
-    pub timeout: Duration,
-}
-
-/// A conversation that reached something.
-#[derive(Clone, Debug)]
-pub struct Reached {
-    /// `ses_…`; `None` if it is the server that died.
-    pub conversation: Option<String>,
-    /// `idle`, `ask`, `text` or `dead`.
-    pub what: &'static str,
-    /// Of an ask: its id.
-    pub ask: Option<String>,
-}
 
 /// Waits. The ones that were reached come in the order in which that was seen.
 pub fn wait(context: &Context, word: &str, options: &WaitOptions) -> Result<Vec<Reached>> {

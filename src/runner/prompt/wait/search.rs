@@ -1,6 +1,6 @@
 //! Looks for texts in a text while it grows.
 
-use super::Until;
+use super::options::Until;
 use crate::runner::prompt::watcher::Watcher;
 
 /// Looks for texts in a text while it grows; of that only as much is kept as a match may need.

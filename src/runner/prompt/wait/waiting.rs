@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use super::options::{Reached, Until, WaitOptions};
 use super::search::Search;
-use super::{Reached, Until, WaitOptions};
 use crate::client::wire::{Activities, Message};
 use crate::client::{Answer, Limit};
 use crate::runner::conversation::find::{self, Place};
