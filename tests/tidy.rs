@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 mod arrows;
+mod cycles;
 mod modules;
 mod names;
 mod secrets;

@@ -89,8 +89,8 @@ impl Tree {
         links
     }
 
-    /// Whether a module has methods of a type of its parent: then it is a part of that one.
-    pub fn extends_its_parent(&self, module: &str) -> bool {
+    /// Whether a module is a part of its parent: it has methods of one of the parent's types.
+    pub fn is_part(&self, module: &str) -> bool {
         let own = |path: &Vec<String>| {
             let link = self.find(module, path, MOST_STEPS);
             link.is_some_and(|link| link.home == parent(module))

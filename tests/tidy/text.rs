@@ -128,7 +128,9 @@ fn first_part(text: &str) -> (Part, usize) {
     } else if text.starts_with('\'') && !is_lifetime(text) {
         (Part::Quoted, quoted(text, '\''))
     } else {
-        (Part::Code, text.chars().next().map_or(0, char::len_utf8))
+        let begins = |c: char| is_part_of_word(c) || matches!(c, '/' | '"' | '\'');
+        let first = text.chars().next().map_or(0, char::len_utf8);
+        (Part::Code, text[first..].find(begins).map_or(text.len(), |at| first + at))
     }
 }
 
