@@ -1,4 +1,4 @@
-//! What a turn may take: time, silence, retries, steps and money.
+//! What a turn may use: time, silence, retries, steps and money.
 
 use std::time::{Duration, Instant};
 
@@ -11,7 +11,7 @@ use crate::units::{Deadline, seconds};
 pub struct Limits {
     /// From the prompt to the end.
     pub timeout: Duration,
-    /// Of what limit that is the rest; `None` if it is all of it.
+    /// The limit that the user gave, if `timeout` is only what is left of it. For messages.
     pub rest_of: Option<Duration>,
     /// Without any progress: no event of the turn and no change in REST.
     pub stall: Option<Duration>,
@@ -25,23 +25,68 @@ pub struct Limits {
     pub no_abort: bool,
 }
 
-/// The limits of a turn that is going on.
-pub struct Watch {
+/// One of the limits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum LimitKind {
+    Timeout,
+    Stall,
+    Retries,
+    Steps,
+    Cost,
+}
+
+impl LimitKind {
+    /// The name of the error in the turn's record.
+    fn error_name(self) -> &'static str {
+        match self {
+            LimitKind::Timeout => "Timeout",
+            LimitKind::Stall => "StallTimeout",
+            LimitKind::Retries => "MaxRetries",
+            LimitKind::Steps => "MaxSteps",
+            LimitKind::Cost => "MaxCost",
+        }
+    }
+
+    /// The flag that sets it.
+    fn flag(self) -> &'static str {
+        match self {
+            LimitKind::Timeout => "--timeout",
+            LimitKind::Stall => "--stall-timeout",
+            LimitKind::Retries => "--max-retries",
+            LimitKind::Steps => "--max-steps",
+            LimitKind::Cost => "--max-cost",
+        }
+    }
+}
+
+/// The limits of a turn that is going on, and how long it has stood still.
+pub struct Budget {
     limits: Limits,
-    /// When the time is up.
-    pub deadline: Deadline,
-    progress: (u64, u64),
+    deadline: Deadline,
+    progress: Progress,
     moved: Instant,
 }
 
-impl Watch {
-    /// Starts now; the deadline may have begun before.
-    pub fn new(limits: Limits, deadline: Deadline) -> Watch {
-        Watch { limits, deadline, progress: (0, 0), moved: Instant::now() }
+/// Changes whenever the turn goes on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Progress {
+    events: u64,
+    snapshots: u64,
+}
+
+impl Budget {
+    /// Starts now; the time of the deadline may have begun before.
+    pub fn new(limits: Limits, deadline: Deadline) -> Budget {
+        Budget { limits, deadline, progress: Progress::default(), moved: Instant::now() }
     }
 
-    /// Whether the sub-agents' steps must be known, too.
-    pub fn counts_the_tree(&self) -> bool {
+    /// The moment at which the turn's time is up.
+    pub fn deadline(&self) -> Deadline {
+        self.deadline
+    }
+
+    /// Whether a limit counts what sub-agents use, so that their steps must be known.
+    pub fn counts_sub_agents(&self) -> bool {
         self.limits.steps.is_some() || self.limits.cost.is_some()
     }
 
@@ -50,49 +95,45 @@ impl Watch {
         !self.limits.no_abort
     }
 
-    /// The limit that is reached; `rest` changes whenever REST shows something new.
-    pub fn reached(&mut self, turn: &Turn, rest: u64) -> Option<Failed> {
-        let progress = (turn.progress(), rest);
+    /// Takes note of the turn's progress; an error if it has reached a limit. `snapshots` is a
+    /// number that grows whenever REST shows something new.
+    pub fn check(&mut self, turn: &Turn, snapshots: u64) -> Option<Failed> {
+        let progress = Progress { events: turn.progress(), snapshots };
         if progress != self.progress {
             self.progress = progress;
             self.moved = Instant::now();
         }
+        let (limit, what) = self.reached(turn)?;
+        let mut message = format!("{what} ({})", limit.flag());
+        if let Some(why) = turn.retries.reason() {
+            message = format!("{message} while the provider was being tried again: {why}");
+        }
+        Some(Failed::new(limit.error_name(), message))
+    }
+
+    /// The limit that the turn has reached, and what it did to reach it.
+    fn reached(&self, turn: &Turn) -> Option<(LimitKind, String)> {
         let limits = &self.limits;
-        let retries = turn.retries.count();
-        let Spent { steps, cost } = turn.spent();
         if self.deadline.expired() {
             let limit = seconds(limits.rest_of.unwrap_or(limits.timeout));
-            return Some(reached("Timeout", format!("the turn was not over after {limit}"), turn));
+            return Some((LimitKind::Timeout, format!("the turn was not over after {limit}")));
         }
         if let Some(limit) = limits.stall.filter(|limit| self.moved.elapsed() >= *limit) {
             let limit = seconds(limit);
-            return Some(reached("StallTimeout", format!("nothing happened for {limit}"), turn));
+            return Some((LimitKind::Stall, format!("nothing happened for {limit}")));
         }
+        let retries = turn.retries.count();
         if limits.retries.is_some_and(|limit| retries > limit) {
-            let said = format!("the provider had to be tried again {retries} times");
-            return Some(reached("MaxRetries", said, turn));
+            let what = format!("the provider had to be tried again {retries} times");
+            return Some((LimitKind::Retries, what));
         }
+        let Spent { steps, cost } = turn.spent();
         if limits.steps.is_some_and(|limit| steps > limit) {
-            return Some(reached("MaxSteps", format!("this is step {steps}"), turn));
+            return Some((LimitKind::Steps, format!("this is step {steps}")));
         }
         if limits.cost.is_some_and(|limit| cost > limit) {
-            return Some(reached("MaxCost", format!("it has cost {cost} US dollars"), turn));
+            return Some((LimitKind::Cost, format!("it has cost {cost} US dollars")));
         }
         None
     }
-}
-
-fn reached(name: &str, what: String, turn: &Turn) -> Failed {
-    let flag = match name {
-        "Timeout" => "--timeout",
-        "StallTimeout" => "--stall-timeout",
-        "MaxRetries" => "--max-retries",
-        "MaxSteps" => "--max-steps",
-        _ => "--max-cost",
-    };
-    let mut message = format!("{what} ({flag})");
-    if let Some(why) = turn.retries.reason() {
-        message = format!("{message} while the provider was being tried again: {why}");
-    }
-    Failed { name: name.into(), message }
 }

@@ -9,88 +9,81 @@ use crate::runner::conversation::messages::messages_since;
 use crate::runner::session::server::Server;
 use crate::runner::session::timeouts::LOOK_LIMIT;
 use crate::runner::session::version::Version;
-use crate::runner::turn::record::*;
+use crate::runner::turn::record::{Decision, Failed, FileChange, Model, Outcome, Tool, TurnRecord};
 use crate::runner::turn::{Turn, Used};
 use crate::units::{Backoff, Deadline, POLL_FIRST, TICK, milliseconds, pause};
 
-/// The first version that tells what one turn changed where it is asked for that.
+/// The first version that says what one turn changed if it is asked for one turn.
 const DIFFS_OF_TURNS: Version = Version::new(1, 16);
 
-/// How long an older server may take to write it down.
+/// How long an older server may take to write that down beside the prompt.
 const SUMMARY_WITHIN: Duration = Duration::from_secs(1);
 
-/// What only the follower knows.
+/// What only the follower knows of a turn that is over.
 pub struct Facts {
-    /// How it ended, before anybody looks at the text.
-    pub outcome: Outcome,
-    /// Why it failed.
-    pub error: Option<Failed>,
+    /// How it ended.
+    pub conclusion: Conclusion,
+    /// The turn's own messages, oldest first.
+    pub messages: Vec<Message>,
     /// When the prompt was sent.
     pub started: jiff::Timestamp,
     /// The same on the monotonic clock.
     pub began: Instant,
     /// From then to the end.
     pub total: Duration,
-    /// How long the server may be asked for more.
-    pub asking: Deadline,
+    /// Until when the server may be asked for more.
+    pub deadline: Deadline,
 }
 
-/// The record. `messages` are the turn's own, oldest first.
-pub fn record(
-    server: &Server,
-    place: &Place,
-    id: &str,
-    turn: &mut Turn,
-    messages: Vec<Message>,
-    facts: Facts,
-) -> TurnRecord {
-    let mut sum = Sum::default();
-    sum.add(&place.id, &messages);
-    let children = descendants(server, place, turn, &messages, facts.asking);
+/// How a turn ended, whatever its text.
+pub struct Conclusion {
+    /// The outcome.
+    pub outcome: Outcome,
+    /// Why it failed.
+    pub error: Option<Failed>,
+}
+
+/// The record of a turn.
+pub fn record(server: &Server, place: &Place, turn: &mut Turn, facts: Facts) -> TurnRecord {
+    let Facts { conclusion, messages, started, began, total, deadline } = facts;
+    let source = Source { server, place, deadline };
+    let children = source.sub_agents(turn, &messages);
     let structured = messages.iter().rev().find_map(|message| message.info.structured.clone());
+    let mut work = Work::default();
+    work.add(&place.id, &messages);
     // Text can be large, and the turn has its own copy.
     drop(messages);
     for child in &children {
-        let place = Place { id: child.clone(), directory: place.directory.clone() };
-        // Every message of a sub-agent belongs to the turn that started it.
-        if let Some(limit) = left(facts.asking) {
-            let of_child = messages_since(server, &place, "", None, limit).unwrap_or_default();
-            sum.add(child, &of_child);
-        }
+        work.add(child, &source.messages_of(child));
     }
     let text = turn.finish_text();
-    let rejected = turn.asks.all().any(|ask| ask.decision == Decision::Reject);
-    let outcome = match facts.outcome {
-        Outcome::Ok if text.answer.trim().is_empty() && structured.is_none() => {
-            Outcome::Not(if rejected { Code::Blocked } else { Code::Empty })
-        }
-        other => other,
-    };
+    let answered = structured.is_some() || !text.answer.trim().is_empty();
+    let since = |at: Instant| milliseconds(at.saturating_duration_since(began));
     let last = turn.steps().next_back();
-    let since = |at: Instant| milliseconds(at.saturating_duration_since(facts.began));
     TurnRecord {
         session: server.record.id.clone(),
         conversation: place.id.clone(),
-        turn: id.into(),
-        outcome,
+        turn: turn.id().into(),
+        outcome: outcome(conclusion.outcome, turn, answered),
         text: text.all,
         answer: text.answer,
         structured,
-        error: facts.error,
+        error: conclusion.error,
         model: last.and_then(|info| {
-            let (provider, id) = (info.provider.clone()?, info.model.clone()?);
+            let provider = info.provider.clone()?;
+            let id = info.model.clone()?;
             Some(Model { provider, id, variant: info.variant.clone() })
         }),
         agent: last.and_then(|info| info.agent.clone()),
-        steps: sum.used.steps,
-        files: files(server, place, id, &sum.tools, facts.asking),
-        tools: sum.tools,
+        steps: work.used.steps,
+        files: source.files(turn.id(), &work.tools),
+        tools: work.tools,
         asks: turn.asks.all().cloned().collect(),
-        tokens: sum.used.tokens,
-        cost_usd: sum.used.cost_usd,
-        started_at: facts.started.to_string(),
+        tokens: work.used.tokens,
+        cost_usd: work.used.cost_usd,
+        started_at: started.to_string(),
         first_token_ms: turn.first_text().map(since),
-        total_ms: milliseconds(facts.total),
+        total_ms: milliseconds(total),
         retry_wait_ms: milliseconds(turn.retries.wait()),
         provider_retries: turn.retries.count(),
         children,
@@ -98,88 +91,109 @@ pub fn record(
     }
 }
 
-/// How long one request may take; `None` if there is no use in asking.
-fn left(asking: Deadline) -> Option<Duration> {
-    (!asking.expired()).then(|| asking.remaining(LOOK_LIMIT))
+/// The outcome with regard to the answer: a turn that ended well and says nothing is no success.
+fn outcome(outcome: Outcome, turn: &Turn, answered: bool) -> Outcome {
+    if outcome != Outcome::Ok || answered {
+        return outcome;
+    }
+    let rejected = turn.asks.all().any(|ask| ask.decision == Decision::Reject);
+    Outcome::Not(if rejected { Code::Blocked } else { Code::Empty })
 }
 
-/// The sub-agents' conversations, from events and from what the `task` tools say.
-fn descendants(
-    server: &Server,
-    place: &Place,
-    turn: &Turn,
-    messages: &[Message],
-    asking: Deadline,
-) -> Vec<String> {
-    let mut found: Vec<String> = turn.descendants().map(String::from).collect();
-    let parts = messages.iter().flat_map(|message| &message.parts);
-    let mut used_task = false;
-    for part in parts.filter(|part| part.tool.as_deref() == Some("task")) {
-        used_task = true;
-        found.extend(part.state.metadata.conversation.clone());
+/// Where the record gets what the follower does not know. After the deadline nothing is asked, and
+/// what is missing stays unknown.
+struct Source<'a> {
+    server: &'a Server,
+    place: &'a Place,
+    deadline: Deadline,
+}
+
+impl Source<'_> {
+    /// How long one request may take; `None` if there is no time left for one.
+    fn time_left(&self) -> Option<Duration> {
+        (!self.deadline.expired()).then(|| self.deadline.remaining(LOOK_LIMIT))
     }
-    if used_task
-        && found.is_empty()
-        && let Some(limit) = left(asking)
-    {
-        // An old server does not say which; those that began within this turn are its own.
+
+    /// The sub-agents' conversations, from events and from what the `task` tools say.
+    fn sub_agents(&self, turn: &Turn, messages: &[Message]) -> Vec<String> {
+        let mut found: Vec<String> = turn.descendants().map(String::from).collect();
+        let mut used_task = false;
+        for part in messages.iter().flat_map(|message| &message.parts) {
+            if part.tool.as_deref() == Some("task") {
+                used_task = true;
+                found.extend(part.state.metadata.conversation.clone());
+            }
+        }
+        if used_task && found.is_empty() {
+            found = self.children_since(messages);
+        }
+        found.sort();
+        found.dedup();
+        found
+    }
+
+    /// The conversations that were opened below this one while the turn ran: an old server does not
+    /// say which of them its `task` tools use.
+    fn children_since(&self, messages: &[Message]) -> Vec<String> {
+        let Some(limit) = self.time_left() else { return Vec::new() };
         let began = messages.first().and_then(|first| first.info.time.created).unwrap_or(0.0);
-        let children = server.client.children(&place.id, &place.directory, limit);
+        let asked = self.server.client.children(&self.place.id, &self.place.directory, limit);
+        let children = asked.unwrap_or_default().into_iter();
         let during = |created: Option<f64>| created.is_some_and(|created| created >= began);
-        let children = children.unwrap_or_default().into_iter();
-        found.extend(children.filter(|one| during(one.time.created)).map(|one| one.id));
+        children.filter(|child| during(child.time.created)).map(|child| child.id).collect()
     }
-    found.sort();
-    found.dedup();
-    found
-}
 
-/// What the server says that the turn changed. Nothing is asked where no tool was used.
-fn files(
-    server: &Server,
-    place: &Place,
-    id: &str,
-    tools: &[Tool],
-    asking: Deadline,
-) -> Option<Vec<FileChange>> {
-    let limit = left(asking)?;
-    if tools.is_empty() {
-        return Some(Vec::new());
+    /// All messages of a sub-agent: every one belongs to the turn that started it.
+    fn messages_of(&self, child: &str) -> Vec<Message> {
+        let Some(limit) = self.time_left() else { return Vec::new() };
+        let place = Place { id: child.into(), directory: self.place.directory.clone() };
+        messages_since(self.server, &place, "", None, limit).unwrap_or_default()
     }
-    let changes = server.client.diff(&place.id, &place.directory, Some(id), limit).ok()?;
-    let version = server.record.opencode_version.as_deref().and_then(Version::parse);
-    if changes.is_empty() || version >= Some(DIFFS_OF_TURNS) {
-        return Some(changes.into_iter().map(change).collect());
-    }
-    // That was about the whole conversation. What the turn did is with its prompt, a moment later.
-    let deadline = Deadline::after(left(asking)?.min(SUMMARY_WITHIN));
-    let mut pauses = Backoff::new(POLL_FIRST, TICK);
-    loop {
-        let prompt = server.client.message::<Changed>(&place.id, &place.directory, id, limit);
-        let changes = prompt.ok()?.info.summary.diffs;
-        if !changes.is_empty() {
+
+    /// What the server says that the turn changed. If no tool was used, nothing is asked.
+    fn files(&self, turn: &str, tools: &[Tool]) -> Option<Vec<FileChange>> {
+        let limit = self.time_left()?;
+        if tools.is_empty() {
+            return Some(Vec::new());
+        }
+        let Place { id, directory } = self.place;
+        let changes = self.server.client.diff(id, directory, Some(turn), limit).ok()?;
+        let version = self.server.record.opencode_version.as_deref().and_then(Version::parse);
+        if changes.is_empty() || version >= Some(DIFFS_OF_TURNS) {
             return Some(changes.into_iter().map(change).collect());
         }
-        if deadline.expired() {
-            return None;
+        // That was about the whole conversation. What the turn changed is written down with its
+        // prompt, a moment later.
+        let deadline = Deadline::after(self.time_left()?.min(SUMMARY_WITHIN));
+        let mut pauses = Backoff::new(POLL_FIRST, TICK);
+        loop {
+            let prompt = self.server.client.message::<Changed>(id, directory, turn, limit);
+            let changes = prompt.ok()?.info.summary.diffs;
+            if !changes.is_empty() {
+                return Some(changes.into_iter().map(change).collect());
+            }
+            if deadline.expired() {
+                return None;
+            }
+            pause(pauses.next());
         }
-        pause(pauses.next());
     }
 }
 
 fn change(one: FilePatch) -> FileChange {
-    let count = |value: Option<f64>| value.map(|value| value as u64);
+    let count = |lines: Option<f64>| lines.map(|lines| lines as u64);
     FileChange { path: one.file, added: count(one.additions), removed: count(one.deletions) }
 }
 
-/// What is counted over all conversations of a turn.
+/// What a turn did, in all its conversations.
 #[derive(Default)]
-struct Sum {
+struct Work {
     used: Used,
     tools: Vec<Tool>,
 }
 
-impl Sum {
+impl Work {
+    /// Adds the messages of one conversation.
     fn add(&mut self, conversation: &str, messages: &[Message]) {
         for message in messages.iter().filter(|message| message.info.is_answer()) {
             self.used.add_step(&message.info);

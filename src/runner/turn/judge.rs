@@ -143,7 +143,7 @@ fn broken(error: &TurnError) -> End {
 }
 
 fn failed(name: &str, message: &str) -> End {
-    End::Failed(Failed { name: name.into(), message: message.into() })
+    End::Failed(Failed::new(name, message))
 }
 
 fn superseded(newer: &str) -> End {

@@ -91,6 +91,13 @@ pub struct Failed {
     pub message: String,
 }
 
+impl Failed {
+    /// A failure with its name and its explanation.
+    pub fn new(name: &str, message: impl Into<String>) -> Failed {
+        Failed { name: name.into(), message: message.into() }
+    }
+}
+
 /// A model as it was used.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Model {

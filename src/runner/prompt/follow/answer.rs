@@ -2,15 +2,15 @@
 
 use serde_json::json;
 
-use super::{Ended, Follower, named};
+use super::{Follower, StopReason};
 use crate::client::Answer;
 use crate::client::wire::Reply;
 use crate::runner::asks::policy::Ruling;
-use crate::runner::turn::record::{Ask, AskKind, Decision};
+use crate::runner::turn::record::{Ask, AskKind, Decision, Failed};
 
 impl Follower<'_> {
     /// Decides about every ask that is pending; `Some` if the policy ends the turn.
-    pub(super) fn answer_asks(&mut self) -> Option<Ended> {
+    pub(super) fn answer_asks(&mut self) -> Option<StopReason> {
         let pending: Vec<Ask> = self.turn.asks.pending().cloned().collect();
         for ask in pending {
             let ruling = self.terms.policy.decide(&ask);
@@ -18,7 +18,7 @@ impl Follower<'_> {
             if new {
                 self.tell(&json!({
                     "event": "ask", "ask": ask, "session": self.server.record.id,
-                    "conversation": self.place.id, "turn": self.turn_id,
+                    "conversation": self.place.id, "turn": self.turn.id(),
                 }));
             }
             match ruling {
@@ -27,7 +27,7 @@ impl Follower<'_> {
                 Ruling::Fail { by } => {
                     self.turn.asks.decide(&ask.id, Decision::Unanswered, &by);
                     let message = format!("the turn needs {} ({by})", shown(&ask));
-                    return Some(Ended::Blocked(named("Blocked", &message)));
+                    return Some(StopReason::Blocked(Failed::new("Blocked", message)));
                 }
                 Ruling::Approve { by } => {
                     let sent = self.approve(&ask);

@@ -1,89 +1,96 @@
 //! What REST says of a turn.
 
+use std::collections::BTreeSet;
 use std::collections::hash_map::DefaultHasher;
 use std::hash::{Hash, Hasher};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use super::{Follower, SHORT_AFTERCARE, Watcher};
+use super::Follower;
 use crate::client::wire::{Activities, Conversation, Info, Message};
 use crate::client::{Answer, Cause, Failure};
 use crate::runner::conversation::find::Place;
 use crate::runner::conversation::messages::messages_since;
+use crate::runner::prompt::watcher::Watcher;
 use crate::runner::session::timeouts::LOOK_LIMIT;
 use crate::runner::turn::{End, Snapshot};
-use crate::units::{Backoff, Deadline, POLL_FIRST, TICK, pause};
+
+/// How many ancestors of a conversation are asked for. Sub-agents are nested less deeply, and a
+/// server that leads in circles is not followed for ever.
+const DEEPEST: usize = 16;
 
 impl Follower<'_> {
     /// Asks REST; `Some` if the turn is over.
     pub(super) fn look(&mut self, watcher: &mut dyn Watcher) -> Answer<Option<End>> {
-        if let Some(end) = self.finished_answer(watcher)? {
+        if let Some(end) = self.look_at_answer(watcher)? {
             return Ok(Some(end));
         }
         // First what is going on and then the messages: a turn that ends in between looks busy
         // with an end, which is right, and not idle without one.
         let at = Instant::now();
-        let told = self.server.client.activities(&self.place.directory, self.request_limit);
-        let told = told.map_err(|failure| self.trouble(failure));
-        let messages = self.messages()?;
-        let snapshot = Snapshot { messages: &messages, activities: told.as_ref().ok(), at };
+        let activities = self.server.client.activities(&self.place.directory, self.request_limit);
+        let activities = activities.map_err(|failure| self.note_trouble(failure));
+        let messages = self.newest_messages()?;
+        let snapshot = Snapshot { messages: &messages, activities: activities.as_ref().ok(), at };
         let end = self.turn.apply_snapshot(&snapshot, &mut |text| watcher.text(text));
-        let (activities, failure) = match told {
+        let (activities, failure) = match activities {
             Ok(activities) => (activities, None),
             Err(failure) => (Activities::new(), Some(failure)),
         };
         let fingerprint = fingerprint(&messages, &activities);
         if fingerprint != self.fingerprint {
             self.fingerprint = fingerprint;
-            self.rest_progress += 1;
+            self.snapshots += 1;
         }
-        let busy = |id: &str| activities.get(id).is_some_and(|one| one.is_busy());
-        let tree_busy = self.turn.descendants().any(busy);
-        let end = self.settled(end, tree_busy);
+        let is_busy = |id: &str| activities.get(id).is_some_and(|activity| activity.is_busy());
+        let tree_busy = self.turn.descendants().any(is_busy);
+        let end = self.settle_tree(end, tree_busy);
         if end.is_some() {
             return Ok(end);
         }
         if let Some(failure) = failure {
             return Err(failure);
         }
-        if tree_busy || busy(&self.place.id) {
-            let found = self.find_asks().and_then(|()| self.count_the_tree());
-            found.map_err(|failure| self.trouble(failure))?;
+        if tree_busy || is_busy(&self.place.id) {
+            let found = self.find_asks().and_then(|()| self.count_sub_agents());
+            found.map_err(|failure| self.note_trouble(failure))?;
         }
         self.trouble = None;
         Ok(None)
     }
 
-    /// The end of a turn of which events have told that its answer is finished. That speaks for itself,
-    /// so one question is enough; the status is not asked for.
-    fn finished_answer(&mut self, watcher: &mut dyn Watcher) -> Answer<Option<End>> {
+    /// The end of a turn whose answer is finished by what events say. The answer speaks for itself,
+    /// so one question is enough, and nothing is asked about the status.
+    fn look_at_answer(&mut self, watcher: &mut dyn Watcher) -> Answer<Option<End>> {
         if !self.turn.is_ending() || self.turn.descendants().next().is_some() {
             return Ok(None);
         }
-        let messages = self.messages()?;
+        let messages = self.newest_messages()?;
         let snapshot = Snapshot { messages: &messages, activities: None, at: Instant::now() };
         self.turn.learn(&messages);
         if !self.turn.has_finished(&snapshot) {
             return Ok(None);
         }
         let end = self.turn.apply_snapshot(&snapshot, &mut |text| watcher.text(text));
+        // The answer may name a sub-agent, which may still be busy.
         if self.turn.descendants().next().is_some() {
             return Ok(None);
         }
-        let whole = messages.first().is_some_and(|first| first.info.id == self.turn_id);
+        let whole = messages.first().is_some_and(|first| first.info.id == self.turn.id());
         self.whole = whole.then_some(messages);
         Ok(end)
     }
 
     /// The newest messages from the prompt on.
-    pub(super) fn messages(&mut self) -> Answer<Vec<Message>> {
-        let owns = |info: &Info| self.turn.includes(info);
-        let found =
-            messages_since(self.server, self.place, self.turn_id, Some(&owns), self.request_limit);
-        found.map_err(|failure| self.trouble(failure))
+    pub(super) fn newest_messages(&mut self) -> Answer<Vec<Message>> {
+        let is_ours = |info: &Info| self.turn.includes(info);
+        let (turn, limit) = (self.turn.id(), self.request_limit);
+        let found = messages_since(self.server, self.place, turn, Some(&is_ours), limit);
+        found.map_err(|failure| self.note_trouble(failure))
     }
 
     /// Remembers why REST cannot be asked, for the message of a limit that is reached meanwhile.
-    fn trouble(&mut self, failure: Failure) -> Failure {
+    /// After a silence, later requests get more time.
+    fn note_trouble(&mut self, failure: Failure) -> Failure {
         if matches!(failure.cause, Cause::Silent) {
             self.request_limit = (self.request_limit * 2).min(LOOK_LIMIT);
         }
@@ -99,15 +106,15 @@ impl Follower<'_> {
         let directory = &self.place.directory;
         let permissions = client.permissions(directory, self.request_limit)?;
         let questions = client.questions(directory, self.request_limit)?;
-        let mut listed = std::collections::BTreeSet::new();
+        let mut listed = BTreeSet::new();
         for ask in &permissions {
-            if self.belongs(&ask.conversation)? {
+            if self.trace_to_tree(&ask.conversation)? {
                 self.turn.asks.add_permission(ask);
                 listed.insert(ask.id.as_str());
             }
         }
         for ask in &questions {
-            if self.belongs(&ask.conversation)? {
+            if self.trace_to_tree(&ask.conversation)? {
                 self.turn.asks.add_question(ask);
                 listed.insert(ask.id.as_str());
             }
@@ -116,8 +123,9 @@ impl Follower<'_> {
         Ok(())
     }
 
-    /// Whether a conversation is in the turn's tree; asks for its ancestors if that is not known.
-    fn belongs(&mut self, conversation: &str) -> Answer<bool> {
+    /// Whether a conversation is in the turn's tree. If that is not known, its ancestors are asked
+    /// for, and those in the tree are remembered there.
+    fn trace_to_tree(&mut self, conversation: &str) -> Answer<bool> {
         let mut line = Vec::new();
         let mut next = Some(conversation.to_string());
         while let Some(id) = next {
@@ -125,7 +133,7 @@ impl Follower<'_> {
                 // From the oldest down, so that each finds its parent in the tree.
                 return Ok(line.iter().rev().all(|one| self.turn.join_tree(one)));
             }
-            if self.strangers.contains(&id) || line.len() > 16 {
+            if self.strangers.contains(&id) || line.len() > DEEPEST {
                 break;
             }
             let found: Conversation =
@@ -137,9 +145,9 @@ impl Follower<'_> {
         Ok(false)
     }
 
-    /// Reads the sub-agents' steps where a limit counts them.
-    fn count_the_tree(&mut self) -> Answer<()> {
-        if !self.watch.counts_the_tree() {
+    /// Reads the sub-agents' steps, if a limit counts them.
+    fn count_sub_agents(&mut self) -> Answer<()> {
+        if !self.budget.counts_sub_agents() {
             return Ok(());
         }
         let children: Vec<String> = self.turn.descendants().map(String::from).collect();
@@ -150,35 +158,6 @@ impl Follower<'_> {
             }
         }
         Ok(())
-    }
-
-    /// All messages of the turn, and how long may still be asked for more. A server that no longer
-    /// tells leaves what the turn knows of its steps, and nothing to ask for.
-    pub(super) fn whole_turn(&mut self, closing: Deadline) -> (Vec<Message>, Deadline) {
-        let silent = self.trouble.is_some();
-        let deadline = if silent { closing.or_after(SHORT_AFTERCARE) } else { closing };
-        let mut pauses = Backoff::new(POLL_FIRST, TICK);
-        let mut seen = self.whole.take();
-        loop {
-            let limit = deadline.remaining(LOOK_LIMIT);
-            let ask = || messages_since(self.server, self.place, self.turn_id, None, limit);
-            match seen.take().map_or_else(ask, Ok) {
-                Ok(mut messages) => {
-                    self.turn.learn(&messages);
-                    messages.retain(|one| self.turn.includes(&one.info));
-                    return (messages, deadline);
-                }
-                Err(failure)
-                    if !deadline.expired() && failure.is_passing() && self.server.lives() =>
-                {
-                    pause(deadline.remaining(pauses.next()));
-                }
-                Err(_) => break,
-            }
-        }
-        let steps = self.turn.steps().cloned();
-        let messages = steps.map(|info| Message { info, parts: Vec::new() }).collect();
-        (messages, Deadline::after(Duration::ZERO))
     }
 }
 

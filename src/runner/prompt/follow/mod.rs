@@ -1,83 +1,86 @@
 //! Follows one turn to its end: events for speed, REST for truth, limits for everything.
 
 mod answer;
+mod closing;
 mod held;
 mod look;
 
-use std::collections::{BTreeSet, HashSet};
+pub use closing::{Followed, tell_end};
+
+use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
-use serde_json::json;
-
-use super::abort::abort;
-use super::limits::Watch;
+use super::limits::Budget;
 use super::options::Terms;
-use super::report;
 use super::watcher::{Watcher, tell};
 use crate::client::wire::Message;
 use crate::client::{Cause, Failure, Held};
 use crate::error::{Code, Result};
-use crate::runner::context::Context;
 use crate::runner::conversation::find::Place;
 use crate::runner::session::operation::Operation;
 use crate::runner::session::pace::{FIRST_WITH_STREAM, FIRST_WITHOUT_STREAM, Outlook, Pace};
 use crate::runner::session::server::Server;
 use crate::runner::session::stream::Stream;
 use crate::runner::session::timeouts::LOOK_FIRST;
-use crate::runner::turn::record::{Failed, Outcome, TurnRecord};
+use crate::runner::turn::record::Failed;
 use crate::runner::turn::{End, Turn};
-use crate::units::{CLOSING, Deadline};
-
-/// All that is asked after the end of a turn, for its record, while there is time left for it.
-const AFTERCARE: Duration = Duration::from_secs(10);
-
-/// The same where the server did not answer before either.
-const SHORT_AFTERCARE: Duration = Duration::from_secs(1);
 
 /// How long sub-agents may go on after the turn itself is over.
 const TREE_SETTLES: Duration = Duration::from_secs(10);
 
-/// How long an aborted turn may still be about to begin: a cold directory takes 1.5 s for that.
-const BEGINS_WITHIN: Duration = Duration::from_secs(2);
-
-/// A turn that was followed to its end.
-pub struct Followed {
-    /// What happened.
-    pub record: TurnRecord,
-    /// The id of its last step.
-    pub last: Option<String>,
-}
-
-/// What the program knows of a turn that it follows.
+/// What is known of a turn while it is followed.
 pub struct Follower<'a> {
     operation: &'a Operation<'a>,
     server: &'a Server,
     place: &'a Place,
-    turn_id: &'a str,
     turn: Turn,
     stream: Stream,
-    /// The prompt, while the server holds its answer back.
+    /// The request with the prompt, while the server holds its answer back.
     held: Option<Held>,
     /// Whether nothing but the end and the answer is wanted.
     only_answer: bool,
-    watch: Watch,
+    budget: Budget,
     terms: &'a Terms,
-    /// Asks that somebody has been told of.
+    /// The asks that the hook, and where nothing answers them the user, has been told of.
     told: HashSet<String>,
-    /// Conversations that are known to be none of ours.
+    /// Conversations that are known to be outside the turn's tree.
     strangers: HashSet<String>,
     /// Grows when REST shows something new.
-    rest_progress: u64,
+    snapshots: u64,
+    /// Of the newest snapshot.
     fingerprint: u64,
     /// How long one request may take.
     request_limit: Duration,
     /// Why REST could not be asked the last time.
     trouble: Option<String>,
-    ended: Option<(End, Instant)>,
+    /// The turn's own end, while sub-agents go on.
+    ended: Option<Ended>,
     /// All messages of the turn, if the look that saw its end had them.
     whole: Option<Vec<Message>>,
     started: jiff::Timestamp,
     began: Instant,
+}
+
+/// The end of a turn whose sub-agents may still go on.
+struct Ended {
+    end: End,
+    since: Instant,
+}
+
+/// Why a turn is no longer followed.
+enum StopReason {
+    /// It is over.
+    Over(End),
+    /// The server did not take the prompt.
+    Refused(Failure),
+    /// It reached a limit.
+    Limit(Failed),
+    /// It needs an answer that the policy does not give.
+    Blocked(Failed),
+    /// A signal arrived.
+    Signal(Code),
+    /// The server has ended, or no longer lets us in.
+    Server(Failed),
 }
 
 impl<'a> Follower<'a> {
@@ -85,7 +88,7 @@ impl<'a> Follower<'a> {
     pub fn prepare(
         operation: &'a Operation<'a>,
         place: &'a Place,
-        turn_id: &'a str,
+        turn_id: &str,
         terms: &'a Terms,
     ) -> Follower<'a> {
         let began = Instant::now();
@@ -96,16 +99,15 @@ impl<'a> Follower<'a> {
             operation,
             server: &operation.server,
             place,
-            turn_id,
             turn: Turn::new(&place.id, turn_id, began),
             stream: Stream::open(&operation.server.client, &place.directory, false),
             held: None,
             only_answer: false,
-            watch: Watch::new(terms.limits.clone(), operation.deadline),
+            budget: Budget::new(terms.limits.clone(), operation.deadline),
             terms,
             told: HashSet::new(),
             strangers: HashSet::new(),
-            rest_progress: 0,
+            snapshots: 0,
             fingerprint: 0,
             request_limit: LOOK_FIRST,
             trouble: None,
@@ -116,13 +118,13 @@ impl<'a> Follower<'a> {
         }
     }
 
-    /// The turn began before we came: what events told until now is not known.
+    /// For a turn that began earlier: the events until now have been missed.
     pub fn joined(mut self) -> Follower<'a> {
         self.turn.note_gap();
         self
     }
 
-    /// The server answers the prompt itself when the turn is over.
+    /// For a prompt that the server answers itself when the turn is over.
     pub fn holding(mut self, held: Held, only_answer: bool) -> Follower<'a> {
         self.held = Some(held);
         self.only_answer = only_answer;
@@ -131,84 +133,46 @@ impl<'a> Follower<'a> {
 
     /// Follows to the end; `None` if the watcher has gone. The hook is not told of the end yet.
     pub fn follow(mut self, watcher: &mut dyn Watcher) -> Result<Option<Followed>> {
-        watcher.give_up_at(self.watch.deadline, &self.operation.signals);
-        let Some(ended) = self.wait_for_end(watcher) else { return Ok(None) };
-        let closing = match ended {
-            Ended::Limit(_) | Ended::Blocked(_) | Ended::Signal(_) => CLOSING,
-            _ => self.watch.deadline.remaining(AFTERCARE).max(CLOSING),
-        };
-        let closing = Deadline::after(closing);
-        self.server.client.limit_to(closing, None);
-        let (outcome, error) = match ended {
-            Ended::Refused(failure) => return Err(failure.into()),
-            Ended::Turn(End::Finished) => (Outcome::Ok, None),
-            Ended::Turn(End::Aborted) => (Outcome::Not(Code::Aborted), None),
-            Ended::Turn(End::Denied) => (Outcome::Not(Code::Blocked), None),
-            Ended::Turn(End::Failed(why)) => (Outcome::Not(Code::TurnFailed), Some(why)),
-            Ended::Server(why) => (Outcome::Not(Code::Unreachable), Some(why)),
-            Ended::Limit(why) => {
-                // Somebody could have answered, so that is the reason and the limit is not.
-                let waits = self.turn.asks.pending().next().is_some();
-                let code = if waits { Code::Blocked } else { Code::Timeout };
-                let aborts = self.watch.aborts();
-                (Outcome::Not(code), Some(self.give_up(why, aborts, closing)))
-            }
-            Ended::Blocked(why) => {
-                (Outcome::Not(Code::Blocked), Some(self.give_up(why, true, closing)))
-            }
-            Ended::Signal(code) => {
-                let why = named("Interrupted", "a signal arrived");
-                (Outcome::Not(code), Some(self.give_up(why, true, closing)))
-            }
-        };
-        if outcome == Outcome::Ok {
-            // What it asked for was answered, even if nothing told us so.
-            self.turn.asks.keep_pending(&BTreeSet::new());
+        watcher.give_up_at(self.budget.deadline(), &self.operation.signals);
+        match self.wait_for_end(watcher) {
+            Some(reason) => self.close(reason, watcher).map(Some),
+            None => Ok(None),
         }
-        let total = self.began.elapsed();
-        let (messages, asking) = self.whole_turn(closing);
-        self.turn.settle(&messages, Instant::now(), &mut |text| watcher.text(text));
-        let (started, began) = (self.started, self.began);
-        let facts = report::Facts { outcome, error, started, total, began, asking };
-        let record =
-            report::record(self.server, self.place, self.turn_id, &mut self.turn, messages, facts);
-        let last = self.turn.steps().next_back().map(|info| info.id.clone());
-        Ok(Some(Followed { record, last }))
     }
 
-    /// Waits until the turn ends, for whatever reason; `None` if the watcher has gone.
-    fn wait_for_end(&mut self, watcher: &mut dyn Watcher) -> Option<Ended> {
+    /// Waits until there is a reason to stop; `None` if the watcher has gone.
+    fn wait_for_end(&mut self, watcher: &mut dyn Watcher) -> Option<StopReason> {
         let mut pace = Pace::new(Instant::now(), self.first_look());
         let mut progress = 0;
         loop {
             if let Some(code) = self.operation.signals.received() {
-                return Some(Ended::Signal(code));
+                return Some(StopReason::Signal(code));
             }
-            if let Some(why) = self.watch.reached(&self.turn, self.rest_progress) {
-                return Some(Ended::Limit(why));
+            if let Some(why) = self.budget.check(&self.turn, self.snapshots) {
+                return Some(StopReason::Limit(why));
             }
             // A prompt that the server may not have read yet could be lost with its connection.
             if watcher.gone() && (self.held.is_none() || self.turn.has_begun()) {
                 return None;
             }
-            if let Some(ended) = self.answer_asks() {
-                return Some(ended);
+            if let Some(reason) = self.answer_asks() {
+                return Some(reason);
             }
             let wanted = self.turn.wants_look();
             self.listen(pace.next_look(), watcher);
-            if let Some(ended) = self.held_answer(watcher) {
-                return Some(ended);
+            if let Some(reason) = self.take_held_answer(watcher) {
+                return Some(reason);
             }
             let newly_wanted = self.turn.wants_look() && !wanted;
             if !newly_wanted && !pace.is_due(Instant::now()) {
                 continue;
             }
             match self.look(watcher) {
-                Ok(Some(end)) => return Some(Ended::Turn(end)),
+                Ok(Some(end)) => return Some(StopReason::Over(end)),
                 Ok(None) => {}
                 Err(failure) => {
-                    if let Some(ended) = self.hopeless(&failure) {
-                        return Some(ended);
+                    if let Some(reason) = self.reason_to_stop(&failure) {
+                        return Some(reason);
                     }
                 }
             }
@@ -245,98 +209,43 @@ impl<'a> Follower<'a> {
     fn listen(&mut self, until: Instant, watcher: &mut dyn Watcher) {
         let turn = &mut self.turn;
         let client = &self.server.client;
-        self.stream.receive(client, until, self.watch.deadline, &mut |heard| {
+        self.stream.receive(client, until, self.budget.deadline(), &mut |heard| {
             tell(&heard, turn, watcher);
         });
     }
 
-    /// A turn is over when its tree is; sub-agents that never settle do not hold it for ever.
-    fn settled(&mut self, end: Option<End>, tree_busy: bool) -> Option<End> {
+    /// Takes the turn's own end, and holds it back while sub-agents are busy: a turn is over when
+    /// its whole tree is. Sub-agents that never settle do not hold it back for ever.
+    fn settle_tree(&mut self, end: Option<End>, tree_busy: bool) -> Option<End> {
         if let Some(end) = end {
-            self.ended.get_or_insert((end, Instant::now()));
+            self.ended.get_or_insert_with(|| Ended { end, since: Instant::now() });
         }
-        let (_, since) = self.ended.as_ref()?;
-        if tree_busy && since.elapsed() < TREE_SETTLES {
+        let ended = self.ended.as_ref()?;
+        if tree_busy && ended.since.elapsed() < TREE_SETTLES {
             return None;
         }
-        self.ended.take().map(|(end, _)| end)
+        self.ended.take().map(|ended| ended.end)
     }
 
-    /// Whether a failed request means that there is nothing to wait for.
-    fn hopeless(&self, failure: &Failure) -> Option<Ended> {
+    /// Whether a failed request means that there is nothing left to wait for.
+    fn reason_to_stop(&self, failure: &Failure) -> Option<StopReason> {
         if let Some(error) = self.server.ended_by(self.operation.context, failure) {
-            return Some(Ended::Server(named("ServerEnded", &error.message)));
+            return Some(StopReason::Server(Failed::new("ServerEnded", error.message)));
         }
         match failure.cause {
-            Cause::Unauthorized => Some(Ended::Server(named("Unauthorized", &failure.to_string()))),
+            Cause::Unauthorized => {
+                let why = Failed::new("Unauthorized", failure.to_string());
+                Some(StopReason::Server(why))
+            }
             // Other routes may be missing in some version.
             Cause::Status(404, _)
                 if failure.request == format!("GET /session/{}/message", self.place.id) =>
             {
                 let message = format!("conversation {} is gone", self.place.id);
-                Some(Ended::Turn(End::Failed(named("ConversationGone", &message))))
+                let why = Failed::new("ConversationGone", message);
+                Some(StopReason::Over(End::Failed(why)))
             }
             _ => None,
         }
     }
-
-    /// Ends the turn for a reason, and says what came of it.
-    fn give_up(&mut self, why: Failed, aborts: bool, closing: Deadline) -> Failed {
-        let below: Vec<String> = self.turn.descendants().map(String::from).collect();
-        // A prompt whose answer is held back may not have begun yet.
-        let coming = Deadline::after(BEGINS_WITHIN);
-        let settled = || {
-            coming.expired() || self.held.as_ref().is_none_or(|held| held.is_ready(Duration::ZERO))
-        };
-        let aborted = aborts.then(|| abort(self.server, self.place, &below, closing, &settled));
-        let done = match aborted {
-            None => "it goes on",
-            Some(Ok(true)) => "it was aborted",
-            Some(Ok(false)) => "it was aborted, and the server says that it goes on",
-            Some(Err(failure)) => {
-                self.trouble.get_or_insert_with(|| failure.to_string());
-                "it was aborted, and the server does not confirm that it ended"
-            }
-        };
-        let trouble = match &self.trouble {
-            Some(trouble) => format!("; {trouble}"),
-            None => String::new(),
-        };
-        let asks: Vec<String> = self.turn.asks.pending().map(answer::shown).collect();
-        let waits = match asks.is_empty() {
-            true => String::new(),
-            false => format!("; it waits for {}", asks.join(", ")),
-        };
-        Failed { name: why.name, message: format!("{}{trouble}{waits}; {done}", why.message) }
-    }
-
-    fn tell(&self, document: &serde_json::Value) {
-        tell_hook(self.operation.context, self.terms, document);
-    }
-}
-
-/// Tells the hook how a turn ended.
-pub fn tell_end(context: &Context, terms: &Terms, record: &TurnRecord) {
-    if terms.hook.is_set() {
-        tell_hook(context, terms, &json!({"event": "turn", "turn": record}));
-    }
-}
-
-fn tell_hook(context: &Context, terms: &Terms, document: &serde_json::Value) {
-    if let Err(message) = terms.hook.run(document) {
-        (context.say)(&message);
-    }
-}
-
-enum Ended {
-    Turn(End),
-    Refused(Failure),
-    Limit(Failed),
-    Blocked(Failed),
-    Signal(Code),
-    Server(Failed),
-}
-
-fn named(name: &str, message: &str) -> Failed {
-    Failed { name: name.into(), message: message.into() }
 }

@@ -55,7 +55,7 @@ pub fn hold_against(schema: &Value, record: &mut TurnRecord) {
     record.outcome = Outcome::Ok;
     if let Some(why) = why {
         let message = format!("the answer does not fit the schema: {why}");
-        record.error = Some(Failed { name: "SchemaMismatch".into(), message });
+        record.error = Some(Failed::new("SchemaMismatch", message));
         record.outcome = Outcome::Not(Code::TurnFailed);
     }
 }
