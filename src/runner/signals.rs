@@ -20,7 +20,8 @@ pub struct Signals {
 impl Signals {
     /// From now on signals are remembered and do not end the process.
     pub fn catch() -> Result<Signals> {
-        let (received, fatal) = (Arc::default(), Arc::default());
+        let received = Arc::default();
+        let fatal = Arc::default();
         process::catch([SIGINT, SIGTERM], &received, &fatal)
             .map_err(|error| Error::failed(format!("cannot catch signals: {error}")))?;
         Ok(Signals { received, fatal })

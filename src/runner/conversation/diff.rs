@@ -67,7 +67,8 @@ pub struct TodoEntry {
 pub fn diff(context: &Context, word: &str, id: Option<&str>, turn: Option<&str>) -> Result<Diff> {
     let server = Server::open(context, word)?;
     let place = find::given_or_latest(&server, id)?;
-    let (client, directory) = (&server.client, &place.directory);
+    let client = &server.client;
+    let directory = &place.directory;
     let mut files = Files::default();
     match turn {
         Some(turn) => {

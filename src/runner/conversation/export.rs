@@ -21,7 +21,8 @@ pub fn export(
     let signals = context.catch_signals()?;
     let server = Server::open(context, word)?;
     let place = find::given_or_latest(&server, id)?;
-    let (client, directory) = (&server.client, &place.directory);
+    let client = &server.client;
+    let directory = &place.directory;
     let info: Box<RawValue> = client.conversation(&place.id, directory)?;
     write(&format!("{{\"info\":{},\"messages\":[", info.get()))?;
     let mut count = 0;

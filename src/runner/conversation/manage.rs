@@ -30,7 +30,8 @@ pub fn fork(
 ) -> Result<Forked> {
     let server = Server::open(context, word)?;
     let place = find::given_or_latest(&server, id)?;
-    let (client, directory) = (&server.client, &place.directory);
+    let client = &server.client;
+    let directory = &place.directory;
     if let Some(message) = before {
         // The server copies everything if it does not find the message.
         check_message(&server, &place, message)?;
@@ -77,7 +78,8 @@ fn check_message(server: &Server, place: &Place, message: &str) -> Result<()> {
 pub fn delete(context: &Context, word: &str, id: &str, force: bool) -> Result<()> {
     let server = Server::open(context, word)?;
     let place = find::by_id(&server, id)?;
-    let (client, directory) = (&server.client, &place.directory);
+    let client = &server.client;
+    let directory = &place.directory;
     let busy = client
         .activities(directory, REQUEST_LIMIT)?
         .get(id)

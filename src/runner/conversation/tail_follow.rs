@@ -281,7 +281,8 @@ impl LiveTail<'_> {
 
     /// The messages that have not been handed over completely, oldest first.
     fn unfinished(&self) -> Answer<Vec<Entry>> {
-        let (id, directory) = (&self.place.id, &self.place.directory);
+        let id = &self.place.id;
+        let directory = &self.place.directory;
         let mut pages = self.server.client.pages(id, directory, Limit::Read(LOOK_LIMIT));
         let mut found: Vec<Entry> = Vec::new();
         loop {
@@ -309,7 +310,8 @@ impl LiveTail<'_> {
             return Ok(newest.is_prompt() && is_young(newest.created_at));
         }
         let client = &self.server.client;
-        let (id, directory) = (&self.place.id, &self.place.directory);
+        let id = &self.place.id;
+        let directory = &self.place.directory;
         let done = self.writing.done();
         if done.is_empty() {
             let empty: Conversation = client.conversation(id, directory)?;

@@ -236,7 +236,8 @@ mod tests {
         let mut value = json!({"command": ["npx", "mcp-remote", "https://h/m", "--header",
             "Authorization: Bearer sk-1", "--token", "sk-2", "--api-key=sk-3", "-e", "API_KEY=sk-4",
             "-H", "X: sk-5", "--max-tokens", "7", "sh", "-c",
-            "curl -H 'Authorization: Basic sk-6' --password sk-7 Bearer sk-8 h", "--verbose", "last"]});
+            "curl -H 'Authorization: Basic sk-6' --password sk-7 Bearer sk-8 h",
+            "--verbose", "last"]});
         mask(&mut value);
         let text = value.to_string();
         assert!(!text.contains("sk-"), "{text}");
