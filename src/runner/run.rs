@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use super::context::Context;
-use crate::error::{Code, Error, Result};
+use crate::error::Result;
 use crate::runner::lifecycle::start::{StartOptions, launch};
 use crate::runner::lifecycle::stop::{StopOptions, stop};
 use crate::runner::prompt::finished::{Finished, follow_prepared};
@@ -22,8 +22,8 @@ pub struct RunOptions {
 
 /// Runs one prompt on a server of its own. Nothing of it is left, unless it is to be kept.
 ///
-/// The limit of `follow` is for all of it. `None` if the watcher has gone.
-pub fn run(context: &Context, options: RunOptions, follow: Follow) -> Result<Option<Finished>> {
+/// The limit of `follow` is for all of it.
+pub fn run(context: &Context, options: RunOptions, follow: Follow) -> Result<Finished> {
     let signals = context.catch_signals()?;
     let began = Instant::now();
     let limit = follow.terms.limits.timeout;
@@ -54,13 +54,11 @@ pub fn run(context: &Context, options: RunOptions, follow: Follow) -> Result<Opt
     drop(guard);
     let finished = finished?;
     // The answer is worth more than the trouble of getting rid of the server, but both are told.
-    match (stopped, finished) {
-        (Ok(_), finished) => Ok(finished.map(|one| Finished { session_remains: false, ..one })),
-        (Err(error), Some(finished)) => {
+    match stopped {
+        Ok(_) => Ok(Finished { session_remains: false, ..finished }),
+        Err(error) => {
             (context.say)(&format!("warning: {error}"));
-            Ok(Some(finished))
+            Ok(finished)
         }
-        (Err(error), None) if error.code == Code::NotFound => Ok(None),
-        (Err(error), None) => Err(Error::failed(format!("the server was not stopped: {error}"))),
     }
 }

@@ -131,24 +131,40 @@ fn a_turn_that_is_timed_out_or_interrupted_is_aborted_on_the_server() {
 }
 
 #[test]
-fn a_reader_that_goes_away_ends_send_quietly_and_the_turn_goes_on() {
+fn a_reader_that_goes_away_changes_neither_the_turn_nor_its_status() {
     let (sandbox, model, id) = session("reader");
     let message =
         "[[text w1 w2 w3 ]][[bash sleep 0.5]][[wait gate]][[bash echo made > made]][[echo end]]";
     let script =
-        "{ \"$0\" send \"$1\" --title t --stream \"$2\"; echo \"status $?\" >&2; } | head -c 5";
-    let shell = ["-c", script, env!("CARGO_BIN_EXE_occtl"), &id, message];
-    let run = sandbox.command("sh", &shell).run().ok();
-    assert_eq!((run.stdout.as_str(), run.stderr.as_str()), ("w1 w2", "status 0\n"));
+        "{ \"$0\" send \"$1\" --title t $3 \"$2\"; echo \"status $?\" >&2; } | head -c \"$4\"";
+    let piped = |message: &str, form: &str, count: &str| {
+        let occtl = env!("CARGO_BIN_EXE_occtl");
+        sandbox.command("sh", &["-c", script, occtl, &id, message, form, count]).spawn()
+    };
+    let run = piped(message, "--stream", "5");
     model.wait_for_gate("gate", SOON);
     model.release("gate");
-    let made = sandbox.work().join("made");
-    poll(SOON, || made.exists().then_some(())).expect("the rest of the turn");
-    let idle = || {
-        let status = sandbox.occtl(&["status", &id, "--json"]).run().ok().json();
-        (status["state"] == "idle").then_some(())
-    };
-    poll(SOON, idle).expect("the end of the turn");
+    let run = run.wait(SOON).ok();
+    assert_eq!((run.stdout.as_str(), run.stderr.as_str()), ("w1 w2", "status 0\n"));
+    assert!(sandbox.work().join("made").exists(), "the rest of the turn");
+    for form in ["--wait", "--stream", "--raw", "--wait --json", "--wait -q"] {
+        let run = piped("[[bash sleep 1]][[http 401 late-failure]]", form, "0").wait(SOON).ok();
+        assert!(run.stderr.contains("late-failure"), "{form}: {}", run.stderr);
+        assert!(run.stderr.ends_with("status 5\n"), "{form}: {}", run.stderr);
+    }
+    // A turn that was begun before, and one of a server of its own.
+    let sent = sandbox.occtl(&["send", &id, "--json", "[[bash sleep 1]][[http 401 late-failure]]"]);
+    let sent = sent.run().ok().json();
+    let (conversation, turn) = (sent["conversation"].as_str(), sent["turn"].as_str());
+    let followed = "{ \"$0\" wait \"$1\" -s \"$2\" --turn \"$3\"; echo \"status $?\" >&2; } | true";
+    let occtl = env!("CARGO_BIN_EXE_occtl");
+    let words = ["-c", followed, occtl, &id, conversation.unwrap(), turn.unwrap()];
+    let run = sandbox.command("sh", &words).run().ok();
+    assert!(run.stderr.ends_with("status 5\n"), "{}", run.stderr);
+    let alone = "{ \"$0\" run -t 120 \"$1\"; echo \"status $?\" >&2; } | true";
+    let words = ["-c", alone, occtl, "[[bash sleep 1]][[http 401 late-failure]]"];
+    let run = sandbox.command("sh", &words).run().ok();
+    assert!(run.stderr.ends_with("status 5\n"), "{}", run.stderr);
     sandbox.occtl(&["stop", &id]).run().ok();
     sandbox.assert_nothing_left();
 }

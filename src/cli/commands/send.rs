@@ -45,7 +45,7 @@ pub const COMMAND: Command = Command {
          the turn ended: 0 it was answered, 5 it failed, 6 it needs a permission or an answer, 7 \
          it ended without text, 8 it was aborted, 124 it reached a limit. After a limit or a \
          signal, it takes up to 5 s more, usually far less, to abort the turn and to collect its \
-         record.",
+         record. If the reader of stdout ends early, the turn is still followed to its end.",
         "A permission that no rule covers is waited for, unless --on-permission says otherwise. \
          `occtl approve` grants it from another terminal.",
     ],

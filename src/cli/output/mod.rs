@@ -173,6 +173,13 @@ pub fn say(text: &str) {
     let _ = writeln!(io::stderr(), "occtl: {}", escape(text));
 }
 
+/// Says something that only a person wants to know: on a terminal and not in a log.
+pub fn notice(text: &str, json: bool) {
+    if io::stderr().is_terminal() {
+        if json { say_json(text) } else { say(text) }
+    }
+}
+
 /// The same with `--json`, where everything on stderr is JSON.
 pub fn say_json(text: &str) {
     print_json(&serde_json::json!({"notice": text}));

@@ -1,7 +1,7 @@
 //! How a turn is shown: its text while it is written, its result, and why it failed.
 
 use crate::cli::App;
-use crate::cli::output::{Output, escape, print_error, status};
+use crate::cli::output::{Output, escape, notice, print_error, status};
 use crate::cli::spec::Exit;
 use crate::error::{Code, Error, Result};
 use crate::runner::Signals;
@@ -40,16 +40,18 @@ impl Show {
 pub fn follow_and_print(
     app: &mut App,
     show: Show,
-    follow: impl FnOnce(&mut dyn Watcher) -> Result<Option<Finished>>,
+    follow: impl FnOnce(&mut dyn Watcher) -> Result<Finished>,
 ) -> Result<Exit> {
     let streams = show == Show::Stream && !app.json;
     let mut printer = Printer {
         out: &mut app.out,
         streams,
+        json: app.json,
         at_line_start: true,
         failed: None,
         gives_up: None,
         stuck: false,
+        told_closed: false,
     };
     status("waiting for the answer");
     let finished = follow(&mut printer);
@@ -61,27 +63,34 @@ pub fn follow_and_print(
     if !at_line_start && !stuck {
         app.out.write("\n")?;
     }
-    if let Some(error) = failed {
-        return Err(error);
+    let finished = finished?;
+    let printed = failed.map_or_else(|| print(app, show, &finished), Err);
+    let Finished { record, session_remains, .. } = finished;
+    let outcome = record.outcome;
+    match printed {
+        // The status of a turn that failed says more than that of a full disk.
+        Err(error) if outcome != Outcome::Ok => print_error(&error, app.json),
+        printed => printed?,
     }
-    // `None`: the reader of stdout has gone, and the turn goes on without occtl.
-    let Some(Finished { record, raw, session_remains }) = finished? else {
-        return Ok(Exit::OK);
-    };
-    match raw {
-        Some(raw) => app.out.json(&raw)?,
-        None if app.json => app.out.json(&record)?,
-        None if show == Show::Id => app.out.line(&record.conversation)?,
-        None if show == Show::Answer && !record.answer.is_empty() => {
-            print_answer(&mut app.out, &record)?;
-        }
-        None => {}
-    }
-    if stuck && record.outcome == Outcome::Ok {
+    if stuck && outcome == Outcome::Ok {
         let message = "the reader of stdout did not read in time, so the text is incomplete";
         return Err(Error::new(Code::Timeout, message));
     }
     Ok(exit(&record, session_remains, app.json))
+}
+
+/// Prints what is shown of a turn once it is over.
+fn print(app: &mut App, show: Show, finished: &Finished) -> Result<()> {
+    let Finished { record, raw, .. } = finished;
+    match raw {
+        Some(raw) => app.out.json(raw),
+        None if app.json => app.out.json(record),
+        None if show == Show::Id => app.out.line(&record.conversation),
+        None if show == Show::Answer && !record.answer.is_empty() => {
+            print_answer(&mut app.out, record)
+        }
+        None => Ok(()),
+    }
 }
 
 /// Prints the answer, with a newline at its end if it has none.
@@ -136,12 +145,15 @@ fn exit(record: &TurnRecord, session_remains: bool, json: bool) -> Exit {
 struct Printer<'a> {
     out: &'a mut Output,
     streams: bool,
+    json: bool,
     at_line_start: bool,
     failed: Option<Error>,
     /// When to stop waiting for a reader that does not read.
     gives_up: Option<(Deadline, Signals)>,
     /// Whether that has happened, so that text is missing on stdout.
     stuck: bool,
+    /// Whether the user has been told that stdout has no reader any more.
+    told_closed: bool,
 }
 
 impl Watcher for Printer<'_> {
@@ -170,7 +182,11 @@ impl Watcher for Printer<'_> {
         self.gives_up = Some((deadline, signals.clone()));
     }
 
-    fn gone(&self) -> bool {
-        self.failed.is_some() || self.out.is_closed()
+    fn turn_goes_on(&mut self) {
+        if !self.told_closed && self.out.is_closed() {
+            self.told_closed = true;
+            let text = "the reader of stdout has gone; the turn is followed to its end";
+            notice(text, self.json);
+        }
     }
 }

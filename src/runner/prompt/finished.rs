@@ -30,13 +30,13 @@ pub struct Finished {
     pub session_remains: bool,
 }
 
-/// Sends a prompt and follows its turn to the end. `None` if the watcher has gone before that.
+/// Sends a prompt and follows its turn to the end.
 pub fn send_and_follow(
     context: &Context,
     word: &str,
     options: PromptOptions,
     follow: Follow,
-) -> Result<Option<Finished>> {
+) -> Result<Finished> {
     // Until there is a prompt there is nothing to abort.
     context.catch_signals()?.set_fatal(true);
     let prepared = Prepared::read(options)?;
@@ -49,7 +49,7 @@ pub fn follow_prepared(
     word: &str,
     mut prepared: Prepared,
     follow: Follow,
-) -> Result<Option<Finished>> {
+) -> Result<Finished> {
     let limits = &follow.terms.limits;
     let mut operation = Operation::begin(context, word, limits.timeout)?;
     operation.limit = limits.rest_of.unwrap_or(limits.timeout);
@@ -67,8 +67,7 @@ pub fn follow_prepared(
     // A hook is told all.
     let only_answer = follow.wanted == Wanted::Answer && !follow.terms.hook.is_set();
     let follower = follower.holding(held, only_answer);
-    let Some(followed) = follower.follow(follow.watcher).map_err(late)? else { return Ok(None) };
-    let Followed { mut record, last } = followed;
+    let Followed { mut record, last } = follower.follow(follow.watcher).map_err(late)?;
     if let Some(schema) = &prepared.schema {
         hold_against(schema, &mut record);
     }
@@ -78,7 +77,7 @@ pub fn follow_prepared(
     }
     let last = last.filter(|_| follow.wanted == Wanted::Raw);
     let raw = last.and_then(|last| raw_message(server, &place, &last));
-    Ok(Some(Finished { record, raw, session_remains: true }))
+    Ok(Finished { record, raw, session_remains: true })
 }
 
 /// A store that cannot be written must not hide what became of a turn, nor hold it up.
@@ -88,14 +87,14 @@ fn touch(context: &Context, server: &Server) {
     }
 }
 
-/// Follows a turn that somebody began before. `None` if the watcher has gone.
+/// Follows a turn that somebody began before.
 pub fn follow_turn(
     context: &Context,
     word: &str,
     target: &Target,
     turn: &str,
     follow: Follow,
-) -> Result<Option<Finished>> {
+) -> Result<Finished> {
     let operation = Operation::begin(context, word, follow.terms.limits.timeout)?;
     let server = &operation.server;
     let place = target_place(server, target).map_err(|error| operation.explain(error))?;
@@ -104,8 +103,7 @@ pub fn follow_turn(
         return Err(no_turn(server, &place, turn));
     }
     let follower = Follower::prepare(&operation, &place, turn, &follow.terms).joined();
-    let Some(followed) = follower.follow(follow.watcher)? else { return Ok(None) };
-    let record = followed.record;
+    let record = follower.follow(follow.watcher)?.record;
     tell_end(context, &follow.terms, &record);
-    Ok(Some(Finished { record, raw: None, session_remains: true }))
+    Ok(Finished { record, raw: None, session_remains: true })
 }

@@ -15,10 +15,8 @@ pub trait Watcher {
     /// Called before any text: writing text must end at the deadline and at a signal, even if the
     /// text has no reader.
     fn give_up_at(&mut self, _deadline: Deadline, _signals: &Signals) {}
-    /// Nobody watches any more; the turn shall go on without us.
-    fn gone(&self) -> bool {
-        false
-    }
+    /// Called again and again while the turn goes on.
+    fn turn_goes_on(&mut self) {}
 }
 
 /// Gives what a stream brought to a turn.

@@ -162,11 +162,6 @@ impl Turn {
         self.ending
     }
 
-    /// Whether the server has shown anything of the turn.
-    pub fn has_begun(&self) -> bool {
-        self.progress > 0 || self.stage.steps > 0
-    }
-
     /// Grows with every event of this turn.
     pub fn progress(&self) -> u64 {
         self.progress

@@ -131,48 +131,43 @@ impl<'a> Follower<'a> {
         self
     }
 
-    /// Follows to the end; `None` if the watcher has gone. The hook is not told of the end yet.
-    pub fn follow(mut self, watcher: &mut dyn Watcher) -> Result<Option<Followed>> {
+    /// Follows to the end. The hook is not told of the end yet.
+    pub fn follow(mut self, watcher: &mut dyn Watcher) -> Result<Followed> {
         watcher.give_up_at(self.budget.deadline(), &self.operation.signals);
-        match self.wait_for_end(watcher) {
-            Some(reason) => self.close(reason, watcher).map(Some),
-            None => Ok(None),
-        }
+        let reason = self.wait_for_end(watcher);
+        self.close(reason, watcher)
     }
 
-    /// Waits until there is a reason to stop; `None` if the watcher has gone.
-    fn wait_for_end(&mut self, watcher: &mut dyn Watcher) -> Option<StopReason> {
+    /// Waits until there is a reason to stop.
+    fn wait_for_end(&mut self, watcher: &mut dyn Watcher) -> StopReason {
         let mut pace = Pace::new(Instant::now(), self.first_look());
         let mut progress = 0;
         loop {
             if let Some(code) = self.operation.signals.received() {
-                return Some(StopReason::Signal(code));
+                return StopReason::Signal(code);
             }
             if let Some(why) = self.budget.check(&self.turn, self.snapshots) {
-                return Some(StopReason::Limit(why));
+                return StopReason::Limit(why);
             }
-            // A prompt that the server may not have read yet could be lost with its connection.
-            if watcher.gone() && (self.held.is_none() || self.turn.has_begun()) {
-                return None;
-            }
+            watcher.turn_goes_on();
             if let Some(reason) = self.answer_asks() {
-                return Some(reason);
+                return reason;
             }
             let wanted = self.turn.wants_look();
             self.listen(pace.next_look(), watcher);
             if let Some(reason) = self.take_held_answer(watcher) {
-                return Some(reason);
+                return reason;
             }
             let newly_wanted = self.turn.wants_look() && !wanted;
             if !newly_wanted && !pace.is_due(Instant::now()) {
                 continue;
             }
             match self.look(watcher) {
-                Ok(Some(end)) => return Some(StopReason::Over(end)),
+                Ok(Some(end)) => return StopReason::Over(end),
                 Ok(None) => {}
                 Err(failure) => {
                     if let Some(reason) = self.reason_to_stop(&failure) {
-                        return Some(reason);
+                        return reason;
                     }
                 }
             }
