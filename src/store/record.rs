@@ -21,7 +21,7 @@ pub enum Status {
 /// One session. The first eight fields are those of opencode-ctl 0.4.0, with its names and types.
 /// The other fields belong to occtl and may all be missing, because 0.4.0 drops unknown fields when
 /// it saves.
-#[derive(Clone, Default, Serialize, Deserialize)]
+#[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Record {
     /// `oc-` and eight hexadecimal digits.
     pub id: String,
@@ -51,6 +51,9 @@ pub struct Record {
     /// [`Record::last_activity`] as RFC 3339 UTC.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_activity_utc: Option<String>,
+    /// The conversation that occtl opened or used last on this session.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub conversation: Option<String>,
     /// The workdir as an absolute path without links.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub workdir: Option<String>,

@@ -58,6 +58,43 @@ fn only_sessions_past_the_limit_are_stopped_and_a_dry_run_stops_none() {
 }
 
 #[test]
+fn a_session_whose_turn_has_just_ended_is_in_use_however_long_ago_it_began() {
+    let sandbox = sandbox("long-turn", json!({}));
+    let id = start(&sandbox);
+    let sent = sandbox.occtl(&["send", &id, "--wait", "--json", "hello"]).run().ok().json();
+    age(&sandbox, &id, 3600);
+    let done = sandbox.occtl(&["cleanup", "-m", "600", "--json"]).run().ok().json();
+    assert_eq!(done["cleaned"], json!([]), "{done}");
+    let why = done["spared"][0]["why"].as_str().unwrap_or_default();
+    assert!(why.contains(sent["conversation"].as_str().unwrap()), "{done}");
+    sandbox.occtl(&["stop", &id]).run().ok();
+}
+
+#[test]
+fn ten_thousand_dead_sessions_are_forgotten_at_once() {
+    let sandbox = sandbox("ten-thousand", json!({}));
+    let alive = start(&sandbox);
+    let whole = store(&sandbox);
+    for command in [&["cleanup", "-q"][..], &["doctor", "--fix"], &["stop", "--all", "-q"]] {
+        let mut many = whole.clone();
+        let template = whole["sessions"][&alive].clone();
+        for number in 0..10_000 {
+            let id = format!("oc-{number:08x}");
+            let mut dead = template.clone();
+            dead["id"] = json!(id);
+            dead["pid_start_time"] = json!(1);
+            many["sessions"][id] = dead;
+        }
+        std::fs::write(sandbox.data().join("store.json"), many.to_string()).unwrap();
+        let done = sandbox.occtl(command).run().ok();
+        // One save each took minutes, and one reading of the process table each as long.
+        assert!(done.elapsed < Duration::from_secs(40), "{command:?}: {:?}", done.elapsed);
+        let left = store(&sandbox)["sessions"].as_object().unwrap().len();
+        assert_eq!(left, usize::from(command[0] != "stop"), "{command:?}");
+    }
+}
+
+#[test]
 fn a_dead_session_is_removed_with_the_reason_and_what_it_left() {
     let sandbox = sandbox("cleanup-dead", json!({}));
     let (locked, silent) = (start(&sandbox), start(&sandbox));

@@ -6,7 +6,7 @@ use std::time::Duration;
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
-use super::{assert_no_trace, edit_record, sandbox, start, store};
+use super::{assert_no_trace, edit_record, sandbox, server_pid, start, store};
 use crate::support::processes::{is_running, poll, signal};
 use crate::support::sandbox::{Sandbox, set_mode};
 
@@ -234,5 +234,36 @@ fn left_files_and_an_unfinished_store_are_removed() {
     assert!(sandbox.data().join("logs").join(format!("{id}.log")).exists());
     std::fs::remove_file(sandbox.data().join("logs/notes.txt")).unwrap();
     sandbox.occtl(&["stop", "--all"]).run().ok();
+    assert_no_trace(&sandbox);
+}
+
+#[test]
+fn a_session_that_becomes_ready_while_doctor_mends_another_is_not_ended() {
+    let mut sandbox = sandbox("becomes-ready", json!({}));
+    let stubborn = start(&sandbox);
+    // A tool that does not end on SIGTERM, and notes it: it takes doctor the whole grace.
+    let (asked, go) = (sandbox.root().join("asked"), sandbox.root().join("go"));
+    let line = format!("trap 'touch {}' TERM; while :; do sleep 0.05; done", asked.display());
+    let tool = sandbox.command("sh", &["-c", &line]).env("OPENCODE_SESSION_ID", &stubborn).spawn();
+    signal(server_pid(&sandbox, &stubborn), Signal::KILL);
+    let script = format!(
+        "#!/bin/sh\nwhile ! [ -e '{}' ]; do sleep 0.05; done\nexec '{}' \"$@\"\n",
+        go.display(),
+        crate::support::sandbox::example("stand-in").display()
+    );
+    sandbox.set_env("OCCTL_OPENCODE", sandbox.install("late", &script));
+    let starting = sandbox.occtl(&["start", "-q", "-t", "60"]).spawn();
+    let reserved = || (store(&sandbox)["sessions"].as_object()?.len() == 2).then_some(());
+    poll(SOON, reserved).expect("a reservation");
+    let doctor = sandbox.occtl(&["doctor", "--fix", "--json"]).spawn();
+    poll(SOON, || asked.exists().then_some(())).expect("doctor ends the tool");
+    std::fs::write(&go, "").unwrap();
+    let ready = starting.wait(SOON).ok().stdout.trim().to_owned();
+    doctor.wait(SOON);
+    let status = sandbox.occtl(&["status", &ready, "--json"]).run().ok().json();
+    assert_eq!(status["state"], "idle", "{status}");
+    assert_eq!(store(&sandbox)["sessions"].as_object().unwrap().len(), 1);
+    tool.wait(SOON).fails(137);
+    sandbox.occtl(&["stop", &ready]).run().ok();
     assert_no_trace(&sandbox);
 }

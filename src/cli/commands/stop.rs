@@ -63,13 +63,19 @@ fn parse(words: &Words) -> Result<Action> {
 fn run(app: &mut App, sessions: &[String], options: &StopOptions, quiet: bool) -> Result<Exit> {
     let context = app.context()?;
     let everything = sessions.is_empty();
+    let mut stopped = Vec::new();
+    let mut trouble = Vec::new();
     let sessions = if everything {
+        for one in runner::lifecycle::stop_dead(&context, options)? {
+            if !app.json {
+                print(app, &one, quiet)?;
+            }
+            stopped.push(one);
+        }
         runner::session::all_ids(&context, &Default::default())?
     } else {
         sessions.to_vec()
     };
-    let mut stopped = Vec::new();
-    let mut trouble = Vec::new();
     for session in &sessions {
         status(&format!("stopping {session}"));
         match runner::lifecycle::stop(&context, session, options) {

@@ -133,7 +133,7 @@ pub fn reply(
             }
         }
     }
-    let _ = server.touch(context);
+    server.note_use(context, None);
     verify(context, &server, sent, &mut replied)?;
     Ok(replied)
 }

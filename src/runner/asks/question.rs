@@ -95,7 +95,7 @@ pub fn answer(
         }
     };
     sent.map_err(|failure| server.explain(context, failure))?;
-    let _ = server.touch(context);
+    server.note_use(context, None);
     let left = list(&server, std::slice::from_ref(&question.directory))
         .map_err(|error| server.explain(context, error))?;
     if left.iter().any(|other| other.id == question.id) {

@@ -8,7 +8,13 @@ use crate::error::{Error, Result};
 use crate::process::{self, Variables};
 use crate::runner::context::Context;
 use crate::runner::environment::INSTALL_HINT;
+use crate::runner::session::address;
 use crate::runner::session::server::{PASSWORD, Server, endpoint};
+
+/// Through a proxy OpenCode would send the password of the server to it, even on loopback. The
+/// terminal interface asks nothing but the server, which keeps its own variables.
+const PROXIES: [&str; 6] =
+    ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"];
 
 /// The variable with the user name for Basic auth.
 const USERNAME_VARIABLE: &str = "OPENCODE_SERVER_USERNAME";
@@ -45,11 +51,14 @@ pub fn attach(context: &Context, session: &str, conversation: Option<&str>) -> R
     let mut variables = context.environment.variables.clone();
     variables.remove(PASSWORD);
     variables.remove(USERNAME_VARIABLE);
+    if address::look_up(&endpoint.url).is_some_and(|address| address.is_loopback()) {
+        PROXIES.iter().for_each(|name| variables.remove(name));
+    }
     if let Some(password) = endpoint.password {
         variables.set(PASSWORD, password);
         variables.set(USERNAME_VARIABLE, endpoint.username);
     }
-    let _ = server.touch(context);
+    server.note_use(context, conversation);
     Ok(Attachment { url: endpoint.url, program, arguments, variables })
 }
 

@@ -40,25 +40,41 @@ pub fn fork(
     let forked = client
         .fork(&place.id, directory, before)
         .map_err(|failure| find::gone(&server, &place, failure))?;
-    // The server gives a fork no rules. Without those of its original it would be a way around
-    // them.
+    // The server gives a fork no rules.
     if !server.record.allow_occtl_commands.unwrap_or(false) {
         let missing = no_occtl().into_iter().filter(|rule| !rules.permission.contains(rule));
         let missing: Vec<_> = missing.collect();
         rules.permission.extend(missing);
     }
-    if !rules.permission.is_empty() {
-        let kept = client.set_rules(&forked.id, directory, &rules)?;
-        if kept.permission.is_empty() {
-            (context.say)(&format!(
-                "this OpenCode cannot give {} the rules of {}",
-                forked.id, place.id
-            ));
-        }
+    if !rules.permission.is_empty()
+        && let Err(error) = keep_rules(&server, &place, &forked.id, &rules)
+    {
+        // A copy without the rules of its original would be a way around them.
+        let left = client.delete(&forked.id, directory).err();
+        return Err(match left {
+            None => error,
+            Some(failure) => {
+                error.hint(format!("the copy {} could not be deleted again: {failure}", forked.id))
+            }
+        });
     }
-    server.touch(context)?;
+    server.note_use(context, Some(&forked.id));
     let title = forked.title;
     Ok(Forked { session: server.record.id, id: forked.id, parent: place.id, title })
+}
+
+/// Gives a fork the rules of its original, and makes sure that the server has them.
+fn keep_rules(server: &Server, place: &Place, fork: &str, rules: &OwnRules) -> Result<()> {
+    let kept = server.client.set_rules(fork, &place.directory, rules)?;
+    if kept.permission.ends_with(&rules.permission) {
+        return Ok(());
+    }
+    let version = server.record.opencode_version.as_deref().unwrap_or("of this server");
+    Err(Error::failed(format!(
+        "OpenCode {version} cannot give a copy the rules of {}, so there is none",
+        place.id
+    ))
+    .hint("OpenCode 1.14 and newer can"))
 }
 
 fn check_message(server: &Server, place: &Place, message: &str) -> Result<()> {

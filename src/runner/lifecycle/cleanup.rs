@@ -1,15 +1,17 @@
 //! Stops sessions that are not used any more, and removes what dead ones left.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use jiff::Timestamp;
 
+use super::dead::forget;
 use super::stop::{StopOptions, nested, stop};
 use crate::client::{Answer, Limit};
 use crate::error::{Error, Result};
 use crate::runner::asks::reach::directories;
 use crate::runner::context::Context;
-use crate::runner::conversation::find::newest_root;
+use crate::runner::conversation::find::{changed, newest_root};
 use crate::runner::session::life::{Life, life};
 use crate::runner::session::logs::file::last_lines;
 use crate::runner::session::server::Server;
@@ -66,23 +68,61 @@ pub struct CleanedUp {
 pub fn cleanup(context: &Context, max_idle: Duration, dry_run: bool) -> Result<CleanedUp> {
     let mut result = CleanedUp::default();
     let mut records = context.store.read()?.records()?;
-    let order: Vec<String> = records.iter().map(|record| record.id.clone()).collect();
+    let order: BTreeMap<String, usize> =
+        records.iter().enumerate().map(|(at, record)| (record.id.clone(), at)).collect();
     // A nested session was started later than its parent and has to go first.
     records.sort_by_key(|record| std::cmp::Reverse(record.created()));
-    for record in records {
-        match verdict(context, &record, max_idle, &result.cleaned)? {
+    let (dead, alive): (Vec<Record>, Vec<Record>) =
+        records.into_iter().partition(|record| life(record) == Life::Dead);
+    for record in &alive {
+        match verdict(context, record, max_idle, &result.cleaned)? {
             Verdict::Keep => {}
-            Verdict::Spare(why) => result.spared.push((record.id, why)),
+            Verdict::Spare(why) => result.spared.push((record.id.clone(), why)),
             Verdict::Remove(why) if dry_run => {
-                result.cleaned.push(Cleaned { id: record.id, why, processes: 0 });
+                result.cleaned.push(Cleaned { id: record.id.clone(), why, processes: 0 });
             }
             Verdict::Remove(why) => remove(context, &record.id, why, max_idle, &mut result)?,
         }
     }
-    let place = |id: &str| order.iter().position(|other| other == id);
-    result.cleaned.sort_by_key(|one| place(&one.id));
-    result.spared.sort_by_key(|(id, _)| place(id));
+    remove_dead(context, dead, &alive, dry_run, &mut result)?;
+    result.cleaned.sort_by_key(|one| order.get(&one.id));
+    result.spared.sort_by_key(|(id, _)| order.get(id));
     Ok(result)
+}
+
+/// Removes the dead sessions, but for those from within which a session was started that lives on.
+fn remove_dead(
+    context: &Context,
+    mut dead: Vec<Record>,
+    alive: &[Record],
+    dry_run: bool,
+    result: &mut CleanedUp,
+) -> Result<()> {
+    let gone: BTreeSet<&str> = result.cleaned.iter().map(|one| one.id.as_str()).collect();
+    let parents: BTreeMap<String, String> = alive
+        .iter()
+        .filter(|record| !gone.contains(record.id.as_str()))
+        .filter_map(|record| Some((record.parent.clone()?, record.id.clone())))
+        .collect();
+    dead.retain(|record| match parents.get(&record.id) {
+        Some(nested) => {
+            let why = format!("{nested} was started from within it and lives");
+            result.spared.push((record.id.clone(), why));
+            false
+        }
+        None => true,
+    });
+    let reasons: Vec<Why> = dead.iter().map(|record| Why::Dead(reason(context, record))).collect();
+    let forgotten = if dry_run { BTreeSet::new() } else { forget(context, &dead)? };
+    for (record, why) in dead.iter().zip(reasons) {
+        if dry_run || forgotten.contains(&record.id) {
+            result.cleaned.push(Cleaned { id: record.id.clone(), why, processes: 0 });
+        } else {
+            // A tool of it still runs, or it has changed in between.
+            remove(context, &record.id, why, Duration::ZERO, result)?;
+        }
+    }
+    Ok(())
 }
 
 enum Verdict {
@@ -97,28 +137,23 @@ fn verdict(
     max_idle: Duration,
     cleaned: &[Cleaned],
 ) -> Result<Verdict> {
-    let idle = match life(record) {
-        Life::Dead => None,
-        // An adopted server is not ours to stop for being idle.
-        Life::Starting | Life::Adopted => return Ok(Verdict::Keep),
-        Life::Alive(_) if record.adopted_url.is_some() => return Ok(Verdict::Keep),
-        Life::Alive(_) => match idle(record) {
-            None => return Ok(Verdict::Spare("its last activity is unknown".into())),
-            Some(idle) if idle < limit(record, max_idle) => return Ok(Verdict::Keep),
-            Some(idle) => Some(idle),
-        },
+    // An adopted server is not ours to stop for being idle.
+    if record.adopted_url.is_some() || !matches!(life(record), Life::Alive(_)) {
+        return Ok(Verdict::Keep);
+    }
+    let idle = match idle(record) {
+        None => return Ok(Verdict::Spare("its last activity is unknown".into())),
+        Some(idle) if idle < limit(record, max_idle) => return Ok(Verdict::Keep),
+        Some(idle) => idle,
     };
     let gone = |id: &str| cleaned.iter().any(|one| one.id == id);
     let nested = nested(&context.store.read()?, record)?;
     if let Some(one) = nested.iter().find(|one| !gone(&one.id)) {
         return Ok(Verdict::Spare(format!("{} was started from within it and lives", one.id)));
     }
-    Ok(match idle {
-        None => Verdict::Remove(Why::Dead(reason(context, record))),
-        Some(idle) => match busy(context, record, idle) {
-            None => Verdict::Remove(Why::Idle(idle)),
-            Some(why) => Verdict::Spare(why),
-        },
+    Ok(match busy(context, record, idle, limit(record, max_idle)) {
+        None => Verdict::Remove(Why::Idle(idle)),
+        Some(why) => Verdict::Spare(why),
     })
 }
 
@@ -135,7 +170,7 @@ fn idle(record: &Record) -> Option<Duration> {
 }
 
 /// What keeps a session from being idle; `None` if nothing does.
-fn busy(context: &Context, record: &Record, idle: Duration) -> Option<String> {
+fn busy(context: &Context, record: &Record, idle: Duration, limit: Duration) -> Option<String> {
     let server = match Server::open(context, &record.id) {
         Ok(server) => server,
         Err(error) => return Some(error.message),
@@ -150,7 +185,7 @@ fn busy(context: &Context, record: &Record, idle: Duration) -> Option<String> {
         Err(error) => return silent(error.message),
     };
     for place in &places {
-        match working(&server, place, idle) {
+        match working(&server, place, idle, limit) {
             Ok(None) => {}
             Ok(Some(what)) => return Some(what),
             Err(failure) => return silent(failure.to_string()),
@@ -159,7 +194,12 @@ fn busy(context: &Context, record: &Record, idle: Duration) -> Option<String> {
     None
 }
 
-fn working(server: &Server, place: &str, idle: Duration) -> Answer<Option<String>> {
+fn working(
+    server: &Server,
+    place: &str,
+    idle: Duration,
+    limit: Duration,
+) -> Answer<Option<String>> {
     let client = &server.client;
     let activities = client.activities(place, ASK_LIMIT)?;
     if let Some((conversation, _)) = activities.iter().find(|(_, activity)| activity.is_busy()) {
@@ -171,9 +211,16 @@ fn working(server: &Server, place: &str, idle: Duration) -> Answer<Option<String
     if let Some(ask) = client.questions(place, ASK_LIMIT)?.first() {
         return Ok(Some(format!("question {} is pending in {}", ask.id, ask.conversation)));
     }
-    if idle < START_GAP
-        && let Some(newest) = newest_root(server, place, Some(NEWEST))?.conversation
+    let Some(newest) = newest_root(server, place, Some(NEWEST))?.conversation else {
+        return Ok(None);
+    };
+    // The turn may have been longer than the limit, or began without occtl.
+    if let Some(ago) = since(changed(&newest))
+        && ago < limit
     {
+        return Ok(Some(format!("{} was changed {} ago", newest.id, seconds(ago))));
+    }
+    if idle < START_GAP {
         // A prompt that was taken a moment ago shows as a message before anything is busy.
         let message = client.newest_message(&newest.id, place, Limit::Whole(ASK_LIMIT))?;
         if message.is_some_and(|message| message.info.is_prompt()) {
@@ -181,6 +228,14 @@ fn working(server: &Server, place: &str, idle: Duration) -> Answer<Option<String
         }
     }
     Ok(None)
+}
+
+/// How long ago a moment was that the server tells, in milliseconds since 1970. A moment in the
+/// future was just now.
+fn since(moment: f64) -> Option<Duration> {
+    let moment = Timestamp::from_millisecond(moment as i64).ok()?;
+    let since = Timestamp::now().duration_since(moment);
+    Some(Duration::from_secs(Duration::try_from(since).unwrap_or_default().as_secs()))
 }
 
 /// Stops one after a last look: asking takes time, and it may have been used meanwhile.
@@ -195,7 +250,7 @@ fn remove(
     if let Why::Idle(_) = why
         && idle(&record).is_none_or(|idle| idle < limit(&record, max_idle))
     {
-        result.spared.push((id.into(), "somebody has used it in between".into()));
+        result.spared.push((id.into(), "it was used in between".into()));
         return Ok(());
     }
     if matches!(why, Why::Dead(_)) && life(&record) != Life::Dead {

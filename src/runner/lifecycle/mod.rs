@@ -2,6 +2,7 @@
 
 pub mod adopt;
 pub mod cleanup;
+pub mod dead;
 pub mod doctor;
 pub mod end;
 pub mod guard;
@@ -16,4 +17,4 @@ pub use cleanup::{Cleaned, CleanedUp, Why, cleanup};
 pub use doctor::{Finding, Health, doctor};
 pub use guard::guard;
 pub use start::{StartOptions, start};
-pub use stop::{StopOptions, Stopped, stop};
+pub use stop::{StopOptions, Stopped, stop, stop_dead};

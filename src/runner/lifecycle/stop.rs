@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use super::dead::forget;
 use super::end::{Ended, await_free_port, end_processes, sweep};
 use super::isolate;
 use super::worktree;
@@ -60,6 +61,19 @@ pub struct Stopped {
 pub fn stop(context: &Context, word: &str, options: &StopOptions) -> Result<Vec<Stopped>> {
     let record = select(&context.store.read()?, word)?;
     stop_tree(context, &record, options, &mut BTreeSet::new())
+}
+
+/// Stops the dead sessions, all of them as quickly as one, as far as no process and no flag asks for
+/// more than to forget them.
+pub fn stop_dead(context: &Context, options: &StopOptions) -> Result<Vec<Stopped>> {
+    if options.keep_data || options.remove_worktree {
+        return Ok(Vec::new());
+    }
+    let mut records = context.store.read()?.records()?;
+    records.retain(|record| record.adopted_url.is_none() && life(record) == Life::Dead);
+    let stopped =
+        |id: String| Stopped { id, was_dead: true, forgotten: false, processes: 0, killed: false };
+    Ok(forget(context, &records)?.into_iter().map(stopped).collect())
 }
 
 /// `above` are the sessions that are being stopped already: a damaged store may say that two of

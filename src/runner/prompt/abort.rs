@@ -33,8 +33,9 @@ pub fn abort_conversation(
     };
     let place = target_place(&server, target).map_err(late)?;
     let below = find::descendants(&server, &place).map_err(late)?;
-    server.touch(context)?;
-    match (abort(&server, &place, &below, deadline, &|| true), server.ended(context)) {
+    let aborted = abort(&server, &place, &below, deadline, &|| true);
+    server.note_use(context, None);
+    match (aborted, server.ended(context)) {
         (Ok(true), _) => Ok(place.id),
         (_, Some(error)) => Err(error),
         (Err(failure), _) => Err(late(failure.into())),

@@ -12,7 +12,6 @@ use crate::error::Result;
 use crate::runner::context::Context;
 use crate::runner::conversation::find::{Target, no_turn, target_place};
 use crate::runner::session::operation::Operation;
-use crate::runner::session::server::Server;
 use crate::runner::session::timeouts::LOOK_LIMIT;
 use crate::runner::turn::record::TurnRecord;
 
@@ -59,11 +58,12 @@ pub fn follow_prepared(
     let place = prepared.place(server).map_err(late)?;
     let follower = Follower::prepare(&operation, &place, &turn, &follow.terms);
     operation.signals.set_fatal(false);
+    // Before the prompt, so that no `cleanup` in between takes the session for unused.
+    server.note_use(context, Some(&place.id));
     let held = prepared.hold(server, &place, &turn).map_err(late)?;
     // It can be large, and the server has it.
     prepared.options.message = String::new();
     prepared.files.clear();
-    touch(context, server);
     // A hook is told all.
     let only_answer = follow.wanted == Wanted::Answer && !follow.terms.hook.is_set();
     let follower = follower.holding(held, only_answer);
@@ -73,21 +73,14 @@ pub fn follow_prepared(
     }
     tell_end(context, &follow.terms, &record);
     if record.total_ms >= TOUCH_AGAIN_MS {
-        touch(context, server);
+        server.note_use(context, Some(&place.id));
     }
     let last = last.filter(|_| follow.wanted == Wanted::Raw);
     let raw = last.and_then(|last| raw_message(server, &place, &last));
     Ok(Finished { record, raw, session_remains: true })
 }
 
-/// A store that cannot be written must not hide what became of a turn, nor hold it up.
-fn touch(context: &Context, server: &Server) {
-    if let Err(error) = context.briefly(|| server.touch(context)) {
-        (context.say)(&format!("warning: {error}"));
-    }
-}
-
-/// Follows a turn that somebody began before.
+/// Follows a turn that began before this command.
 pub fn follow_turn(
     context: &Context,
     word: &str,

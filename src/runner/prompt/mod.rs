@@ -64,8 +64,9 @@ pub fn send(
     };
     let place = prepared.place(&server).map_err(late)?;
     let turn = new_message_id();
+    // Before the prompt, so that no `cleanup` in between takes the session for unused.
+    server.note_use(context, Some(&place.id));
     prepared.hand_over(&server, &place, &turn).map_err(late)?;
     stored(context, &server, &place, &turn, deadline).map_err(late)?;
-    server.touch(context)?;
     Ok(Accepted { session: server.record.id.clone(), conversation: place.id, turn })
 }

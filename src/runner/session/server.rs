@@ -111,10 +111,26 @@ impl Server {
         self.ended(context).or_else(|| refused.then(ended))
     }
 
-    /// Moves the session's last use to now.
-    pub fn touch(&self, context: &Context) -> Result<()> {
+    /// Moves the session's last use to now, and remembers the conversation that was used.
+    ///
+    /// This is only a note: a store that cannot be written or is locked for long is warned of, and
+    /// neither hides what a command did nor keeps it from doing it.
+    pub fn note_use(&self, context: &Context, conversation: Option<&str>) {
         let now = jiff::Timestamp::now();
-        let touched = |record: &mut Record| record.set_active(now);
-        context.update(|document| document.change(&self.record.id, touched).map(drop))
+        let used = |record: &mut Record| {
+            record.set_active(now);
+            if let Some(conversation) = conversation {
+                record.conversation = Some(conversation.into());
+            }
+        };
+        let noted = context.briefly(|| {
+            context.update(|document| document.change(&self.record.id, used).map(drop))
+        });
+        if let Err(error) = noted {
+            (context.say)(&format!(
+                "warning: the use of {} is not recorded: {error}",
+                self.record.id
+            ));
+        }
     }
 }

@@ -29,7 +29,7 @@ pub fn answer(
         ("GET", []) => Reply::Json(info()),
         ("PATCH", []) => {
             if let Some(found) = shared.lock().find(conversation) {
-                found.info["title"] = body["title"].clone();
+                change(&mut found.info, &body);
             }
             Reply::Json(info())
         }
@@ -53,6 +53,20 @@ pub fn answer(
         ("POST", ["prompt_async"]) => prompt(shared, conversation, &body, false),
         ("POST", ["message"]) => prompt(shared, conversation, &body, true),
         _ => Reply::Unknown,
+    }
+}
+
+/// Changes what a PATCH names. Rules are appended; servers before 1.14 ignore them and answer 200.
+fn change(info: &mut Value, body: &Value) {
+    if !body["title"].is_null() {
+        info["title"] = body["title"].clone();
+    }
+    if let Some(rules) = body["permission"].as_array()
+        && !Faults::read().has("/ignores_rules")
+    {
+        let mut all = info["permission"].as_array().cloned().unwrap_or_default();
+        all.extend(rules.iter().cloned());
+        info["permission"] = all.into();
     }
 }
 

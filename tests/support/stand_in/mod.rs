@@ -19,6 +19,7 @@
 //! | `ignore_sigterm: true` | SIGTERM does not end it |
 //! | `version: "1.0.5"` | the version that it claims |
 //! | `health: {…}` | the answer of `/global/health` |
+//! | `ignores_rules: true` | ignores the rules of a PATCH, as versions before 1.14 do |
 //! | `never_answer: true` | accepts every request and answers none |
 //! | `unauthorized: true` | 401 for everything |
 //! | `status: {PATH: 500}` | this status with an error object |

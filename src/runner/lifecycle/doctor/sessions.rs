@@ -9,6 +9,7 @@ use crate::client::Client;
 use crate::error::{Error, Result};
 use crate::process::{self, Running};
 use crate::runner::context::Context;
+use crate::runner::lifecycle::dead::forget;
 use crate::runner::lifecycle::end::{end_processes, sweep};
 use crate::runner::lifecycle::remembered::{CARRIED, Carried};
 use crate::runner::session::life::{Life, MARK, life};
@@ -25,8 +26,11 @@ pub fn check(context: &Context, fix: bool) -> Vec<Finding> {
         return Vec::new();
     };
     let mut known: BTreeSet<String> = records.iter().map(|record| record.id.clone()).collect();
-    let mut findings: Vec<Finding> =
-        records.iter().map(|record| session(context, record, fix)).collect();
+    let mut findings = dead(context, &records, fix);
+    let settled: BTreeSet<String> =
+        findings.iter().filter_map(|finding| finding.subject.clone()).collect();
+    let others = records.iter().filter(|record| !settled.contains(&record.id));
+    findings.extend(others.map(|record| session(context, record, fix)));
     findings.extend(shared_ports(&read().unwrap_or(records)));
     let above = process::ancestors();
     for (id, mut members) in processes.into_iter().filter(|(id, _)| !known.contains(id)) {
@@ -50,26 +54,61 @@ pub fn check(context: &Context, fix: bool) -> Vec<Finding> {
     findings
 }
 
+/// With `fix`, forgets all sessions at once of which nothing is left.
+fn dead(context: &Context, records: &[Record], fix: bool) -> Vec<Finding> {
+    let dead: Vec<Record> =
+        records.iter().filter(|record| fix && life(record) == Life::Dead).cloned().collect();
+    let forgotten = forget(context, &dead).unwrap_or_default();
+    let mended = |id: &String| {
+        let advice = format!("occtl stop {id}");
+        let finding = Finding::bad("session", "its server is gone", &advice).of(id);
+        finding.after(Ok("ended what was left of it and forgot it"))
+    };
+    forgotten.iter().map(mended).collect()
+}
+
+/// What is wrong with a session. `record` may be older than what it says: `occtl start` finishes,
+/// and `stop` removes, while doctor looks at the sessions before. So a record that looks bad is read
+/// again before it is judged.
 fn session(context: &Context, record: &Record, fix: bool) -> Finding {
     let id = &record.id;
-    let found = life(record);
+    if let Some(good) = look(record) {
+        return good.of(id);
+    }
+    let record = match context.store.read().and_then(|document| document.record(id)) {
+        Ok(Some(record)) => record,
+        Ok(None) => return Finding::good("session", "was stopped meanwhile").of(id),
+        Err(error) => return Finding::bad("session", error.message, "look again").of(id),
+    };
+    if let Some(good) = look(&record) {
+        return good.of(id);
+    }
+    let found = life(&record);
+    let what = if found == Life::Dead {
+        "its server is gone"
+    } else {
+        "its start was killed before the server was ready"
+    };
+    let finding = Finding::bad("session", what, &format!("occtl stop {id}")).of(id);
     let end = || -> Result<&str> {
-        end_processes(record, found.server(), STOP_GRACE)?;
-        sweep(context, record);
+        end_processes(&record, found.server(), STOP_GRACE)?;
+        sweep(context, &record);
         context.update(|document| Ok(document.remove(id)))?;
         Ok("ended what was left of it and forgot it")
     };
-    let advice = format!("occtl stop {id}");
-    let finding = match (&found, record.status()) {
-        (Life::Dead, _) => Finding::bad("session", "its server is gone", &advice),
-        (Life::Starting, _) => return Finding::good("session", "is starting").of(id),
-        (Life::Alive(_), Status::Starting) => {
-            Finding::bad("session", "whoever started it was killed before it was ready", &advice)
-        }
-        (Life::Alive(_) | Life::Adopted, _) => return answering(record, &found, &advice).of(id),
-    };
-    let finding = finding.of(id);
     if fix { finding.after(end()) } else { finding }
+}
+
+/// What a session that is neither dead nor cut short in its start does; `None` for another one.
+fn look(record: &Record) -> Option<Finding> {
+    let found = life(record);
+    match (&found, record.status()) {
+        (Life::Dead, _) | (Life::Alive(_), Status::Starting) => None,
+        (Life::Starting, _) => Some(Finding::good("session", "is starting")),
+        (Life::Alive(_) | Life::Adopted, _) => {
+            Some(answering(record, &found, &format!("occtl stop {}", record.id)))
+        }
+    }
 }
 
 fn answering(record: &Record, found: &Life, advice: &str) -> Finding {

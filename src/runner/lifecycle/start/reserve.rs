@@ -29,9 +29,13 @@ pub struct Plan<'a> {
 /// Takes an id and a port. What is written is a record whose pid is ours.
 pub fn reserve(context: &Context, plan: &Plan) -> Result<Record> {
     let ports = context.environment.ports()?;
-    let abandoned = abandoned(context)?;
+    let mut abandoned = abandoned(context)?;
     let mut record = planned(context, plan);
     context.update(|document| {
+        abandoned.retain(|record| {
+            // Its start may have gone on, if it was only our look that came too early.
+            document.record(&record.id).is_ok_and(|now| now.as_ref() == Some(record))
+        });
         for record in &abandoned {
             document.remove(&record.id);
         }
