@@ -32,7 +32,7 @@ const MOMENTS: [Moment; 7] = [
     ("the lock's file is there", |sandbox| sandbox.data().join("store.lock").exists()),
     ("the store is being written", |sandbox| {
         let new = sandbox.data().join(".store.json.new");
-        new.exists() || sandbox.data().join("store.json").exists()
+        new.exists() || sandbox.store_path().exists()
     }),
     ("the record is there", |sandbox| !sandbox.records().is_empty()),
     ("the log is there", |sandbox| !sandbox.logs().is_empty()),

@@ -1,5 +1,5 @@
-//! `docs/json.md` names exactly the fields that the commands print, and every file that the documents
-//! name exists.
+//! `docs/json.md` names exactly the fields that the commands print, and every file that the
+//! documents name exists.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;

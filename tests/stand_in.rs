@@ -205,8 +205,8 @@ fn order(server: &Serving, route: &str) -> Vec<String> {
     let turn = |text: &str| {
         let events = server.events(route);
         let mut heard = Vec::new();
-        // `/global/event` says that it is connected before it is, and the events until then are lost:
-        // conversations are opened until the stream tells of one.
+        // `/global/event` says that it is connected before it is, and the events until then are
+        // lost: conversations are opened until the stream tells of one.
         let conversation = poll(SOON, || {
             let conversation = server.open(&json!({"title": "t"}));
             let tells = |event: &Value| event.to_string().contains(&conversation);

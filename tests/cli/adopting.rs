@@ -1,17 +1,17 @@
-//! `adopt`: what is refused, and that nothing which somebody else started is ended unasked.
+//! `adopt`: what is refused, and that an adopted server is only ended when the user asks for it.
 
 use std::time::Duration;
 
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
-use super::{sandbox, start, store};
+use super::sandbox;
 use crate::support::processes::{is_running, poll};
 
 const SOON: Duration = Duration::from_secs(15);
 
 #[test]
-fn what_is_no_opencode_or_no_http_or_not_listening_is_refused() {
+fn an_address_without_http_or_a_listener_or_opencode_is_refused() {
     let sandbox = sandbox("refused", json!({"html": ["/global/health"]}));
     let alien = sandbox.serve();
     let dead = format!("http://127.0.0.1:{}", sandbox.free_port());
@@ -28,7 +28,7 @@ fn what_is_no_opencode_or_no_http_or_not_listening_is_refused() {
         let refused = sandbox.occtl(&["adopt", url]).run().fails(status);
         assert!(refused.stderr.contains(words), "{url}: {}", refused.stderr);
         assert!(!refused.stderr.contains("secret"), "{}", refused.stderr);
-        assert_eq!(store(&sandbox)["sessions"], json!({}), "{url}");
+        assert_eq!(sandbox.store()["sessions"], json!({}), "{url}");
     }
     sandbox.set_faults(&json!({"version": "1.0.220"}));
     let old = sandbox.occtl(&["adopt", &sandbox.serve().url()]).run().fails(4);
@@ -36,26 +36,21 @@ fn what_is_no_opencode_or_no_http_or_not_listening_is_refused() {
 }
 
 #[test]
-fn a_process_that_does_not_listen_there_is_never_taken_for_the_server() {
+fn a_process_that_does_not_listen_at_the_address_is_not_taken_for_the_server() {
     let sandbox = sandbox("pid", Value::Null);
     let server = sandbox.serve();
     let bystander = sandbox.command("sleep", &["7000"]).spawn();
-    let other = sandbox.marked_processes().into_iter().find(|(_, line)| line == "sleep 7000");
-    let (other, _) = other.expect("the bystander");
-    let pid = |line: &str| {
-        let found = sandbox.marked_processes().into_iter().find(|(_, other)| other.contains(line));
-        found.expect("a process").0.to_string()
-    };
+    let other = sandbox.wait_for_process(|line| line == "sleep 7000");
     let adopt = |pid: &str| sandbox.occtl(&["adopt", &server.url(), "--pid", pid, "-q"]).run();
     assert!(adopt(&other.to_string()).fails(1).stderr.contains("does not listen"));
     adopt("4190001").fails(3);
-    let server_pid = pid(" serve ");
-    // Another machine may have a port of the same number; --kill would end the wrong process.
+    let server_pid = server.running.pid().to_string();
+    // The port of another machine says nothing of a process here: --kill would end a wrong one.
     let far = format!("http://203.0.113.9:{}", server.port);
     let refused = sandbox.occtl(&["adopt", &far, "--pid", &server_pid]).run().fails(2);
     assert!(refused.stderr.contains("not on this machine"), "{}", refused.stderr);
     let id = adopt(&server_pid).ok().stdout.trim().to_owned();
-    // Without --kill it is only forgotten, also by force, by cleanup and by doctor.
+    // Without --kill the server runs on, also after `stop --force`, `cleanup` and `doctor --fix`.
     sandbox.occtl(&["cleanup", "-m", "0"]).run().ok();
     sandbox.occtl(&["doctor", "--fix"]).run().ok();
     let done = sandbox.occtl(&["stop", "-f", &id]).run().ok();
@@ -98,8 +93,8 @@ fn the_end_of_a_server_without_a_known_process_is_noticed() {
 #[test]
 fn a_server_of_this_store_is_not_adopted_and_a_password_without_end_is_refused() {
     let sandbox = sandbox("own", Value::Null);
-    let id = start(&sandbox);
-    let record = store(&sandbox)["sessions"][&id].clone();
+    let id = sandbox.start(&[]);
+    let record = sandbox.store()["sessions"][&id].clone();
     let url = format!("http://127.0.0.1:{}", record["port"]);
     let password = record["password"].as_str().unwrap();
     let twice = sandbox.occtl(&["adopt", &url]).env("OPENCODE_SERVER_PASSWORD", password);

@@ -1,8 +1,8 @@
-//! `attach` becomes OpenCode's own program.
+//! `attach` replaces itself by OpenCode's own program.
 
 use serde_json::{Value, json};
 
-use super::{sandbox, start, store};
+use super::sandbox;
 use crate::support::opencode;
 
 #[test]
@@ -10,14 +10,14 @@ fn attach_replaces_itself_and_keeps_the_password_out_of_the_arguments() {
     let mut sandbox = sandbox("attach", json!({}));
     let log = sandbox.root().join("attach.json");
     sandbox.set_env("STAND_IN_ATTACH_LOG", &log);
-    let id = start(&sandbox);
-    let record = store(&sandbox)["sessions"][&id].clone();
+    let id = sandbox.start(&[]);
+    let record = sandbox.store()["sessions"][&id].clone();
     let url = format!("http://127.0.0.1:{}", record["port"]);
     let call = || -> Value { serde_json::from_slice(&std::fs::read(&log).unwrap()).unwrap() };
     let run = sandbox
         .occtl(&["attach", &id])
         .env("STAND_IN_ATTACH_STATUS", "7")
-        .env("OPENCODE_SERVER_USERNAME", "somebody")
+        .env("OPENCODE_SERVER_USERNAME", "another")
         .run()
         .fails(7);
     assert_eq!(run.stdout, format!("Attaching to {url}...\n"));
@@ -39,7 +39,7 @@ fn attach_replaces_itself_and_keeps_the_password_out_of_the_arguments() {
 }
 
 #[test]
-fn the_real_program_knows_the_words_that_attach_uses() {
+fn the_real_program_knows_the_flags_that_attach_uses() {
     let help = std::process::Command::new(opencode::program(&opencode::version()))
         .args(["attach", "--help"])
         .output()

@@ -1,4 +1,4 @@
-//! Words that are wrong: each is named, has its status, and changes nothing.
+//! Wrong arguments: each is named, gives its exit status, and changes nothing.
 
 use std::ffi::OsStr;
 use std::net::TcpListener;
@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::{assert_no_trace, edit_record, sandbox, start, store};
+use super::sandbox;
 
 #[test]
-fn a_session_that_is_not_there_is_named_with_how_many_there_are() {
+fn a_session_that_does_not_exist_is_named_with_how_many_there_are() {
     let sandbox = sandbox("no-session", json!({}));
     for arguments in [
         vec!["status", "oc-77"],
@@ -31,20 +31,20 @@ fn a_session_that_is_not_there_is_named_with_how_many_there_are() {
         (&error["code"], &error["hint"]),
         (&json!("not_found"), &json!("occtl list shows 0"))
     );
-    assert_no_trace(&sandbox);
+    sandbox.assert_no_trace();
 }
 
 #[test]
 fn an_ambiguous_beginning_lists_the_candidates_and_touches_none() {
     let sandbox = sandbox("ambiguous", json!({}));
-    let ids = [start(&sandbox), start(&sandbox)];
-    // Every id begins with `oc-`, and with nothing else that both must have: make one up.
+    let ids = [sandbox.start(&[]), sandbox.start(&[])];
+    // Every id begins with `oc-`, and two ids may have nothing else in common: a third is made up.
     let failed = sandbox.occtl(&["stop", "oc-"]).run().fails(3);
     assert!(failed.stderr.contains("occtl list shows 2"), "{}", failed.stderr);
     let twin = format!("{}ffff", &ids[0][..7]);
-    let mut text = store(&sandbox);
+    let mut text = sandbox.store();
     text["sessions"][&twin] = json!({"id": twin, "port": 1, "pid": null});
-    std::fs::write(sandbox.data().join("store.json"), text.to_string()).unwrap();
+    std::fs::write(sandbox.store_path(), text.to_string()).unwrap();
     for arguments in [vec!["status", &ids[0][..7]], vec!["stop", &ids[0][3..7]]] {
         let failed = sandbox.occtl(&arguments).run().fails(3);
         assert!(failed.stderr.contains("more than one session begins with"), "{}", failed.stderr);
@@ -52,14 +52,14 @@ fn an_ambiguous_beginning_lists_the_candidates_and_touches_none() {
             assert!(failed.stderr.contains(id.as_str()), "{}", failed.stderr);
         }
     }
-    assert_eq!(store(&sandbox)["sessions"].as_object().unwrap().len(), 3);
-    edit_record(&sandbox, &twin, |record| record["port"] = json!(2));
+    assert_eq!(sandbox.records().len(), 3);
+    sandbox.edit_record(&twin, |record| record["port"] = json!(2));
     sandbox.occtl(&["stop", "--all"]).run().ok();
-    assert_no_trace(&sandbox);
+    sandbox.assert_no_trace();
 }
 
 #[test]
-fn a_workdir_that_cannot_be_one_is_an_error_before_anything_is_started() {
+fn an_unusable_workdir_is_an_error_before_anything_is_started() {
     let sandbox = sandbox("workdirs", json!({}));
     let file = sandbox.work().join("file");
     std::fs::write(&file, "").unwrap();
@@ -73,17 +73,17 @@ fn a_workdir_that_cannot_be_one_is_an_error_before_anything_is_started() {
         assert!(failed.stderr.contains(expected), "{}", failed.stderr);
         assert_eq!((failed.stdout.as_str(), failed.stderr.lines().count()), ("", 1));
     }
-    assert!(!sandbox.data().join("store.json").exists());
-    assert_no_trace(&sandbox);
+    assert!(!sandbox.store_path().exists());
+    sandbox.assert_no_trace();
     let gone = sandbox.work().join("gone");
-    let script = format!("mkdir {0} && cd {0} && rmdir {0} && exec \"$0\" start", gone.display());
-    let run = sandbox.command("sh", &["-c", &script, env!("CARGO_BIN_EXE_occtl")]).run().fails(1);
+    let script = "mkdir \"$1\" && cd \"$1\" && rmdir \"$1\" && exec \"$0\" start";
+    let run = sandbox.shell(script, &[&gone]).run().fails(1);
     assert!(run.stderr.contains("the working directory is gone"), "{}", run.stderr);
-    assert_no_trace(&sandbox);
+    sandbox.assert_no_trace();
 }
 
 #[test]
-fn a_workdir_may_have_any_name_that_is_text_and_is_made_if_it_is_missing() {
+fn a_workdir_may_have_any_utf_8_name_and_is_created_if_it_is_missing() {
     let sandbox = sandbox("names", json!({}));
     for name in ["a b/c'd \"e\"", "ünï 你好", "-w", "new\nline\u{1b}[31m", "$(touch x);%s%20&=#?"]
     {
@@ -98,21 +98,21 @@ fn a_workdir_may_have_any_name_that_is_text_and_is_made_if_it_is_missing() {
         assert!(!status.stdout.contains('\u{1b}') && status.stdout.contains("idle"));
         sandbox.occtl(&["stop", id]).run().ok();
     }
-    // What an unset variable leaves is as good as no flag, as it was in 0.4.0.
+    // A flag with an empty value, as from an unset variable, counts as missing, as in 0.4.0.
     let flags = ["start", "--json", "-w", "", "-a", "", "--opencode", ""];
     let started = sandbox.occtl(&flags).run().ok().json();
     assert_eq!(started["workdir"].as_str(), sandbox.work().to_str());
     assert_eq!(started["agent"], json!(null));
-    // A relative one counts from the working directory, and a link is followed.
+    // A relative workdir counts from the working directory, and a link is followed.
     std::os::unix::fs::symlink(sandbox.work().join("new"), sandbox.work().join("link")).unwrap();
     let started = sandbox.occtl(&["start", "--json", "-w", "link"]).run().ok().json();
     assert_eq!(started["workdir"].as_str(), sandbox.work().join("new").to_str());
     sandbox.occtl(&["stop", "--all"]).run().ok();
-    assert_no_trace(&sandbox);
+    sandbox.assert_no_trace();
 }
 
 #[test]
-fn ports_of_somebody_else_are_passed_over_and_none_left_is_an_error() {
+fn ports_in_use_are_passed_over_and_it_is_an_error_if_none_is_free() {
     let sandbox = sandbox("ports", json!({}));
     let first = *sandbox.ports().start();
     let range = format!("{first}-{}", first + 2);
@@ -126,10 +126,10 @@ fn ports_of_somebody_else_are_passed_over_and_none_left_is_an_error() {
     let expected = format!("no port from {first} to {} is free", first + 2);
     assert_eq!((&error["code"], &error["message"]), (&json!("failed"), &json!(expected)));
     assert!(error["hint"].as_str().unwrap().contains("OCCTL_PORT_RANGE"));
-    assert_eq!(store(&sandbox)["sessions"].as_object().unwrap().len(), 1);
+    assert_eq!(sandbox.records().len(), 1);
     sandbox.occtl(&["stop", "--all"]).run().ok();
     let again = start().ok().json();
-    assert_eq!(again["port"], first + 1, "a port that was freed is used again at once");
+    assert_eq!(again["port"], first + 1, "a port that became free is used again at once");
     for range in ["x", "0-5", "9-8"] {
         let failed = sandbox.occtl(&["start"]).env("OCCTL_PORT_RANGE", range).run().fails(2);
         assert!(failed.stderr.contains("not a range of ports"), "{}", failed.stderr);
@@ -180,14 +180,14 @@ fn wrong_flags_and_values_are_usage_errors_that_change_nothing() {
         let failed = sandbox.occtl(&json).run().fails(2);
         assert_eq!(failed.json_error()["code"], "usage", "{arguments:?}");
     }
-    // The value of a flag is not a flag.
+    // `--json` as the value of a flag is not a flag.
     let title = sandbox.occtl(&["send", "x", "--title", "--json"]).run().fails(2);
     assert!(title.stderr.starts_with("occtl: "), "{}", title.stderr);
     let bytes = sandbox.occtl(&["send", "x", "-"]).stdin(b"\xff\xfe").run().fails(2);
     assert!(bytes.stderr.contains("not UTF-8"), "{}", bytes.stderr);
     let word = sandbox.occtl(&["send", "x"]).args(&[OsStr::from_bytes(b"\xff")]).run().fails(2);
     assert!(word.stderr.contains("not UTF-8"), "{}", word.stderr);
-    assert_no_trace(&sandbox);
+    sandbox.assert_no_trace();
 }
 
 #[test]
@@ -214,14 +214,14 @@ fn help_and_version_need_no_home_and_no_store() {
     }
     let json = sandbox.occtl(&["version", "--json"]).run().ok().json();
     assert_eq!(json, json!({"version": version}));
-    assert_no_trace(&sandbox);
+    sandbox.assert_no_trace();
 }
 
 #[test]
 fn a_long_message_and_one_with_escape_sequences_arrive_as_they_are() {
     let sandbox = sandbox("messages", json!({}));
-    let id = start(&sandbox);
-    // The stand-in sends one delta a word, so the words are long.
+    let id = sandbox.start(&[]);
+    // The words are long because the stand-in sends a delta for each word.
     let long = format!("{} ", "ä".repeat(8192)).repeat(64);
     assert!(long.len() >= 1 << 20);
     let send = ["send", &id, "--wait", "--json", "-"];
@@ -246,13 +246,13 @@ fn a_long_message_and_one_with_escape_sequences_arrive_as_they_are() {
     let dashed = sandbox.occtl(&["send", &id, "--wait", "--", "-x", "--json"]).run().ok();
     assert_eq!(dashed.stdout, "-x --json\n");
     sandbox.occtl(&["stop", &id]).run().ok();
-    assert_no_trace(&sandbox);
+    sandbox.assert_no_trace();
 }
 
 #[test]
-fn a_schema_or_policy_without_an_end_or_a_writer_is_an_error_and_a_pipe_is_read() {
+fn a_file_without_an_end_or_a_pipe_without_a_writer_is_an_error_and_a_pipe_is_read() {
     let sandbox = sandbox("endless", json!(null));
-    let id = sandbox.occtl(&["start", "-q"]).run().ok().stdout.trim().to_owned();
+    let id = sandbox.start(&[]);
     let fifo = sandbox.root().join("fifo");
     let made = sandbox.command("mkfifo", &[&fifo]).run();
     made.ok();
@@ -287,14 +287,11 @@ fn a_schema_or_policy_without_an_end_or_a_writer_is_an_error_and_a_pipe_is_read(
     let failed = sandbox.occtl(&["send", &id, "--wait", "--policy", policy, "x"]).run().fails(2);
     let expected = "on_question cannot be \"approve\" (one of wait, fail, reject)";
     assert!(failed.stderr.contains(expected), "{}", failed.stderr);
-    // No server is started for a prompt that cannot be.
+    // `run` starts no server for a prompt that cannot be sent.
     let run = sandbox.occtl(&["run", "--schema", fifo, "hello"]).run().fails(2);
     assert!(run.stderr.contains("is not JSON"), "{}", run.stderr);
-    let script = format!(
-        "{} send {id} --wait --schema <(sleep 0.2; echo '{{\"type\":\"integer\"}}') 7",
-        env!("CARGO_BIN_EXE_occtl")
-    );
-    assert_eq!(sandbox.command("bash", &["-c", &script]).run().ok().stdout, "7\n");
+    let script = "\"$0\" send \"$1\" --wait --schema <(sleep 0.2; echo '{\"type\":\"integer\"}') 7";
+    assert_eq!(sandbox.shell(script, &[&id]).run().ok().stdout, "7\n");
     let late = sandbox.occtl(&["wait", &id, "--until", "dead", "-t", "0.2"]).run().fails(124);
     assert!(late.stderr.contains(&format!("the end of session {id}")), "{}", late.stderr);
     for command in ["wait", "tail"] {

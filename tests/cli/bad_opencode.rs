@@ -1,20 +1,19 @@
-//! Programs that are no OpenCode, or one that does not come up: nothing of them is left.
+//! Programs that are not OpenCode, and servers that do not come up: nothing of them is left.
 
 use std::path::PathBuf;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::{assert_no_trace, sandbox};
+use super::sandbox;
 use crate::support::command::Outcome;
-use crate::support::processes::poll;
 use crate::support::rounds::in_some_round;
-use crate::support::sandbox::Sandbox;
+use crate::support::sandbox::{Sandbox, example};
 
 /// How much later than its limit a `start` may end.
 const LATE: Duration = Duration::from_millis(500);
 
-/// Starts with a limit of `seconds`, and expects it to fail without a trace.
+/// Starts with a limit of `seconds`; the start must fail and leave nothing.
 #[track_caller]
 fn fails(sandbox: &Sandbox, seconds: f64, status: i32, expected: &[&str]) -> Outcome {
     let limit = seconds.to_string();
@@ -25,7 +24,7 @@ fn fails(sandbox: &Sandbox, seconds: f64, status: i32, expected: &[&str]) -> Out
         assert!(message.contains(text), "no {text:?} in {message}");
     }
     assert_eq!(failed.stdout, "");
-    assert_no_trace(sandbox);
+    sandbox.assert_no_trace();
     failed
 }
 
@@ -37,7 +36,7 @@ fn a_program_that_ends_at_once_is_named_with_what_it_said() {
     let failed = fails(&sandbox, 20.0, 4, &["ended with status 3", "line 11 ", "line 30 "]);
     assert!(failed.elapsed < Duration::from_secs(18));
     let message = failed.json_error()["message"].to_string();
-    assert!(!message.contains("line 10 "), "more than the last lines: {message}");
+    assert!(!message.contains("line 10 "), "more than the last 20 lines: {message}");
     let plain = sandbox.occtl(&["start"]).run().fails(4);
     assert!(plain.stderr.contains("  line 30 \\x1b[31m"), "{}", plain.stderr);
     assert!(!plain.stderr.contains('\u{1b}'));
@@ -46,16 +45,14 @@ fn a_program_that_ends_at_once_is_named_with_what_it_said() {
 }
 
 #[test]
-fn a_start_whose_session_is_stopped_meanwhile_says_so() {
+fn a_start_says_that_its_session_was_stopped_meanwhile() {
     let sandbox = sandbox("withdrawn", json!({"silent_start": true}));
     let starting = sandbox.occtl(&["start"]).spawn();
-    let serves = |(_, line): &(u32, String)| line.contains(" serve ");
-    let spawned = || sandbox.marked_processes().iter().any(serves).then_some(());
-    poll(Duration::from_secs(20), spawned).expect("a server");
+    sandbox.wait_for_process(|line| line.contains(" serve "));
     sandbox.occtl(&["stop", "--all"]).run().ok();
     let ended = starting.wait(Duration::from_secs(20)).fails(4);
     assert!(ended.stderr.contains("was stopped by somebody (SIGTERM)"), "{}", ended.stderr);
-    assert_no_trace(&sandbox);
+    sandbox.assert_no_trace();
 }
 
 #[test]
@@ -80,7 +77,7 @@ fn a_limit_holds_whatever_the_program_does() {
 }
 
 #[test]
-fn a_server_that_is_another_one_is_refused_at_once() {
+fn a_server_that_is_not_a_usable_opencode_is_refused_at_once() {
     let sandbox = sandbox("alien", Value::Null);
     for (faults, expected) in [
         (json!({"unauthorized": true}), "401"),
@@ -94,7 +91,8 @@ fn a_server_that_is_another_one_is_refused_at_once() {
             "1.0.223 is too old",
         ),
         (
-            // The real 1.0 has no such route, passes it on to the internet, and cannot reach that.
+            // The real 1.0 has no such route. It forwards the request to the internet, which it
+            // cannot reach.
             json!({"version": "1.0.185", "status": {"/global/health": 500}}),
             "1.0.185 is too old",
         ),
@@ -113,7 +111,7 @@ fn a_server_that_is_another_one_is_refused_at_once() {
 }
 
 #[test]
-fn two_versions_on_one_database_are_warned_of_and_isolated_ones_are_not() {
+fn two_versions_on_one_database_give_a_warning_and_isolated_ones_do_not() {
     let sandbox = sandbox("versions", Value::Null);
     let older = || {
         let health = json!({"healthy": true, "version": "1.14.34"});
@@ -125,17 +123,15 @@ fn two_versions_on_one_database_are_warned_of_and_isolated_ones_are_not() {
     let apart = sandbox.occtl(&["start", "-q", "--isolate"]).run().ok();
     assert_eq!(apart.stderr, "");
     let mixed = sandbox.occtl(&["start", "-q"]).run().ok();
-    let said = format!(
-        "occtl: warning: 1.14.34 shares its database with {} (1.18.33); --isolate keeps them apart\n",
-        newer.stdout.trim()
-    );
+    let shares = format!("1.14.34 shares its database with {} (1.18.33)", newer.stdout.trim());
+    let said = format!("occtl: warning: {shares}; --isolate keeps them apart\n");
     assert_eq!(mixed.stderr, said);
     let notice: Value =
         serde_json::from_str(&sandbox.occtl(&["start", "--json"]).run().ok().stderr).unwrap();
     let said = notice["notice"].as_str().unwrap();
     assert!(said.starts_with("warning: 1.14.34 shares its database with"), "{said}");
     sandbox.occtl(&["stop", "--all"]).run().ok();
-    assert_no_trace(&sandbox);
+    sandbox.assert_no_trace();
 }
 
 #[test]
@@ -163,7 +159,7 @@ fn a_program_that_cannot_be_run_is_named_with_how_to_get_one() {
     fails(&sandbox, 20.0, 1, &["there is no opencode on PATH", "npm install -g opencode-ai"]);
     let failed = sandbox.occtl(&["start", "--opencode", "/bin/false"]).run().fails(4);
     assert!(failed.stderr.contains("/bin/false ended with status 1"), "{}", failed.stderr);
-    assert_no_trace(&sandbox);
+    sandbox.assert_no_trace();
 }
 
 #[test]
@@ -171,30 +167,25 @@ fn another_program_that_serves_something_else_is_not_taken_for_a_server() {
     let mut sandbox = sandbox("web", Value::Null);
     let script = "#!/bin/sh\necho 'Serving HTTP on this port'\nexec sleep 600\n";
     sandbox.set_env("OCCTL_OPENCODE", sandbox.install("web", script));
-    fails(
-        &sandbox,
-        0.8,
-        124,
-        &["did not answer within 0.8 s", "none of its processes listens on port", "Serving HTTP"],
-    );
-    // A wrapper script whose child is the server is as good as the server.
+    let said = ["did not answer within 0.8 s", "none of its processes listens on", "Serving HTTP"];
+    fails(&sandbox, 0.8, 124, &said);
+    // A wrapper script whose child is the server is accepted.
     let port = *sandbox.ports().start();
     let wrapper = format!(
         "#!/bin/sh\n\"{}\" serve --hostname 127.0.0.1 --port {port} & exec sleep 600\n",
-        crate::support::sandbox::example("stand-in").display()
+        example("stand-in").display()
     );
     sandbox.set_env("OCCTL_OPENCODE", sandbox.install("wrapper", &wrapper));
     let started = sandbox.occtl(&["start", "--json"]).run().ok().json();
     assert_eq!(started["port"], port);
     sandbox.occtl(&["stop", "--all"]).run().ok();
-    assert_no_trace(&sandbox);
+    sandbox.assert_no_trace();
 }
 
 #[test]
-fn a_server_that_stumbles_over_the_first_start_of_another_one_is_started_again() {
+fn a_server_that_another_ones_first_start_made_fail_is_started_again() {
     let sandbox = sandbox("stumbles", Value::Null);
-    let (tries, server) =
-        (sandbox.root().join("tries"), crate::support::sandbox::example("stand-in"));
+    let (tries, server) = (sandbox.root().join("tries"), example("stand-in"));
     for said in [
         "SQLiteError: database is locked",
         "Failed to run the query 'PRAGMA journal_mode = WAL'",
@@ -202,8 +193,9 @@ fn a_server_that_stumbles_over_the_first_start_of_another_one_is_started_again()
     ] {
         std::fs::write(&tries, "").unwrap();
         let script = format!(
-            "#!/bin/sh\nif test $(wc -c <{tries}) -lt 2; then printf x >>{tries}; echo \"{said}\"; exit 1; fi\n\
-             exec {server} \"$@\"\n",
+            "#!/bin/sh\nif test $(wc -c <'{tries}') -lt 2; then\n\
+             printf x >>'{tries}'; echo \"{said}\"; exit 1; fi\n\
+             exec '{server}' \"$@\"\n",
             tries = tries.display(),
             server = server.display()
         );
@@ -211,12 +203,12 @@ fn a_server_that_stumbles_over_the_first_start_of_another_one_is_started_again()
         let start = sandbox.occtl(&["start", "-q", "--opencode"]).args(&[&program]).run().ok();
         assert_eq!(std::fs::read_to_string(&tries).unwrap(), "xx", "{said}");
         sandbox.occtl(&["stop", start.stdout.trim()]).run().ok();
-        assert_no_trace(&sandbox);
+        sandbox.assert_no_trace();
     }
 }
 
 #[test]
-fn a_late_server_is_waited_for_and_one_that_never_says_so_is_found() {
+fn a_late_server_is_waited_for_and_one_that_never_says_that_it_listens_is_found() {
     let sandbox = sandbox("late", Value::Null);
     for line in ["late", "none"] {
         sandbox.set_faults(&json!({"listening_line": line}));
@@ -226,5 +218,5 @@ fn a_late_server_is_waited_for_and_one_that_never_says_so_is_found() {
     let rows = sandbox.occtl(&["list", "--json"]).run().ok().json();
     assert!(rows["sessions"].as_array().unwrap().iter().all(|row| row["state"] == "idle"));
     sandbox.occtl(&["stop", "--all"]).run().ok();
-    assert_no_trace(&sandbox);
+    sandbox.assert_no_trace();
 }

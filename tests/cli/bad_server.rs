@@ -1,4 +1,5 @@
-//! Servers that hang, die or were never ours: nothing waits for long, and nobody else is hurt.
+//! Servers that hang or die, and processes that are no servers: no command waits for long, and no
+//! other process is harmed.
 
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -6,12 +7,12 @@ use std::time::Duration;
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
-use super::{assert_no_trace, edit_record, sandbox, server_pid, start};
-use crate::support::processes::{is_running, poll, signal};
+use super::sandbox;
+use crate::support::processes::{has_socket, is_running, kill, poll, signal};
 use crate::support::rounds::in_some_round;
 use crate::support::sandbox::Sandbox;
 
-/// No `list` takes longer, whatever the servers do: 2 s for all of them, as they are asked together.
+/// No `list` takes longer, whatever the servers do. They are all asked at once, for up to 2 s.
 const LIST_LIMIT: Duration = Duration::from_secs(4);
 const SOON: Duration = Duration::from_secs(20);
 
@@ -26,12 +27,12 @@ fn states(sandbox: &Sandbox, ids: &[String]) -> Vec<String> {
 }
 
 #[test]
-fn stopped_servers_are_rows_in_state_error_and_hurt_nobody_else() {
+fn servers_that_do_not_answer_are_rows_in_state_error_and_delay_no_other_row() {
     let sandbox = sandbox("frozen", json!({}));
-    let ids: Vec<String> = (0..6).map(|_| start(&sandbox)).collect();
+    let ids: Vec<String> = (0..6).map(|_| sandbox.start(&[])).collect();
     let frozen = &ids[..5];
     for id in frozen {
-        signal(server_pid(&sandbox, id), Signal::STOP);
+        signal(sandbox.server_pid(id), Signal::STOP);
     }
     assert_eq!(states(&sandbox, &ids), ["error", "error", "error", "error", "error", "idle"]);
     let status = || sandbox.occtl(&["status", &ids[0]]).run().ok().within(LIST_LIMIT);
@@ -43,26 +44,26 @@ fn stopped_servers_are_rows_in_state_error_and_hurt_nobody_else() {
     );
     let plain = sandbox.occtl(&["list"]).run().ok();
     assert_eq!(plain.stdout.matches("  error  ").count(), 5, "{}", plain.stdout);
-    // A stopped process does not even see SIGTERM.
+    // A process that is stopped with SIGSTOP does not receive SIGTERM.
     let stopped = sandbox.occtl(&["stop", "--force", "--json"]).args(frozen).run().ok();
     assert!(stopped.elapsed < SOON, "{:?}", stopped.elapsed);
     let stopped = stopped.json();
     assert!(stopped["stopped"].as_array().unwrap().iter().all(|one| one["killed"] == true));
     sandbox.occtl(&["stop", &ids[5]]).run().ok();
-    assert_no_trace(&sandbox);
+    sandbox.assert_no_trace();
 }
 
 #[test]
-fn many_silent_servers_take_neither_the_time_of_list_nor_that_of_a_busy_one() {
+fn many_silent_servers_delay_neither_list_nor_the_row_of_a_busy_server() {
     let sandbox = sandbox("silent", json!({}));
-    let silent = start(&sandbox);
-    let busy = start(&sandbox);
+    let silent = sandbox.start(&[]);
+    let busy = sandbox.start(&[]);
     sandbox.set_faults(&json!({"turn": {"never_ends": true}}));
     sandbox.occtl(&["send", &busy, "hello"]).run().ok();
-    signal(server_pid(&sandbox, &silent), Signal::STOP);
-    // The same server under many names, all of them before the busy one.
-    let path = sandbox.data().join("store.json");
-    let mut all = super::store(&sandbox);
+    signal(sandbox.server_pid(&silent), Signal::STOP);
+    // Many records of one silent server, all of them before the record of the busy one.
+    let path = sandbox.store_path();
+    let mut all = sandbox.store();
     for number in 0..40 {
         let id = format!("oc-000000{number:02}");
         all["sessions"][&id] = all["sessions"][&silent].clone();
@@ -80,19 +81,19 @@ fn many_silent_servers_take_neither_the_time_of_list_nor_that_of_a_busy_one() {
 #[test]
 fn a_server_that_ignores_sigterm_is_killed_after_five_seconds() {
     let sandbox = sandbox("stubborn", json!({"ignore_sigterm": true}));
-    let id = start(&sandbox);
+    let id = sandbox.start(&[]);
     let stopped = sandbox.occtl(&["stop", &id, "--json"]).run().ok();
     assert!(stopped.elapsed >= Duration::from_millis(4900), "{:?}", stopped.elapsed);
     assert!(stopped.elapsed < SOON, "{:?}", stopped.elapsed);
     let one = &stopped.json()["stopped"][0];
     assert_eq!((&one["killed"], &one["was_dead"]), (&json!(true), &json!(false)));
-    assert_no_trace(&sandbox);
+    sandbox.assert_no_trace();
 }
 
 #[test]
 fn servers_that_answer_wrongly_are_rows_in_state_error() {
     let sandbox = sandbox("wrong", json!({}));
-    let ids = [start(&sandbox)];
+    let ids = [sandbox.start(&[])];
     for (faults, expected) in [
         (json!({"unauthorized": true}), "401"),
         (json!({"html": ["/session/status"]}), "a page of HTML"),
@@ -125,27 +126,27 @@ fn servers_that_answer_wrongly_are_rows_in_state_error() {
     sandbox.set_faults(&Value::Null);
     assert_eq!(states(&sandbox, &ids), ["idle"]);
     sandbox.occtl(&["stop", "--all"]).run().ok();
-    assert_no_trace(&sandbox);
+    sandbox.assert_no_trace();
 }
 
 #[test]
-fn a_server_that_is_stopped_costs_a_turn_no_more_than_its_time() {
+fn a_turn_on_a_server_that_does_not_answer_ends_at_its_limit() {
     let sandbox = sandbox("stopped", json!({}));
-    let id = start(&sandbox);
-    signal(server_pid(&sandbox, &id), Signal::STOP);
+    let id = sandbox.start(&[]);
+    signal(sandbox.server_pid(&id), Signal::STOP);
     for how in ["--wait", "--stream", "--raw"] {
         let ended = sandbox.occtl(&["send", &id, how, "-t", "2", "hello"]).run().fails(124);
         assert!(ended.elapsed < Duration::from_secs(12), "{how}: {:?}", ended.elapsed);
     }
     let sending = sandbox.occtl(&["send", &id, "--wait", "hello"]).spawn();
-    // Its handler is there once the connection to the server is.
-    poll(SOON, || connects(sending.pid()).then_some(())).expect("a connection");
+    // The signal handler is installed before the connection to the server is made.
+    poll(SOON, || has_socket(sending.pid()).then_some(())).expect("a connection");
     sending.signal(Signal::INT);
     let ended = sending.wait(SOON).fails(130);
     assert!(ended.elapsed < Duration::from_secs(12), "{:?}", ended.elapsed);
-    // Whoever insists need not wait for the abort, which this server does not answer.
+    // After a second signal the abort is not waited for, which this server does not answer.
     let sending = sandbox.occtl(&["send", &id, "--wait", "hello"]).spawn();
-    poll(SOON, || connects(sending.pid()).then_some(())).expect("a connection");
+    poll(SOON, || has_socket(sending.pid()).then_some(())).expect("a connection");
     let insist = || {
         sending.signal(Signal::INT);
         (!is_running(sending.pid())).then_some(())
@@ -153,69 +154,57 @@ fn a_server_that_is_stopped_costs_a_turn_no_more_than_its_time() {
     poll(SOON, insist).expect("its end");
     assert_eq!(sending.wait(SOON).fails(130).stderr, "");
     sandbox.occtl(&["stop", "--force", &id]).run().ok();
-    assert_no_trace(&sandbox);
-}
-
-/// Whether a process has a socket open.
-fn connects(pid: u32) -> bool {
-    let files = std::fs::read_dir(format!("/proc/{pid}/fd"));
-    let links = files.into_iter().flatten().flatten();
-    links
-        .filter_map(|file| std::fs::read_link(file.path()).ok())
-        .any(|link| link.to_string_lossy().starts_with("socket:"))
+    sandbox.assert_no_trace();
 }
 
 #[test]
-fn the_time_of_a_turn_is_kept_to_by_a_server_that_stops_in_the_middle() {
+fn a_turn_ends_at_its_limit_when_its_server_stops_answering_in_the_middle() {
     let sandbox = sandbox("middle", json!({"turn": {"delta_ms": 200}}));
-    let id = start(&sandbox);
+    let id = sandbox.start(&[]);
     let message = vec!["word"; 1000].join(" ");
     for seconds in ["5", "3"] {
         let send = ["send", &id, "--stream", "-t", seconds, &message];
         let sending = sandbox.occtl(&send).spawn();
         poll(SOON, || sending.stdout().contains("word").then_some(())).expect("the first word");
-        signal(server_pid(&sandbox, &id), Signal::STOP);
+        signal(sandbox.server_pid(&id), Signal::STOP);
         let ended = sending.wait(SOON).fails(124);
-        // Trying to abort the turn takes a moment of its own.
+        // The attempt to abort the turn takes more time.
         let limit = Duration::from_secs_f64(seconds.parse().unwrap());
         assert!(ended.elapsed >= limit, "{:?}", ended.elapsed);
         assert!(ended.elapsed < limit + Duration::from_secs(12), "{:?}", ended.elapsed);
-        signal(server_pid(&sandbox, &id), Signal::CONT);
+        signal(sandbox.server_pid(&id), Signal::CONT);
     }
     sandbox.occtl(&["stop", "--force", &id]).run().ok();
-    assert_no_trace(&sandbox);
+    sandbox.assert_no_trace();
 }
 
 #[test]
-fn a_server_that_is_slow_to_begin_is_not_taken_for_one_that_has_stopped() {
-    // As a cold one on a busy machine: nothing is there at first, and every question takes a second.
+fn a_server_that_is_slow_to_begin_a_turn_is_not_given_up_on() {
+    // As in the first turn on a busy machine: the prompt is stored late, and every request takes a
+    // second.
     let faults = json!({
         "delay_ms": {"GET /session/*/message": 900},
         "turn": {"start_gap_ms": 1500, "delta_ms": 100},
     });
     let sandbox = sandbox("slow", faults);
-    let id = start(&sandbox);
+    let id = sandbox.start(&[]);
     let message = vec!["word"; 40].join(" ");
     let sent = sandbox.occtl(&["send", &id, "--wait", &message]).run().ok();
     assert_eq!(sent.stdout.trim_end(), message);
     sandbox.occtl(&["stop", &id]).run().ok();
-    assert_no_trace(&sandbox);
+    sandbox.assert_no_trace();
 }
 
 #[test]
 fn a_server_that_is_killed_in_the_middle_of_a_turn_is_noticed_soon() {
     let sandbox = sandbox("killed", json!({"turn": {"delta_ms": 50}}));
     for how in ["--stream", "--wait"] {
-        let id = start(&sandbox);
+        let id = sandbox.start(&[]);
         let before = sandbox.stand_in_requests().len();
         let message = vec!["word"; 1000].join(" ");
         let sending = sandbox.occtl(&["send", &id, how, &message]).spawn();
-        let prompted = || {
-            let requests = sandbox.stand_in_requests();
-            requests[before..].iter().any(|one| one["body"]["parts"].is_array()).then_some(())
-        };
-        poll(SOON, prompted).expect("a prompt");
-        signal(server_pid(&sandbox, &id), Signal::KILL);
+        sandbox.wait_for_request(before, |one| one["body"]["parts"].is_array());
+        signal(sandbox.server_pid(&id), Signal::KILL);
         let began = std::time::Instant::now();
         let failed = sending.wait(SOON).fails(4);
         assert!(began.elapsed() < Duration::from_secs(12), "{how}: {:?}", began.elapsed());
@@ -224,22 +213,20 @@ fn a_server_that_is_killed_in_the_middle_of_a_turn_is_noticed_soon() {
             "{}",
             failed.stderr
         );
-        // What a dead server leaves is told, and removed.
+        // `stop` removes what a dead server left, and says so.
         let status = sandbox.occtl(&["status", &id]).run().ok();
         assert!(status.stdout.starts_with(&format!("dead {id}\n")), "{}", status.stdout);
         assert_eq!(states(&sandbox, std::slice::from_ref(&id)), ["dead"]);
         let refused = sandbox.occtl(&["send", &id, "hello"]).run().fails(4);
-        let expected = format!(
-            "occtl: session {id} is dead (occtl stop {id} removes what it left; occtl start starts another)\n"
-        );
-        assert_eq!(refused.stderr, expected);
+        let hint = format!("occtl stop {id} removes what it left; occtl start starts another");
+        assert_eq!(refused.stderr, format!("occtl: session {id} is dead ({hint})\n"));
         let stopped = sandbox.occtl(&["stop", &id]).run().ok();
         assert_eq!(stopped.stdout, format!("Stopped: {id} (was already dead)\n"));
-        assert_no_trace(&sandbox);
+        sandbox.assert_no_trace();
     }
 }
 
-/// A process that has nothing to do with occtl; it ends with this value.
+/// A process that has nothing to do with occtl. Dropping this ends it.
 struct Bystander(Child);
 
 impl Bystander {
@@ -257,18 +244,17 @@ impl Drop for Bystander {
 }
 
 #[test]
-fn a_pid_that_somebody_else_has_now_is_never_signalled() {
+fn a_pid_that_another_process_has_now_is_never_signalled() {
     let sandbox = sandbox("recycled", json!({}));
     let bystander = Bystander::new();
     let foreign = bystander.0.id();
     for forgetful in [false, true] {
         for arguments in [vec!["stop"], vec!["stop", "--force"], vec!["stop", "--all"]] {
-            let id = start(&sandbox);
-            signal(server_pid(&sandbox, &id), Signal::KILL);
-            poll(SOON, || (!is_running(server_pid(&sandbox, &id))).then_some(())).expect("its end");
-            edit_record(&sandbox, &id, |record| {
+            let id = sandbox.start(&[]);
+            kill(sandbox.server_pid(&id));
+            sandbox.edit_record(&id, |record| {
                 record["pid"] = json!(foreign);
-                // Ticks are 10 ms, and here both may have been started within one.
+                // The two processes may have started within one tick of 10 ms.
                 record["pid_start_time"] = json!(record["pid_start_time"].as_u64().unwrap() + 1);
                 if forgetful {
                     // As 0.4.0 leaves it: neither start time nor boot.
@@ -283,23 +269,23 @@ fn a_pid_that_somebody_else_has_now_is_never_signalled() {
             let stopped = sandbox.occtl(&arguments).args(&one).run().ok();
             assert_eq!(stopped.stdout, format!("Stopped: {id} (was already dead)\n"));
             assert!(is_running(foreign), "the bystander was ended by {arguments:?}");
-            assert_no_trace(&sandbox);
+            sandbox.assert_no_trace();
         }
     }
     // The same pid and start time of another boot is another process.
-    let id = start(&sandbox);
-    edit_record(&sandbox, &id, |record| record["boot_id"] = json!("another"));
+    let id = sandbox.start(&[]);
+    sandbox.edit_record(&id, |record| record["boot_id"] = json!("another"));
     assert_eq!(states(&sandbox, std::slice::from_ref(&id)), ["dead"]);
-    // It still carries the mark of the session, so that it is ended with it.
+    // The server still carries the mark of the session, so `stop` ends it as well.
     sandbox.occtl(&["stop", &id]).run().ok();
-    assert_no_trace(&sandbox);
+    sandbox.assert_no_trace();
 }
 
 #[test]
 fn a_record_that_0_4_0_rewrote_still_reaches_its_server() {
     let sandbox = sandbox("rewritten", json!({}));
-    let id = start(&sandbox);
-    edit_record(&sandbox, &id, |record| {
+    let id = sandbox.start(&[]);
+    sandbox.edit_record(&id, |record| {
         let kept =
             ["id", "port", "pid", "created_at", "last_activity", "config_path", "status", "agent"];
         record.as_object_mut().unwrap().retain(|name, _| kept.contains(&name.as_str()));
@@ -308,5 +294,5 @@ fn a_record_that_0_4_0_rewrote_still_reaches_its_server() {
     assert_eq!(sandbox.occtl(&["send", &id, "--wait", "hello"]).run().ok().stdout, "hello\n");
     let stopped = sandbox.occtl(&["stop", &id]).run().ok();
     assert_eq!(stopped.stdout, format!("Stopped: {id}\n"));
-    assert_no_trace(&sandbox);
+    sandbox.assert_no_trace();
 }

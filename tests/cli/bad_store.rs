@@ -1,4 +1,4 @@
-//! A store, a home or an output that is broken: it is said, and nothing that was there is lost.
+//! A broken store, home or output: the error says so, and nothing that was there is lost.
 
 use std::fs;
 use std::path::PathBuf;
@@ -6,8 +6,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::{assert_no_trace, sandbox, start, store};
-use crate::support::sandbox::Sandbox;
+use super::sandbox;
 
 /// Commands that read or write the store, or both.
 fn commands(id: &str) -> Vec<Vec<&str>> {
@@ -23,15 +22,11 @@ fn commands(id: &str) -> Vec<Vec<&str>> {
     ]
 }
 
-fn path(sandbox: &Sandbox) -> PathBuf {
-    sandbox.data().join("store.json")
-}
-
 #[test]
 fn a_store_that_does_not_parse_is_named_with_the_place_and_left_alone() {
     let sandbox = sandbox("torn", json!({}));
-    let id = start(&sandbox);
-    let good = fs::read(path(&sandbox)).unwrap();
+    let id = sandbox.start(&[]);
+    let good = fs::read(sandbox.store_path()).unwrap();
     let torn = [
         (good[..good.len() / 2].to_vec(), "line "),
         (Vec::new(), "it is empty"),
@@ -43,22 +38,22 @@ fn a_store_that_does_not_parse_is_named_with_the_place_and_left_alone() {
         (vec![0; 4096], "line 1"),
     ];
     for (bytes, place) in torn {
-        fs::write(path(&sandbox), &bytes).unwrap();
+        fs::write(sandbox.store_path(), &bytes).unwrap();
         for arguments in commands(&id) {
             let failed = sandbox.occtl(&arguments).args(&["--json"]).run().fails(9);
             let message = failed.json_error()["message"].to_string();
             assert!(message.contains("store.json is damaged"), "{arguments:?}: {message}");
             assert!(message.replace('\\', "").contains(place), "{arguments:?}: {message}");
-            // `stop` tells what it could stop.
+            // `stop` prints what it could stop.
             let none = ["", "{\"stopped\":[]}\n"];
             assert!(none.contains(&failed.stdout.as_str()), "{arguments:?}: {}", failed.stdout);
         }
-        assert_eq!(fs::read(path(&sandbox)).unwrap(), bytes, "it was overwritten");
+        assert_eq!(fs::read(sandbox.store_path()).unwrap(), bytes, "it was overwritten");
     }
     assert_eq!(sandbox.marked_processes().len(), 1, "only the server that was there before");
-    fs::write(path(&sandbox), &good).unwrap();
+    fs::write(sandbox.store_path(), &good).unwrap();
     sandbox.occtl(&["stop", &id]).run().ok();
-    assert_no_trace(&sandbox);
+    sandbox.assert_no_trace();
 }
 
 #[test]
@@ -72,23 +67,23 @@ fn a_record_that_makes_no_sense_is_named() {
         (Value::Null, "in session oc-1"),
     ] {
         let text = json!({"sessions": {"oc-1": record}}).to_string();
-        fs::write(path(&sandbox), &text).unwrap();
+        fs::write(sandbox.store_path(), &text).unwrap();
         for arguments in [vec!["list"], vec!["start"], vec!["status", "oc-1"]] {
             let failed = sandbox.occtl(&arguments).run().fails(9);
             assert!(failed.stderr.contains(place), "{arguments:?}: {}", failed.stderr);
         }
-        assert_eq!(fs::read_to_string(path(&sandbox)).unwrap(), text);
+        assert_eq!(fs::read_to_string(sandbox.store_path()).unwrap(), text);
     }
-    // Values of a pid that no process has, and one that would mean a whole group of processes.
+    // Pids that no server can have. The value 0 would mean a whole group of processes.
     for pid in [0_u32, 1, u32::MAX, 1 << 31] {
         let text = json!({"sessions": {"oc-1": {"id": "oc-1", "port": 1, "pid": pid}}}).to_string();
-        fs::write(path(&sandbox), &text).unwrap();
+        fs::write(sandbox.store_path(), &text).unwrap();
         let listed = sandbox.occtl(&["list", "--json"]).run().ok().json();
         assert_eq!(listed["sessions"][0]["state"], "dead", "pid {pid}");
         let stopped = sandbox.occtl(&["stop", "--all"]).run().ok();
         assert_eq!(stopped.stdout, "Stopped: oc-1 (was already dead)\n", "pid {pid}");
     }
-    assert_no_trace(&sandbox);
+    sandbox.assert_no_trace();
 }
 
 #[test]
@@ -105,12 +100,14 @@ fn a_place_where_nothing_can_be_written_is_an_error_and_nothing_runs() {
         sandbox.assert_nothing_left();
     }
     assert_eq!(fs::read_to_string(&file).unwrap(), "kept");
-    // A store or a lock that is a directory cannot be read, replaced or locked.
+    // A directory cannot be read as the store, or locked as its lock.
     for name in ["store.json", "store.lock", "logs", ".store.json.new"] {
         let place = sandbox.data().join(name);
-        match name {
-            "logs" => fs::write(&place, "in the way").unwrap(),
-            _ => fs::create_dir(&place).unwrap(),
+        let is_file = name == "logs";
+        if is_file {
+            fs::write(&place, "in the way").unwrap();
+        } else {
+            fs::create_dir(&place).unwrap();
         }
         let failed = sandbox.occtl(&["start"]).run().fails(9);
         assert!(
@@ -119,20 +116,21 @@ fn a_place_where_nothing_can_be_written_is_an_error_and_nothing_runs() {
             failed.stderr
         );
         sandbox.assert_nothing_left();
-        match name {
-            "logs" => fs::remove_file(&place).unwrap(),
-            _ => fs::remove_dir(&place).unwrap(),
+        if is_file {
+            fs::remove_file(&place).unwrap();
+        } else {
+            fs::remove_dir(&place).unwrap();
         }
-        assert_eq!(store(&sandbox)["sessions"], json!({}), "with {name} in the way");
+        assert_eq!(sandbox.store()["sessions"], json!({}), "with {name} in the way");
     }
-    assert_no_trace(&sandbox);
+    sandbox.assert_no_trace();
 }
 
 #[test]
 fn what_is_read_only_can_be_read_and_says_that_it_cannot_be_written() {
     let sandbox = sandbox("mounted", json!({}));
-    let id = start(&sandbox);
-    let before = fs::read(path(&sandbox)).unwrap();
+    let id = sandbox.start(&[]);
+    let before = fs::read(sandbox.store_path()).unwrap();
     // File modes do not bind root, but a read-only mount does; it is made in a mount namespace. A
     // user who may not make one needs a user namespace as well. Root does not get one, because it
     // could not enter a checkout of another user from there.
@@ -150,27 +148,27 @@ fn what_is_read_only_can_be_read_and_says_that_it_cannot_be_written() {
     for words in [&["start"][..], &["stop", &id]] {
         let failed = read_only(sandbox.data(), words).fails(9);
         assert!(failed.stderr.contains("Read-only file system"), "{}", failed.stderr);
-        assert_eq!(fs::read(path(&sandbox)).unwrap(), before);
+        assert_eq!(fs::read(sandbox.store_path()).unwrap(), before);
     }
-    // A workdir may be so on purpose.
+    // A workdir may be read-only on purpose.
     let started = read_only(sandbox.work(), &["start", "-q"]).ok();
     let said = format!("warning: workdir {} is not writable", sandbox.work().display());
     assert!(started.stderr.contains(&said), "{}", started.stderr);
     sandbox.occtl(&["stop", "--all"]).run().ok();
-    assert_no_trace(&sandbox);
+    sandbox.assert_no_trace();
 }
 
 #[test]
-fn without_a_home_the_variable_is_named_and_without_a_directory_one_is_made() {
+fn without_home_the_variable_is_named_and_a_missing_data_directory_is_created() {
     let mut sandbox = sandbox("homeless", json!({}));
     let data = sandbox.data();
     fs::remove_dir_all(&data).unwrap();
     let missing = data.join("deep/er");
     let listed = sandbox.occtl(&["list"]).env("OCCTL_DATA_DIR", &missing).run().ok();
     assert_eq!(listed.stdout, "No active sessions\n");
-    assert!(!data.exists(), "reading made a directory");
+    assert!(!data.exists(), "reading creates no directory");
     sandbox.remove_env("OCCTL_DATA_DIR");
-    let id = start(&sandbox);
+    let id = sandbox.start(&[]);
     let store = sandbox.home().join(".local/share/opencode-ctl/store.json");
     assert!(fs::read_to_string(&store).unwrap().contains(&id));
     assert!(!data.exists());
@@ -188,12 +186,12 @@ fn without_a_home_the_variable_is_named_and_without_a_directory_one_is_made() {
 }
 
 #[test]
-fn an_output_that_is_full_is_an_error_and_one_that_is_closed_is_none() {
+fn a_full_output_is_an_error_and_a_closed_one_is_not() {
     let sandbox = sandbox("full", json!({}));
-    let id = start(&sandbox);
+    let id = sandbox.start(&[]);
     let shell = |script: &str| {
         let script = script.replace("ID", &id);
-        sandbox.command("sh", &["-c", &script, env!("CARGO_BIN_EXE_occtl")]).run()
+        sandbox.shell(&script, &[""; 0]).run()
     };
     for command in [
         "list",
@@ -216,14 +214,15 @@ fn an_output_that_is_full_is_an_error_and_one_that_is_closed_is_none() {
     assert_eq!(failed.stdout, "");
     let nothing = shell("exec \"$0\" send ID - <&-").fails(2);
     assert!(nothing.stderr.contains("the message is empty"), "{}", nothing.stderr);
-    // A person sees what is waited for, and then no trace of it.
+    // On a terminal the user sees what occtl waits for; the answer replaces that line.
     let seen = shell("exec script -qec \"'$0' send ID --wait hi\" /dev/null").ok();
     assert_eq!(seen.stdout, "waiting for the answer…\r\u{1b}[Khi\r\n");
-    // A server that is started with nothing open must not write into what it opens next.
-    let before = store(&sandbox)["sessions"].as_object().unwrap().len();
+    // A server that starts without open descriptors must not print into the next file that it
+    // opens.
+    let before = sandbox.records().len();
     let closed = shell("exec \"$0\" start <&- >&- 2>&-").ok();
     assert!(closed.elapsed < Duration::from_secs(20));
-    assert_eq!(store(&sandbox)["sessions"].as_object().unwrap().len(), before + 1);
+    assert_eq!(sandbox.records().len(), before + 1);
     sandbox.occtl(&["stop", "--all"]).run().ok();
-    assert_no_trace(&sandbox);
+    sandbox.assert_no_trace();
 }

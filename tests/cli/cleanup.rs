@@ -1,37 +1,31 @@
-//! Cleanup removes what nobody uses, and nothing else.
+//! `cleanup` removes sessions that are dead or have not been used, and no others.
 
 use std::time::Duration;
 
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
-use super::{assert_no_trace, edit_record, sandbox, server_pid, start, store};
-use crate::support::processes::{is_running, poll, signal};
+use super::sandbox;
+use crate::support::processes::{is_running, kill, signal};
 use crate::support::sandbox::Sandbox;
 
 const SOON: Duration = Duration::from_secs(20);
 
-/// Makes a session look unused for that many seconds.
+/// Makes a session look unused for `seconds`.
 fn age(sandbox: &Sandbox, id: &str, seconds: i64) {
     let then = jiff::Timestamp::now() - jiff::SignedDuration::from_secs(seconds);
-    edit_record(sandbox, id, |record| {
-        // Naive and in local time, which is UTC in a sandbox: what 0.4.0 writes.
+    sandbox.edit_record(id, |record| {
+        // As 0.4.0 writes it: without a zone, in local time, which is UTC in a sandbox.
         record["last_activity"] = then.strftime("%Y-%m-%dT%H:%M:%S.%6f").to_string().into();
         record.as_object_mut().unwrap().remove("last_activity_utc");
     });
-}
-
-fn kill(sandbox: &Sandbox, id: &str) {
-    let pid = server_pid(sandbox, id);
-    signal(pid, Signal::KILL);
-    poll(SOON, || (!is_running(pid)).then_some(())).expect("its end");
 }
 
 #[test]
 fn only_sessions_past_the_limit_are_stopped_and_a_dry_run_stops_none() {
     let sandbox = sandbox("cleanup", json!({}));
     assert_eq!(sandbox.occtl(&["cleanup"]).run().ok().stdout, "No idle sessions to clean\n");
-    let (old, new) = (start(&sandbox), start(&sandbox));
+    let (old, new) = (sandbox.start(&[]), sandbox.start(&[]));
     assert_eq!(sandbox.occtl(&["cleanup"]).run().ok().stdout, "No idle sessions to clean\n");
     age(&sandbox, &old, 61);
     age(&sandbox, &new, 40);
@@ -40,7 +34,7 @@ fn only_sessions_past_the_limit_are_stopped_and_a_dry_run_stops_none() {
     let json = sandbox.occtl(&["cleanup", "--dry-run", "--json"]).run().ok().json();
     assert_eq!((&json["dry_run"], &json["cleaned"][0]["reason"]), (&json!(true), &json!("idle")));
     assert!(json["cleaned"][0]["idle_ms"].as_u64().unwrap() >= 61_000, "{json}");
-    assert!(is_running(server_pid(&sandbox, &old)));
+    assert!(is_running(sandbox.server_pid(&old)));
     let touched = sandbox.occtl(&["touch", &old]).run().ok().stdout;
     assert_eq!(touched, format!("Updated activity: {old}\n"));
     assert_eq!(sandbox.occtl(&["cleanup"]).run().ok().stdout, "No idle sessions to clean\n");
@@ -48,19 +42,19 @@ fn only_sessions_past_the_limit_are_stopped_and_a_dry_run_stops_none() {
     let done = sandbox.occtl(&["cleanup"]).run().ok();
     assert_eq!(done.stdout, format!("Cleaned up 1 session(s):\n  - {old}\n"));
     assert_eq!(sandbox.occtl(&["cleanup", "-m", "30", "-q"]).run().ok().stdout, format!("{new}\n"));
-    assert_no_trace(&sandbox);
+    sandbox.assert_no_trace();
     for bad in ["-1", "x", "", "nan"] {
         sandbox.occtl(&["cleanup", "-m", bad]).run().fails(2);
     }
-    let last = start(&sandbox);
+    let last = sandbox.start(&[]);
     sandbox.occtl(&["cleanup", "-m", "0"]).run().ok();
-    assert!(store(&sandbox)["sessions"][&last].is_null());
+    assert!(sandbox.store()["sessions"][&last].is_null());
 }
 
 #[test]
-fn a_session_whose_turn_has_just_ended_is_in_use_however_long_ago_it_began() {
+fn a_session_is_in_use_when_its_turn_has_just_ended_however_long_ago_it_began() {
     let sandbox = sandbox("long-turn", json!({}));
-    let id = start(&sandbox);
+    let id = sandbox.start(&[]);
     let sent = sandbox.occtl(&["send", &id, "--wait", "--json", "hello"]).run().ok().json();
     age(&sandbox, &id, 3600);
     let done = sandbox.occtl(&["cleanup", "-m", "600", "--json"]).run().ok().json();
@@ -71,10 +65,10 @@ fn a_session_whose_turn_has_just_ended_is_in_use_however_long_ago_it_began() {
 }
 
 #[test]
-fn ten_thousand_dead_sessions_are_forgotten_at_once() {
+fn ten_thousand_dead_sessions_are_removed_at_once() {
     let sandbox = sandbox("ten-thousand", json!({}));
-    let alive = start(&sandbox);
-    let whole = store(&sandbox);
+    let alive = sandbox.start(&[]);
+    let whole = sandbox.store();
     for command in [&["cleanup", "-q"][..], &["doctor", "--fix"], &["stop", "--all", "-q"]] {
         let mut many = whole.clone();
         let template = whole["sessions"][&alive].clone();
@@ -85,11 +79,11 @@ fn ten_thousand_dead_sessions_are_forgotten_at_once() {
             dead["pid_start_time"] = json!(1);
             many["sessions"][id] = dead;
         }
-        std::fs::write(sandbox.data().join("store.json"), many.to_string()).unwrap();
+        std::fs::write(sandbox.store_path(), many.to_string()).unwrap();
         let done = sandbox.occtl(command).run().ok();
-        // One save each took minutes, and one reading of the process table each as long.
+        // A save for each of them took minutes, and so did a look through /proc for each.
         assert!(done.elapsed < Duration::from_secs(40), "{command:?}: {:?}", done.elapsed);
-        let left = store(&sandbox)["sessions"].as_object().unwrap().len();
+        let left = sandbox.records().len();
         assert_eq!(left, usize::from(command[0] != "stop"), "{command:?}");
     }
 }
@@ -97,28 +91,28 @@ fn ten_thousand_dead_sessions_are_forgotten_at_once() {
 #[test]
 fn a_dead_session_is_removed_with_the_reason_and_what_it_left() {
     let sandbox = sandbox("cleanup-dead", json!({}));
-    let (locked, silent) = (start(&sandbox), start(&sandbox));
-    let log = sandbox.data().join("logs").join(format!("{locked}.log"));
-    std::fs::write(&log, "listening\nSQLiteError: database is locked\nbye\n").unwrap();
-    // What a tool leaves: a process of its own session with the session's mark.
+    let (locked, silent) = (sandbox.start(&[]), sandbox.start(&[]));
+    std::fs::write(sandbox.log(&locked), "listening\nSQLiteError: database is locked\nbye\n")
+        .unwrap();
+    // What a tool leaves: a process with the session's mark, in a process session of its own.
     let script = "setsid sleep 1000 >/dev/null 2>&1 & exit 0";
     sandbox.command("sh", &["-c", script]).env("OPENCODE_SESSION_ID", &silent).run().ok();
-    kill(&sandbox, &locked);
-    kill(&sandbox, &silent);
+    kill(sandbox.server_pid(&locked));
+    kill(sandbox.server_pid(&silent));
     let done = sandbox.occtl(&["cleanup"]).run().ok();
     assert!(done.stdout.starts_with("Cleaned up 2 session(s):\n"), "{}", done.stdout);
     let said = format!("{locked} was dead: SQLiteError: database is locked");
     assert!(done.stderr.contains(&said), "{}", done.stderr);
     assert!(done.stderr.contains(&format!("{silent} was dead; its log")), "{}", done.stderr);
-    assert_no_trace(&sandbox);
+    sandbox.assert_no_trace();
 }
 
 #[test]
-fn a_server_that_does_not_answer_or_whose_pid_is_taken_is_not_stopped() {
+fn a_server_that_does_not_answer_and_a_process_with_the_pid_of_a_dead_one_are_not_stopped() {
     let sandbox = sandbox("cleanup-frozen", json!({}));
-    let frozen = start(&sandbox);
+    let frozen = sandbox.start(&[]);
     age(&sandbox, &frozen, 1000);
-    let pid = server_pid(&sandbox, &frozen);
+    let pid = sandbox.server_pid(&frozen);
     signal(pid, Signal::STOP);
     let done = sandbox.occtl(&["cleanup", "--json"]).run().ok();
     assert_eq!(done.json()["spared"][0]["id"], frozen, "{}", done.stdout);
@@ -127,15 +121,15 @@ fn a_server_that_does_not_answer_or_whose_pid_is_taken_is_not_stopped() {
     assert!(said.stderr.contains("does not answer"), "{}", said.stderr);
     signal(pid, Signal::CONT);
     sandbox.occtl(&["cleanup"]).run().ok();
-    assert_no_trace(&sandbox);
+    sandbox.assert_no_trace();
 
-    // Defect 6: somebody else has the pid by now. The record goes, the process stays.
-    let dead = start(&sandbox);
-    kill(&sandbox, &dead);
+    // Another process has the pid by now. The record goes, and the process stays.
+    let dead = sandbox.start(&[]);
+    kill(sandbox.server_pid(&dead));
     let mut other = std::process::Command::new("sleep").arg("1000").spawn().unwrap();
-    edit_record(&sandbox, &dead, |record| record["pid"] = other.id().into());
+    sandbox.edit_record(&dead, |record| record["pid"] = other.id().into());
     sandbox.occtl(&["cleanup"]).run().ok();
-    assert_eq!(store(&sandbox)["sessions"], json!({}));
+    assert_eq!(sandbox.store()["sessions"], json!({}));
     assert_eq!(other.try_wait().unwrap(), None, "the unrelated process still runs");
     other.kill().unwrap();
     other.wait().unwrap();
@@ -143,18 +137,14 @@ fn a_server_that_does_not_answer_or_whose_pid_is_taken_is_not_stopped() {
 
 #[test]
 fn a_session_that_is_touched_while_its_server_is_asked_is_not_stopped() {
-    // The server takes its time, in which somebody uses the session.
     let sandbox = sandbox("cleanup-race", json!({}));
-    let id = start(&sandbox);
+    let id = sandbox.start(&[]);
     age(&sandbox, &id, 1000);
-    sandbox.set_faults(&json!({"delay_ms": {"GET /question": 1500}}));
+    sandbox.set_faults(&json!({"hold": ["GET /question"]}));
     let running = sandbox.occtl(&["cleanup"]).spawn();
-    poll(SOON, || {
-        let asked = sandbox.stand_in_requests();
-        asked.iter().any(|request| request["path"] == "/permission").then_some(())
-    })
-    .expect("a question to the server");
+    sandbox.wait_for_request(0, |request| request["path"] == "/question");
     sandbox.occtl(&["touch", &id]).run().ok();
+    sandbox.set_faults(&json!({}));
     let done = running.wait(SOON).ok();
     assert_eq!(done.stdout, "No idle sessions to clean\n");
     assert!(done.stderr.contains("in between"), "{}", done.stderr);
@@ -165,7 +155,7 @@ fn a_session_that_is_touched_while_its_server_is_asked_is_not_stopped() {
 #[test]
 fn a_session_with_a_nested_one_in_use_is_left_alone() {
     let sandbox = sandbox("cleanup-nested", json!({}));
-    let outer = start(&sandbox);
+    let outer = sandbox.start(&[]);
     let inner = sandbox.occtl(&["start", "-q"]).env("OPENCODE_SESSION_ID", &outer).run().ok();
     let inner = inner.stdout.trim().to_owned();
     age(&sandbox, &outer, 1000);
@@ -175,5 +165,5 @@ fn a_session_with_a_nested_one_in_use_is_left_alone() {
     age(&sandbox, &inner, 1000);
     let done = sandbox.occtl(&["cleanup"]).run().ok();
     assert!(done.stdout.starts_with("Cleaned up 2 session(s):\n"), "{}", done.stderr);
-    assert_no_trace(&sandbox);
+    sandbox.assert_no_trace();
 }

@@ -1,4 +1,4 @@
-//! `doctor`: what it finds, what it mends, and what it leaves alone.
+//! `doctor`: what it finds, what it repairs, and what it leaves alone.
 
 use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
@@ -6,26 +6,28 @@ use std::time::Duration;
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
-use super::{assert_no_trace, edit_record, sandbox, server_pid, start, store};
-use crate::support::processes::{is_running, poll, signal};
-use crate::support::sandbox::{Sandbox, set_mode};
+use super::sandbox;
+use crate::support::processes::{kill, poll, signal};
+use crate::support::sandbox::{Sandbox, example, set_mode};
 
 const SOON: Duration = Duration::from_secs(30);
 
+/// Runs `doctor`, which must end with `status`, and gives its findings.
 fn findings(sandbox: &Sandbox, words: &[&str], status: i32) -> Vec<Value> {
     let report = sandbox.occtl(&[&["doctor", "--json"], words].concat()).run().fails(status);
     report.json()["findings"].as_array().unwrap().clone()
 }
 
+/// The checks of the findings with a status.
 fn of(findings: &[Value], status: &str) -> Vec<String> {
     let wanted = findings.iter().filter(|one| one["status"] == status);
     wanted.map(|one| one["check"].as_str().unwrap().to_owned()).collect()
 }
 
 #[test]
-fn where_all_is_well_it_says_so_and_the_status_is_zero() {
+fn it_says_when_all_is_well_and_the_status_is_zero() {
     let sandbox = sandbox("healthy", Value::Null);
-    start(&sandbox);
+    sandbox.start(&[]);
     let found = findings(&sandbox, &[], 0);
     assert_eq!(of(&found, "wrong"), [""; 0], "{found:#?}");
     for check in ["disk", "lock", "store", "session", "opencode", "git", "database"] {
@@ -33,17 +35,15 @@ fn where_all_is_well_it_says_so_and_the_status_is_zero() {
     }
     let said = sandbox.occtl(&["doctor"]).run().ok();
     assert!(said.stdout.starts_with("Check"), "{}", said.stdout);
-    let password =
-        store(&sandbox)["sessions"].as_object().unwrap().values().next().unwrap()["password"]
-            .clone();
+    let password = sandbox.records()[0]["password"].clone();
     assert!(!said.stdout.contains(password.as_str().unwrap()));
     sandbox.occtl(&["stop", "--all"]).run().ok();
 }
 
 #[test]
-fn a_store_or_directory_that_others_can_write_to_is_refused_and_mended() {
+fn a_store_or_directory_that_others_can_write_to_is_refused_and_repaired() {
     let sandbox = sandbox("writable", Value::Null);
-    let id = start(&sandbox);
+    let id = sandbox.start(&[]);
     for (place, mode, good) in [("data", 0o777, 0o755), ("data/store.json", 0o620, 0o600)] {
         let path = sandbox.root().join(place);
         set_mode(&path, mode);
@@ -59,8 +59,8 @@ fn a_store_or_directory_that_others_can_write_to_is_refused_and_mended() {
         assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, good);
         sandbox.occtl(&["touch", &id]).run().ok();
     }
-    // A store that is a link is written where it leads to.
-    let (path, shared) = (sandbox.data().join("store.json"), sandbox.root().join("shared"));
+    // The target of a store that is a link is checked and written.
+    let (path, shared) = (sandbox.store_path(), sandbox.root().join("shared"));
     std::fs::create_dir(&shared).unwrap();
     set_mode(&shared, 0o777);
     std::fs::rename(&path, shared.join("store.json")).unwrap();
@@ -69,7 +69,7 @@ fn a_store_or_directory_that_others_can_write_to_is_refused_and_mended() {
     assert!(refused.stderr.contains(shared.to_str().unwrap()), "{}", refused.stderr);
     set_mode(&shared, 0o755);
     sandbox.occtl(&["touch", &id]).run().ok();
-    // Somebody else's: only root can make such a thing here.
+    // A directory of another user, which only root can make here.
     let other = sandbox.root().join("other");
     std::fs::create_dir(&other).unwrap();
     if std::os::unix::fs::chown(&other, Some(4711), None).is_ok() {
@@ -78,8 +78,8 @@ fn a_store_or_directory_that_others_can_write_to_is_refused_and_mended() {
         assert!(refused.stderr.contains("belongs to user 4711"), "{}", refused.stderr);
     } else {
         eprintln!("not root: a directory of another owner cannot be made here");
-        // Nor can root be kept from writing where it wants.
-        for (path, mode) in [(sandbox.data(), 0o500), (sandbox.data().join("store.json"), 0o000)] {
+        // Modes that keep their owner from writing; root would write all the same.
+        for (path, mode) in [(sandbox.data(), 0o500), (sandbox.store_path(), 0o000)] {
             set_mode(&path, mode);
             let wrong = of(&findings(&sandbox, &[], 1), "wrong");
             assert!(wrong.contains(&"permissions".to_owned()), "{}: {wrong:?}", path.display());
@@ -90,44 +90,38 @@ fn a_store_or_directory_that_others_can_write_to_is_refused_and_mended() {
     sandbox.occtl(&["stop", "--all"]).run().ok();
 }
 
-#[test]
-fn a_lost_store_is_rebuilt_from_the_running_servers_and_they_are_all_that_is_recorded() {
-    let sandbox = sandbox("lost", Value::Null);
+/// What a process has in its environment under a name.
+fn variable(pid: u32, name: &str) -> Option<String> {
+    let block = std::fs::read_to_string(format!("/proc/{pid}/environ")).unwrap();
+    let mut pairs = block.split('\0').filter_map(|pair| pair.split_once('='));
+    pairs.find(|(found, _)| *found == name).map(|(_, value)| value.to_owned())
+}
+
+/// Starts a session with flags that its record keeps, and gives its id.
+fn start_with_facts(sandbox: &Sandbox) -> String {
     let told = ["--name", "mine", "--label", "a=b=c", "--agent", "build", "--idle-timeout", "90"];
-    let open = ["--hostname", "0.0.0.0"];
-    let kept = sandbox.occtl(&["start", "--json", "--isolate"]).args(&told).args(&open);
-    let kept = kept.env("OPENCODE_SERVER_PASSWORD", "sesame").run().ok().json();
-    let id = kept["id"].as_str().unwrap();
-    // What one session is called is not handed on to those within it.
-    let outer = format!("/proc/{}/environ", kept["pid"]);
-    let outer = std::fs::read_to_string(outer).unwrap();
-    let facts = outer.split('\0').find(|one| one.starts_with("OCCTL_SESSION_FACTS=")).unwrap();
-    let inherits = ["OCCTL_SESSION_FACTS", facts.split_once('=').unwrap().1];
-    let dead = sandbox.occtl(&["start", "-q"]).env(inherits[0], inherits[1]).run().ok();
-    let dead = dead.stdout.trim().to_owned();
-    let theirs = format!("/proc/{}/environ", store(&sandbox)["sessions"][&dead]["pid"]);
-    assert!(!std::fs::read_to_string(theirs).unwrap().contains("OCCTL_SESSION_FACTS"));
-    let pid = u32::try_from(store(&sandbox)["sessions"][&dead]["pid"].as_u64().unwrap()).unwrap();
+    let open = ["--isolate", "--hostname", "0.0.0.0"];
+    let start = sandbox.occtl(&["start", "-q"]).args(&told).args(&open);
+    let started = start.env("OPENCODE_SERVER_PASSWORD", "sesame").run().ok();
+    started.stdout.trim().to_owned()
+}
+
+/// Starts a session from within another one, and kills its server while one of its tools runs.
+fn start_and_lose(sandbox: &Sandbox, outer: &str) {
+    let facts = variable(sandbox.server_pid(outer), "OCCTL_SESSION_FACTS").unwrap();
+    let lost = sandbox.occtl(&["start", "-q"]).env("OCCTL_SESSION_FACTS", facts).run().ok();
+    let lost = lost.stdout.trim();
+    let server = sandbox.server_pid(lost);
+    assert_eq!(variable(server, "OCCTL_SESSION_FACTS"), None, "facts are not inherited");
     let tool = sandbox.command("sh", &["-c", "setsid sleep 7300 >/dev/null 2>&1 &"]);
-    tool.env("OPENCODE_SESSION_ID", &dead).run().ok();
-    signal(pid, Signal::KILL);
-    poll(SOON, || (!is_running(pid)).then_some(())).expect("its end");
-    let before = store(&sandbox)["sessions"][id].clone();
-    std::fs::remove_file(sandbox.data().join("store.json")).unwrap();
-    // One that is too busy to answer lives all the same, and its files are nobody's litter.
-    let server = u32::try_from(kept["pid"].as_u64().unwrap()).unwrap();
-    signal(server, Signal::STOP);
-    let found = findings(&sandbox, &[], 1);
-    let wrong = of(&found, "wrong");
-    assert_eq!(wrong.iter().filter(|check| *check == "process").count(), 2, "{wrong:?}");
-    assert!(!of(&found, "warning").contains(&"file".to_owned()), "{found:#?}");
-    // The directory may be called by another name than when the server was started.
-    let alias = sandbox.root().join("alias");
-    std::os::unix::fs::symlink(sandbox.data(), &alias).unwrap();
-    let fix = sandbox.occtl(&["doctor", "--fix"]).env("OCCTL_DATA_DIR", &alias).run().ok();
-    assert!(fix.stdout.contains("recorded again"), "{}", fix.stdout);
-    signal(server, Signal::CONT);
-    let after = store(&sandbox)["sessions"][id].clone();
+    tool.env("OPENCODE_SESSION_ID", lost).run().ok();
+    sandbox.wait_for_process(|line| line == "sleep 7300");
+    kill(server);
+}
+
+/// Fails the test unless a record that was found again is the one that was lost.
+#[track_caller]
+fn assert_same_record(before: &Value, after: &Value) {
     for name in [
         "port",
         "pid",
@@ -143,76 +137,96 @@ fn a_lost_store_is_rebuilt_from_the_running_servers_and_they_are_all_that_is_rec
         "agent",
         "idle_timeout_s",
     ] {
-        assert_eq!(
-            before[name],
-            after[name]
-                .as_str()
-                .map_or(after[name].clone(), |text| json!(text.replace("/alias/", "/data/"))),
-            "{name}"
-        );
+        let found = after[name].as_str().map(|text| json!(text.replace("/alias/", "/data/")));
+        assert_eq!(before[name], found.unwrap_or(after[name].clone()), "{name}");
     }
-    assert_eq!(store(&sandbox)["sessions"].as_object().unwrap().len(), 1);
-    // What claims to be a session without being able to be one is nobody's business, and hurts no record.
-    let foreign = sandbox.command(crate::support::sandbox::example("stand-in"), &["serve"]);
+}
+
+#[test]
+fn a_lost_store_is_rebuilt_from_the_running_servers_and_from_nothing_else() {
+    let sandbox = sandbox("lost", Value::Null);
+    let id = start_with_facts(&sandbox);
+    let server = sandbox.server_pid(&id);
+    start_and_lose(&sandbox, &id);
+    let before = sandbox.record(&id);
+    std::fs::remove_file(sandbox.store_path()).unwrap();
+    // A server that is too busy to answer lives all the same, and its files are in use.
+    signal(server, Signal::STOP);
+    let found = findings(&sandbox, &[], 1);
+    let wrong = of(&found, "wrong");
+    assert_eq!(wrong.iter().filter(|check| *check == "process").count(), 2, "{wrong:?}");
+    assert!(!of(&found, "warning").contains(&"file".to_owned()), "{found:#?}");
+    // The directory may have another name than when the server was started.
+    let alias = sandbox.root().join("alias");
+    std::os::unix::fs::symlink(sandbox.data(), &alias).unwrap();
+    let fix = sandbox.occtl(&["doctor", "--fix"]).env("OCCTL_DATA_DIR", &alias).run().ok();
+    assert!(fix.stdout.contains("recorded again"), "{}", fix.stdout);
+    signal(server, Signal::CONT);
+    assert_same_record(&before, &sandbox.record(&id));
+    assert_eq!(sandbox.records().len(), 1);
+    // A process whose mark is no session id harms no record, and is not recorded.
+    let foreign = sandbox.command(example("stand-in"), &["serve"]);
     let foreign = foreign.args(&["--port", &sandbox.free_port().to_string()]);
     let mut foreign = foreign.env("OPENCODE_SESSION_ID", "oc-../../x").spawn();
     foreign.wait_for_line("listening", SOON);
     sandbox.occtl(&["doctor", "--fix"]).run();
     sandbox.occtl(&["list"]).run().ok();
-    assert_eq!(store(&sandbox)["sessions"].as_object().unwrap().len(), 1);
+    assert_eq!(sandbox.records().len(), 1);
     foreign.signal(Signal::KILL);
     assert!(!sandbox.marked_processes().iter().any(|(_, line)| line == "sleep 7300"));
-    sandbox.occtl(&["send", id, "--wait", "hello"]).run().ok();
+    sandbox.occtl(&["send", &id, "--wait", "hello"]).run().ok();
     assert_eq!(of(&findings(&sandbox, &["--fix"], 0), "mended"), [""; 0], "once is enough");
     sandbox.occtl(&["stop", "--all"]).run().ok();
-    assert_no_trace(&sandbox);
+    sandbox.assert_no_trace();
 }
 
 #[test]
 fn one_broken_record_is_taken_out_and_a_store_that_is_no_json_is_set_aside() {
     let sandbox = sandbox("broken", Value::Null);
-    let (good, bad) = (start(&sandbox), start(&sandbox));
+    let (good, bad) = (sandbox.start(&[]), sandbox.start(&[]));
     sandbox.occtl(&["touch", &good]).run().ok();
-    edit_record(&sandbox, &bad, |record| record["port"] = json!("many"));
-    edit_record(&sandbox, &good, |record| record["name"] = json!("mine"));
+    sandbox.edit_record(&bad, |record| record["port"] = json!("many"));
+    sandbox.edit_record(&good, |record| record["name"] = json!("mine"));
     sandbox.occtl(&["list"]).run().fails(9);
     let fixed = findings(&sandbox, &["--fix"], 0);
     assert!(of(&fixed, "mended").contains(&"store".to_owned()), "{fixed:#?}");
-    let sessions = store(&sandbox)["sessions"].as_object().unwrap().clone();
-    assert_eq!(sessions[&good]["name"], "mine", "the others keep what they had");
-    assert!(sessions[&bad]["port"].is_u64(), "and its server is found again: {sessions:#?}");
+    let sessions = sandbox.store()["sessions"].as_object().unwrap().clone();
+    assert_eq!(sessions[&good]["name"], "mine", "the other records keep what they had");
+    assert!(sessions[&bad]["port"].is_u64(), "its server is found again: {sessions:#?}");
     let aside = || {
         let entries = std::fs::read_dir(sandbox.data()).unwrap().flatten();
         let names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
         names.filter(|name| name.contains("damaged")).collect::<Vec<_>>()
     };
     assert_eq!(aside().len(), 1);
-    std::fs::write(sandbox.data().join("store.json"), "{\"sess").unwrap();
-    // Two at once: the second one must not set aside what the first one has mended.
+    std::fs::write(sandbox.store_path(), "{\"sess").unwrap();
+    // Two at once: the second one must not set aside the store that the first one repaired.
     let both: Vec<_> = (0..2).map(|_| sandbox.occtl(&["doctor", "--fix"]).spawn()).collect();
     for one in both {
         let ended = one.wait(SOON);
         let said = format!("{}{}", ended.stdout, ended.stderr);
-        assert!(!said.contains("another process has held"), "it waited for itself: {said}");
+        assert!(
+            !said.contains("another process has held"),
+            "doctor waited for its own lock: {said}"
+        );
     }
-    assert_eq!(store(&sandbox)["sessions"].as_object().unwrap().len(), 2);
+    assert_eq!(sandbox.records().len(), 2);
     assert_eq!(aside().len(), 2);
     for name in aside() {
         let mode = std::fs::metadata(sandbox.data().join(name)).unwrap().permissions().mode();
         assert_eq!(mode & 0o077, 0, "it holds passwords");
     }
     sandbox.occtl(&["stop", "--all"]).run().ok();
-    assert_no_trace(&sandbox);
+    sandbox.assert_no_trace();
 }
 
 #[test]
-fn whoever_runs_it_within_a_lost_session_is_not_ended_by_it() {
+fn doctor_does_not_end_its_caller_in_a_lost_session() {
     let sandbox = sandbox("within", Value::Null);
     let own = sandbox.data().join("isolated/oc-deadbeef");
     std::fs::create_dir_all(&own).unwrap();
-    let script = format!("{} doctor --fix; echo alive", env!("CARGO_BIN_EXE_occtl"));
-    let shell = sandbox.command("sh", &["-c", &script]).env("OPENCODE_SESSION_ID", "oc-deadbeef");
-    let ended = shell.run().ok();
+    let shell = sandbox.shell("\"$0\" doctor --fix; echo alive", &[""; 0]);
+    let ended = shell.env("OPENCODE_SESSION_ID", "oc-deadbeef").run().ok();
     assert!(
         ended.stdout.contains("from outside") && ended.stdout.ends_with("alive\n"),
         "{ended:?}"
@@ -223,47 +237,49 @@ fn whoever_runs_it_within_a_lost_session_is_not_ended_by_it() {
 #[test]
 fn left_files_and_an_unfinished_store_are_removed() {
     let sandbox = sandbox("litter", Value::Null);
-    let id = start(&sandbox);
+    let id = sandbox.start(&[]);
     std::fs::write(sandbox.data().join("logs/oc-11111111.log"), "x").unwrap();
     std::fs::create_dir_all(sandbox.data().join("isolated/oc-22222222/data")).unwrap();
     std::fs::write(sandbox.data().join(".store.json.new"), "{").unwrap();
     std::fs::write(sandbox.data().join("logs/notes.txt"), "mine").unwrap();
     assert_eq!(of(&findings(&sandbox, &[], 0), "warning").len(), 3);
     assert_eq!(of(&findings(&sandbox, &["--fix"], 0), "mended").len(), 3);
-    assert!(sandbox.data().join("logs/notes.txt").exists(), "it is of no session");
-    assert!(sandbox.data().join("logs").join(format!("{id}.log")).exists());
+    assert!(sandbox.data().join("logs/notes.txt").exists(), "it belongs to no session");
+    assert!(sandbox.log(&id).exists());
     std::fs::remove_file(sandbox.data().join("logs/notes.txt")).unwrap();
     sandbox.occtl(&["stop", "--all"]).run().ok();
-    assert_no_trace(&sandbox);
+    sandbox.assert_no_trace();
 }
 
 #[test]
-fn a_session_that_becomes_ready_while_doctor_mends_another_is_not_ended() {
+fn a_session_that_becomes_ready_while_doctor_repairs_another_is_not_ended() {
     let mut sandbox = sandbox("becomes-ready", json!({}));
-    let stubborn = start(&sandbox);
-    // A tool that does not end on SIGTERM, and notes it: it takes doctor the whole grace.
-    let (asked, go) = (sandbox.root().join("asked"), sandbox.root().join("go"));
-    let line = format!("trap 'touch {}' TERM; while :; do sleep 0.05; done", asked.display());
-    let tool = sandbox.command("sh", &["-c", &line]).env("OPENCODE_SESSION_ID", &stubborn).spawn();
-    signal(server_pid(&sandbox, &stubborn), Signal::KILL);
+    let stubborn = sandbox.start(&[]);
+    // A tool that ignores SIGTERM and makes a file of it: doctor gives it the whole grace time.
+    let [deaf, asked, go] = ["deaf", "asked", "go"].map(|name| sandbox.root().join(name));
+    let script = "trap 'touch \"$2\"' TERM; touch \"$1\"; while :; do sleep 0.05; done";
+    let tool = sandbox.shell(script, &[&deaf, &asked]).env("OPENCODE_SESSION_ID", &stubborn);
+    let tool = tool.spawn();
+    poll(SOON, || deaf.exists().then_some(())).expect("a tool that ignores SIGTERM");
+    signal(sandbox.server_pid(&stubborn), Signal::KILL);
     let script = format!(
         "#!/bin/sh\nwhile ! [ -e '{}' ]; do sleep 0.05; done\nexec '{}' \"$@\"\n",
         go.display(),
-        crate::support::sandbox::example("stand-in").display()
+        example("stand-in").display()
     );
     sandbox.set_env("OCCTL_OPENCODE", sandbox.install("late", &script));
     let starting = sandbox.occtl(&["start", "-q", "-t", "60"]).spawn();
-    let reserved = || (store(&sandbox)["sessions"].as_object()?.len() == 2).then_some(());
+    let reserved = || (sandbox.records().len() == 2).then_some(());
     poll(SOON, reserved).expect("a reservation");
     let doctor = sandbox.occtl(&["doctor", "--fix", "--json"]).spawn();
-    poll(SOON, || asked.exists().then_some(())).expect("doctor ends the tool");
+    poll(SOON, || asked.exists().then_some(())).expect("a tool that doctor ends");
     std::fs::write(&go, "").unwrap();
     let ready = starting.wait(SOON).ok().stdout.trim().to_owned();
     doctor.wait(SOON);
     let status = sandbox.occtl(&["status", &ready, "--json"]).run().ok().json();
     assert_eq!(status["state"], "idle", "{status}");
-    assert_eq!(store(&sandbox)["sessions"].as_object().unwrap().len(), 1);
+    assert_eq!(sandbox.records().len(), 1);
     tool.wait(SOON).fails(137);
     sandbox.occtl(&["stop", &ready]).run().ok();
-    assert_no_trace(&sandbox);
+    sandbox.assert_no_trace();
 }

@@ -1,5 +1,5 @@
 //! The second between a server's start and its first answer, in which another program may take the
-//! port: the password reaches nobody but our own server.
+//! port: no program but the server itself receives the password.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -9,14 +9,14 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::{assert_no_trace, sandbox, server_pid};
+use super::sandbox;
 use crate::support::processes::poll;
 use crate::support::sandbox::{Sandbox, example};
 
 const SOON: Duration = Duration::from_secs(30);
 
-/// A program that notes the port and the password that it gets, one line a start, and then does
-/// what `then` says. `$N` is the number of the start.
+/// Makes OpenCode a program that writes down its port and password, a line for each start, and then
+/// does what `then` says. `$N` is the number of the start.
 fn noting(sandbox: &mut Sandbox, then: &str) -> PathBuf {
     let notes = sandbox.root().join("notes");
     let script = format!(
@@ -52,7 +52,7 @@ fn take_port(notes: &PathBuf, count: usize) -> TcpListener {
 #[track_caller]
 fn assert_was_left_alone(listener: &TcpListener) {
     let asked = listener.accept().map(|(_, address)| address);
-    assert_eq!(asked.unwrap_err().kind(), ErrorKind::WouldBlock, "it was asked something");
+    assert_eq!(asked.unwrap_err().kind(), ErrorKind::WouldBlock, "it received a request");
 }
 
 #[test]
@@ -64,7 +64,7 @@ fn nothing_is_sent_to_a_program_that_takes_the_port_before_the_server_does() {
     starting.wait(SOON).fails(124);
     assert_was_left_alone(&impostor);
     drop(impostor);
-    assert_no_trace(&sandbox);
+    sandbox.assert_no_trace();
 }
 
 #[test]
@@ -87,24 +87,24 @@ fn each_server_of_a_start_has_a_password_of_its_own() {
     let [(first_port, first), (second_port, second)] = &noted[..] else { panic!("{noted:?}") };
     assert_ne!(first, second);
     assert_ne!(first_port, second_port);
-    // The one that is recorded is the one that the server has.
+    // The record has the password of the server that runs.
     sandbox.occtl(&["send", &id, "--wait", "hello"]).run().ok();
     sandbox.occtl(&["stop", &id]).run().ok();
-    assert_no_trace(&sandbox);
+    sandbox.assert_no_trace();
 }
 
 #[test]
-fn the_words_of_a_taken_port_move_no_port_that_is_free() {
+fn a_start_keeps_a_free_port_even_if_its_server_says_that_the_port_is_taken() {
     let mut sandbox = sandbox("words", json!({}));
     let notes = noting(&mut sandbox, "echo 'ServeError: EADDRINUSE, Is port in use?' >&2; exit 1");
     let failed = sandbox.occtl(&["start", "-t", "20"]).run().fails(4);
     assert!(failed.stderr.contains("ServeError"), "{}", failed.stderr);
-    assert_eq!(noted(&notes).len(), 1, "one server, and its error is told");
-    assert_no_trace(&sandbox);
+    assert_eq!(noted(&notes).len(), 1, "only one server was started");
+    sandbox.assert_no_trace();
 }
 
 #[test]
-fn a_port_that_is_always_taken_at_the_last_moment_is_left_three_times() {
+fn a_start_tries_four_ports_when_each_is_taken_at_the_last_moment() {
     let mut sandbox = sandbox("always-taken", json!({}));
     let place = sandbox.root().join("go");
     let then = format!("while ! [ -e '{}'$N ]; do sleep 0.05; done; exit 1", place.display());
@@ -119,39 +119,38 @@ fn a_port_that_is_always_taken_at_the_last_moment_is_left_three_times() {
     taken.iter().for_each(assert_was_left_alone);
     drop(taken);
     assert_eq!(noted(&notes).len(), 4);
-    assert_no_trace(&sandbox);
+    sandbox.assert_no_trace();
 }
 
 #[test]
 fn a_server_and_its_guard_hold_no_descriptor_of_the_caller_open() {
     let sandbox = sandbox("descriptors", json!({}));
     let lock = sandbox.root().join("lock");
-    let shell = |line: &str| {
-        let line = format!("exec 9>'{}'; exec {line}", lock.display());
-        sandbox.command("sh", &["-c", &line])
+    let shell = |words: &[&str]| {
+        let lock = ["-c", "exec 9>\"$0\"; exec \"$@\"", lock.to_str().unwrap()];
+        let occtl = [env!("CARGO_BIN_EXE_occtl")];
+        sandbox.command("bash", &[&lock[..], &occtl, words].concat())
     };
-    let occtl = env!("CARGO_BIN_EXE_occtl");
     let holds = |pid: u32| {
         let open = fs::read_dir(format!("/proc/{pid}/fd")).unwrap().flatten();
         open.filter_map(|entry| fs::read_link(entry.path()).ok()).any(|target| target == lock)
     };
-    let id = shell(&format!("'{occtl}' start -q")).run().ok().stdout.trim().to_owned();
-    assert!(!holds(server_pid(&sandbox, &id)));
+    let id = shell(&["start", "-q"]).run().ok().stdout.trim().to_owned();
+    assert!(!holds(sandbox.server_pid(&id)));
     sandbox.occtl(&["stop", &id]).run().ok();
 
     sandbox.set_faults(&json!({"turn": {"never_ends": true}}));
-    let running = shell(&format!("'{occtl}' run --timeout 20 hello")).spawn();
-    let server = || sandbox.marked_processes().into_iter().find(|(_, line)| line.contains("serve"));
-    let (server, _) = poll(SOON, server).expect("a server");
+    let running = shell(&["run", "--timeout", "20", "hello"]).spawn();
+    let server = sandbox.wait_for_process(|line| line.contains(" serve "));
     let guard = || {
         let own = format!("/proc/{}/task/{0}/children", running.pid());
         let children = fs::read_to_string(own).unwrap_or_default();
         children.split_whitespace().find_map(|pid| pid.parse().ok().filter(|pid| *pid != server))
     };
     let guard: u32 = poll(SOON, guard).expect("a guard");
-    assert!(holds(running.pid()), "the test can see it");
+    assert!(holds(running.pid()), "the test can see the descriptor");
     assert!(!holds(server) && !holds(guard));
     running.signal(rustix::process::Signal::TERM);
     running.wait(SOON).fails(143);
-    assert_no_trace(&sandbox);
+    sandbox.assert_no_trace();
 }

@@ -1,25 +1,20 @@
-//! Uncommitted changes are what git says, or unknown.
+//! Uncommitted changes are those that git tells of, or they are unknown.
 
 use std::path::Path;
 
 use serde_json::{Value, json};
 
-use super::{assert_no_trace, sandbox};
+use super::sandbox;
 use crate::support::sandbox::Sandbox;
-
-fn git(sandbox: &Sandbox, place: &Path, arguments: &[&str]) {
-    let who = ["-c", "user.name=t", "-c", "user.email=t@example.org"];
-    sandbox.command("git", &who).args(arguments).cwd(place).run().ok();
-}
 
 /// A repository with one commit.
 fn repository(sandbox: &Sandbox, name: &str) -> std::path::PathBuf {
     let place = sandbox.work().join(name);
     std::fs::create_dir_all(place.join("sub/deep")).unwrap();
     std::fs::write(place.join("sub/deep/file"), "one\n").unwrap();
-    git(sandbox, &place, &["init", "-q"]);
-    git(sandbox, &place, &["add", "."]);
-    git(sandbox, &place, &["commit", "-q", "-m", "one"]);
+    sandbox.git(&place, &["init", "-q"]);
+    sandbox.git(&place, &["add", "."]);
+    sandbox.git(&place, &["commit", "-q", "-m", "one"]);
     place
 }
 
@@ -30,10 +25,10 @@ fn changes_are_told_in_repositories_worktrees_and_below_and_unknown_elsewhere() 
     let dirty = repository(&sandbox, "dirty");
     std::fs::write(dirty.join("sub/deep/file"), "two\n").unwrap();
     std::fs::write(dirty.join("a b\n\u{1b}[31m"), "").unwrap();
-    git(&sandbox, &clean, &["worktree", "add", "-q", "../tree"]);
+    sandbox.git(&clean, &["worktree", "add", "-q", "../tree"]);
     let tree = sandbox.work().join("tree");
     let clean_tree = sandbox.work().join("clean-tree");
-    git(&sandbox, &clean, &["worktree", "add", "-q", "../clean-tree"]);
+    sandbox.git(&clean, &["worktree", "add", "-q", "../clean-tree"]);
     std::fs::write(tree.join("new"), "").unwrap();
     let broken = sandbox.work().join("broken");
     std::fs::create_dir_all(broken.join(".git")).unwrap();
@@ -49,8 +44,7 @@ fn changes_are_told_in_repositories_worktrees_and_below_and_unknown_elsewhere() 
         (&plain, Value::Null),
     ];
     for (place, expected) in &cases {
-        let start = ["start", "-q", "-w", place.to_str().unwrap()];
-        let id = sandbox.occtl(&start).run().ok().stdout.trim().to_owned();
+        let id = sandbox.start(&["-w", place.to_str().unwrap()]);
         let status = |run: &[&str]| sandbox.occtl(&["status", &id]).args(run).run().ok();
         let known = status(&["--json"]).json();
         assert_eq!(known["uncommitted_changes"], *expected, "{}", place.display());
@@ -67,21 +61,20 @@ fn changes_are_told_in_repositories_worktrees_and_below_and_unknown_elsewhere() 
         let listed = sandbox.occtl(&["list"]).run().ok().stdout;
         let mark = dirty.map_or("  -  ", |dirty| if dirty { "  ✓  " } else { "  ✗  " });
         assert!(listed.contains(mark), "{}: {listed}", place.display());
-        // Without git nobody can tell, and nobody claims that there is nothing.
+        // Without git they are unknown; that is not the same as none.
         let unable = sandbox.occtl(&["status", &id, "--json"]).env("PATH", sandbox.bin()).run();
         assert_eq!(unable.ok().json()["uncommitted_changes"], Value::Null);
         sandbox.occtl(&["stop", &id]).run().ok();
     }
-    assert_no_trace(&sandbox);
+    sandbox.assert_no_trace();
 }
 
 #[test]
-fn a_git_that_hangs_fails_or_is_told_other_places_is_no_reason_to_wait_or_to_lie() {
+fn a_git_that_hangs_or_fails_or_is_pointed_elsewhere_neither_delays_nor_misleads() {
     let sandbox = sandbox("git-hangs", json!({}));
     let place = repository(&sandbox, "clean");
-    let start = ["start", "-q", "-w", place.to_str().unwrap()];
-    let id = sandbox.occtl(&start).run().ok().stdout.trim().to_owned();
-    // What a hook or an alias of a caller leaves behind leads elsewhere.
+    let id = sandbox.start(&["-w", place.to_str().unwrap()]);
+    // Variables that a git hook or alias sets for its commands point to another repository.
     let dirty = repository(&sandbox, "dirty");
     std::fs::write(dirty.join("new"), "").unwrap();
     let status = sandbox.occtl(&["status", &id, "--json"]).env("GIT_DIR", dirty.join(".git"));
@@ -102,5 +95,5 @@ fn a_git_that_hangs_fails_or_is_told_other_places_is_no_reason_to_wait_or_to_lie
         }
     }
     sandbox.occtl(&["stop", &id]).run().ok();
-    assert_no_trace(&sandbox);
+    sandbox.assert_no_trace();
 }

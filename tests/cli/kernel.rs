@@ -1,16 +1,16 @@
-//! Kernels that refuse something: every command still does its work, or says what it needs.
+//! Kernels that refuse a system call: every command still does its work, or says what it needs.
 
 use std::ffi::OsString;
 use std::time::Duration;
 
 use serde_json::json;
 
-use super::{assert_no_trace, sandbox};
+use super::sandbox;
 use crate::support::sandbox::{Sandbox, example};
 
 const SOON: Duration = Duration::from_secs(30);
 
-/// A command where the kernel has no `pidfd_open`.
+/// A command of occtl for which the kernel has no `pidfd_open`.
 fn without_pidfd(sandbox: &Sandbox, words: &[&str]) -> crate::support::command::Run {
     let mut arguments = vec![OsString::from(env!("CARGO_BIN_EXE_occtl"))];
     arguments.extend(words.iter().map(OsString::from));
@@ -32,11 +32,11 @@ fn without_pidfd_open_sessions_start_work_and_end_as_they_do_elsewhere() {
     assert!(kernel["detail"].as_str().unwrap().contains("pidfd_open"), "{kernel}");
     run(&["stop", &id]).ok();
     assert_eq!(run(&["run", "hello"]).ok().stdout.trim(), "hello");
-    assert_no_trace(&sandbox);
+    sandbox.assert_no_trace();
     sandbox.set_faults(&json!({"exit_at_start": {"status": 3, "stderr": "broken"}}));
     let failed = run(&["start", "-t", "20"]).fails(4);
     assert!(failed.stderr.contains("ended with status 3"), "{}", failed.stderr);
     sandbox.set_faults(&json!({"silent_start": true}));
     run(&["start", "-t", "0.5"]).fails(124);
-    assert_no_trace(&sandbox);
+    sandbox.assert_no_trace();
 }

@@ -1,4 +1,4 @@
-//! Logs of any size and form, and as they grow.
+//! `logs`: logs of any size and form, and logs that grow.
 
 use std::io::{Seek, Write};
 use std::path::PathBuf;
@@ -6,7 +6,6 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use super::start;
 use crate::support::sandbox::Sandbox;
 
 const SOON: Duration = Duration::from_secs(20);
@@ -59,7 +58,7 @@ fn the_last_matching_lines_are_shown() {
     let odd = std::ffi::OsStr::from_bytes(b"\xff");
     sandbox.occtl(&["logs"]).args(&[odd]).run().fails(2);
 
-    // Versions before 1.18 write one file a start; the newest counts.
+    // Versions before 1.18 write a file for each start, of which the newest counts.
     let old = "INFO  2026-11-22T20:38:20 +2ms service=server path=/x started\n";
     let path = directory.join("2026-11-22T203820.log");
     std::fs::write(&path, old).unwrap();
@@ -78,11 +77,11 @@ fn the_last_matching_lines_are_shown() {
 }
 
 #[test]
-fn a_huge_log_costs_a_look_at_its_end() {
+fn of_a_huge_log_only_the_end_is_read() {
     let sandbox = Sandbox::new("logs-huge");
     let path = directory(&sandbox).join("opencode.log");
     let mut file = std::fs::File::create(path).unwrap();
-    // A hole: no disk is needed, but reading it all would take its time.
+    // A hole needs no disk, but reading all of it would take long.
     file.seek(std::io::SeekFrom::Start(100 << 30)).unwrap();
     for number in 0..1000 {
         file.write_all(format!("\nline {number} of the log").as_bytes()).unwrap();
@@ -94,7 +93,7 @@ fn a_huge_log_costs_a_look_at_its_end() {
 }
 
 #[test]
-fn following_goes_on_through_growth_cuts_rotation_and_new_files() {
+fn following_goes_on_when_the_log_grows_is_cut_is_rotated_or_gets_a_new_file() {
     let sandbox = Sandbox::new("logs-follow");
     let directory = directory(&sandbox);
     let path = directory.join("opencode.log");
@@ -129,7 +128,7 @@ fn following_goes_on_through_growth_cuts_rotation_and_new_files() {
 fn a_session_has_a_log_of_its_own() {
     let mut sandbox = Sandbox::new("logs-session");
     sandbox.use_stand_in(json!({}));
-    let id = start(&sandbox);
+    let id = sandbox.start(&[]);
     std::fs::write(directory(&sandbox).join("opencode.log"), "oc-zz in OpenCode's log\n").unwrap();
     let log = |words: &[&str]| sandbox.occtl(&[&["logs"], words].concat()).run();
     for words in [&[id.as_str()][..], &[&id[..7]], &["--session", &id], &["--session", &id[3..]]] {
@@ -138,8 +137,8 @@ fn a_session_has_a_log_of_its_own() {
     assert_eq!(log(&["--session", &id, "LISTENING"]).ok().stdout.lines().count(), 1);
     assert_eq!(log(&["oc-zz"]).ok().stdout, "oc-zz in OpenCode's log\n");
     log(&["oc-00000000"]).fails(3);
-    log(&["--session", "nobody"]).fails(3);
-    std::fs::remove_file(sandbox.data().join("logs").join(format!("{id}.log"))).unwrap();
+    log(&["--session", "unknown"]).fails(3);
+    std::fs::remove_file(sandbox.log(&id)).unwrap();
     log(&[&id]).fails(3);
     sandbox.occtl(&["stop", &id]).run().ok();
 }

@@ -1,4 +1,4 @@
-//! When the machine has no more of something.
+//! What happens when the machine has no more of something.
 
 use std::fs::File;
 use std::io::Read;
@@ -9,7 +9,7 @@ use std::time::Duration;
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
-use super::{assert_no_trace, sandbox, start};
+use super::{is_busy, sandbox};
 use crate::support::command::Outcome;
 use crate::support::processes::poll;
 use crate::support::sandbox::{Sandbox, example, set_mode};
@@ -28,7 +28,7 @@ fn a_start_that_runs_out_of_descriptors_says_so_and_leaves_nothing() {
             worked += 1;
             sandbox.occtl(&["stop", "--all"]).run().ok();
         } else if ended.status == 127 || !ended.stderr.contains("\"error\"") {
-            // The program itself could not be loaded: then it has done nothing.
+            // The loader could not load the program, which has done nothing then.
             let said = ["Too many open files", "Error 24"];
             assert!(said.iter().any(|said| ended.stderr.contains(said)), "{limit}: {ended:?}");
         } else {
@@ -42,7 +42,7 @@ fn a_start_that_runs_out_of_descriptors_says_so_and_leaves_nothing() {
             );
         }
         assert!(!ended.stderr.contains("panicked"), "{ended:?}");
-        assert_no_trace(&sandbox);
+        sandbox.assert_no_trace();
     }
     assert!(failed > 0 && worked > 0, "{failed} failed, {worked} worked");
 }
@@ -62,7 +62,8 @@ impl<'a> Elsewhere<'a> {
     fn new(sandbox: &'a Sandbox) -> Self {
         let places = [sandbox.root(), Path::new("/tmp"), Path::new("/var/tmp")];
         let made = places.iter().map(|place| Self::within(sandbox, place));
-        // By way of `env`, because `setpriv` itself may still open what is closed to the other user.
+        // By way of `env`, because `setpriv` itself may still open what is closed to the other
+        // user.
         let usable = made.flatten().find(|made| made.run(&["env"], &["version"]).status == 0);
         usable.unwrap_or_else(|| panic!("another user can run programs in none of {places:?}"))
     }
@@ -117,63 +118,57 @@ fn a_start_that_may_have_no_more_processes_says_so_and_leaves_nothing() {
     assert!(error["hint"].as_str().unwrap().contains("ulimit -u"), "{error}");
     let left = std::fs::read_to_string(elsewhere.place.join("data/store.json")).unwrap();
     assert_eq!(serde_json::from_str::<Value>(&left).unwrap()["sessions"], json!({}));
-    assert_no_trace(&sandbox);
+    sandbox.assert_no_trace();
 }
 
 #[test]
 fn a_full_disk_is_an_error_of_the_store_and_what_was_there_stays() {
     let sandbox = sandbox("full", Value::Null);
-    let id = start(&sandbox);
-    let before = std::fs::read(sandbox.data().join("store.json")).unwrap();
-    let limited = |words: &[&str]| {
-        let script = "ulimit -f 0; exec \"$0\" \"$@\"";
-        let start = ["-c", script, env!("CARGO_BIN_EXE_occtl")];
-        sandbox.command("sh", &[&start, words].concat()).run()
-    };
+    let id = sandbox.start(&[]);
+    let before = std::fs::read(sandbox.store_path()).unwrap();
+    let limited = |words: &[&str]| sandbox.shell("ulimit -f 0; exec \"$0\" \"$@\"", words).run();
     for words in [vec!["start"], vec!["touch", &id]] {
         let refused = limited(&words).fails(9);
         assert!(refused.stderr.contains("File too large"), "{}", refused.stderr);
-        assert_eq!(std::fs::read(sandbox.data().join("store.json")).unwrap(), before);
+        assert_eq!(std::fs::read(sandbox.store_path()).unwrap(), before);
     }
-    // A stop ends the server and gives its files' room back; the next one only has to forget it.
+    // A stop ends the server and removes its files, and cannot remove its record; a later stop
+    // does.
     limited(&["stop", &id]).fails(9);
-    assert!(!sandbox.data().join("logs").join(format!("{id}.log")).exists());
+    assert!(!sandbox.log(&id).exists());
     let listed = sandbox.occtl(&["list", "--json"]).run().ok().json();
     assert_eq!(listed["sessions"][0]["state"], "dead");
     sandbox.occtl(&["stop", &id]).run().ok();
-    assert_no_trace(&sandbox);
+    sandbox.assert_no_trace();
 }
 
 #[test]
 fn a_reader_that_does_not_read_holds_up_neither_a_limit_nor_a_signal() {
     let sandbox = sandbox("stuck", json!({"turn": {"bytes": 1_000_000, "never_ends": true}}));
-    let id = start(&sandbox);
+    let id = sandbox.start(&[]);
     let pipe = sandbox.root().join("pipe");
     sandbox.command("mkfifo", &[&pipe]).run().ok();
-    // Open for reading too, and never read.
-    let _reader = std::fs::File::options().read(true).write(true).open(&pipe).unwrap();
+    // The test holds the reading end and does not read.
+    let _reader = File::options().read(true).write(true).open(&pipe).unwrap();
     for (limit, sent, status) in [("1.5", None, 124), ("60", Some(Signal::INT), 130)] {
         let script = "exec \"$0\" send \"$1\" -t \"$2\" --title t --stream x > \"$3\"";
-        let words = ["-c", script, env!("CARGO_BIN_EXE_occtl"), &id, limit, pipe.to_str().unwrap()];
-        let running = sandbox.command("bash", &words).spawn();
+        let running = sandbox.shell(script, &[&id, limit, pipe.to_str().unwrap()]).spawn();
         if let Some(sent) = sent {
-            let busy = || sandbox.occtl(&["status", &id, "--json"]).run().ok().json();
-            let busy = || (busy()["state"] != "idle").then_some(());
-            poll(SOON, busy).expect("a turn");
+            poll(SOON, || is_busy(&sandbox, &id).then_some(())).expect("a turn");
             running.signal(sent);
         }
         let ended = running.wait(Duration::from_secs(25)).fails(status);
         assert!(ended.stderr.contains("it was aborted"), "{}", ended.stderr);
         sandbox.occtl(&["wait", &id, "-t", "20"]).run().ok();
-    } // The turn is over, and what is left to do is to print its answer.
+    }
+    // The same when the turn is over and its answer is being printed.
     sandbox.set_faults(&json!({"turn": {"bytes": 1_000_000}}));
     for form in ["--color=never", "--json"] {
         let pipe = sandbox.root().join(form);
         sandbox.command("mkfifo", &["--", pipe.to_str().unwrap()]).run().ok();
         let mut reader = File::options().read(true).write(true).open(&pipe).unwrap();
         let script = "exec \"$0\" send \"$1\" --wait \"$2\" --title t x > \"$3\"";
-        let words = ["-c", script, env!("CARGO_BIN_EXE_occtl"), &id, form, pipe.to_str().unwrap()];
-        let running = sandbox.command("bash", &words).spawn();
+        let running = sandbox.shell(script, &[&id, form, pipe.to_str().unwrap()]).spawn();
         reader.read_exact(&mut [0]).unwrap();
         running.signal(Signal::TERM);
         running.wait(Duration::from_secs(25)).fails(143);

@@ -1,4 +1,4 @@
-//! Reading conversations from servers that are large, slow or broken.
+//! Reading long conversations, and from servers that are slow or broken.
 
 use std::os::unix::ffi::OsStrExt;
 use std::time::{Duration, Instant};
@@ -6,12 +6,12 @@ use std::time::{Duration, Instant};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
-use super::{TEXT, sandbox, start};
+use super::{TEXT, sandbox};
 use crate::support::processes::poll;
 use crate::support::sandbox::Sandbox;
 
 const SOON: Duration = Duration::from_secs(25);
-/// What a command may take of memory for its data. A debug build's own pages are not among it.
+/// How much memory a command may use for its data. The pages of the program itself do not count.
 const MEMORY_KIB: u64 = 8 * 1024;
 
 /// The queries of all requests for messages so far.
@@ -22,15 +22,15 @@ fn pages(sandbox: &Sandbox) -> Vec<Value> {
 }
 
 #[test]
-fn five_messages_of_a_long_history_cost_five_messages() {
+fn to_show_five_messages_of_a_long_history_five_are_read() {
     let sandbox = sandbox("long", json!({"messages": 20_000}));
-    let id = start(&sandbox);
+    let id = sandbox.start(&[]);
     let shown = sandbox.occtl(&["tail", &id]).run().ok().stdout;
     assert!(shown.ends_with("message 19998\n\n━━━ assistant ━━━\nmessage 19999\n\n"), "{shown}");
     let asked = pages(&sandbox);
     assert_eq!(asked.len(), 1, "{asked:?}");
     assert_eq!(asked[0]["limit"], "5");
-    // Filters read on, but only as far as they must.
+    // A filter reads more pages, but only as many as it needs.
     let found = sandbox.occtl(&["tail", &id, "-n", "2", "--role", "user"]).run().ok().stdout;
     assert_eq!(found, "━━━ user ━━━\nmessage 19996\n\n━━━ user ━━━\nmessage 19998\n\n");
     let last = pages(&sandbox).pop().unwrap();
@@ -40,15 +40,19 @@ fn five_messages_of_a_long_history_cost_five_messages() {
 #[test]
 fn a_history_of_any_length_takes_little_memory() {
     let sandbox = sandbox("memory", json!({"messages": 20_000}));
-    let id = start(&sandbox);
-    let occtl = env!("CARGO_BIN_EXE_occtl");
-    for words in ["-n 5", "-g 'message 7'", "-n 10000000 --json", "-n 5000", "-f -n 1000000 -r"] {
-        let line = format!("ulimit -d {MEMORY_KIB} && exec '{occtl}' tail {id} {words}");
-        sandbox.command("bash", &["-c", &line]).run().ok();
-    }
-    for command in ["export", "usage", "diff"] {
-        let line = format!("ulimit -d {MEMORY_KIB} && exec '{occtl}' {command} {id}");
-        sandbox.command("bash", &["-c", &line]).run().ok();
+    let id = sandbox.start(&[]);
+    for words in [
+        &["tail", &id, "-n", "5"][..],
+        &["tail", &id, "-g", "message 7"],
+        &["tail", &id, "-n", "10000000", "--json"],
+        &["tail", &id, "-n", "5000"],
+        &["tail", &id, "-f", "-n", "1000000", "-r"],
+        &["export", &id],
+        &["usage", &id],
+        &["diff", &id],
+    ] {
+        let script = format!("ulimit -d {MEMORY_KIB} && exec \"$0\" \"$@\"");
+        sandbox.shell(&script, words).run().ok();
     }
     let all = sandbox.occtl(&["tail", &id, "-n", "5000", "--json"]).run().ok().json();
     let all = all["messages"].as_array().unwrap();
@@ -56,16 +60,16 @@ fn a_history_of_any_length_takes_little_memory() {
 }
 
 #[test]
-fn an_old_server_without_cursors_gives_the_same() {
+fn an_old_server_without_cursors_gives_the_same_messages() {
     let sandbox = sandbox("no-cursors", json!({"messages": 300, "no_cursors": true}));
-    let id = start(&sandbox);
+    let id = sandbox.start(&[]);
     let texts = |flags: &[&str]| {
         let found = sandbox.occtl(&["tail", &id, "--json"]).args(flags).run().ok().json();
         let found = found["messages"].as_array().unwrap().iter();
         found.map(|one| one["text"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
     };
     assert_eq!(texts(&["--role", "user", "-n", "2"]), ["message 296", "message 298"]);
-    // The first is on no page that could be asked for.
+    // The first message is on no page that can be asked for.
     assert_eq!(texts(&["-n", "1", "-g", "message 0"]), ["message 0"]);
     let all: Vec<String> = (0..300).map(|number| format!("message {number}")).collect();
     assert_eq!(texts(&["-n", "500"]), all);
@@ -74,7 +78,7 @@ fn an_old_server_without_cursors_gives_the_same() {
 #[test]
 fn bad_words_are_refused_before_anything_is_asked() {
     let sandbox = sandbox("words", json!({"messages": 2}));
-    let id = start(&sandbox);
+    let id = sandbox.start(&[]);
     let asked = sandbox.stand_in_requests().len();
     let not_text = std::ffi::OsStr::from_bytes(b"a\xff");
     let refused = sandbox.occtl(&["tail", &id, "-g"]).args(&[not_text]).run().fails(2);
@@ -94,9 +98,9 @@ fn bad_words_are_refused_before_anything_is_asked() {
 }
 
 #[test]
-fn broken_servers_are_told_from_missing_conversations() {
+fn broken_servers_are_distinguished_from_missing_conversations() {
     let sandbox = sandbox("broken", json!({"messages": 50}));
-    let id = start(&sandbox);
+    let id = sandbox.start(&[]);
     let tail =
         |status: i32| sandbox.occtl(&["tail", &id, "--json"]).run().fails(status).json_error();
     let messages = "/session/*/message";
@@ -109,7 +113,7 @@ fn broken_servers_are_told_from_missing_conversations() {
     assert_eq!(tail(4)["code"], "unreachable");
     sandbox.set_faults(&json!({"status": {messages: 500}}));
     assert_eq!(tail(1)["code"], "failed");
-    // A file is never half of what it should be.
+    // A file is written as a whole or not at all.
     let path = sandbox.work().join("kept");
     std::fs::write(&path, "old").unwrap();
     sandbox.set_faults(&json!({"cut_body": [messages]}));
@@ -117,36 +121,12 @@ fn broken_servers_are_told_from_missing_conversations() {
         sandbox.occtl(&[command, &id, "-o", "kept"]).run().fails(4);
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "old");
     }
-    // Odd rows are read as far as they can be.
+    // Fields of an unexpected type are passed over.
     let odd = json!([{"info": {"id": "msg_1", "role": 7, "time": "now", "error": [1]},
         "parts": [{"id": "prt_1", "type": "text", "text": {"a": 1}, "state": "x"}]}]);
     sandbox.set_faults(&json!({"body": {messages: odd}}));
     let shown = sandbox.occtl(&["tail", &id, "--tools"]).run().ok().stdout;
     assert_eq!(shown, "━━━ unknown ━━━\n\n");
-    // Following keeps its limit although the server says nothing.
-    sandbox.set_faults(&json!({"silence": ["/session/status", "/event"]}));
-    let followed = sandbox.occtl(&["tail", &id, "-f", "-t", "1"]).run().fails(124);
-    assert!(followed.elapsed < Duration::from_secs(15), "{:?}", followed.elapsed);
-    // Nor does a signal wait for a request, which may take ten seconds.
-    sandbox.set_faults(&json!({"silence": [messages]}));
-    let before = sandbox.stand_in_requests().len();
-    let following = sandbox.occtl(&["tail", &id, "-f"]).spawn();
-    let asked = || {
-        let wants =
-            |one: &Value| one["path"].as_str().is_some_and(|path| path.ends_with("/message"));
-        sandbox.stand_in_requests()[before..].iter().any(wants).then_some(())
-    };
-    poll(SOON, asked).expect("a question");
-    let signalled = Instant::now();
-    following.signal(Signal::INT);
-    following.wait(SOON).fails(130);
-    assert!(signalled.elapsed() < Duration::from_secs(8), "{:?}", signalled.elapsed());
-    // Without events it is slower and as complete.
-    sandbox.set_faults(&json!({"status": {"/event": 500}}));
-    sandbox.occtl(&["send", &id, "-c", "hello there"]).run().ok();
-    let followed = sandbox.occtl(&["tail", &id, "-f", "-n", "0"]).run().ok().stdout;
-    let followed = followed + &sandbox.occtl(&["tail", &id]).run().ok().stdout;
-    assert!(followed.contains("━━━ assistant ━━━\nhello there\n"), "{followed}");
     // A circle of parents has an end.
     let circle = json!({"id": "ses_a", "parentID": "ses_a", "directory": "/"});
     sandbox.set_faults(
@@ -157,35 +137,72 @@ fn broken_servers_are_told_from_missing_conversations() {
 }
 
 #[test]
-fn a_slow_event_stream_is_opened_with_patience() {
+fn following_keeps_its_limit_and_hears_signals_whatever_the_server_does() {
+    let sandbox = sandbox("broken-follow", json!({"messages": 50}));
+    let id = sandbox.start(&[]);
+    // The server says nothing.
+    sandbox.set_faults(&json!({"silence": ["/session/status", "/event"]}));
+    let followed = sandbox.occtl(&["tail", &id, "-f", "-t", "1"]).run().fails(124);
+    assert!(followed.elapsed < Duration::from_secs(15), "{:?}", followed.elapsed);
+    // A request may take ten seconds, but a signal does not wait for it.
+    sandbox.set_faults(&json!({"silence": ["/session/*/message"]}));
+    let before = sandbox.stand_in_requests().len();
+    let following = sandbox.occtl(&["tail", &id, "-f"]).spawn();
+    let reads = |one: &Value| one["path"].as_str().is_some_and(|path| path.ends_with("/message"));
+    sandbox.wait_for_request(before, reads);
+    let signalled = Instant::now();
+    following.signal(Signal::INT);
+    following.wait(SOON).fails(130);
+    assert!(signalled.elapsed() < Duration::from_secs(8), "{:?}", signalled.elapsed());
+    // Without events it is slower, but just as complete.
+    sandbox.set_faults(&json!({"status": {"/event": 500}}));
+    sandbox.occtl(&["send", &id, "-c", "hello there"]).run().ok();
+    let followed = sandbox.occtl(&["tail", &id, "-f", "-n", "0"]).run().ok().stdout;
+    let followed = followed + &sandbox.occtl(&["tail", &id]).run().ok().stdout;
+    assert!(followed.contains("━━━ assistant ━━━\nhello there\n"), "{followed}");
+}
+
+#[test]
+fn an_event_stream_that_is_slow_to_open_is_given_more_time() {
     let slow = json!({"messages": 2, "delay_ms": {"/event": 700}});
     let sandbox = sandbox("slow", slow);
-    let id = start(&sandbox);
+    let id = sandbox.start(&[]);
     sandbox.occtl(&["send", &id, "-c", "one two three four five six"]).run().ok();
     let followed = sandbox.occtl(&["tail", &id, "-f"]).run().ok().stdout;
     assert!(followed.contains("one two three four five six"), "{followed}");
     let opened = sandbox.stand_in_requests().iter().filter(|one| one["path"] == "/event").count();
-    assert!((2..4).contains(&opened), "a try that was too short, and one that was not: {opened}");
+    assert!((2..4).contains(&opened), "one try that was too short, and one that was not: {opened}");
 }
 
 #[test]
 fn whatever_the_events_do_a_follower_reads_the_text_once() {
     let sandbox = sandbox("odd-events", json!({}));
-    let id = start(&sandbox);
+    let id = sandbox.start(&[]);
     for events in [
         json!({"silent": true}),
         json!({"duplicate": true}),
         json!({"garbage": true, "deltas_before_part": true, "close_after": 5}),
     ] {
-        // The second answer begins while somebody already reads.
-        sandbox.set_faults(&json!({"events": events, "turn": {"delta_ms": 60}}));
         let send = |flags: &[&str]| {
             sandbox.occtl(&["send", &id, "--json", TEXT]).args(flags).run().ok().json()
         };
+        sandbox.set_faults(&json!({"events": events, "turn": {"delta_ms": 60, "hold": true}}));
         let first = send(&["--title", "t"]);
         let conversation = first["conversation"].as_str().unwrap();
+        // Of two prompts that have not begun, only the newer one is answered: the second one comes
+        // when the first turn has begun.
+        let begun = || {
+            let read =
+                sandbox.occtl(&["tail", &id, "-s", conversation, "--json"]).run().ok().json();
+            (read["messages"][1]["role"] == "assistant").then_some(())
+        };
+        poll(SOON, begun).expect("the beginning of the first turn");
         send(&["-s", conversation]);
-        let followed = sandbox.occtl(&["tail", &id, "-f", "-s", conversation]).run().ok().stdout;
+        let mut follower = sandbox.occtl(&["tail", &id, "-f", "-s", conversation]).spawn();
+        follower.wait_for_line("━━━ user ━━━", SOON);
+        // Both answers are written while the follower reads.
+        sandbox.set_faults(&json!({"events": events, "turn": {"delta_ms": 60}}));
+        let followed = follower.wait(SOON).ok().stdout;
         let turn = format!("━━━ user ━━━\n{TEXT}\n\n━━━ assistant ━━━\n{TEXT}\n\n");
         let whole = turn.repeat(2);
         assert_eq!(followed, whole, "{events}");
@@ -193,10 +210,10 @@ fn whatever_the_events_do_a_follower_reads_the_text_once() {
 }
 
 #[test]
-fn a_stream_that_always_ends_at_once_is_not_opened_again_and_again() {
+fn a_stream_that_always_ends_at_once_is_opened_again_only_after_pauses() {
     let faults = json!({"events": {"close_after": 1}, "turn": {"never_ends": true}});
     let sandbox = sandbox("ending", faults);
-    let id = start(&sandbox);
+    let id = sandbox.start(&[]);
     sandbox.occtl(&["send", &id, "--title", "t", "x"]).run().ok();
     sandbox.occtl(&["tail", &id, "-f", "-t", "3"]).run().fails(124);
     let opened = sandbox.stand_in_requests().iter().filter(|one| one["path"] == "/event").count();
@@ -204,9 +221,9 @@ fn a_stream_that_always_ends_at_once_is_not_opened_again_and_again() {
 }
 
 #[test]
-fn the_limit_holds_from_the_first_question_on() {
+fn the_limit_of_following_holds_from_the_first_request_on() {
     let sandbox = sandbox("silent-first", json!({"messages": 2}));
-    let id = start(&sandbox);
+    let id = sandbox.start(&[]);
     for silent in ["/session", "/session/*/message"] {
         sandbox.set_faults(&json!({"silence": [silent]}));
         let followed = sandbox.occtl(&["tail", &id, "-f", "-t", "1"]).run().fails(124);
@@ -217,7 +234,7 @@ fn the_limit_holds_from_the_first_question_on() {
 #[test]
 fn a_stream_of_events_that_breaks_goes_on_and_one_that_is_refused_does_not() {
     let sandbox = sandbox("events", json!({"events": {"close_after": 3, "heartbeat_ms": 50}}));
-    let id = start(&sandbox);
+    let id = sandbox.start(&[]);
     let running = sandbox.occtl(&["events", &id]).spawn();
     let streams = || running.stdout().matches("server.connected").count();
     poll(Duration::from_secs(30), || (streams() > 2).then_some(())).expect("a third stream");
@@ -233,7 +250,7 @@ fn a_stream_of_events_that_breaks_goes_on_and_one_that_is_refused_does_not() {
         "{}",
         ended.stderr
     );
-    // What it was from the beginning is no break.
+    // A stream that never opened is not said to have broken.
     sandbox.set_faults(&json!({"status": {"/event": 500}}));
     let never = sandbox.occtl(&["events", &id, "-t", "1"]).run().fails(124);
     assert!(!never.stderr.contains("broke"), "{}", never.stderr);

@@ -1,4 +1,5 @@
-//! Times of opencode-ctl 0.4.0 have no zone: they are read in the zone of the user, however it is set.
+//! Times of opencode-ctl 0.4.0 have no zone: they are read in the zone of the user, however that is
+//! set.
 
 use std::fs;
 
@@ -21,7 +22,7 @@ fn last_active(zone: Option<&str>, database: Option<&str>) -> String {
     let store = json!({"sessions": {"oc-0a0b0c0d": {"id": "oc-0a0b0c0d", "port": 9100, "pid": 1,
         "created_at": used, "last_activity": used, "config_path": null, "status": "running"}},
         "next_port": 9101});
-    fs::write(sandbox.data().join("store.json"), store.to_string()).unwrap();
+    fs::write(sandbox.store_path(), store.to_string()).unwrap();
     let status = sandbox.occtl(&["status", "oc-0a0b0c0d", "--json"]).run().ok().json();
     status["last_activity"].as_str().unwrap().to_owned()
 }
@@ -42,7 +43,7 @@ fn a_time_without_zone_is_read_in_a_zone_that_is_spelled_out() {
 }
 
 #[test]
-fn without_a_zone_the_machine_s_own_is_taken() {
+fn without_a_zone_that_of_the_machine_is_taken() {
     let local = std::process::Command::new("sh")
         .args(["-c", "date -d '2026-01-15 12:00:00' +%s"])
         .env_remove("TZ")

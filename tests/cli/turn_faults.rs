@@ -1,21 +1,21 @@
-//! Servers that lie, stall or break while a turn is followed: the text is complete, the outcome true,
-//! and the command ends in time.
+//! Servers that give wrong answers, stall or break while a turn is followed: the text is complete,
+//! the outcome is right, and the command ends in time.
 
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
-use super::{TEXT, goes_on, sandbox, send, server_pid, start};
+use super::{TEXT, is_busy, sandbox, send};
 use crate::support::command::{Outcome, Running};
-use crate::support::processes::{is_running, poll, signal};
+use crate::support::processes::{is_running, is_signal_pending, poll, signal};
 use crate::support::rounds::in_some_round;
 use crate::support::sandbox::Sandbox;
 
-/// A turn without obstacles takes some milliseconds; the machine may be busy.
+/// A turn without faults takes some milliseconds; the machine may be busy.
 const SOON: Duration = Duration::from_secs(25);
 
-/// The record that `--json` prints; its outcome must be this one, and its text [`TEXT`].
+/// The record that `--json` prints. Its outcome must be `ok`, and its text must be [`TEXT`].
 #[track_caller]
 fn whole(sent: Outcome, faults: &Value, limit: Duration) -> Value {
     assert!(sent.elapsed < limit, "{faults}: {:?}", sent.elapsed);
@@ -26,12 +26,12 @@ fn whole(sent: Outcome, faults: &Value, limit: Duration) -> Value {
     record
 }
 
-/// A turn of a minute and more, whose first word has been streamed.
+/// Starts a turn that takes more than a minute, and waits until its first word was streamed.
 fn long_turn(sandbox: &Sandbox, session: &str, flags: &[&str]) -> Running {
     slow_turn(sandbox, session, 200, &format!("one\n{}", " more".repeat(400)), flags)
 }
 
-/// A turn whose words take `pace` milliseconds each, and whose first word has been streamed.
+/// Starts a turn whose words take `pace` milliseconds each, and waits until the first was streamed.
 fn slow_turn(sandbox: &Sandbox, session: &str, pace: u64, text: &str, flags: &[&str]) -> Running {
     sandbox.set_faults(&json!({"turn": {"delta_ms": pace, "text": text}}));
     let mut running =
@@ -43,7 +43,7 @@ fn slow_turn(sandbox: &Sandbox, session: &str, pace: u64, text: &str, flags: &[&
 #[test]
 fn whatever_the_events_do_the_text_is_complete() {
     let sandbox = sandbox("faulty-events", json!({}));
-    let session = start(&sandbox);
+    let session = sandbox.start(&[]);
     for events in [
         json!({}),
         json!({"silent": true}),
@@ -68,22 +68,19 @@ fn whatever_the_events_do_the_text_is_complete() {
         assert_eq!(streamed.stdout, format!("{TEXT}\n"), "{faults}");
         assert_eq!(streamed.stderr, "", "{faults}");
     }
-    // Late events are not waited for: REST has the whole text.
+    // Late events are not waited for, because REST gives the whole text.
     let faults = json!({"events": {"late": 60_000}});
     let sent = send(&sandbox, &session, &faults, &["--wait", "--json"]);
     whole(sent, &faults, SOON);
 }
 
 #[test]
-fn text_of_20_mb_is_not_held_again_and_again() {
+fn a_text_of_20_mb_is_not_held_several_times() {
     let sandbox = sandbox("large-events", json!({"turn": {"bytes": 20_000_000}}));
-    let session = start(&sandbox);
-    // What counts here is what is reserved, and a buffer that grows reserves up to twice what it uses.
-    let line = format!(
-        "ulimit -d $((80 << 10)) && exec '{}' send {session} --title t --wait --json x",
-        env!("CARGO_BIN_EXE_occtl")
-    );
-    let record = sandbox.command("bash", &["-c", &line]).run().ok().json();
+    let session = sandbox.start(&[]);
+    // The limit counts reserved memory, and a buffer that grows reserves up to twice what it uses.
+    let script = "ulimit -d $((80 << 10)) && exec \"$0\" send \"$1\" --title t --wait --json x";
+    let record = sandbox.shell(script, &[&session]).run().ok().json();
     assert_eq!(record["text"].as_str().unwrap().len(), 20_000_000);
     assert_eq!(record["answer"], record["text"]);
 }
@@ -91,7 +88,7 @@ fn text_of_20_mb_is_not_held_again_and_again() {
 #[test]
 fn a_route_that_fails_does_not_hide_the_end() {
     let sandbox = sandbox("faulty-routes", json!({}));
-    let session = start(&sandbox);
+    let session = sandbox.start(&[]);
     for faults in [
         json!({"silence": ["/event"]}),
         json!({"html": ["/event"]}),
@@ -111,9 +108,9 @@ fn a_route_that_fails_does_not_hide_the_end() {
 }
 
 #[test]
-fn trouble_in_the_middle_of_a_turn_is_sat_out() {
+fn a_turn_goes_on_when_the_server_fails_for_a_while() {
     let sandbox = sandbox("trouble", json!({}));
-    let session = start(&sandbox);
+    let session = sandbox.start(&[]);
     for trouble in [
         json!({"status": {"/session/*/message": 500, "/session/status": 503}}),
         json!({"html": ["/session/*/message"]}),
@@ -131,8 +128,8 @@ fn trouble_in_the_middle_of_a_turn_is_sat_out() {
             let running = slow_turn(&sandbox, &session, 300, text, &["-t", "30"]);
             let before = looks();
             sandbox.set_faults(&trouble);
-            // The server is itself again only when it has been asked in vain. It is asked after a second; on a busy
-            // machine the trouble may come later than that.
+            // The fault is lifted when a request has met it. That takes a second; on a busy machine
+            // the fault may come later, when the turn is over.
             let over = || !is_running(running.pid());
             let _ = poll(SOON, || (looks() > before || over()).then_some(()));
             sandbox.set_faults(&json!({}));
@@ -146,15 +143,15 @@ fn trouble_in_the_middle_of_a_turn_is_sat_out() {
 #[test]
 fn a_server_that_refuses_or_dies_or_freezes_ends_the_command() {
     let sandbox = sandbox("dying", json!({}));
-    let session = start(&sandbox);
-    // It goes on, as nobody may end it.
+    let session = sandbox.start(&[]);
+    // The turn goes on, because occtl cannot abort it.
     let text = "one\n two three four five";
     let running = slow_turn(&sandbox, &session, 2000, text, &["-t", "60"]);
     sandbox.set_faults(&json!({"unauthorized": true}));
     let refused = running.wait(SOON).fails(4);
     assert!(refused.stderr.contains("401"), "{}", refused.stderr);
 
-    let server = server_pid(&sandbox, &session);
+    let server = sandbox.server_pid(&session);
     for (flags, sent, status) in [(["-t", "4"], None, 124), (["-t", "60"], Some(Signal::INT), 130)]
     {
         let running = long_turn(&sandbox, &session, &flags);
@@ -165,31 +162,26 @@ fn a_server_that_refuses_or_dies_or_freezes_ends_the_command() {
             running.signal(sent);
         }
         let ended = running.wait(SOON).fails(status);
-        // 4 s until the end of the limit, 5 s at most for the rest.
+        // The limit is 4 s, and everything after it takes 5 s at most.
         assert!(frozen.elapsed() < SOON, "{:?}", frozen.elapsed());
         assert!(ended.stderr.contains("does not confirm"), "{}", ended.stderr);
         assert!(ended.stdout.starts_with("one\n"), "{}", ended.stdout);
         signal(server, Signal::CONT);
-        // It takes what it was told meanwhile.
-        let told = || {
-            sandbox
-                .stand_in_requests()
-                .into_iter()
-                .skip(asked)
-                .any(|one| one["path"].as_str().is_some_and(|path| path.ends_with("/abort")))
-        };
-        poll(SOON, || told().then_some(())).expect("an abort");
-        poll(SOON, || (!goes_on(&sandbox, &session)).then_some(())).expect("the end");
+        // The server now reads the requests that came while it was frozen.
+        let aborts =
+            |one: &Value| one["path"].as_str().is_some_and(|path| path.ends_with("/abort"));
+        sandbox.wait_for_request(asked, aborts);
+        poll(SOON, || (!is_busy(&sandbox, &session)).then_some(())).expect("the end");
     }
 }
 
 #[test]
 fn a_server_that_is_killed_is_noticed_at_once() {
     let sandbox = sandbox("killed", json!({}));
-    let session = start(&sandbox);
+    let session = sandbox.start(&[]);
     let running = long_turn(&sandbox, &session, &["-t", "60"]);
     let killed = Instant::now();
-    signal(server_pid(&sandbox, &session), Signal::KILL);
+    signal(sandbox.server_pid(&session), Signal::KILL);
     let ended = running.wait(SOON).fails(4);
     assert!(killed.elapsed() < Duration::from_secs(10), "{:?}", killed.elapsed());
     assert!(ended.stderr.contains("ended"), "{}", ended.stderr);
@@ -199,7 +191,7 @@ fn a_server_that_is_killed_is_noticed_at_once() {
 #[test]
 fn every_outcome_has_its_status() {
     let sandbox = sandbox("outcomes", json!({}));
-    let session = start(&sandbox);
+    let session = sandbox.start(&[]);
     let provider = json!({"name": "APIError", "data": {"message": "no money left"}});
     let unknown =
         json!({"name": "ProviderModelNotFoundError", "data": {"message": "unknown model x/y"}});
@@ -224,7 +216,7 @@ fn every_outcome_has_its_status() {
             let record = sent.fails(status).json();
             let told = (&record["outcome"], &record["text"]);
             assert_eq!(told, (&json!(outcome), &json!(text)), "{faults}");
-            // Only an event tells why a prompt is not taken up, and a busy machine may miss it.
+            // Only an event says why a prompt is not begun, and on a busy machine it may be missed.
             match &record["error"]["name"] {
                 told if *told == json!(name) => Ok(()),
                 told => Err(format!("{faults}: {told}")),
@@ -234,14 +226,14 @@ fn every_outcome_has_its_status() {
 }
 
 #[test]
-fn a_prompt_that_nobody_takes_up_fails_after_half_a_minute() {
+fn a_prompt_that_the_server_never_begins_fails_after_half_a_minute() {
     let sandbox = sandbox("never-starts", json!({}));
-    let session = start(&sandbox);
+    let session = sandbox.start(&[]);
     let faults = json!({"turn": {"never_starts": true}});
     let sent = send(&sandbox, &session, &faults, &["--wait", "--json"]).fails(5);
     assert!((29..75).contains(&sent.elapsed.as_secs()), "{:?}", sent.elapsed);
     assert_eq!(sent.json()["error"]["name"], "NotStarted");
-    // The next look at it knows how old it is.
+    // A later command knows how old the prompt is, and does not wait as long.
     let waited = sandbox.occtl(&["wait", &session, "-t", "40"]).run().ok();
     assert!(waited.elapsed < Duration::from_secs(20), "{:?}", waited.elapsed);
 }
@@ -249,7 +241,7 @@ fn a_prompt_that_nobody_takes_up_fails_after_half_a_minute() {
 #[test]
 fn a_limit_ends_the_turn_and_says_which_it_was() {
     let sandbox = sandbox("limits", json!({}));
-    let session = start(&sandbox);
+    let session = sandbox.start(&[]);
     let tool = json!({"tool": {"name": "bash", "input": {"command": "ls"}, "output": "x"},
         "never_ends": true});
     for (turn, flags, name, said) in [
@@ -286,22 +278,22 @@ fn a_limit_ends_the_turn_and_says_which_it_was() {
             "{faults}: {message}"
         );
         assert!(sent.json_error()["message"].as_str().unwrap().contains(said), "{}", sent.stderr);
-        assert!(!goes_on(&sandbox, &session), "{faults}: it was not aborted");
+        assert!(!is_busy(&sandbox, &session), "{faults}: it was not aborted");
     }
 }
 
 #[test]
-fn a_turn_is_left_alone_where_that_is_wanted_and_aborted_afterwards() {
+fn no_abort_leaves_a_turn_running_and_abort_ends_it() {
     let sandbox = sandbox("no-abort", json!({}));
-    let session = start(&sandbox);
+    let session = sandbox.start(&[]);
     let faults = json!({"turn": {"never_ends": true}});
     let left = send(&sandbox, &session, &faults, &["--wait", "-t", "1", "--no-abort", "--json"]);
     let record = left.fails(124).json();
     assert!(record["error"]["message"].as_str().unwrap().ends_with("it goes on"), "{record}");
     assert_eq!(record["text"], TEXT, "what was said until then");
-    assert!(goes_on(&sandbox, &session));
+    assert!(is_busy(&sandbox, &session));
     let conversation = record["conversation"].as_str().unwrap();
-    // Somebody follows it, and it is aborted under their eyes.
+    // It is aborted while two commands follow it.
     let turn = record["turn"].as_str().unwrap();
     let following = sandbox.occtl(&["wait", &session, "--turn", turn, "--json"]).spawn();
     let waiting = sandbox.occtl(&["wait", &session, "-s", conversation]).spawn();
@@ -312,45 +304,36 @@ fn a_turn_is_left_alone_where_that_is_wanted_and_aborted_afterwards() {
     let record = following.wait(SOON).fails(8).json();
     assert_eq!((&record["outcome"], &record["text"]), (&json!("aborted"), &json!(TEXT)));
     assert_eq!(waiting.wait(SOON).ok().stdout, format!("{conversation} idle\n"));
-    assert!(!goes_on(&sandbox, &session));
-}
-
-/// Whether a signal is on its way to a process.
-fn is_pending(pid: u32) -> bool {
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
-    let mut sets = status.lines().filter_map(|line| line.strip_prefix("ShdPnd:"));
-    sets.any(|set| set.trim().contains(|digit| digit != '0'))
+    assert!(!is_busy(&sandbox, &session));
 }
 
 #[test]
 fn signals_abort_the_turn_and_a_closed_pipe_changes_nothing() {
     let sandbox = sandbox("signals", json!({}));
-    let session = start(&sandbox);
+    let session = sandbox.start(&[]);
     for (sent, status) in [(Signal::INT, 130), (Signal::TERM, 143)] {
         let running = long_turn(&sandbox, &session, &[]);
-        // As `timeout` does it: to the program, and to the group that it is in.
+        // Twice, as `timeout` sends it: to the program, and to the process group that it is in.
         running.signal(sent);
-        let handled = || (!is_pending(running.pid())).then_some(());
+        let handled = || (!is_signal_pending(running.pid())).then_some(());
         poll(SOON, handled).expect("a signal that arrives");
         running.signal(sent);
         let ended = running.wait(SOON).fails(status);
         assert!(ended.signal.is_none() && ended.stdout.starts_with("one\n"), "{ended:?}");
         assert!(ended.stderr.contains("it was aborted"), "{}", ended.stderr);
-        assert!(!goes_on(&sandbox, &session));
+        assert!(!is_busy(&sandbox, &session));
     }
     sandbox.set_faults(&json!({"turn": {"delta_ms": 1500, "text": "one\n two three four five"}}));
-    let program = env!("CARGO_BIN_EXE_occtl");
-    let script =
-        format!("{program} send {session} --title t --stream x | head -1; exit ${{PIPESTATUS[0]}}");
-    let piped = sandbox.command("/bin/bash", &["-c", &script]).run().ok();
+    let script = "\"$0\" send \"$1\" --title t --stream x | head -1; exit \"${PIPESTATUS[0]}\"";
+    let piped = sandbox.shell(script, &[&session]).run().ok();
     assert_eq!((piped.stdout.as_str(), piped.stderr.as_str()), ("one\n", ""));
-    assert!(!goes_on(&sandbox, &session), "the turn was not followed to its end");
+    assert!(!is_busy(&sandbox, &session), "the turn was not followed to its end");
 }
 
 #[test]
-fn a_hook_that_cannot_run_is_warned_of_and_changes_nothing() {
+fn a_hook_that_cannot_run_gives_a_warning_and_changes_nothing() {
     let sandbox = sandbox("hooks", json!({}));
-    let session = start(&sandbox);
+    let session = sandbox.start(&[]);
     for (hook, said) in [
         ("no-such-program --flag", "warning: the shell finds no no-such-program for --on-event"),
         ("/no/such/program", "warning: the shell finds no /no/such/program for --on-event"),

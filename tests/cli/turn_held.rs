@@ -1,16 +1,17 @@
-//! The server's own answer to a prompt: it makes a short turn quick, and is believed as far as it goes.
+//! The server's own answer to a prompt, which comes when the turn is over and makes short turns
+//! quick. It is used as far as it is complete.
 
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::{TEXT, sandbox, send, start};
+use super::{TEXT, sandbox, send};
 use crate::support::rounds::in_some_round;
 use crate::support::sandbox::Sandbox;
 
 const PROMPT: &str = "POST /session/*/message";
 
-/// What the stand-in was asked from a number of requests on, without ids.
+/// The requests to the stand-in after the first `from`, without ids.
 fn asked(sandbox: &Sandbox, from: usize) -> Vec<String> {
     let requests = sandbox.stand_in_requests().into_iter().skip(from);
     let name = |one: Value| {
@@ -24,7 +25,7 @@ fn asked(sandbox: &Sandbox, from: usize) -> Vec<String> {
 #[test]
 fn an_answer_costs_no_more_requests_than_its_prompt_and_the_events() {
     let sandbox = sandbox("held-cost", json!({}));
-    let session = start(&sandbox);
+    let session = sandbox.start(&[]);
     let costs = |faults: &Value| {
         let before = sandbox.stand_in_requests().len();
         let sent = send(&sandbox, &session, faults, &["--wait"]).ok();
@@ -33,22 +34,22 @@ fn an_answer_costs_no_more_requests_than_its_prompt_and_the_events() {
     };
     // Versions before 1.15 send the beginning of the answer's head at once.
     for faults in [json!({}), json!({"early_head": [PROMPT], "turn": {"delta_ms": 20}})] {
-        // Where the machine is so busy that the answer comes long after the events, REST is asked as well.
+        // On a machine so busy that the answer comes long after the events, REST is asked as well.
         let least = (0..10).map(|_| costs(&faults)).min_by_key(Vec::len).unwrap();
         assert_eq!(least, ["POST /session", "GET /event", "POST /session/ID/message"], "{faults}");
     }
 }
 
 #[test]
-fn an_answer_that_does_not_arrive_is_read_from_the_conversation() {
+fn an_answer_that_does_not_arrive_whole_is_read_from_the_conversation() {
     let sandbox = sandbox("held-lost", json!({}));
-    let session = start(&sandbox);
+    let session = sandbox.start(&[]);
     let tool = json!({"name": "bash", "input": {"command": "ls"}, "output": "x"});
     for faults in [
         json!({"cut_body": [PROMPT]}),
         json!({"cut_body": [PROMPT], "events": {"silent": true}}),
         json!({"turn": {"tool": tool}}),
-        // What has begun was not refused.
+        // These statuses come when the turn has begun, so they do not mean that it was refused.
         json!({"late_status": {PROMPT: 404}}),
         json!({"late_status": {PROMPT: 408}, "events": {"silent": true}}),
     ] {
@@ -58,12 +59,12 @@ fn an_answer_that_does_not_arrive_is_read_from_the_conversation() {
 }
 
 #[test]
-fn a_turn_is_looked_after_while_its_answer_has_only_begun() {
+fn asks_are_answered_although_the_answer_of_the_turn_has_begun() {
     let sandbox = sandbox("held-early", json!({}));
-    let session = start(&sandbox);
+    let session = sandbox.start(&[]);
     let ask = json!({"permission": "bash", "patterns": ["ls"]});
     let faults = json!({"early_head": [PROMPT], "turn": {"ask": ask}});
-    // To wait for the rest of the answer would take two seconds.
+    // Waiting for the rest of the answer first would take two seconds.
     in_some_round(|| {
         let sent = send(&sandbox, &session, &faults, &["--wait", "--allow", "bash"]).ok();
         assert_eq!((&*sent.stdout, &*sent.stderr), (&*format!("{TEXT}\n"), ""));
@@ -74,7 +75,7 @@ fn a_turn_is_looked_after_while_its_answer_has_only_begun() {
 #[test]
 fn a_prompt_that_is_refused_fails_with_the_reason_and_is_not_sent_again() {
     let sandbox = sandbox("held-refused", json!({}));
-    let session = start(&sandbox);
+    let session = sandbox.start(&[]);
     for (faults, status, said) in [
         (json!({"status": {PROMPT: 400}}), 1, "status 400"),
         (json!({"status": {PROMPT: 404}}), 3, "status 404"),

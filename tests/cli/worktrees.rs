@@ -1,46 +1,40 @@
-//! `start --worktree` and `stop --remove-worktree`: no work is lost, and none is left over.
+//! `start --worktree` and `stop --remove-worktree`: no work is lost, and no worktree is left over.
 
-use std::path::Path;
 use std::time::Duration;
 
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
-use super::{assert_no_trace, sandbox, start, store};
-use crate::support::processes::poll;
+use super::sandbox;
+use crate::support::processes::kill;
 use crate::support::sandbox::Sandbox;
 
 const SOON: Duration = Duration::from_secs(30);
 
-#[track_caller]
-fn git(sandbox: &Sandbox, directory: &Path, words: &[&str]) -> String {
-    let own = ["-c", "user.name=t", "-c", "user.email=t@example.invalid"];
-    sandbox.command("git", &[&own, words].concat()).cwd(directory).run().ok().stdout
-}
-
+/// Makes the workdir a repository with two commits.
 fn repository(sandbox: &Sandbox) {
     let work = sandbox.work();
-    git(sandbox, &work, &["init", "-q", "-b", "main"]);
+    sandbox.git(&work, &["init", "-q", "-b", "main"]);
     std::fs::write(work.join("file"), "one").unwrap();
-    git(sandbox, &work, &["add", "."]);
-    git(sandbox, &work, &["commit", "-qm", "one"]);
-    git(sandbox, &work, &["tag", "v1"]);
+    sandbox.git(&work, &["add", "."]);
+    sandbox.git(&work, &["commit", "-qm", "one"]);
+    sandbox.git(&work, &["tag", "v1"]);
     std::fs::write(work.join("file"), "two").unwrap();
-    git(sandbox, &work, &["commit", "-qam", "two"]);
+    sandbox.git(&work, &["commit", "-qam", "two"]);
 }
 
-/// Neither a worktree nor a branch nor an untracked file.
+/// Fails the test if a worktree, a branch or an untracked file is left.
 #[track_caller]
 fn assert_as_before(sandbox: &Sandbox) {
     let work = sandbox.work();
-    assert_eq!(git(sandbox, &work, &["worktree", "list"]).lines().count(), 1);
-    assert_eq!(git(sandbox, &work, &["branch", "--list", "occtl/*"]), "");
-    assert_eq!(git(sandbox, &work, &["status", "--porcelain"]), "");
+    assert_eq!(sandbox.git(&work, &["worktree", "list"]).lines().count(), 1);
+    assert_eq!(sandbox.git(&work, &["branch", "--list", "occtl/*"]), "");
+    assert_eq!(sandbox.git(&work, &["status", "--porcelain"]), "");
     assert!(!work.join(".occtl").exists());
 }
 
 #[test]
-fn a_worktree_is_a_place_and_a_branch_and_goes_only_when_it_holds_nothing() {
+fn a_worktree_has_a_branch_and_is_only_removed_when_no_work_is_lost() {
     let sandbox = sandbox("worktree", Value::Null);
     repository(&sandbox);
     let work = sandbox.work();
@@ -51,26 +45,30 @@ fn a_worktree_is_a_place_and_a_branch_and_goes_only_when_it_holds_nothing() {
     assert_eq!(facts["workdir"], json!(place));
     assert_eq!(facts["branch"], "occtl/try");
     assert_eq!(std::fs::read_to_string(place.join("file")).unwrap(), "one");
-    assert_eq!(git(&sandbox, &work, &["status", "--porcelain"]), "", "it is out of sight");
+    assert_eq!(
+        sandbox.git(&work, &["status", "--porcelain"]),
+        "",
+        "git does not show the worktree"
+    );
     let taken = sandbox.occtl(&["start", "--worktree", "try"]).run().fails(1);
     assert!(taken.stderr.contains("is there already"), "{}", taken.stderr);
 
     let stop = || sandbox.occtl(&["stop", "--remove-worktree", id]).run();
     std::fs::write(place.join("new"), "work").unwrap();
     assert!(stop().fails(1).stderr.contains("uncommitted"));
-    git(&sandbox, &place, &["add", "."]);
-    git(&sandbox, &place, &["commit", "-qm", "work"]);
+    sandbox.git(&place, &["add", "."]);
+    sandbox.git(&place, &["commit", "-qm", "work"]);
     assert!(stop().fails(1).stderr.contains("nowhere else"));
-    // On no branch at all there is no other way back to it.
-    git(&sandbox, &place, &["checkout", "-q", "--detach"]);
-    git(&sandbox, &place, &["branch", "-q", "-D", "occtl/try"]);
+    // Without any branch its commits would be lost.
+    sandbox.git(&place, &["checkout", "-q", "--detach"]);
+    sandbox.git(&place, &["branch", "-q", "-D", "occtl/try"]);
     assert!(stop().fails(1).stderr.contains("nowhere else"));
-    git(&sandbox, &place, &["checkout", "-q", "-b", "occtl/try"]);
+    sandbox.git(&place, &["checkout", "-q", "-b", "occtl/try"]);
     let status = sandbox.occtl(&["status", "--json", id]).run().ok().json();
     assert_eq!(status["state"], "idle", "a refusal stops nothing");
-    // What is merged is not lost with the branch.
-    git(&sandbox, &work, &["merge", "-q", "-m", "merged", "occtl/try"]);
-    // One within it holds work that git does not see from here.
+    // A commit that is merged is not lost with the branch.
+    sandbox.git(&work, &["merge", "-q", "-m", "merged", "occtl/try"]);
+    // A worktree within it may hold work, which git does not see from here.
     let within = ["start", "-q", "--worktree", "in", "-w", place.to_str().unwrap()];
     let within = sandbox.occtl(&within).run().ok().stdout;
     std::fs::write(place.join(".occtl/worktrees/in/more"), "work").unwrap();
@@ -79,7 +77,7 @@ fn a_worktree_is_a_place_and_a_branch_and_goes_only_when_it_holds_nothing() {
     sandbox.occtl(&["stop", "--remove-worktree", within.trim()]).run().ok();
     stop().ok();
     assert_as_before(&sandbox);
-    assert_no_trace(&sandbox);
+    sandbox.assert_no_trace();
 }
 
 #[test]
@@ -89,7 +87,7 @@ fn without_the_flag_the_work_stays() {
     let id = sandbox.occtl(&["start", "-q", "--worktree", "w"]).run().ok().stdout;
     sandbox.occtl(&["stop", id.trim()]).run().ok();
     assert!(sandbox.work().join(".occtl/worktrees/w/file").exists());
-    assert_no_trace(&sandbox);
+    sandbox.assert_no_trace();
 }
 
 #[test]
@@ -107,52 +105,50 @@ fn a_start_that_fails_or_is_killed_leaves_neither_worktree_nor_branch() {
     sandbox.occtl(&["start", "--base", "v1"]).run().fails(2);
     let flag = sandbox.occtl(&["start", "--worktree", "x", "--base", "-f"]).run().fails(2);
     assert!(flag.stderr.starts_with("occtl: \"-f\" cannot be"), "{}", flag.stderr);
-    // Of two that want the same name one gets it, and the other one takes nothing away.
+    // Of two starts with the same name one succeeds, and the other one removes nothing of it.
     sandbox.set_faults(&Value::Null);
     let both: Vec<_> =
         (0..2).map(|_| sandbox.occtl(&["start", "-q", "--worktree", "both"]).spawn()).collect();
     let ended: Vec<_> = both.into_iter().map(|one| one.wait(SOON).status).collect();
     assert_eq!(ended.iter().filter(|status| **status == 0).count(), 1, "{ended:?}");
     assert!(sandbox.work().join(".occtl/worktrees/both/file").exists());
-    let id = store(&sandbox)["sessions"].as_object().unwrap().keys().next().unwrap().clone();
+    let id = sandbox.store()["sessions"].as_object().unwrap().keys().next().unwrap().clone();
     sandbox.occtl(&["stop", "--remove-worktree", &id]).run().ok();
     assert_as_before(&sandbox);
-    // Killed while its server starts: the next command finds the session and its worktree.
+    // A start is killed while its server starts: the next command removes its session and worktree.
     for recover in
         [vec!["doctor", "--fix"], vec!["stop", "--all"], vec!["cleanup"], vec!["start", "-q"]]
     {
         sandbox.set_faults(&json!({"silent_start": true}));
         let running = sandbox.occtl(&["start", "--worktree", "killed"]).spawn();
-        let server = poll(SOON, || {
-            sandbox.marked_processes().into_iter().find(|(_, line)| line.contains(" serve "))
-        });
+        let server = sandbox.wait_for_process(|line| line.contains(" serve "));
         running.signal(Signal::KILL);
         running.wait(SOON);
-        // A next start takes over what has no process any more.
-        crate::support::processes::signal(server.expect("a server").0, Signal::KILL);
-        poll(SOON, || sandbox.marked_processes().is_empty().then_some(())).expect("its end");
+        // The next start takes over only a session without any process.
+        kill(server);
+        sandbox.wait_for_nothing_left(SOON);
         sandbox.set_faults(&Value::Null);
         sandbox.occtl(&recover).run().ok();
         assert_as_before(&sandbox);
         sandbox.occtl(&["stop", "--all"]).run().ok();
     }
-    assert_no_trace(&sandbox);
+    sandbox.assert_no_trace();
 }
 
 #[test]
-fn an_idle_limit_of_its_own_goes_before_that_of_cleanup() {
+fn the_idle_limit_of_a_session_takes_precedence_over_that_of_cleanup() {
     let sandbox = sandbox("idle", Value::Null);
     let short = sandbox.occtl(&["start", "-q", "--idle-timeout", "1"]).run().ok().stdout;
     let long = sandbox.occtl(&["start", "-q", "--idle-timeout", "1000000"]).run().ok().stdout;
-    let plain = start(&sandbox);
+    let plain = sandbox.start(&[]);
     let old = |record: &mut Value| {
         record["last_activity"] = json!("2026-01-01T00:00:00.000000");
         record["last_activity_utc"] = json!("2026-01-01T00:00:00Z");
     };
-    super::edit_record(&sandbox, short.trim(), old);
-    super::edit_record(&sandbox, &plain, old);
+    sandbox.edit_record(short.trim(), old);
+    sandbox.edit_record(&plain, old);
     let recent = jiff::Timestamp::now() - jiff::SignedDuration::from_secs(7200);
-    super::edit_record(&sandbox, long.trim(), |record| {
+    sandbox.edit_record(long.trim(), |record| {
         record["last_activity"] = json!(recent.strftime("%Y-%m-%dT%H:%M:%S.000000").to_string());
         record["last_activity_utc"] = Value::Null;
     });
@@ -161,5 +157,5 @@ fn an_idle_limit_of_its_own_goes_before_that_of_cleanup() {
     let cleaned = sandbox.occtl(&["cleanup", "-q", "-m", "3600"]).run().ok();
     assert_eq!(cleaned.stdout.trim(), plain, "{}", cleaned.stderr);
     sandbox.occtl(&["stop", "--all"]).run().ok();
-    assert_no_trace(&sandbox);
+    sandbox.assert_no_trace();
 }

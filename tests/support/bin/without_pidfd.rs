@@ -1,12 +1,12 @@
-//! Runs a program in a world whose kernel refuses `pidfd_open`, as gVisor and old seccomp lists do:
-//! `without-pidfd PROGRAM [ARGUMENT…]`.
+//! `without-pidfd PROGRAM [ARGUMENT…]` runs a program for which the kernel refuses `pidfd_open`, as
+//! gVisor and old seccomp lists do.
 #![allow(missing_docs, unsafe_code, clippy::unwrap_used, clippy::print_stderr)]
 
 use std::arch::asm;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
-/// An instruction of a BPF program, as the kernel takes it.
+/// An instruction of a BPF program, in the form of the kernel.
 #[repr(C)]
 struct Instruction {
     code: u16,
@@ -27,7 +27,8 @@ const PR_SET_NO_NEW_PRIVS: usize = 38;
 const PR_SET_SECCOMP: usize = 22;
 const SECCOMP_MODE_FILTER: usize = 2;
 
-/// Load the number of the system call; if it is `pidfd_open` answer ENOSYS, otherwise allow it.
+/// Loads the number of the system call, answers ENOSYS if that is `pidfd_open`, and otherwise
+/// allows it.
 const FILTER: [Instruction; 4] = [
     Instruction { code: 0x20, if_true: 0, if_false: 0, value: 0 },
     Instruction { code: 0x15, if_true: 0, if_false: 1, value: PIDFD_OPEN },
@@ -37,7 +38,7 @@ const FILTER: [Instruction; 4] = [
 
 fn prctl(option: usize, second: usize, third: usize) -> isize {
     let result: isize;
-    // SAFETY: both options that are used here only read what they are given, which outlives the call.
+    // SAFETY: the two options that are used here only read their arguments, which outlive the call.
     unsafe {
         #[cfg(target_arch = "x86_64")]
         asm!("syscall", inlateout("rax") 157isize => result, in("rdi") option, in("rsi") second,

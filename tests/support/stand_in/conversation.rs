@@ -56,7 +56,8 @@ pub fn answer(
     }
 }
 
-/// Changes what a PATCH names. Rules are appended; servers before 1.14 ignore them and answer 200.
+/// Makes the changes of a PATCH. Rules are appended; servers before 1.14 ignore them and answer
+/// 200.
 fn change(info: &mut Value, body: &Value) {
     if !body["title"].is_null() {
         info["title"] = body["title"].clone();

@@ -71,17 +71,3 @@ fn matches(pattern: &str, request: &Request) -> bool {
         && wanted.clone().count() == given.clone().count()
         && wanted.zip(given).all(|(want, have)| want == "*" || want == have)
 }
-
-/// Counts across starts of the program: whether `name` has happened fewer than `limit` times before
-/// this call.
-pub fn count_down(name: &str, limit: Option<u64>) -> bool {
-    let (Some(limit), Some(path)) = (limit, file()) else {
-        return false;
-    };
-    // A file for each time, because several servers may start at once: only one of them can create
-    // a file.
-    (0..limit).any(|number| {
-        let path = path.with_file_name(format!("{name}-{number}"));
-        std::fs::File::create_new(path).is_ok()
-    })
-}
