@@ -74,9 +74,9 @@ impl Client {
     /// without that route (1.1) list those of the server's own project, which includes every
     /// directory that is not in a git repository.
     pub fn changed_since(&self, since_ms: i64) -> Answer<Vec<Conversation>> {
-        let since = since_ms.to_string();
+        let (count, since) = (ALL.to_string(), since_ms.to_string());
         // Without a directory these routes list the conversations of all directories.
-        let query = [("limit", "10000"), ("start", since.as_str())];
+        let query = [("limit", count.as_str()), ("start", since.as_str())];
         match self.get("/experimental/session", &query, REQUEST_LIMIT) {
             Ok(found) => Ok(found),
             Err(_) => self.get("/session", &query, REQUEST_LIMIT),

@@ -238,7 +238,7 @@ impl EventStream {
     /// Waits for up to one tick and passes the data of every event that has become complete to
     /// `take`; `None` stands for an event that is too long, which counts as missed.
     pub fn pump(&mut self, take: &mut dyn FnMut(Option<&[u8]>)) -> Received {
-        match self.interruption.briefly(|| self.reader.read(&mut self.buffer)) {
+        match self.interruption.within_one_tick(|| self.reader.read(&mut self.buffer)) {
             Ok(0) => Received::Ended,
             Ok(count) => {
                 self.heard = Instant::now();

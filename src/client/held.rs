@@ -162,7 +162,7 @@ impl Connection {
     ) -> Result<usize, Error> {
         let stream = self.stream.get().ok_or(Error::ConnectionFailed)?;
         let deadline = Deadline::after(*timeout.after);
-        while !deadline.expired() && !self.interruption.wanted() {
+        while !deadline.expired() && !self.interruption.is_wanted() {
             match step(stream) {
                 Err(error)
                     if matches!(

@@ -27,14 +27,14 @@ impl Interruption {
     }
 
     /// Whether requests must end now.
-    pub fn wanted(&self) -> bool {
+    pub fn is_wanted(&self) -> bool {
         let flag = self.flag.lock().unwrap_or_else(PoisonError::into_inner);
         flag.as_ref().is_some_and(|flag| flag.load(Ordering::Relaxed) != 0)
     }
 
     /// Runs `act` with every wait in it limited to one tick. The library has no such limit for a
     /// body alone: its own would apply to the head as well.
-    pub fn briefly<T>(&self, act: impl FnOnce() -> T) -> T {
+    pub fn within_one_tick<T>(&self, act: impl FnOnce() -> T) -> T {
         self.brief.store(true, Ordering::Relaxed);
         let done = act();
         self.brief.store(false, Ordering::Relaxed);
@@ -76,7 +76,7 @@ impl<T: Transport> Transport for Ticking<T> {
     fn await_input(&mut self, timeout: NextTimeout) -> Result<bool, Error> {
         let mut left = timeout.for_read();
         loop {
-            if self.interruption.wanted() {
+            if self.interruption.is_wanted() {
                 // Not `Interrupted`: callers that read a body try again after that.
                 return Err(Error::Timeout(left.reason));
             }

@@ -37,7 +37,7 @@ impl Handle {
     pub fn open(identity: &Identity) -> Option<Handle> {
         let handle = Handle::of(identity.pid)?;
         // From here on the handle means one process for ever, so one look after opening is enough.
-        identity.alive().then_some(handle)
+        identity.is_alive().then_some(handle)
     }
 
     /// Opens the process that has this pid now, to be identified before anything is done to it.
@@ -76,7 +76,7 @@ impl Handle {
             Way::Identity(identity) => {
                 let deadline = Deadline::after(limit);
                 let mut pauses = Backoff::new(POLL_FIRST, LOOK_LONGEST);
-                while identity.alive() {
+                while identity.is_alive() {
                     if deadline.expired() {
                         return false;
                     }
@@ -92,7 +92,7 @@ impl Handle {
             Way::Pidfd(fd) => Ok(rustix::process::pidfd_send_signal(fd, signal)?),
             Way::Identity(identity) => {
                 let pid = i32::try_from(identity.pid).ok().and_then(Pid::from_raw);
-                let pid = pid.filter(|_| identity.alive()).ok_or(Errno::SRCH)?;
+                let pid = pid.filter(|_| identity.is_alive()).ok_or(Errno::SRCH)?;
                 Ok(rustix::process::kill_process(pid, signal)?)
             }
         }
@@ -122,9 +122,9 @@ mod tests {
     #[test]
     fn another_start_time_is_another_process() {
         let mut own = own_identity();
-        assert!(own.alive());
+        assert!(own.is_alive());
         own.start_time += 1;
-        assert!(!own.alive());
+        assert!(!own.is_alive());
         assert!(Handle::open(&own).is_none());
     }
 

@@ -20,7 +20,7 @@ impl Identity {
     }
 
     /// Whether exactly this process is still running.
-    pub fn alive(&self) -> bool {
+    pub fn is_alive(&self) -> bool {
         Identity::of(self.pid).as_ref() == Some(self)
     }
 }

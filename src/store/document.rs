@@ -165,7 +165,7 @@ impl Document {
     }
 
     /// Whether there is anything to save.
-    pub fn changed(&self) -> bool {
+    pub fn has_changed(&self) -> bool {
         self.changed
     }
 

@@ -77,7 +77,7 @@ impl Store {
         let _lock = self.lock()?;
         let mut document = self.read_now()?;
         let result = change(&mut document)?;
-        if document.changed() {
+        if document.has_changed() {
             document.finish()?;
             self.save(&document)?;
         }

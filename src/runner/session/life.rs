@@ -35,7 +35,7 @@ pub fn life(record: &Record) -> Life {
     let recorded = match (record.pid, record.pid_start_time, &record.boot_id) {
         (Some(pid), Some(start_time), Some(boot)) => {
             let identity = Identity { pid, start_time, boot_id: boot.clone() };
-            identity.alive().then_some(identity)
+            identity.is_alive().then_some(identity)
         }
         // A record that opencode-ctl 0.4.0 wrote has no start time: the mark tells whether the pid
         // still belongs to the same server.

@@ -85,7 +85,7 @@ impl Server {
 
     /// Whether the server's process still runs; true if the process is not known.
     pub fn lives(&self) -> bool {
-        self.process.as_ref().is_none_or(Identity::alive)
+        self.process.as_ref().is_none_or(Identity::is_alive)
     }
 
     /// The error for a server that has ended since it was opened; `None` while it runs.

@@ -36,7 +36,7 @@ pub fn check(context: &Context, fix: bool) -> Vec<Finding> {
     for (id, mut members) in processes.into_iter().filter(|(id, _)| !known.contains(id)) {
         // A session that was being stopped at the first look is gone by now, and its record with
         // it.
-        members.retain(|one| one.identity.alive());
+        members.retain(|one| one.identity.is_alive());
         if !members.is_empty() {
             let within = members.iter().any(|one| above.contains(&one.identity.pid));
             findings.push(orphans(context, &id, &members, within, fix));
