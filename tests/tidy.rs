@@ -5,6 +5,7 @@ use std::path::Path;
 
 mod arrows;
 mod cycles;
+mod functions;
 mod modules;
 mod names;
 mod secrets;
