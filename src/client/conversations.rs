@@ -142,8 +142,8 @@ impl Client {
         exchange.json::<IgnoredAny>().map(drop)
     }
 
-    /// The files that a turn changed, or the whole conversation. Servers newer than 1.14 answer with
-    /// an empty list if no turn is given.
+    /// The files that a turn changed, or the whole conversation. Servers newer than 1.14 answer
+    /// with an empty list if no turn is given.
     pub fn diff(
         &self,
         conversation: &str,

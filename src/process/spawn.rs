@@ -28,8 +28,8 @@ fn keep_descriptors() -> io::Result<()> {
         if descriptor <= 2 {
             continue;
         }
-        // SAFETY: the descriptor is borrowed for this call only, which fails if it is closed; what it
-        // means to its owner in this process does not change.
+        // SAFETY: the descriptor is borrowed for this call only, which fails if it is closed; what
+        // it means to its owner in this process does not change.
         #[allow(unsafe_code)]
         let descriptor = unsafe { BorrowedFd::borrow_raw(descriptor) };
         match fcntl_setfd(descriptor, FdFlags::CLOEXEC) {

@@ -16,8 +16,8 @@ pub struct Policy {
     rules: Vec<Rule>,
 }
 
-/// What a policy says of one ask. `by` is the flag or rule that says so: for the record, and for the
-/// model that is refused something.
+/// What a policy says of one ask. `by` is the flag or rule that says so: for the record, and for
+/// the model that is refused something.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Ruling {
     /// Allow it, this once.

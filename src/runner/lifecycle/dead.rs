@@ -9,9 +9,9 @@ use crate::runner::context::Context;
 use crate::runner::session::life::{Life, MARK, life};
 use crate::store::Record;
 
-/// Removes the files and the records of those sessions that are dead and that no process belongs to,
-/// and returns their ids. A session that has changed since it was read, or of which a tool still
-/// runs, is left for the caller to stop by itself.
+/// Removes the files and the records of those sessions that are dead and that no process belongs
+/// to, and returns their ids. A session that has changed since it was read, or of which a tool
+/// still runs, is left for the caller to stop by itself.
 ///
 /// The process table is read once and the store is written once, however many sessions there are.
 pub fn forget(context: &Context, sessions: &[Record]) -> Result<BTreeSet<String>> {

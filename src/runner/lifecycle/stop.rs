@@ -63,8 +63,8 @@ pub fn stop(context: &Context, word: &str, options: &StopOptions) -> Result<Vec<
     stop_tree(context, &record, options, &mut BTreeSet::new())
 }
 
-/// Stops the dead sessions, all of them as quickly as one, as far as no process and no flag asks for
-/// more than to forget them.
+/// Stops the dead sessions, all of them as quickly as one, as far as no process and no flag asks
+/// for more than to forget them.
 pub fn stop_dead(context: &Context, options: &StopOptions) -> Result<Vec<Stopped>> {
     if options.keep_data || options.remove_worktree {
         return Ok(Vec::new());

@@ -68,8 +68,8 @@ fn dead(context: &Context, records: &[Record], fix: bool) -> Vec<Finding> {
 }
 
 /// What is wrong with a session. `record` may be older than what it says: `occtl start` finishes,
-/// and `stop` removes, while doctor looks at the sessions before. So a record that looks bad is read
-/// again before it is judged.
+/// and `stop` removes, while doctor looks at the sessions before. So a record that looks bad is
+/// read again before it is judged.
 fn session(context: &Context, record: &Record, fix: bool) -> Finding {
     let id = &record.id;
     if let Some(good) = look(record) {
@@ -218,8 +218,8 @@ fn rebuilt(context: &Context, id: &str, members: &[Running]) -> Option<(Record, 
             isolated: isolated.exists().then(|| isolated.display().to_string()),
             ..Record::default()
         };
-        // The port may have another owner by now, who must not learn the password. A server that was
-        // started through a script listens in a process below the one with the arguments.
+        // The port may have another owner by now, who must not learn the password. A server that
+        // was started through a script listens in a process below the one with the arguments.
         members.iter().find(|member| process::listens(member.identity.pid, port))?;
         let health = Client::new(endpoint(&record, None)).health(PROBE_LIMIT).ok();
         record.opencode_version = health.map(|health| health.version);
