@@ -1,6 +1,8 @@
 //! Tells processes apart, and reads facts about this one.
 
 use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::sync::OnceLock;
 
 /// One process, told apart from every other process that ever had or will have its pid.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,7 +18,7 @@ pub struct Identity {
 impl Identity {
     /// The process that has this pid now; `None` if there is no such process, or only a zombie.
     pub fn of(pid: u32) -> Option<Identity> {
-        Some(Identity { pid, start_time: start_time(pid)?, boot_id: boot_id() })
+        Some(Identity { pid, start_time: start_time(pid)?, boot_id: own_home().boot.clone() })
     }
 
     /// Whether exactly this process is still running.
@@ -25,12 +27,40 @@ impl Identity {
     }
 }
 
+/// Where a process lives: pids mean something only within one pid namespace of one boot of one
+/// machine.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Home {
+    /// The machine's id, the same after each boot; `None` if it has none.
+    pub machine: Option<String>,
+    /// The machine's name, only to be shown: many machines have the same.
+    pub host: Option<String>,
+    /// The current boot; empty if `/proc` does not tell.
+    pub boot: String,
+    /// The inode of the pid namespace; `None` if `/proc` does not tell.
+    pub pid_namespace: Option<u64>,
+}
+
+/// Where this process lives. It is read once, because a process does not move.
+pub fn own_home() -> &'static Home {
+    static HOME: OnceLock<Home> = OnceLock::new();
+    HOME.get_or_init(|| {
+        let id = |path| fs::read_to_string(path).ok().map(|text| text.trim().to_string());
+        let machine = id("/etc/machine-id").or_else(|| id("/var/lib/dbus/machine-id"));
+        // systemd writes this while it sets a new machine up.
+        let machine = machine.filter(|id| !id.is_empty() && id != "uninitialized");
+        let host = id("/proc/sys/kernel/hostname").filter(|name| !name.is_empty());
+        let namespace = fs::metadata("/proc/self/ns/pid").ok().map(|entry| entry.ino());
+        Home { machine, host, boot: boot_id(), pid_namespace: namespace }
+    })
+}
+
 /// This process.
 pub fn own_identity() -> Identity {
     Identity::of(std::process::id()).unwrap_or(Identity {
         pid: std::process::id(),
         start_time: 0,
-        boot_id: boot_id(),
+        boot_id: own_home().boot.clone(),
     })
 }
 

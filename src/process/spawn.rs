@@ -53,6 +53,8 @@ pub struct Detached<'a> {
     pub directory: &'a Path,
     /// The file that its output goes to.
     pub log: &'a File,
+    /// The one descriptor above 2 that it inherits: a lock that it holds for life.
+    pub lock: Option<&'a File>,
     /// Whether the kernel kills it when this process ends, however that happens.
     pub dies_with_us: bool,
 }
@@ -71,12 +73,16 @@ impl Detached<'_> {
             .stdout(self.log.try_clone()?)
             .stderr(self.log.try_clone()?);
         let parent = rustix::process::getpid();
+        let lock = self.lock.map(File::try_clone).transpose()?;
         let dies_with_us = self.dies_with_us;
         // SAFETY: between fork and exec only system calls are made; nothing allocates or locks.
         #[allow(unsafe_code)]
         unsafe {
             command.pre_exec(move || {
                 rustix::process::setsid()?;
+                if let Some(lock) = &lock {
+                    fcntl_setfd(lock, FdFlags::empty())?;
+                }
                 if dies_with_us {
                     rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
                     // The parent may have died before the line above took effect.

@@ -112,6 +112,34 @@ impl Store {
         create().map_err(|error| Error::store(format!("cannot create {}: {error}", path.display())))
     }
 
+    /// The file on which a session's server holds a lock for as long as it lives. It tells the other
+    /// machines and containers that share this directory that the server runs.
+    pub fn life_lock_path(&self, session: &str) -> PathBuf {
+        self.directory.join("locks").join(format!("{session}.lock"))
+    }
+
+    /// Creates that file and takes the lock, which is held until every copy of the descriptor is
+    /// closed.
+    pub fn lock_life(&self, session: &str) -> Result<File> {
+        let path = self.life_lock_path(session);
+        let create = || -> io::Result<File> {
+            if let Some(parent) = path.parent() {
+                private_directory(parent)?;
+            }
+            let file = private_file(&path, false)?;
+            fs2::FileExt::try_lock_exclusive(&file)?;
+            Ok(file)
+        };
+        create().map_err(|error| Error::store(format!("cannot lock {}: {error}", path.display())))
+    }
+
+    /// Whether the server of a session is known to be gone, because its lock can be taken. False if
+    /// there is no such file, or no locks on this file system.
+    pub fn is_life_lock_free(&self, session: &str) -> bool {
+        let file = File::open(self.life_lock_path(session));
+        file.is_ok_and(|file| fs2::FileExt::try_lock_exclusive(&file).is_ok())
+    }
+
     /// The path of store.json.
     pub fn path(&self) -> PathBuf {
         self.directory.join("store.json")

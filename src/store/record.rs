@@ -66,6 +66,15 @@ pub struct Record {
     /// Tells the process apart from those before a reboot.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub boot_id: Option<String>,
+    /// The id of the machine that the server runs on. A record without it means this machine.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub machine_id: Option<String>,
+    /// That machine's name, only to be shown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host: Option<String>,
+    /// The inode of the pid namespace that the server runs in. A record without it means this one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pid_namespace: Option<u64>,
     /// The password for Basic auth. A secret.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub password: Option<String>,

@@ -9,6 +9,7 @@ mod bad_store;
 mod cleanup;
 mod crowds;
 mod doctor;
+mod elsewhere;
 mod first_contact;
 mod git;
 mod kernel;

@@ -4,9 +4,9 @@ use crate::cli::App;
 use crate::cli::output::{Cell, Colour};
 use crate::cli::spec::{Action, Command, Exit, Flag};
 use crate::cli::words::Words;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::runner;
-use crate::runner::lifecycle::{Finding, Health};
+use crate::runner::lifecycle::{DoctorOptions, Finding, Health};
 
 pub const COMMAND: Command = Command {
     name: "doctor",
@@ -18,18 +18,30 @@ pub const COMMAND: Command = Command {
          the processes of other users.",
     ],
     operands: &[],
-    flags: &[&[Flag::switch("fix", None, "Repair what is wrong")]],
+    flags: &[&[
+        Flag::switch("fix", None, "Repair what is wrong"),
+        Flag::switch(
+            "forget-elsewhere",
+            None,
+            "With --fix, drop the records and files of sessions whose servers live on another \
+             machine or in another container",
+        ),
+    ]],
     examples: &[("occtl doctor --fix", "after a crash, a full disk or a kill -9")],
     parse,
 };
 
 fn parse(words: &Words) -> Result<Action> {
-    let fix = words.has("fix");
-    Ok(Box::new(move |app| run(app, fix)))
+    let options =
+        DoctorOptions { fix: words.has("fix"), forget_elsewhere: words.has("forget-elsewhere") };
+    if options.forget_elsewhere && !options.fix {
+        return Err(Error::usage("--forget-elsewhere is for --fix"));
+    }
+    Ok(Box::new(move |app| run(app, options)))
 }
 
-fn run(app: &mut App, fix: bool) -> Result<Exit> {
-    let findings = runner::lifecycle::doctor(&app.context()?, fix)?;
+fn run(app: &mut App, options: DoctorOptions) -> Result<Exit> {
+    let findings = runner::lifecycle::doctor(&app.context()?, options)?;
     if app.json {
         let rows: Vec<_> = findings.iter().map(document).collect();
         app.out.json(&json!({"findings": rows}))?;

@@ -30,6 +30,12 @@ pub const COMMAND: Command = Command {
         Flag::switch("keep-data", None, "Keep the database and state of an isolated session"),
         Flag::switch("remove-worktree", None, "Remove the session's git worktree and branch, too"),
         Flag::switch("kill", None, "End the server of an adopted session, too"),
+        Flag::switch(
+            "forget-elsewhere",
+            None,
+            "Drop the record and files of a session whose server lives on another machine or in \
+             another container; the server itself is not reached",
+        ),
         QUIET,
     ]],
     examples: &[("occtl stop $S", "stop one session"), ("occtl stop --all", "stop all of them")],
@@ -49,7 +55,12 @@ fn parse(words: &Words) -> Result<Action> {
         keep_data: words.has("keep-data"),
         remove_worktree: words.has("remove-worktree"),
         kill: words.has("kill"),
+        forget_elsewhere: words.has("forget-elsewhere"),
     };
+    if all && options.forget_elsewhere {
+        return Err(Error::usage("--forget-elsewhere wants each SESSION to be named")
+            .hint("occtl list shows which are elsewhere"));
+    }
     if all && !sessions.is_empty() {
         return Err(Error::usage("--all and a SESSION cannot be used together"));
     }
@@ -72,7 +83,7 @@ fn run(app: &mut App, sessions: &[String], options: &StopOptions, quiet: bool) -
             }
             stopped.push(one);
         }
-        runner::session::all_ids(&context, &Default::default())?
+        runner::lifecycle::ids_here(&context)?
     } else {
         sessions.to_vec()
     };

@@ -15,6 +15,7 @@ pub fn facts(facts: &SessionFacts) -> Value {
         "port": facts.port,
         "url": facts.url,
         "pid": facts.pid,
+        "host": facts.host,
         "agent": facts.agent,
         "workdir": facts.workdir,
         "adopted": facts.adopted,
@@ -49,7 +50,7 @@ pub fn time(moment: Option<Timestamp>) -> String {
 pub fn colour(state: State) -> Colour {
     match state {
         State::Idle => Colour::Green,
-        State::Running | State::Starting => Colour::Yellow,
+        State::Running | State::Starting | State::Elsewhere => Colour::Yellow,
         State::WaitingPermission | State::WaitingQuestion => Colour::Yellow,
         State::Error | State::Dead => Colour::Red,
     }

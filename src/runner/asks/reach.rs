@@ -50,7 +50,7 @@ pub fn directories(context: &Context, server: &Server) -> Result<Vec<String>> {
 fn others(context: &Context, server: &Server) -> Result<BTreeSet<String>> {
     let records = context.store.read()?.records()?;
     let others = records.into_iter().filter(|one| one.id != server.record.id);
-    let alive = others.filter(|one| matches!(life(one), Life::Alive(_)));
+    let alive = others.filter(|one| matches!(life(context, one), Life::Alive(_)));
     Ok(alive.filter_map(|one| one.workdir).collect())
 }
 

@@ -44,12 +44,16 @@ pub fn adopt(context: &Context, options: &AdoptOptions) -> Result<SessionFacts> 
     let (base, port) = base(&options.url)?;
     let process = options.pid.map(|pid| identity(pid, &base, port)).transpose()?;
     let username = context.environment.get("OPENCODE_SERVER_USERNAME");
+    let home = process::own_home();
     let mut record = Record {
         id: new_id(),
         port,
         pid: Some(process.as_ref().map_or(NO_PID, |process| process.pid)),
         pid_start_time: process.as_ref().map(|process| process.start_time),
         boot_id: process.map(|process| process.boot_id),
+        machine_id: home.machine.clone(),
+        host: home.host.clone(),
+        pid_namespace: home.pid_namespace,
         status: "running".into(),
         name: options.name.clone(),
         password: password(context, options)?,
@@ -81,14 +85,16 @@ pub fn adopt(context: &Context, options: &AdoptOptions) -> Result<SessionFacts> 
             check_name(document, name)?;
         }
         for other in document.records()? {
-            if same_place(&url(&other), &url(&record)) && life(&other) != Life::Dead {
+            if same_place(&url(&other), &url(&record))
+                && !matches!(life(context, &other), Life::Dead | Life::Elsewhere)
+            {
                 let message = format!("{} is session {} already", url(&record), other.id);
                 return Err(Error::failed(message));
             }
         }
         document.put(&record)
     })?;
-    Ok(SessionFacts::of(context, &record, &life(&record)))
+    Ok(SessionFacts::of(context, &record, &life(context, &record)))
 }
 
 /// The address without a path, and its port.

@@ -73,7 +73,7 @@ pub fn cleanup(context: &Context, max_idle: Duration, dry_run: bool) -> Result<C
     // A nested session was started later than its parent and has to go first.
     records.sort_by_key(|record| std::cmp::Reverse(record.created()));
     let (dead, alive): (Vec<Record>, Vec<Record>) =
-        records.into_iter().partition(|record| life(record) == Life::Dead);
+        records.into_iter().partition(|record| life(context, record) == Life::Dead);
     for record in &alive {
         match verdict(context, record, max_idle, &result.cleaned)? {
             Verdict::Keep => {}
@@ -138,7 +138,7 @@ fn verdict(
     cleaned: &[Cleaned],
 ) -> Result<Verdict> {
     // An adopted server is not ours to stop for being idle.
-    if record.adopted_url.is_some() || !matches!(life(record), Life::Alive(_)) {
+    if record.adopted_url.is_some() || !matches!(life(context, record), Life::Alive(_)) {
         return Ok(Verdict::Keep);
     }
     let idle = match idle(record) {
@@ -147,7 +147,7 @@ fn verdict(
         Some(idle) => idle,
     };
     let gone = |id: &str| cleaned.iter().any(|one| one.id == id);
-    let nested = nested(&context.store.read()?, record)?;
+    let nested = nested(context, &context.store.read()?, record)?;
     if let Some(one) = nested.iter().find(|one| !gone(&one.id)) {
         return Ok(Verdict::Spare(format!("{} was started from within it and lives", one.id)));
     }
@@ -253,7 +253,7 @@ fn remove(
         result.spared.push((id.into(), "it was used in between".into()));
         return Ok(());
     }
-    if matches!(why, Why::Dead(_)) && life(&record) != Life::Dead {
+    if matches!(why, Why::Dead(_)) && life(context, &record) != Life::Dead {
         result.spared.push((id.into(), "it is not dead any more".into()));
         return Ok(());
     }

@@ -26,7 +26,7 @@ pub fn forget(context: &Context, sessions: &[Record]) -> Result<BTreeSet<String>
     let mut dead = Vec::new();
     for session in sessions.iter().filter(|session| !marked.contains(&session.id)) {
         let is_same = document.record(&session.id)?.is_some_and(|record| record == *session);
-        if is_same && life(session) == Life::Dead {
+        if is_same && life(context, session) == Life::Dead {
             dead.push(session);
         }
     }

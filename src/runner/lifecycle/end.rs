@@ -167,6 +167,7 @@ pub fn await_free_port(record: &Record) -> bool {
 /// Removes the files that a session had for itself. What cannot be removed is for `doctor`.
 pub fn sweep(context: &Context, record: &Record) {
     let _ = fs::remove_file(context.store.log_path(&record.id));
+    let _ = fs::remove_file(context.store.life_lock_path(&record.id));
     // The worktree of a session that never ran was made with it, so no work is lost with it.
     if record.status() == Status::Starting
         && let Some(worktree) = &record.worktree

@@ -14,7 +14,7 @@ pub mod worktree;
 
 pub use adopt::{AdoptOptions, adopt};
 pub use cleanup::{Cleaned, CleanedUp, Why, cleanup};
-pub use doctor::{Finding, Health, doctor};
+pub use doctor::{DoctorOptions, Finding, Health, doctor};
 pub use guard::guard;
 pub use start::{StartOptions, start};
-pub use stop::{StopOptions, Stopped, stop, stop_dead};
+pub use stop::{StopOptions, Stopped, ids_here, stop, stop_dead};

@@ -9,7 +9,7 @@ use super::isolate;
 use super::worktree;
 use crate::error::{Code, Error, Result};
 use crate::runner::context::Context;
-use crate::runner::session::life::{Life, life};
+use crate::runner::session::life::{Life, elsewhere, life};
 use crate::runner::session::select::select;
 use crate::store::{Document, Record};
 use crate::units::STOP_GRACE;
@@ -27,6 +27,8 @@ pub struct StopOptions {
     pub remove_worktree: bool,
     /// End the server of an adopted session, too.
     pub kill: bool,
+    /// Drop the record and the files of a session that is elsewhere.
+    pub forget_elsewhere: bool,
 }
 
 impl Default for StopOptions {
@@ -37,6 +39,7 @@ impl Default for StopOptions {
             keep_data: false,
             remove_worktree: false,
             kill: false,
+            forget_elsewhere: false,
         }
     }
 }
@@ -70,10 +73,24 @@ pub fn stop_dead(context: &Context, options: &StopOptions) -> Result<Vec<Stopped
         return Ok(Vec::new());
     }
     let mut records = context.store.read()?.records()?;
-    records.retain(|record| record.adopted_url.is_none() && life(record) == Life::Dead);
+    records.retain(|record| record.adopted_url.is_none() && life(context, record) == Life::Dead);
     let stopped =
         |id: String| Stopped { id, was_dead: true, forgotten: false, processes: 0, killed: false };
     Ok(forget(context, &records)?.into_iter().map(stopped).collect())
+}
+
+/// The ids of all sessions but those that are elsewhere, which only a command that names them ends.
+pub fn ids_here(context: &Context) -> Result<Vec<String>> {
+    let mut records = context.store.read()?.records()?;
+    let count = records.len();
+    records.retain(|record| life(context, record) != Life::Elsewhere);
+    if records.len() < count {
+        let elsewhere = count - records.len();
+        (context.say)(&format!(
+            "{elsewhere} of the sessions live on another machine or in another container"
+        ));
+    }
+    Ok(records.into_iter().map(|record| record.id).collect())
 }
 
 /// `above` are the sessions that are being stopped already: a damaged store may say that two of
@@ -85,11 +102,11 @@ fn stop_tree(
     above: &mut BTreeSet<String>,
 ) -> Result<Vec<Stopped>> {
     above.insert(record.id.clone());
-    let mut nested = nested(&context.store.read()?, record)?;
+    let mut nested = nested(context, &context.store.read()?, record)?;
     nested.retain(|one| !above.contains(&one.id));
     let mut stopped = Vec::new();
     // From within a dead one nothing is going on any more, and what it started stands for itself.
-    if !nested.is_empty() && !options.recursive && life(record) != Life::Dead {
+    if !nested.is_empty() && !options.recursive && is_here(context, record) {
         let ids: Vec<&str> = nested.iter().map(|one| one.id.as_str()).collect();
         let message =
             format!("sessions were started from within {}: {}", record.id, ids.join(", "));
@@ -117,8 +134,13 @@ fn stop_tree(
     Ok(stopped)
 }
 
+/// Whether a session is neither dead nor elsewhere.
+fn is_here(context: &Context, record: &Record) -> bool {
+    !matches!(life(context, record), Life::Dead | Life::Elsewhere)
+}
+
 /// The live sessions that were started from within one.
-pub fn nested(document: &Document, record: &Record) -> Result<Vec<Record>> {
+pub fn nested(context: &Context, document: &Document, record: &Record) -> Result<Vec<Record>> {
     #[derive(serde::Deserialize)]
     struct Parent {
         #[serde(default)]
@@ -130,14 +152,41 @@ pub fn nested(document: &Document, record: &Record) -> Result<Vec<Record>> {
     };
     let mut found = Vec::new();
     for (id, _) in parents.iter().filter(|one| below(one)) {
-        found.extend(document.record(id)?.filter(|one| life(one) != Life::Dead));
+        found.extend(document.record(id)?.filter(|one| is_here(context, one)));
     }
     Ok(found)
 }
 
+/// Drops the record and the files of a session whose server may still run in another place.
+fn forget_elsewhere(
+    context: &Context,
+    record: &Record,
+    now: &Life,
+    options: &StopOptions,
+) -> Result<Stopped> {
+    let id = record.id.clone();
+    if !options.forget_elsewhere {
+        return Err(elsewhere(record));
+    }
+    if *now != Life::Elsewhere {
+        return Err(Error::failed(format!("session {id} is not elsewhere"))
+            .hint(format!("occtl stop {id} ends it")));
+    }
+    sweep(context, record);
+    context.update(|document| Ok(document.remove(&id)))?;
+    let host = record.host.as_deref().unwrap_or("another machine");
+    (context.say)(&format!(
+        "the record and the files of {id} are gone; its server may still run on {host}"
+    ));
+    Ok(Stopped { id, was_dead: false, forgotten: true, processes: 0, killed: false })
+}
+
 fn stop_one(context: &Context, record: &Record, options: &StopOptions) -> Result<Stopped> {
     let id = &record.id;
-    let now = life(record);
+    let now = life(context, record);
+    if options.forget_elsewhere || now == Life::Elsewhere {
+        return forget_elsewhere(context, record, &now, options);
+    }
     let adopted = record.adopted_url.is_some();
     let forgotten = adopted && !(options.kill && now.server().is_some());
     let ended = if forgotten {

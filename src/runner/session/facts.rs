@@ -19,6 +19,8 @@ pub struct SessionFacts {
     pub url: String,
     /// The server's process, while it runs.
     pub pid: Option<u32>,
+    /// The name of the machine that it lives on, if the record tells.
+    pub host: Option<String>,
     /// The agent for prompts that name none.
     pub agent: Option<String>,
     /// The server's directory.
@@ -54,6 +56,7 @@ impl SessionFacts {
             port: record.port,
             url: url(record),
             pid: life.server().map(|server| server.pid),
+            host: record.host.clone(),
             agent: record.agent.clone(),
             workdir: known_directory(record, life),
             adopted: record.adopted_url.is_some(),

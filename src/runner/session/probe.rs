@@ -31,6 +31,8 @@ pub enum State {
     Idle,
     /// The process lives, but the server does not answer.
     Error,
+    /// The server lives on another machine, or in another container that shares the store.
+    Elsewhere,
     /// The server's process is gone.
     Dead,
 }
@@ -45,6 +47,7 @@ impl State {
             State::WaitingQuestion => "waiting_question",
             State::Idle => "idle",
             State::Error => "error",
+            State::Elsewhere => "elsewhere",
             State::Dead => "dead",
         }
     }
@@ -98,6 +101,7 @@ impl Probe {
         match life {
             Life::Starting => return Probe::Known(State::Starting),
             Life::Dead => return Probe::Known(State::Dead),
+            Life::Elsewhere => return Probe::Known(State::Elsewhere),
             Life::Alive(_) | Life::Adopted => {}
         }
         if deadline.expired() {

@@ -1,7 +1,7 @@
 //! An open server: the record of a session, and the client that talks to its server.
 
 use super::address;
-use super::life::{Life, life};
+use super::life::{Life, elsewhere, life};
 use super::select::select;
 use crate::client::{Cause, Client, Endpoint, Failure};
 use crate::error::{Error, Result};
@@ -68,7 +68,7 @@ impl Server {
     pub fn open(context: &Context, word: &str) -> Result<Server> {
         let record = select(&context.store.read()?, word)?;
         let id = record.id.clone();
-        let life = life(&record);
+        let life = life(context, &record);
         match &life {
             Life::Alive(_) | Life::Adopted => {
                 let process = life.server().cloned();
@@ -76,6 +76,7 @@ impl Server {
                 let directory = directory(&record, process.as_ref());
                 Ok(Server { record, process, client, directory })
             }
+            Life::Elsewhere => Err(elsewhere(&record)),
             Life::Starting => Err(Error::unreachable(format!("session {id} is still starting"))
                 .hint("occtl list shows when it is ready")),
             Life::Dead => Err(Error::unreachable(format!("session {id} is dead"))

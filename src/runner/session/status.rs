@@ -41,7 +41,8 @@ pub fn list(context: &Context, labels: &Labels) -> Result<Vec<SessionStatus>> {
     let deadline = Deadline::after(LIST_LIMIT);
     let mut records = context.store.read()?.records()?;
     records.retain(|record| has_labels(&record.labels, labels));
-    let sessions: Vec<Session> = records.into_iter().map(Session::of).collect();
+    let sessions: Vec<Session> =
+        records.into_iter().map(|record| Session::of(context, record)).collect();
     // Git works while the servers are asked. Several sessions often share one repository.
     let mut pending: BTreeMap<&Path, PendingStatus> = BTreeMap::new();
     for repository in sessions.iter().filter_map(|session| session.repository.as_deref()) {
@@ -63,7 +64,7 @@ pub fn list(context: &Context, labels: &Labels) -> Result<Vec<SessionStatus>> {
 
 /// One session.
 pub fn status(context: &Context, word: &str) -> Result<SessionStatus> {
-    let session = Session::of(select(&context.store.read()?, word)?);
+    let session = Session::of(context, select(&context.store.read()?, word)?);
     let pending = session.repository.as_deref().map(git::start_status);
     let deadline = Deadline::after(PROBE_LIMIT);
     let condition = session.probe(deadline, PROBE_LIMIT).condition(deadline);
@@ -109,12 +110,12 @@ struct Session {
 }
 
 impl Session {
-    fn of(record: Record) -> Session {
-        let life = life(&record);
+    fn of(context: &Context, record: Record) -> Session {
+        let life = life(context, &record);
         let directory = known_directory(&record, &life);
         let is_here =
             |url: &String| address::look_up(url).is_some_and(|address| address.is_loopback());
-        let local = record.adopted_url.as_ref().is_none_or(is_here);
+        let local = life != Life::Elsewhere && record.adopted_url.as_ref().is_none_or(is_here);
         let here = directory.as_deref().filter(|_| local);
         let repository = here.and_then(|place| git::repository(Path::new(place)));
         Session { record, life, directory, repository }

@@ -13,10 +13,19 @@ pub use finding::{Finding, Health};
 use crate::error::Result;
 use crate::runner::context::Context;
 
-/// Looks at everything; with `fix` what is wrong is mended as far as that loses nothing.
-pub fn doctor(context: &Context, fix: bool) -> Result<Vec<Finding>> {
-    let mut findings = place::check(context, fix);
-    findings.extend(sessions::check(context, fix));
+/// What `doctor` may do besides looking.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct DoctorOptions {
+    /// Mend what is wrong, as far as that loses nothing.
+    pub fix: bool,
+    /// With `fix`, drop the records and files of sessions that are elsewhere.
+    pub forget_elsewhere: bool,
+}
+
+/// Looks at everything, and mends what it may.
+pub fn doctor(context: &Context, options: DoctorOptions) -> Result<Vec<Finding>> {
+    let mut findings = place::check(context, options.fix);
+    findings.extend(sessions::check(context, options));
     findings.extend(programs::check(context));
     Ok(findings)
 }

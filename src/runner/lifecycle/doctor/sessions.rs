@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use super::DoctorOptions;
 use super::finding::{Finding, Health};
 use crate::client::Client;
 use crate::error::{Error, Result};
@@ -12,12 +13,14 @@ use crate::runner::context::Context;
 use crate::runner::lifecycle::dead::forget;
 use crate::runner::lifecycle::end::{end_processes, sweep};
 use crate::runner::lifecycle::remembered::{CARRIED, Carried};
+use crate::runner::lifecycle::stop::{StopOptions, stop};
 use crate::runner::session::life::{Life, MARK, life};
 use crate::runner::session::server::{LOOPBACK, endpoint};
 use crate::store::{Record, Status, is_id};
 use crate::units::{PROBE_LIMIT, STOP_GRACE};
 
-pub fn check(context: &Context, fix: bool) -> Vec<Finding> {
+pub fn check(context: &Context, options: DoctorOptions) -> Vec<Finding> {
+    let fix = options.fix;
     // Processes and files first: a session that is started meanwhile has its record before either.
     let processes = of_our_store(context);
     let files = files(context);
@@ -30,7 +33,7 @@ pub fn check(context: &Context, fix: bool) -> Vec<Finding> {
     let settled: BTreeSet<String> =
         findings.iter().filter_map(|finding| finding.subject.clone()).collect();
     let others = records.iter().filter(|record| !settled.contains(&record.id));
-    findings.extend(others.map(|record| session(context, record, fix)));
+    findings.extend(others.map(|record| session(context, record, options)));
     findings.extend(shared_ports(&read().unwrap_or(records)));
     let above = process::ancestors();
     for (id, mut members) in processes.into_iter().filter(|(id, _)| !known.contains(id)) {
@@ -56,8 +59,11 @@ pub fn check(context: &Context, fix: bool) -> Vec<Finding> {
 
 /// With `fix`, forgets all sessions at once of which nothing is left.
 fn dead(context: &Context, records: &[Record], fix: bool) -> Vec<Finding> {
-    let dead: Vec<Record> =
-        records.iter().filter(|record| fix && life(record) == Life::Dead).cloned().collect();
+    let dead: Vec<Record> = records
+        .iter()
+        .filter(|record| fix && life(context, record) == Life::Dead)
+        .cloned()
+        .collect();
     let forgotten = forget(context, &dead).unwrap_or_default();
     let mended = |id: &String| {
         let advice = format!("occtl stop {id}");
@@ -70,9 +76,17 @@ fn dead(context: &Context, records: &[Record], fix: bool) -> Vec<Finding> {
 /// What is wrong with a session. `record` may be older than what it says: `occtl start` finishes,
 /// and `stop` removes, while doctor looks at the sessions before. So a record that looks bad is
 /// read again before it is judged.
-fn session(context: &Context, record: &Record, fix: bool) -> Finding {
+fn session(context: &Context, record: &Record, options: DoctorOptions) -> Finding {
     let id = &record.id;
-    if let Some(good) = look(record) {
+    let forget = options.fix && options.forget_elsewhere;
+    if forget && life(context, record) == Life::Elsewhere {
+        let stop_options = StopOptions { forget_elsewhere: true, ..StopOptions::default() };
+        let forgotten = stop(context, id, &stop_options);
+        let advice = format!("occtl stop {id} --forget-elsewhere");
+        let finding = Finding::bad("session", "lives in another place", &advice).of(id);
+        return finding.after(forgotten.map(|_| "dropped its record and files"));
+    }
+    if let Some(good) = look(context, record) {
         return good.of(id);
     }
     let record = match context.store.read().and_then(|document| document.record(id)) {
@@ -80,10 +94,10 @@ fn session(context: &Context, record: &Record, fix: bool) -> Finding {
         Ok(None) => return Finding::good("session", "was stopped meanwhile").of(id),
         Err(error) => return Finding::bad("session", error.message, "look again").of(id),
     };
-    if let Some(good) = look(&record) {
+    if let Some(good) = look(context, &record) {
         return good.of(id);
     }
-    let found = life(&record);
+    let found = life(context, &record);
     let what = if found == Life::Dead {
         "its server is gone"
     } else {
@@ -96,14 +110,19 @@ fn session(context: &Context, record: &Record, fix: bool) -> Finding {
         context.update(|document| Ok(document.remove(id)))?;
         Ok("ended what was left of it and forgot it")
     };
-    if fix { finding.after(end()) } else { finding }
+    if options.fix { finding.after(end()) } else { finding }
 }
 
 /// What a session that is neither dead nor cut short in its start does; `None` for another one.
-fn look(record: &Record) -> Option<Finding> {
-    let found = life(record);
+fn look(context: &Context, record: &Record) -> Option<Finding> {
+    let found = life(context, record);
     match (&found, record.status()) {
         (Life::Dead, _) | (Life::Alive(_), Status::Starting) => None,
+        (Life::Elsewhere, _) => {
+            let host = record.host.as_deref().unwrap_or("another machine");
+            let detail = format!("lives in another place: on {host}, or in a container");
+            Some(Finding::good("session", detail))
+        }
         (Life::Starting, _) => Some(Finding::good("session", "is starting")),
         (Life::Alive(_) | Life::Adopted, _) => {
             Some(answering(record, &found, &format!("occtl stop {}", record.id)))
@@ -200,12 +219,16 @@ fn rebuilt(context: &Context, id: &str, members: &[Running]) -> Option<(Record, 
         let get = |name: &str| variables.get(name)?.to_str().map(String::from);
         let workdir = fs::read_link(format!("/proc/{}/cwd", identity.pid)).ok()?;
         let isolated = context.store.isolated_path(id);
+        let home = process::own_home();
         let mut record = Record {
             id: id.into(),
             port,
             pid: Some(identity.pid),
             pid_start_time: Some(identity.start_time),
             boot_id: Some(identity.boot_id.clone()),
+            machine_id: home.machine.clone(),
+            host: home.host.clone(),
+            pid_namespace: home.pid_namespace,
             status: "running".into(),
             hostname: value("--hostname").filter(|name| *name != LOOPBACK).map(String::from),
             config_path: Some(workdir.display().to_string()),
@@ -231,11 +254,12 @@ fn rebuilt(context: &Context, id: &str, members: &[Running]) -> Option<(Record, 
 /// Logs and own directories of sessions, by session.
 fn files(context: &Context) -> Vec<(String, PathBuf)> {
     let mut found = Vec::new();
-    for folder in ["logs", "isolated"] {
+    for folder in ["logs", "isolated", "locks"] {
         let entries = fs::read_dir(context.store.directory().join(folder));
         for entry in entries.into_iter().flatten().flatten() {
             let name = entry.file_name().to_string_lossy().into_owned();
-            let id = name.strip_suffix(".log").unwrap_or(&name).to_string();
+            let id = name.strip_suffix(".log").or_else(|| name.strip_suffix(".lock"));
+            let id = id.unwrap_or(&name).to_string();
             if id.starts_with("oc-") {
                 found.push((id, entry.path()));
             }

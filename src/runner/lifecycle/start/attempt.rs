@@ -1,6 +1,7 @@
 //! Starts the server of a reserved session.
 
 use std::ffi::OsStr;
+use std::fs::File;
 use std::io;
 use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
@@ -44,6 +45,8 @@ pub struct Attempt<'a> {
     pub options: &'a StartOptions,
     pub deadline: Deadline,
     pub record: Record,
+    /// The lock that the server holds for life.
+    pub lock: Option<File>,
     pub workdir: PathBuf,
     pub program: PathBuf,
     pub extra: Variables,
@@ -132,6 +135,7 @@ impl Attempt<'_> {
             variables: &variables,
             directory: &self.workdir,
             log: &log,
+            lock: self.lock.as_ref(),
             dies_with_us: self.options.dies_with_us,
         };
         server.spawn().map_err(|error| self.not_spawned(&error))

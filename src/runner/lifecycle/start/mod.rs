@@ -32,7 +32,7 @@ use crate::runner::session::server::{LOOPBACK, PASSWORD, endpoint};
 use crate::store::{Patience, Record};
 use crate::units::{Deadline, LOCK_CROWD_WAIT, LOCK_WAIT, PROBE_LIMIT};
 use attempt::Attempt;
-use reserve::{Plan, reserve};
+use reserve::{Plan, Reservation, reserve};
 use variables::{ISOLATED, RESERVED};
 
 /// The longest value of a variable that Linux hands to a program.
@@ -71,13 +71,13 @@ pub fn launch(
     let (place, worktree, watch) = (&workdir, &worktree, guard.as_ref());
     let plan =
         Plan { options, workdir: place, program: &program, worktree, labels, opened, guard: watch };
-    let record = reserve(context, &plan)?;
+    let Reservation { record, lock } = reserve(context, &plan)?;
     let mut attempt =
-        Attempt { context, signals, options, deadline, record, workdir, program, extra };
+        Attempt { context, signals, options, deadline, record, lock, workdir, program, extra };
     let record = attempt.run().inspect_err(|_| attempt.clean_up())?;
     warn_of_mixed_versions(context, &record);
     warn_of_an_open_server(context, &record);
-    Ok((SessionFacts::of(context, &record, &life(&record)), guard))
+    Ok((SessionFacts::of(context, &record, &life(context, &record)), guard))
 }
 
 /// The address and the password of a server that other machines can reach. A generated password
@@ -152,7 +152,7 @@ fn warn_of_mixed_versions(context: &Context, new: &Record) {
             && one.adopted_url.is_none()
             && one.opencode_version.is_some()
             && one.opencode_version != new.opencode_version
-            && life(one).server().is_some()
+            && life(context, one).server().is_some()
     };
     if new.isolated.is_none()
         && let Some(other) = records.iter().find(shares)

@@ -1,5 +1,6 @@
 //! Reserves a session: an id, a port, a record.
 
+use std::fs::File;
 use std::net::Ipv4Addr;
 use std::path::Path;
 
@@ -26,11 +27,20 @@ pub struct Plan<'a> {
     pub guard: Option<&'a Guardian>,
 }
 
+/// A session that has an id and a port.
+pub struct Reservation {
+    /// As it is in the store.
+    pub record: Record,
+    /// The lock that its server is to hold for life; `None` where the file system has no locks.
+    pub lock: Option<File>,
+}
+
 /// Takes an id and a port. What is written is a record whose pid is ours.
-pub fn reserve(context: &Context, plan: &Plan) -> Result<Record> {
+pub fn reserve(context: &Context, plan: &Plan) -> Result<Reservation> {
     let ports = context.environment.ports()?;
     let mut abandoned = abandoned(context)?;
     let mut record = planned(context, plan);
+    let mut lock = None;
     context.update(|document| {
         abandoned.retain(|record| {
             // Its start may have gone on, if it was only our look that came too early.
@@ -53,23 +63,29 @@ pub fn reserve(context: &Context, plan: &Plan) -> Result<Record> {
                 Error::failed(format!("the guard of the session has ended: {error}"))
             })?;
         }
+        // Before there is a record, so that no other place takes the session for dead.
+        lock = context.store.lock_life(&record.id).ok();
         document.put(&record)?;
         document.set_next_port(record.port.saturating_add(1));
         Ok(())
     })?;
     abandoned.iter().for_each(|record| end::sweep(context, record));
-    Ok(record)
+    Ok(Reservation { record, lock })
 }
 
 /// The record of a session that is going to start, with our own pid and still without a port.
 fn planned(context: &Context, plan: &Plan) -> Record {
     let options = plan.options;
     let own = process::own_identity();
+    let home = process::own_home();
     let mut record = Record {
         id: new_id(),
         pid: Some(own.pid),
         pid_start_time: Some(own.start_time),
         boot_id: Some(own.boot_id),
+        machine_id: home.machine.clone(),
+        host: home.host.clone(),
+        pid_namespace: home.pid_namespace,
         config_path: options.workdir.as_ref().map(|path| path.display().to_string()),
         status: "starting".into(),
         agent: options.agent.clone(),
@@ -109,8 +125,9 @@ fn check_names(document: &Document, plan: &Plan) -> Result<()> {
 /// Reservations whose `occtl start` was killed and that have no process: their ports are free.
 fn abandoned(context: &Context) -> Result<Vec<Record>> {
     let records = context.store.read()?.records()?;
-    let has_no_process =
-        |record: &Record| record.status() == Status::Starting && life(record) == Life::Dead;
+    let has_no_process = |record: &Record| {
+        record.status() == Status::Starting && life(context, record) == Life::Dead
+    };
     Ok(records.into_iter().filter(has_no_process).collect())
 }
 
