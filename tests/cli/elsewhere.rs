@@ -6,7 +6,7 @@ use std::time::Duration;
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
-use super::{assert_no_trace, edit_record, sandbox, server_pid, start, store};
+use super::sandbox;
 use crate::support::processes::{is_running, poll, signal};
 use crate::support::sandbox::Sandbox;
 
@@ -14,7 +14,7 @@ const SOON: Duration = Duration::from_secs(60);
 
 /// Makes a session's record speak of another container of this boot.
 fn move_elsewhere(sandbox: &Sandbox, id: &str) {
-    edit_record(sandbox, id, |record| {
+    sandbox.edit_record(id, |record| {
         assert!(record["pid_namespace"].is_u64() && record["host"].is_string(), "{record}");
         record["pid_namespace"] = json!(1);
         record["host"] = json!("other-box");
@@ -28,9 +28,9 @@ fn state(sandbox: &Sandbox, id: &str) -> Value {
 #[test]
 fn a_session_of_another_container_is_touched_by_nothing_but_the_flag_for_it() {
     let sandbox = sandbox("elsewhere", json!({}));
-    let id = start(&sandbox);
-    let here = start(&sandbox);
-    let server = server_pid(&sandbox, &id);
+    let id = sandbox.start(&[]);
+    let here = sandbox.start(&[]);
+    let server = sandbox.server_pid(&id);
     move_elsewhere(&sandbox, &id);
     assert_eq!(state(&sandbox, &id), "elsewhere");
     let listed = sandbox.occtl(&["list"]).run().ok().stdout;
@@ -43,50 +43,50 @@ fn a_session_of_another_container_is_touched_by_nothing_but_the_flag_for_it() {
     }
     sandbox.occtl(&["cleanup", "-m", "0"]).run().ok();
     sandbox.occtl(&["doctor", "--fix"]).run().ok();
-    let second = start(&sandbox);
+    let second = sandbox.start(&[]);
     let all = sandbox.occtl(&["stop", "--all"]).run().ok();
     assert!(!all.stdout.contains(&id) && all.stderr.contains("another machine"), "{}", all.stderr);
     for flags in [&["stop", "--all", "--forget-elsewhere"][..], &["doctor", "--forget-elsewhere"]] {
         sandbox.occtl(flags).run().fails(2);
     }
-    let left = store(&sandbox)["sessions"].clone();
+    let left = sandbox.store()["sessions"].clone();
     assert_eq!(left.as_object().unwrap().keys().collect::<Vec<_>>(), [&id]);
     assert!(left[&here].is_null() && left[&second].is_null());
     assert!(is_running(server) && sandbox.data().join(format!("logs/{id}.log")).exists());
 
     let dropped = sandbox.occtl(&["stop", &id, "--forget-elsewhere"]).run().ok();
     assert!(dropped.stderr.contains("may still run on other-box"), "{}", dropped.stderr);
-    assert_eq!(store(&sandbox)["sessions"], json!({}));
+    assert_eq!(sandbox.store()["sessions"], json!({}));
     assert!(is_running(server), "its server is not ours to end");
     signal(server, Signal::KILL);
-    let live = start(&sandbox);
+    let live = sandbox.start(&[]);
     sandbox.occtl(&["stop", &live, "--forget-elsewhere"]).run().fails(1);
     sandbox.occtl(&["stop", &live]).run().ok();
     poll(SOON, || (!is_running(server)).then_some(())).expect("its end");
-    assert_no_trace(&sandbox);
+    sandbox.assert_no_trace();
 }
 
 #[test]
 fn a_server_that_has_ended_elsewhere_is_known_to_be_dead_by_its_lock() {
     let sandbox = sandbox("ended-elsewhere", json!({}));
-    let id = start(&sandbox);
-    let server = server_pid(&sandbox, &id);
-    let other = start(&sandbox);
+    let id = sandbox.start(&[]);
+    let server = sandbox.server_pid(&id);
+    let other = sandbox.start(&[]);
     move_elsewhere(&sandbox, &id);
     signal(server, Signal::KILL);
     poll(SOON, || (state(&sandbox, &id) == "dead").then_some(())).expect("its end");
     sandbox.occtl(&["cleanup"]).run().ok();
-    assert!(store(&sandbox)["sessions"][&id].is_null());
+    assert!(sandbox.store()["sessions"][&id].is_null());
     // Without its lock nothing is known of it.
     move_elsewhere(&sandbox, &other);
     let lock = sandbox.data().join(format!("locks/{other}.lock"));
     std::fs::remove_file(lock).expect("the server's lock");
-    let server = server_pid(&sandbox, &other);
+    let server = sandbox.server_pid(&other);
     signal(server, Signal::KILL);
     poll(SOON, || (!is_running(server)).then_some(())).expect("its end");
     assert_eq!(state(&sandbox, &other), "elsewhere");
     sandbox.occtl(&["doctor", "--fix", "--forget-elsewhere"]).run().ok();
-    assert_no_trace(&sandbox);
+    sandbox.assert_no_trace();
 }
 
 #[test]
@@ -103,7 +103,7 @@ fn two_pid_namespaces_share_a_store_and_take_each_other_for_alive() {
         return;
     }
     let occtl = env!("CARGO_BIN_EXE_occtl");
-    let outside = start(&sandbox);
+    let outside = sandbox.start(&[]);
     // In the other namespace a session is started too, which lives as long as the namespace.
     let line =
         format!("'{occtl}' start -q && '{occtl}' cleanup -m 0 && '{occtl}' stop --all -q; cat");
@@ -113,10 +113,10 @@ fn two_pid_namespaces_share_a_store_and_take_each_other_for_alive() {
     poll(SOON, || container.stdout().matches("oc-").nth(1).map(drop)).expect("its own stop");
     assert_ne!(within, outside);
     assert_eq!(state(&sandbox, &outside), "idle", "the other namespace has left it alone");
-    assert!(is_running(server_pid(&sandbox, &outside)));
+    assert!(is_running(sandbox.server_pid(&outside)));
     container.signal(Signal::KILL);
     container.wait(SOON);
     sandbox.occtl(&["stop", "--all"]).run().ok();
     sandbox.occtl(&["cleanup"]).run().ok();
-    assert_no_trace(&sandbox);
+    sandbox.assert_no_trace();
 }
