@@ -1,6 +1,7 @@
 //! The help texts, made from the tables of commands and flags.
 
 use super::spec::{Absent, Command, Commands, Flag, GLOBAL, Operand, shown};
+use super::words::any_of;
 
 /// What stands above the list of commands.
 const INTRODUCTION: &str = "\
@@ -96,6 +97,14 @@ fn explained(flag: &Flag) -> String {
     }
     if flag.many {
         text.push_str("; may be repeated");
+    }
+    let names =
+        |longs: &[&str]| -> Vec<String> { longs.iter().map(|long| format!("--{long}")).collect() };
+    if !flag.needs.is_empty() {
+        text.push_str(&format!("; only with {}", any_of(&names(flag.needs))));
+    }
+    if !flag.excludes.0.is_empty() {
+        text.push_str(&format!("; not with {}", any_of(&names(flag.excludes.0))));
     }
     with_absent(&text, flag.absent)
 }

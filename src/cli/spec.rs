@@ -148,12 +148,32 @@ pub struct Flag {
     pub choices: &'static [&'static str],
     /// Whether it may be given more than once.
     pub many: bool,
+    /// Whether an empty value counts as none, as in opencode-ctl 0.4.0. Others refuse it.
+    pub may_be_empty: bool,
+    /// The flags of the same command without which it would do nothing: one of them must be given.
+    pub needs: &'static [&'static str],
+    /// Another command line that it is for, for the error message; may be empty.
+    pub elsewhere: &'static str,
+    /// The flags of the same command that it cannot be used with, and why.
+    pub excludes: (&'static [&'static str], &'static str),
 }
 
 impl Flag {
     /// A flag that takes no value.
     pub const fn switch(long: &'static str, short: Option<char>, help: &'static str) -> Flag {
-        Flag { long, short, value: None, help, absent: Absent::Nothing, choices: &[], many: false }
+        Flag {
+            long,
+            short,
+            value: None,
+            help,
+            absent: Absent::Nothing,
+            choices: &[],
+            many: false,
+            may_be_empty: false,
+            needs: &[],
+            elsewhere: "",
+            excludes: (&[], ""),
+        }
     }
 
     /// A flag that takes a value.
@@ -163,15 +183,9 @@ impl Flag {
         value: &'static str,
         help: &'static str,
     ) -> Flag {
-        Flag {
-            long,
-            short,
-            value: Some(value),
-            help,
-            absent: Absent::Nothing,
-            choices: &[],
-            many: false,
-        }
+        let mut flag = Flag::switch(long, short, help);
+        flag.value = Some(value);
+        flag
     }
 
     /// The same with a value that is used if none is given.
@@ -197,6 +211,45 @@ impl Flag {
         self.choices = choices;
         self
     }
+
+    /// The same, but an empty value counts as none.
+    pub const fn may_be_empty(mut self) -> Flag {
+        self.may_be_empty = true;
+        self
+    }
+
+    /// The same, but it is refused unless one of these flags is given.
+    pub const fn needs(mut self, flags: &'static [&'static str]) -> Flag {
+        self.needs = flags;
+        self
+    }
+
+    /// The same, and an error about a flag that it needs also names this command line.
+    pub const fn or(mut self, elsewhere: &'static str) -> Flag {
+        self.elsewhere = elsewhere;
+        self
+    }
+
+    /// The same, but it is refused beside any of these flags. `why` explains that.
+    pub const fn excludes(mut self, flags: &'static [&'static str], why: &'static str) -> Flag {
+        self.excludes = (flags, why);
+        self
+    }
+}
+
+/// The same flags, each of which is refused unless one of the flags of `needs` is given.
+/// `elsewhere` is another command line that they are for; it may be empty.
+pub const fn all_need<const N: usize>(
+    mut flags: [Flag; N],
+    needs: &'static [&'static str],
+    elsewhere: &'static str,
+) -> [Flag; N] {
+    let mut at = 0;
+    while at < N {
+        flags[at] = flags[at].needs(needs).or(elsewhere);
+        at += 1;
+    }
+    flags
 }
 
 impl Operand {

@@ -22,11 +22,10 @@ pub const MESSAGE: Operand =
 /// What is sent.
 pub const PROMPT: &[Flag] = &[
     Flag::value("agent", Some('a'), "NAME", "The agent")
-        .absent("the session's, or OpenCode's default"),
+        .absent("the session's, or OpenCode's default")
+        .may_be_empty(),
     Flag::value("model", Some('m'), "PROVIDER/MODEL", "The model").absent("the agent's"),
     Flag::value("variant", None, "NAME", "Variant of the model, for example a reasoning effort"),
-    Flag::value("title", None, "TEXT", "Title of the new conversation")
-        .absent("written by the model"),
     Flag::value("file", Some('f'), "PATH", "Attach this file").repeated(),
     Flag::value("system", None, "TEXT", "Add this to the system prompt"),
     Flag::value(
@@ -38,8 +37,13 @@ pub const PROMPT: &[Flag] = &[
     ),
 ];
 
-/// What the turn may use up, besides `--timeout`, and how its asks are answered.
-pub const TERMS: &[Flag] = &[
+/// The title of a new conversation.
+pub const TITLE: Flag = Flag::value("title", None, "TEXT", "Title of the new conversation")
+    .absent("written by the model");
+
+/// What the turn may use up, besides `--timeout`, and what happens when it asks and ends. These
+/// flags do something only while the turn is followed.
+pub const LIMITS: [Flag; 8] = [
     Flag::value(
         "stall-timeout",
         None,
@@ -75,12 +79,24 @@ pub const TERMS: &[Flag] = &[
     Flag::value("on-question", None, "WHAT", "What to do when the model asks a question")
         .choices(OnQuestion::WORDS),
     Flag::value(
-        "allow",
+        "on-event",
         None,
-        "RULE",
-        "Say yes when OpenCode asks for PERMISSION:PATTERN, for example 'bash:git *', or edit",
-    )
-    .repeated(),
+        "CMD",
+        "Run this shell command for every ask and at the end, with JSON on its stdin",
+    ),
+];
+
+/// What is granted when the turn asks for it.
+pub const ALLOW: Flag = Flag::value(
+    "allow",
+    None,
+    "RULE",
+    "Say yes when OpenCode asks for PERMISSION:PATTERN, for example 'bash:git *', or edit",
+)
+.repeated();
+
+/// What is denied, and the file that holds all rules.
+pub const RULES: [Flag; 2] = [
     Flag::value(
         "deny",
         None,
@@ -95,12 +111,6 @@ pub const TERMS: &[Flag] = &[
         "FILE",
         "Read on_permission, on_question, allow and deny from this JSON file",
     ),
-    Flag::value(
-        "on-event",
-        None,
-        "CMD",
-        "Run this shell command for every ask and at the end, with JSON on its stdin",
-    ),
 ];
 
 /// The values of [`PROMPT`]. The message is added later, because reading stdin is an effect.
@@ -108,7 +118,7 @@ pub fn prompt(words: &Words) -> Result<PromptOptions> {
     Ok(PromptOptions {
         message: String::new(),
         target: Target::New(words.value("title")?),
-        agent: words.value("agent")?.filter(|name| !name.is_empty()),
+        agent: words.value("agent")?,
         model: words.value("model")?.map(|name| model(&name)).transpose()?,
         variant: words.value("variant")?,
         files: words.os_values("file").into_iter().map(Into::into).collect(),
@@ -138,7 +148,7 @@ pub fn message(words: &[String]) -> Result<String> {
     Ok(message)
 }
 
-/// The values of [`TERMS`] and `--timeout`. `otherwise` says what becomes of asks that neither flag
+/// The values of [`LIMITS`], [`ALLOW`], [`RULES`] and `--timeout`. `otherwise` says what becomes of asks that neither flag
 /// nor policy settles.
 pub fn terms(
     words: &Words,

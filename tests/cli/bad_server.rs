@@ -134,9 +134,10 @@ fn a_turn_on_a_server_that_does_not_answer_ends_at_its_limit() {
     let sandbox = sandbox("stopped", json!({}));
     let id = sandbox.start(&[]);
     signal(sandbox.server_pid(&id), Signal::STOP);
-    for how in ["--wait", "--stream", "--raw"] {
-        let ended = sandbox.occtl(&["send", &id, how, "-t", "2", "hello"]).run().fails(124);
-        assert!(ended.elapsed < Duration::from_secs(12), "{how}: {:?}", ended.elapsed);
+    for how in [&["--wait"][..], &["--stream"], &["--wait", "--raw"]] {
+        let send = sandbox.occtl(&["send", &id, "-t", "2", "hello"]);
+        let ended = send.args(how).run().fails(124);
+        assert!(ended.elapsed < Duration::from_secs(12), "{how:?}: {:?}", ended.elapsed);
     }
     let sending = sandbox.occtl(&["send", &id, "--wait", "hello"]).spawn();
     // The signal handler is installed before the connection to the server is made.

@@ -88,13 +88,22 @@ fn bad_words_are_refused_before_anything_is_asked() {
         &["-n", "many"],
         &["-n", "99999999999999999999999"],
         &["--role", "system"],
-        &["-l", "-n", "3"],
-        &["-f", "-o", "x"],
+        &["-g", ""],
         &["-t", "0"],
     ] {
         sandbox.occtl(&["tail", &id]).args(words).run().fails(2);
     }
     assert_eq!(sandbox.stand_in_requests().len(), asked);
+}
+
+#[test]
+fn what_was_followed_is_written_to_the_file_once_the_conversation_is_idle() {
+    let sandbox = sandbox("both", json!({"messages": 2}));
+    let id = sandbox.start(&[]);
+    let alone = sandbox.occtl(&["tail", &id]).run().ok().stdout;
+    let both = sandbox.occtl(&["tail", &id, "-f", "-o", "talk.txt"]).run().ok().stdout;
+    assert_eq!(both, format!("{alone}Exported 2 messages to talk.txt\n"));
+    assert_eq!(std::fs::read_to_string(sandbox.work().join("talk.txt")).unwrap(), alone);
 }
 
 #[test]

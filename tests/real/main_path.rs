@@ -185,7 +185,10 @@ fn send_does_what_its_flags_say() {
         "{}",
         stream.stdout
     );
-    let raw = send(&["--raw", "[[text one]][[bash true]][[echo two]]"]).ok().json();
+    let id_alone = send(&["-r", "-s", &conversation, "[[echo one]]"]).ok().stdout;
+    assert_eq!(id_alone, format!("{conversation}\n"), "--raw counts beside --wait, as in 0.4.0");
+    sandbox.occtl(&["wait", &id, "-s", &conversation]).run().ok();
+    let raw = send(&["--wait", "--raw", "[[text one]][[bash true]][[echo two]]"]).ok().json();
     assert_eq!(
         (&raw["info"]["role"], &raw["info"]["finish"]),
         (&json!("assistant"), &json!("stop"))

@@ -147,7 +147,7 @@ fn a_reader_that_goes_away_changes_neither_the_turn_nor_its_status() {
     let run = run.wait(SOON).ok();
     assert_eq!((run.stdout.as_str(), run.stderr.as_str()), ("w1 w2", "status 0\n"));
     assert!(sandbox.work().join("made").exists(), "the rest of the turn");
-    for form in ["--wait", "--stream", "--raw", "--wait --json", "--wait -q"] {
+    for form in ["--wait", "--stream", "--wait --raw", "--wait --json", "--wait -q"] {
         let run = piped("[[bash sleep 1]][[http 401 late-failure]]", form, "0").wait(SOON).ok();
         assert!(run.stderr.contains("late-failure"), "{form}: {}", run.stderr);
         assert!(run.stderr.ends_with("status 5\n"), "{form}: {}", run.stderr);

@@ -19,7 +19,8 @@ pub const COMMAND: Command = Command {
         Operand::optional("LABEL", "The chosen answers").many(),
     ],
     flags: &[&[
-        Flag::switch("custom", None, "Send words that are not labels as an answer of your own"),
+        Flag::switch("custom", None, "Send words that are not labels as an answer of your own")
+            .excludes(&["reject"], "--reject sends no answer"),
         Flag::switch("reject", None, "Refuse to answer"),
         QUIET,
     ]],

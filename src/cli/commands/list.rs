@@ -9,7 +9,7 @@ use crate::cli::show::conversation;
 use crate::cli::show::session;
 use crate::cli::spec::{Action, Command, Exit, Flag, QUIET};
 use crate::cli::words::Words;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::runner;
 use crate::runner::Context;
 use crate::runner::conversation::{ConversationList, Listed};
@@ -28,11 +28,14 @@ pub const COMMAND: Command = Command {
     operands: &[],
     flags: &[&[
         Flag::value("format", Some('o'), "COLUMNS", "Columns to show, separated by commas")
-            .default(columns::DEFAULT),
+            .default(columns::DEFAULT)
+            .excludes(&["all-conversations"], "that list has columns of its own"),
         Flag::value("label", None, "KEY=VALUE", "Only sessions with this label").repeated(),
         Flag::switch("all-conversations", None, "List the conversations of all sessions instead"),
         Flag::switch("watch", None, "List again and again until interrupted"),
-        Flag::value("interval", None, "SECONDS", "Time between two lists of --watch").default("2"),
+        Flag::value("interval", None, "SECONDS", "Time between two lists")
+            .default("2")
+            .needs(&["watch"]),
         QUIET,
     ]],
     examples: &[
@@ -59,15 +62,9 @@ fn parse(words: &Words) -> Result<Action> {
         conversations: words.has("all-conversations"),
         quiet: words.has("quiet"),
     };
-    if args.conversations && words.has("format") {
-        return Err(Error::usage("--format and --all-conversations cannot be used together"));
-    }
     let interval = words.seconds("interval")?;
     if words.has("watch") {
         return Ok(Box::new(move |app| watch(app, &args, interval)));
-    }
-    if words.has("interval") {
-        return Err(Error::usage("--interval is for --watch"));
     }
     Ok(Box::new(move |app| run(app, &args)))
 }

@@ -21,6 +21,6 @@ pub const COMMAND: Command = Command {
 };
 
 fn parse(words: &Words) -> Result<Action> {
-    let message = words.value("message")?.filter(|text| !text.is_empty());
+    let message = words.value("message")?;
     action(words, Reply::Reject(message), "Rejected")
 }

@@ -1,10 +1,8 @@
-use std::path::PathBuf;
-
 use super::start::{ALLOW_OCCTL, OPENCODE, WORKDIR};
 use crate::cli::App;
 use crate::cli::show::turn::{self, Show};
 use crate::cli::spec::{Action, Command, Exit, Flag};
-use crate::cli::turn_flags::{self, MESSAGE, PROMPT, TERMS};
+use crate::cli::turn_flags::{self, ALLOW, LIMITS, MESSAGE, PROMPT, RULES, TITLE};
 use crate::cli::words::Words;
 use crate::error::{Error, Result};
 use crate::runner;
@@ -15,7 +13,8 @@ use crate::runner::run::RunOptions;
 
 const OWN: &[Flag] = &[
     WORKDIR,
-    Flag::switch("stream", None, "Print all text as it is written"),
+    Flag::switch("stream", None, "Print all text as it is written")
+        .excludes(&["raw"], "--raw prints one JSON document at the end"),
     Flag::switch("raw", Some('r'), "Print the last message as the server has it (JSON)"),
     Flag::switch("keep", None, "Leave the server running"),
     Flag::switch(
@@ -27,6 +26,7 @@ const OWN: &[Flag] = &[
     ALLOW_OCCTL,
     Flag::value("timeout", Some('t'), "SECONDS", "Time limit for everything (status 124)")
         .default("300"),
+    TITLE,
 ];
 
 pub const COMMAND: Command = Command {
@@ -42,7 +42,7 @@ pub const COMMAND: Command = Command {
          --on-permission says otherwise.",
     ],
     operands: &[MESSAGE],
-    flags: &[OWN, PROMPT, TERMS],
+    flags: &[OWN, PROMPT, &LIMITS, &[ALLOW], &RULES],
     examples: &[
         ("occtl run 'Explain this repository'", "print the answer"),
         (
@@ -58,9 +58,6 @@ fn parse(words: &Words) -> Result<Action> {
     let prompt = turn_flags::prompt(words)?;
     let stream = words.has("stream");
     let raw = words.has("raw");
-    if stream && raw {
-        return Err(Error::usage("--stream and --raw cannot be used together"));
-    }
     let show = if stream {
         Show::Stream
     } else if raw {
@@ -70,7 +67,7 @@ fn parse(words: &Words) -> Result<Action> {
     };
     let terms = turn_flags::terms(words, Otherwise::Fail)?;
     let start = StartOptions {
-        workdir: words.path("workdir").filter(|path: &PathBuf| !path.as_os_str().is_empty()),
+        workdir: words.path("workdir"),
         timeout: words.seconds("timeout")?,
         allow_occtl: words.has("allow-occtl-commands"),
         opencode: words.path("opencode"),

@@ -2,8 +2,8 @@ use serde_json::json;
 
 use crate::cli::App;
 use crate::cli::show::turn::{self, Show};
-use crate::cli::spec::{Action, Command, Exit, Flag, QUIET, SESSION};
-use crate::cli::turn_flags::{self, MESSAGE, PROMPT, TERMS};
+use crate::cli::spec::{Action, Command, Exit, Flag, QUIET, SESSION, all_need};
+use crate::cli::turn_flags::{self, ALLOW, LIMITS, MESSAGE, PROMPT, RULES, TITLE};
 use crate::cli::words::Words;
 use crate::error::{Error, Result};
 use crate::runner;
@@ -13,25 +13,38 @@ use crate::runner::prompt::{Follow, PromptOptions, Terms};
 
 const OWN: &[Flag] = &[
     Flag::switch("wait", Some('w'), "Wait for the answer and print it"),
-    Flag::switch("stream", None, "Print all text as it is written"),
-    Flag::switch("raw", Some('r'), "Wait, and print the last message as the server has it (JSON)"),
+    Flag::switch("stream", None, "Print all text as it is written")
+        .excludes(&["raw"], "--raw prints one JSON document at the end"),
+    Flag::switch(
+        "raw",
+        Some('r'),
+        "With --wait: print the last message as the server has it (JSON)",
+    ),
     Flag::value("session", Some('s'), "CONVERSATION", "Send to this conversation (ses_…)")
         .absent("a new one"),
     Flag::switch(
         "continue",
         Some('c'),
         "Send to the newest conversation that is not a sub-agent's",
-    ),
+    )
+    .excludes(&["session"], "each names a conversation"),
+    TITLE.excludes(&["session", "continue"], "it is for a new conversation"),
     Flag::value(
         "timeout",
         Some('t'),
         "SECONDS",
-        "Abort the turn after this time (status 124); without --wait, --stream and --raw: how \
+        "Abort the turn after this time (status 124); without --wait and --stream: how \
          long the server may take to accept the prompt",
     )
     .default("300"),
     QUIET,
 ];
+
+/// What does something only while the turn is followed.
+const FOLLOWING: &[Flag] = &all_need(LIMITS, FOLLOWED, WAIT_TURN);
+const GRANTS: &[Flag] = &all_need([ALLOW], FOLLOWED, WAIT_TURN);
+const FOLLOWED: &[&str] = &["wait", "stream"];
+const WAIT_TURN: &str = "occtl wait --turn";
 
 pub const COMMAND: Command = Command {
     name: "send",
@@ -39,7 +52,7 @@ pub const COMMAND: Command = Command {
     about: &[
         "SESSION is a server (oc-…). A conversation (ses_…) is one chat on it; OpenCode calls \
          that a session. Without -s and -c the prompt opens a new conversation.",
-        "Without --wait, --stream and --raw the command ends as soon as the server has the \
+        "Without --wait and --stream the command ends as soon as the server has the \
          prompt, and prints the id of the conversation.",
         "--wait prints the answer, --stream all text as it is written. The exit status tells how \
          the turn ended: 0 it was answered, 5 it failed, 6 it needs a permission or an answer, 7 \
@@ -50,7 +63,7 @@ pub const COMMAND: Command = Command {
          `occtl approve` grants it from another terminal.",
     ],
     operands: &[SESSION, MESSAGE],
-    flags: &[OWN, PROMPT, TERMS],
+    flags: &[OWN, PROMPT, FOLLOWING, GRANTS, &RULES],
     examples: &[
         ("occtl send $S --wait 'Explain this repository'", "print the answer"),
         ("git diff | occtl send $S --stream -", "read the prompt from a pipe"),
@@ -76,7 +89,7 @@ fn parse(words: &Words) -> Result<Action> {
     if let Some(target) = target(words)? {
         options.target = target;
     }
-    let show = show(words)?;
+    let show = show(words);
     let terms = turn_flags::terms(words, Otherwise::Wait)?;
     let args = Args { session: words.required(0)?, message: words.rest(1)?, options, show };
     if args.message.is_empty() {
@@ -91,36 +104,27 @@ fn parse(words: &Words) -> Result<Action> {
 fn target(words: &Words) -> Result<Option<Target>> {
     let given = words.value("session")?;
     let latest = words.has("continue");
-    if given.is_some() && latest {
-        return Err(Error::usage("-s and -c cannot be used together"));
-    }
-    let target = if latest { Some(Target::Latest) } else { given.map(Target::Given) };
-    if target.is_some() && words.has("title") {
-        return Err(Error::usage("--title is for a new conversation, not for -s or -c"));
-    }
-    Ok(target)
+    Ok(if latest { Some(Target::Latest) } else { given.map(Target::Given) })
 }
 
 /// What is printed of the turn; `None` if it is not waited for.
-fn show(words: &Words) -> Result<Option<Show>> {
+fn show(words: &Words) -> Option<Show> {
     let wait = words.has("wait");
     let stream = words.has("stream");
     let raw = words.has("raw");
     let quiet = words.has("quiet");
-    if stream && raw {
-        return Err(Error::usage("--stream and --raw cannot be used together"));
-    }
-    Ok(if raw {
+    if !wait && !stream {
+        // --raw alone changes nothing, as in opencode-ctl 0.4.0.
+        None
+    } else if raw {
         Some(Show::Raw)
-    } else if quiet && (wait || stream) {
+    } else if quiet {
         Some(Show::Id)
     } else if stream {
         Some(Show::Stream)
-    } else if wait {
-        Some(Show::Answer)
     } else {
-        None
-    })
+        Some(Show::Answer)
+    }
 }
 
 fn run(app: &mut App, args: Args, terms: Terms) -> Result<Exit> {

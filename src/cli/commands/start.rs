@@ -1,11 +1,9 @@
-use std::path::Path;
-
 use crate::cli::App;
 use crate::cli::output;
 use crate::cli::show::session;
 use crate::cli::spec::{Action, Command, Exit, Flag, QUIET};
 use crate::cli::words::Words;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::runner;
 use crate::runner::lifecycle::StartOptions;
 use crate::runner::session::SessionFacts;
@@ -13,7 +11,8 @@ use crate::runner::session::SessionFacts;
 /// Where the server works.
 pub const WORKDIR: Flag =
     Flag::value("workdir", Some('w'), "DIR", "Where the server works; created if it is missing")
-        .absent("the current directory");
+        .absent("the current directory")
+        .may_be_empty();
 /// Which program is started.
 pub const OPENCODE: Flag = Flag::value("opencode", None, "PATH", "The OpenCode program to start")
     .absent("$OCCTL_OPENCODE, or opencode on PATH");
@@ -42,7 +41,8 @@ pub const COMMAND: Command = Command {
             "How long to wait for the server's first answer",
         )
         .default("30"),
-        Flag::value("agent", Some('a'), "NAME", "Agent for prompts that do not name one"),
+        Flag::value("agent", Some('a'), "NAME", "Agent for prompts that do not name one")
+            .may_be_empty(),
         Flag::value("name", None, "NAME", "Name that can be used instead of the id"),
         Flag::value(
             "hostname",
@@ -63,7 +63,8 @@ pub const COMMAND: Command = Command {
             "Work in a new git worktree, on the branch occtl/NAME",
         ),
         Flag::value("base", None, "REF", "Commit, tag or branch from which the worktree starts")
-            .default("HEAD"),
+            .default("HEAD")
+            .needs(&["worktree"]),
         Flag::value(
             "idle-timeout",
             None,
@@ -83,13 +84,13 @@ pub const COMMAND: Command = Command {
 
 fn parse(words: &Words) -> Result<Action> {
     let options = StartOptions {
-        workdir: words.path("workdir").filter(|path| is_named(path)),
+        workdir: words.path("workdir"),
         timeout: words.seconds("timeout")?,
-        agent: words.value("agent")?.filter(|name| !name.is_empty()),
+        agent: words.value("agent")?,
         name: words.value("name")?,
         allow_occtl: words.has("allow-occtl-commands"),
         hostname: words.value("hostname")?,
-        opencode: words.path("opencode").filter(|path| is_named(path)),
+        opencode: words.path("opencode"),
         dies_with_us: false,
         isolate: words.has("isolate"),
         variables: words.os_values("env"),
@@ -100,15 +101,7 @@ fn parse(words: &Words) -> Result<Action> {
         labels: words.values("label")?,
     };
     let quiet = words.has("quiet");
-    if words.has("base") && options.worktree.is_none() {
-        return Err(Error::usage("--base is for --worktree"));
-    }
     Ok(Box::new(move |app| run(app, &options, quiet)))
-}
-
-/// A script whose variable is unset passes an empty path; that counts as none.
-fn is_named(path: &Path) -> bool {
-    !path.as_os_str().is_empty()
 }
 
 fn run(app: &mut App, options: &StartOptions, quiet: bool) -> Result<Exit> {

@@ -25,7 +25,9 @@ pub const COMMAND: Command = Command {
     flags: &[&[
         Flag::switch("all", None, "Stop all sessions"),
         Flag::switch("force", Some('f'), "Send SIGKILL at once"),
-        Flag::value("grace", None, "SECONDS", "Time between SIGTERM and SIGKILL").default("5"),
+        Flag::value("grace", None, "SECONDS", "Time between SIGTERM and SIGKILL")
+            .default("5")
+            .excludes(&["force"], "--force sends SIGKILL at once"),
         Flag::switch("recursive", None, "First stop the sessions that were started from this one"),
         Flag::switch("keep-data", None, "Keep the database and state of an isolated session"),
         Flag::switch("remove-worktree", None, "Remove the session's git worktree and branch, too"),

@@ -24,7 +24,7 @@ pub const COMMAND: Command = Command {
         "On a terminal a text is cut after 500 characters and a tool's result after 200. In a \
          pipe, in a file and with --full nothing is cut.",
         "--follow shows text as it is written, until the conversation is idle. After --timeout it \
-         ends with status 124.",
+         ends with status 124. With --output the file is written once the conversation is idle.",
         "--raw prints nothing but the text of each message. With --json it prints the server's \
          own JSON, one message per line.",
     ],
@@ -86,13 +86,9 @@ fn parse(words: &Words) -> Result<Action> {
     let turn = words.value("turn")?;
     let last = words.has("last");
     let limit = words.count("limit")?;
-    let limit_is_given = words.has("limit");
-    if last && limit_is_given {
-        return Err(Error::usage("-l and -n cannot be used together"));
-    }
     let count = if last {
         Some(1)
-    } else if turn.is_some() && !limit_is_given {
+    } else if turn.is_some() && !words.has("limit") {
         None
     } else {
         Some(limit)
@@ -120,11 +116,6 @@ fn parse(words: &Words) -> Result<Action> {
         full: words.has("full"),
         output: words.path("output"),
     };
-    if args.follow.is_some() && args.output.is_some() {
-        return Err(
-            Error::usage("-f and -o cannot be used together").hint("occtl tail … -f > FILE")
-        );
-    }
     Ok(Box::new(move |app| run(app, args)))
 }
 
@@ -133,7 +124,10 @@ fn run(app: &mut App, mut args: Args) -> Result<Exit> {
     args.options.raw &= app.json;
     args.style.cut = app.out.is_terminal() && !args.full && args.output.is_none();
     if let Some(limit) = args.follow {
-        return follow(app, &args, limit);
+        let exit = follow(app, &args, limit)?;
+        if exit != Exit::OK || args.output.is_none() {
+            return Ok(exit);
+        }
     }
     let context = app.context()?;
     let json = app.json && !args.options.raw;

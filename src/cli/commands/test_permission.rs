@@ -28,7 +28,9 @@ pub const COMMAND: Command = Command {
         ),
     ],
     flags: &[&[
-        Flag::value("agent", Some('a'), "NAME", "Agent whose rules count").default("build"),
+        Flag::value("agent", Some('a'), "NAME", "Agent whose rules count")
+            .default("build")
+            .may_be_empty(),
         Flag::value(
             "permission",
             None,

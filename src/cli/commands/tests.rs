@@ -5,7 +5,7 @@ use std::ffi::OsString;
 
 use super::COMMANDS;
 use crate::cli::help;
-use crate::cli::spec::{Command, GLOBAL};
+use crate::cli::spec::{Command, Flag, GLOBAL};
 use crate::cli::words::{Found, Words, read};
 
 /// The words of a command with its operands and without flags.
@@ -48,6 +48,105 @@ fn a_command_gets_the_default_that_the_help_shows_for_each_flag_that_has_one() {
         }
     }
     assert!(count > 10, "only {count} flags have a default");
+}
+
+/// What becomes of a command line, as far as it can be known without doing anything.
+fn judged(line: &str) -> Result<(), String> {
+    let words = line.split(' ').map(|word| word.trim_matches('\'').into()).collect();
+    let read = match read(words, COMMANDS, &mut Default::default()) {
+        Ok(Found::Command(words)) => (words.command.parse)(&words).map(drop),
+        other => other.map(drop),
+    };
+    read.map_err(|error| {
+        assert_eq!(error.code.exit(), 2, "{line}: {error}");
+        error.to_string()
+    })
+}
+
+/// A flag as it is typed, with a value that it accepts.
+fn typed(flag: &Flag) -> String {
+    match (flag.value, flag.choices) {
+        (None, _) => format!("--{}", flag.long),
+        (Some(_), [choice, ..]) => format!("--{}={choice}", flag.long),
+        (Some("SECONDS" | "N" | "USD" | "PORT" | "PID"), []) => format!("--{}=7", flag.long),
+        (Some("RULE"), []) => format!("--{}=bash", flag.long),
+        (Some("WHAT"), []) => format!("--{}=idle", flag.long),
+        (Some(_), []) => format!("--{}=x", flag.long),
+    }
+}
+
+#[test]
+fn a_flag_that_would_do_nothing_is_refused_and_the_error_says_what_it_is_for() {
+    let mut count = 0;
+    for command in COMMANDS.iter().copied() {
+        let flag_of = |long: &str| command.all_flags().find(|flag| flag.long == long).unwrap();
+        for flag in command.all_flags() {
+            // Operands that any command accepts, because none of its own names has a meaning here.
+            let operands = match command.name {
+                "list" | "start" => "",
+                "stop" | "wait" => " x",
+                _ => " x y",
+            };
+            let line = format!("{}{operands} {}", command.name, typed(flag));
+            for needed in flag.needs {
+                let error = judged(&line).unwrap_err();
+                assert!(error.starts_with(&format!("--{} is for --", flag.long)), "{error}");
+                assert!(error.contains(&format!("--{needed}")), "{error}");
+                let with = format!("{line} {}", typed(flag_of(needed)));
+                assert_eq!(judged(&with), Ok(()), "{with}");
+                count += 1;
+            }
+            for excluded in flag.excludes.0 {
+                let both = format!("{line} {}", typed(flag_of(excluded)));
+                let error = judged(&both).unwrap_err();
+                assert!(error.contains("cannot be used together ("), "{both}: {error}");
+                count += 1;
+            }
+        }
+    }
+    assert!(count > 30, "only {count} combinations were tried");
+    let limits = "--stall-timeout=7 --max-retries=7 --max-steps=7 --max-cost=7 --no-abort \
+        --on-event=x --on-permission=fail --on-question=fail --allow=bash";
+    for flag in limits.split_whitespace() {
+        let long = flag.split('=').next().unwrap();
+        let error = judged(&format!("send x y {flag}")).unwrap_err();
+        assert_eq!(error, format!("{long} is for --wait, --stream or occtl wait --turn"));
+        assert_eq!(judged(&format!("wait x {flag}")).unwrap_err(), format!("{long} is for --turn"));
+        assert_eq!(judged(&format!("run x {flag}")), Ok(()));
+    }
+}
+
+#[test]
+fn every_combination_of_old_flags_that_the_migration_guide_lists_is_accepted() {
+    let guide = include_str!("../../../docs/migrating.md");
+    let (_, table) = guide.split_once("## Combinations of flags that stay accepted\n").unwrap();
+    let (table, _) = table.split_once("\n## ").unwrap();
+    let rows: Vec<_> = table.lines().filter_map(|line| line.strip_prefix("| `occtl ")).collect();
+    for row in &rows {
+        let line = row.split('`').next().unwrap();
+        assert_eq!(judged(line), Ok(()), "{line}");
+    }
+    assert!(rows.len() >= 8, "only {} combinations were found", rows.len());
+}
+
+#[test]
+fn an_empty_value_is_refused_except_where_it_counted_as_none_in_0_4_0() {
+    for command in COMMANDS.iter().copied() {
+        for flag in command.all_flags().chain(&GLOBAL).filter(|flag| flag.value.is_some()) {
+            let mut words: Vec<OsString> = vec![command.name.into()];
+            words.extend(command.operands.iter().map(|operand| operand.name.into()));
+            words.push(format!("--{}", flag.long).into());
+            words.push("".into());
+            let read = read(words, COMMANDS, &mut Default::default());
+            let accepted = ["workdir", "agent"].contains(&flag.long);
+            assert_eq!(read.is_ok(), accepted, "{} --{}", command.name, flag.long);
+        }
+    }
+    let twice = ["start", "-a", "x", "-a", ""].map(OsString::from).to_vec();
+    let Ok(Found::Command(words)) = read(twice, COMMANDS, &mut Default::default()) else {
+        panic!("an empty agent is refused");
+    };
+    assert_eq!(words.value("agent").unwrap(), None, "the last one counts");
 }
 
 /// The words after each `occtl` in a line of shell. Only plain and quoted words are understood.

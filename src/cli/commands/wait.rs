@@ -3,8 +3,8 @@ use serde_json::json;
 use crate::cli::App;
 use crate::cli::output::{one_line, status};
 use crate::cli::show::turn::{self, Show};
-use crate::cli::spec::{Action, CONVERSATION, Command, Exit, Flag, QUIET, SESSION};
-use crate::cli::turn_flags::{self, TERMS};
+use crate::cli::spec::{Action, CONVERSATION, Command, Exit, Flag, QUIET, SESSION, all_need};
+use crate::cli::turn_flags::{self, ALLOW, LIMITS, RULES};
 use crate::cli::words::{Words, wrong_value};
 use crate::error::{Error, Result};
 use crate::runner;
@@ -14,7 +14,8 @@ use crate::runner::prompt::{Follow, Reached, Terms, Until, WaitOptions, Wanted};
 
 const OWN: &[Flag] = &[
     CONVERSATION.repeated(),
-    Flag::switch("any", None, "Wait for any one of the conversations"),
+    Flag::switch("any", None, "Wait for any one of the conversations")
+        .excludes(&["all"], "--all waits for each of them"),
     Flag::switch("all", None, "Wait for all of the conversations, as without --any"),
     Flag::value(
         "until",
@@ -24,7 +25,8 @@ const OWN: &[Flag] = &[
     )
     .default("idle")
     .repeated(),
-    Flag::value("turn", None, "TURN", "Follow this turn (msg_…) to its end"),
+    Flag::value("turn", None, "TURN", "Follow this turn (msg_…) to its end")
+        .excludes(&["any", "all", "until"], "it follows one turn to its end"),
     Flag::value(
         "timeout",
         Some('t'),
@@ -34,6 +36,11 @@ const OWN: &[Flag] = &[
     .default("300"),
     QUIET,
 ];
+
+/// What does something only while a turn is followed.
+const FOLLOWING: &[Flag] = &all_need(LIMITS, &["turn"], "");
+const GRANTS: &[Flag] = &all_need([ALLOW], &["turn"], "");
+const DENIALS: &[Flag] = &all_need(RULES, &["turn"], "");
 
 pub const COMMAND: Command = Command {
     name: "wait",
@@ -49,7 +56,7 @@ pub const COMMAND: Command = Command {
          it asks for.",
     ],
     operands: &[SESSION],
-    flags: &[OWN, TERMS],
+    flags: &[OWN, FOLLOWING, GRANTS, DENIALS],
     examples: &[
         ("occtl wait $S", "until the newest conversation is idle"),
         ("occtl wait $S --until ask -t 60 && occtl permissions $S", "until a person has to decide"),
@@ -63,18 +70,14 @@ fn parse(words: &Words) -> Result<Action> {
     let conversations = words.values("session")?;
     let terms = turn_flags::terms(words, Otherwise::Wait)?;
     let any = words.has("any");
-    let all = words.has("all");
+    // --all says what holds without --any.
+    words.has("all");
     let quiet = words.has("quiet");
-    if any && all {
-        return Err(Error::usage("--any and --all cannot be used together"));
-    }
     let until =
         words.values("until")?.iter().map(|text| condition(text)).collect::<Result<Vec<_>>>()?;
     if let Some(turn) = words.value("turn")? {
-        if any || all || words.has("until") || conversations.len() > 1 {
-            return Err(Error::usage(
-                "--turn cannot be used with --any, --all, --until or several -s",
-            ));
+        if conversations.len() > 1 {
+            return Err(Error::usage("--turn cannot be used with several -s"));
         }
         let target = conversations.into_iter().next().map_or(Target::Latest, Target::Given);
         let show = if quiet { Show::Id } else { Show::Answer };

