@@ -275,7 +275,7 @@ impl LiveSink for Printer<'_> {
         self.write(&self.style.end(entry));
     }
 
-    fn gone(&self) -> bool {
+    fn is_gone(&self) -> bool {
         self.failed.is_some() || self.out.is_closed()
     }
 }

@@ -105,8 +105,8 @@ fn run(app: &mut App, session: &str, options: &WaitOptions, quiet: bool) -> Resu
     let all_reached = runner::prompt::wait(&context, session, options)?;
     if app.json {
         let row = |reached: &Reached| {
-            json!({"conversation": reached.conversation, "reached": reached.what,
-                   "ask": reached.ask})
+            json!({"conversation": reached.conversation, "reached": reached.what.name(),
+                   "ask": reached.what.ask()})
         };
         let rows: Vec<_> = all_reached.iter().map(row).collect();
         app.out.json(&json!({"reached": rows}))?;
@@ -116,8 +116,8 @@ fn run(app: &mut App, session: &str, options: &WaitOptions, quiet: bool) -> Resu
         // A server that is dead has no conversation to name.
         let mut line = one_line(reached.conversation.as_deref().unwrap_or(session));
         if !quiet {
-            line.push_str(&format!(" {}", reached.what));
-            if let Some(ask) = &reached.ask {
+            line.push_str(&format!(" {}", reached.what.name()));
+            if let Some(ask) = reached.what.ask() {
                 line.push_str(&format!(" {}", one_line(ask)));
             }
         }

@@ -139,7 +139,7 @@ impl MessageSink for Before<'_> {
         if entry.conversation != self.place.id || entry.id.as_str() <= self.done {
             self.sink.entry(entry);
         }
-        Ok(!self.sink.gone())
+        Ok(!self.sink.is_gone())
     }
 }
 
@@ -170,7 +170,7 @@ impl LiveTail<'_> {
             if let Some(code) = signals.received() {
                 return Ok(TailEnd::Signal(code));
             }
-            if sink.gone() {
+            if sink.is_gone() {
                 return Ok(TailEnd::Gone);
             }
             if deadline.expired() {

@@ -21,7 +21,7 @@ pub trait LiveSink {
     /// The message that has begun is complete.
     fn end(&mut self, entry: &Entry);
     /// Whether nothing more is wanted: the reader at the other end has gone.
-    fn gone(&self) -> bool;
+    fn is_gone(&self) -> bool;
 }
 
 /// The messages of a conversation that the sink does not have completely.

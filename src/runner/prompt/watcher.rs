@@ -8,9 +8,9 @@ use crate::runner::signals::Signals;
 use crate::runner::turn::Turn;
 use crate::units::Deadline;
 
-/// Somebody who watches a turn.
+/// Gets a turn's text while it is written.
 pub trait Watcher {
-    /// Text, as soon as it is known.
+    /// Takes text, as soon as it is known.
     fn text(&mut self, text: &str);
     /// Called before any text: writing text must end at the deadline and at a signal, even if the
     /// text has no reader.
@@ -19,8 +19,8 @@ pub trait Watcher {
     fn turn_goes_on(&mut self) {}
 }
 
-/// Gives what a stream brought to a turn.
-pub fn tell(heard: &Heard, turn: &mut Turn, watcher: &mut dyn Watcher) {
+/// Gives to a turn what a stream brought, and to the watcher what text that adds.
+pub fn take_heard(heard: &Heard, turn: &mut Turn, watcher: &mut dyn Watcher) {
     match heard {
         Heard::Gap | Heard::Long => turn.note_gap(),
         Heard::Data(data) => {

@@ -100,7 +100,7 @@ impl Follower<'_> {
         failure
     }
 
-    /// Takes the pending asks of the tree: an event that told of one may have been missed.
+    /// Takes the pending asks of the tree: the event that named one may have been missed.
     fn find_asks(&mut self) -> Answer<()> {
         let client = &self.server.client;
         let directory = &self.place.directory;

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use super::limits::Budget;
 use super::options::Terms;
-use super::watcher::{Watcher, tell};
+use super::watcher::{Watcher, take_heard};
 use crate::client::wire::Message;
 use crate::client::{Cause, Failure, Held};
 use crate::error::{Code, Result};
@@ -41,7 +41,7 @@ pub struct Follower<'a> {
     only_answer: bool,
     budget: Budget,
     terms: &'a Terms,
-    /// The asks that the hook, and where nothing answers them the user, has been told of.
+    /// The asks of which the hook knows, and of which the user knows if nothing answers them.
     told: HashSet<String>,
     /// Conversations that are known to be outside the turn's tree.
     strangers: HashSet<String>,
@@ -205,7 +205,7 @@ impl<'a> Follower<'a> {
         let turn = &mut self.turn;
         let client = &self.server.client;
         self.stream.receive(client, until, self.budget.deadline(), &mut |heard| {
-            tell(&heard, turn, watcher);
+            take_heard(&heard, turn, watcher);
         });
     }
 

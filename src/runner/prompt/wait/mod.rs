@@ -4,7 +4,7 @@ mod options;
 mod search;
 mod waiting;
 
-pub use options::{Reached, Until, WaitOptions};
+pub use options::{Milestone, Reached, Until, WaitOptions};
 
 use std::time::{Duration, Instant};
 
@@ -16,27 +16,24 @@ use crate::runner::session::server::Server;
 use crate::units::{Backoff, seconds};
 use waiting::Waiting;
 
-/// How often REST is asked while events come; they make it sooner.
-const CALM: Duration = Duration::from_secs(2);
+/// The pauses between two looks at REST. An event that matters makes the next look sooner.
+const PAUSES: Backoff = Backoff::new(Duration::from_millis(50), Duration::from_secs(2));
 
-/// Waits. The ones that were reached come in the order in which that was seen.
+/// Waits. What was reached comes in the order in which it was seen.
 pub fn wait(context: &Context, word: &str, options: &WaitOptions) -> Result<Vec<Reached>> {
+    let wants_death = options.until.contains(&Until::Dead);
     let operation = match Operation::begin(context, word, options.timeout) {
-        Err(error) if error.code == Code::Unreachable && options.until.contains(&Until::Dead) => {
-            return Ok(vec![dead()]);
-        }
+        Err(error) if error.code == Code::Unreachable && wants_death => return Ok(vec![dead()]),
         operation => operation?,
     };
     let Operation { signals, server, deadline, .. } = &operation;
-    let only_dead = options.until == [Until::Dead];
-    let places = match only_dead {
-        true => Vec::new(),
-        false => {
-            places(server, &options.conversations).map_err(|error| operation.explain(error))?
-        }
-    };
+    let mut places = Vec::new();
+    if !options.wants_only_death() {
+        let found = find_places(server, &options.conversations);
+        places = found.map_err(|error| operation.explain(error))?;
+    }
     let mut waiting = Waiting::new(server, places, options);
-    let mut pauses = Backoff::new(Duration::from_millis(50), CALM);
+    let mut pauses = PAUSES;
     loop {
         if let Some(code) = signals.received() {
             return Err(Error::new(code, "interrupted; the turns go on"));
@@ -46,11 +43,11 @@ pub fn wait(context: &Context, word: &str, options: &WaitOptions) -> Result<Vec<
             Ok(()) => server.ended(context),
             Err(failure) => server.ended_by(context, failure),
         };
+        if ended.is_some() && wants_death {
+            waiting.reached.push(dead());
+            return Ok(waiting.reached);
+        }
         if let Some(error) = ended {
-            if options.until.contains(&Until::Dead) {
-                waiting.reached.push(dead());
-                return Ok(waiting.reached);
-            }
             return Err(error);
         }
         if let Err(failure) = looked
@@ -58,28 +55,33 @@ pub fn wait(context: &Context, word: &str, options: &WaitOptions) -> Result<Vec<
         {
             return Err(failure.into());
         }
-        if waiting.done() {
+        if waiting.is_done() {
             return Ok(waiting.reached);
         }
         if deadline.expired() {
-            let limit = seconds(options.timeout);
-            let mut left = waiting.places().collect::<Vec<_>>().join(", ");
-            if only_dead {
-                left = format!("the end of session {}", server.record.id);
-            }
-            return Err(Error::new(Code::Timeout, format!("not reached within {limit}: {left}")));
+            return Err(not_reached(server, options, &waiting));
         }
         waiting.listen(Instant::now() + pauses.next(), *deadline);
     }
 }
 
 fn dead() -> Reached {
-    Reached { conversation: None, what: "dead", ask: None }
+    Reached { conversation: None, what: Milestone::Dead }
 }
 
-fn places(server: &Server, given: &[String]) -> Result<Vec<Place>> {
-    match given {
-        [] => Ok(vec![find::latest_root(server)?]),
-        ids => ids.iter().map(|id| find::by_id(server, id)).collect(),
+fn not_reached(server: &Server, options: &WaitOptions, waiting: &Waiting) -> Error {
+    let limit = seconds(options.timeout);
+    let left = if options.wants_only_death() {
+        format!("the end of session {}", server.record.id)
+    } else {
+        waiting.conversations().collect::<Vec<_>>().join(", ")
+    };
+    Error::new(Code::Timeout, format!("not reached within {limit}: {left}"))
+}
+
+fn find_places(server: &Server, conversations: &[String]) -> Result<Vec<Place>> {
+    if conversations.is_empty() {
+        return Ok(vec![find::latest_root(server)?]);
     }
+    conversations.iter().map(|id| find::by_id(server, id)).collect()
 }

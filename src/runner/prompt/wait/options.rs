@@ -1,4 +1,4 @@
-//! What `wait` can be asked for, and what it tells.
+//! What `wait` can be asked for, and what it finds.
 
 use std::time::Duration;
 
@@ -7,9 +7,9 @@ use std::time::Duration;
 pub enum Until {
     /// Nothing goes on in the conversation and below it.
     Idle,
-    /// It or one below it wants a permission or an answer.
+    /// The conversation, or one below it, wants a permission or an answer.
     Ask,
-    /// The text of its newest turn holds this.
+    /// The text of the newest turn contains this.
     Text(String),
     /// The server's process has ended.
     Dead,
@@ -18,23 +18,61 @@ pub enum Until {
 /// What `wait` was asked for.
 #[derive(Clone, Debug)]
 pub struct WaitOptions {
-    /// Which conversations; none means the newest root one.
+    /// The conversations; if there are none, the newest root one is meant.
     pub conversations: Vec<String>,
-    /// Whether one that reaches it is enough.
+    /// Whether it is enough if one of them reaches something.
     pub any: bool,
-    /// What counts; any of them.
+    /// What counts; any of it.
     pub until: Vec<Until>,
-    /// How long.
+    /// For how long.
     pub timeout: Duration,
 }
 
-/// A conversation that reached something.
+impl WaitOptions {
+    /// Whether nothing but the end of the server counts, so that no conversation matters.
+    pub(super) fn wants_only_death(&self) -> bool {
+        self.until == [Until::Dead]
+    }
+}
+
+/// A conversation, or the server, that reached something.
 #[derive(Clone, Debug)]
 pub struct Reached {
     /// `ses_…`; `None` if it is the server that died.
     pub conversation: Option<String>,
-    /// `idle`, `ask`, `text` or `dead`.
-    pub what: &'static str,
-    /// Of an ask: its id.
-    pub ask: Option<String>,
+    /// What was reached.
+    pub what: Milestone,
+}
+
+/// What can be reached.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Milestone {
+    /// Nothing goes on any more.
+    Idle,
+    /// The ask of this id is pending.
+    Ask(String),
+    /// The text contains what was wanted.
+    Text,
+    /// The server's process has ended.
+    Dead,
+}
+
+impl Milestone {
+    /// The word for it in results.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Milestone::Idle => "idle",
+            Milestone::Ask(_) => "ask",
+            Milestone::Text => "text",
+            Milestone::Dead => "dead",
+        }
+    }
+
+    /// The id of a pending ask.
+    pub fn ask(&self) -> Option<&str> {
+        match self {
+            Milestone::Ask(id) => Some(id),
+            _ => None,
+        }
+    }
 }
