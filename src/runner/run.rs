@@ -2,8 +2,8 @@
 
 use std::time::Instant;
 
-use super::context::Context;
 use crate::error::Result;
+use crate::runner::context::Context;
 use crate::runner::lifecycle::start::{StartOptions, launch};
 use crate::runner::lifecycle::stop::{StopOptions, stop};
 use crate::runner::prompt::finished::{Finished, follow_prepared};
@@ -20,9 +20,9 @@ pub struct RunOptions {
     pub keep: bool,
 }
 
-/// Runs one prompt on a server of its own. Nothing of it is left, unless it is to be kept.
+/// Runs one prompt on a server of its own. Nothing of the server is left, unless it is to be kept.
 ///
-/// The limit of `follow` is for all of it.
+/// The timeout of `follow` is for everything together.
 pub fn run(context: &Context, options: RunOptions, follow: Follow) -> Result<Finished> {
     let signals = context.catch_signals()?;
     let began = Instant::now();
@@ -33,7 +33,7 @@ pub fn run(context: &Context, options: RunOptions, follow: Follow) -> Result<Fin
         dies_with_us: !options.keep,
         ..options.start.clone()
     };
-    // Before a server is started for it.
+    // Before a server is started for a prompt that cannot be read.
     signals.set_fatal(true);
     let prompt = Prepared::read(options.prompt)?;
     signals.set_fatal(false);
@@ -43,17 +43,15 @@ pub fn run(context: &Context, options: RunOptions, follow: Follow) -> Result<Fin
     let follow = Follow { terms, ..follow };
     let finished = follow_prepared(context, &session.id, prompt, follow);
     if options.keep {
-        (context.say)(&format!(
-            "session {} is left running: occtl stop {}",
-            session.id, session.id
-        ));
+        let id = &session.id;
+        (context.say)(&format!("session {id} is left running: occtl stop {id}"));
         return finished;
     }
-    let stopped =
-        stop(context, &session.id, &StopOptions { recursive: true, ..StopOptions::default() });
+    let options = StopOptions { recursive: true, ..StopOptions::default() };
+    let stopped = stop(context, &session.id, &options);
     drop(guard);
     let finished = finished?;
-    // The answer is worth more than the trouble of getting rid of the server, but both are told.
+    // The answer is worth more than an error about its server, which becomes a warning.
     match stopped {
         Ok(_) => Ok(Finished { session_remains: false, ..finished }),
         Err(error) => {

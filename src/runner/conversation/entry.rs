@@ -15,7 +15,7 @@ use crate::client::wire::{
 use crate::client::{Answer, Pages};
 use crate::runner::session::server::Server;
 use crate::runner::turn::Tokens;
-use crate::runner::turn::record::{Failed, Model};
+use crate::runner::turn::record::{Failed, UsedModel};
 
 /// One message. It is serialised just so for `--json`; see `docs/json.md`.
 #[derive(Clone, Debug, Serialize)]
@@ -37,7 +37,7 @@ pub struct Entry {
     /// `stop`, `tool-calls`, …
     pub finish: Option<String>,
     /// The model of an answer.
-    pub model: Option<Model>,
+    pub model: Option<UsedModel>,
     /// The agent that it is from or for.
     pub agent: Option<String>,
     /// What an answer used.
@@ -211,7 +211,7 @@ impl Entry {
             tools,
             error: info.error.as_ref().map(failed),
             finish: info.finish,
-            model: info.provider.zip(info.model).map(|(provider, id)| Model {
+            model: info.provider.zip(info.model).map(|(provider, id)| UsedModel {
                 provider,
                 id,
                 variant: info.variant,

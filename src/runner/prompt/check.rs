@@ -1,5 +1,6 @@
-//! Checks agent, model and variant before a prompt is sent. A server takes a prompt with an unknown
-//! one and then says nothing, takes the default agent instead, or ignores the variant.
+//! Checks agent, model and variant before a prompt is sent. A server accepts a prompt in which one
+//! of them is unknown, and then never answers, uses the default agent instead, or ignores the
+//! variant.
 
 use super::options::PromptOptions;
 use crate::client::wire::{Agent, Model, ModelName, Providers};
@@ -7,19 +8,17 @@ use crate::error::{Code, Error, Result};
 use crate::runner::nearest::nearest;
 use crate::runner::session::server::Server;
 
-/// Checks what the options name; asks for nothing else.
+/// Checks what the options name. For what they do not name, the server is not asked.
 pub fn check(server: &Server, directory: &str, options: &PromptOptions) -> Result<()> {
     let session = &server.record.id;
-    let agent = options.agent.as_deref().or(server.record.agent.as_deref());
-    let agents = match agent {
-        Some(_) => server.client.agents(directory)?,
-        None => Vec::new(),
-    };
-    let agent = agent.map(|name| find_agent(session, &agents, name)).transpose()?;
-    let of_agent = agent
-        .and_then(|agent| agent.model.as_ref())
-        .map(|model| ModelName { provider: model.provider.clone(), model: model.model.clone() });
-    let model = options.model.clone().or(of_agent);
+    let mut model = options.model.clone();
+    if let Some(name) = options.agent.as_deref().or(server.record.agent.as_deref()) {
+        let agents = server.client.agents(directory)?;
+        let agent = find_agent(session, &agents, name)?;
+        let own = agent.model.clone();
+        let own = own.map(|own| ModelName { provider: own.provider, model: own.model });
+        model = model.or(own);
+    }
     if options.model.is_none() && options.variant.is_none() {
         return Ok(());
     }
@@ -34,30 +33,25 @@ pub fn check(server: &Server, directory: &str, options: &PromptOptions) -> Resul
 
 fn find_agent<'a>(session: &str, agents: &'a [Agent], name: &str) -> Result<&'a Agent> {
     agents.iter().find(|agent| agent.name == name).ok_or_else(|| {
-        let names = agents.iter().filter(|one| one.hidden != Some(true)).map(|one| &*one.name);
-        unknown(
-            format!("the server has no agent {name}"),
-            name,
-            names,
-            &format!("occtl agents {session}"),
-        )
+        let shown = agents.iter().filter(|agent| agent.hidden != Some(true));
+        let names = shown.map(|agent| agent.name.as_str());
+        let what = format!("the server has no agent {name}");
+        unknown(what, name, names, &format!("occtl agents {session}"))
     })
 }
 
 fn find_model(session: &str, providers: &Providers, name: &ModelName) -> Result<Model> {
     let all = format!("occtl models {session}");
-    let (id, model) = (&name.provider, &name.model);
+    let ModelName { provider: id, model } = name;
     let Some(provider) = providers.providers.iter().find(|one| one.id == *id) else {
-        let names = providers.providers.iter().map(|one| &*one.id);
+        let names = providers.providers.iter().map(|one| one.id.as_str());
         return Err(unknown(format!("the server has no provider {id}"), id, names, &all));
     };
-    match provider.models.get(model) {
-        Some(found) => Ok(serde_json::from_value(found.clone()).unwrap_or_default()),
-        None => {
-            let names = provider.models.keys().map(|key| &**key);
-            Err(unknown(format!("provider {id} has no model {model}"), model, names, &all))
-        }
-    }
+    let Some(found) = provider.models.get(model) else {
+        let names = provider.models.keys().map(String::as_str);
+        return Err(unknown(format!("provider {id} has no model {model}"), model, names, &all));
+    };
+    Ok(serde_json::from_value(found.clone()).unwrap_or_default())
 }
 
 fn check_variant(name: &ModelName, model: &Model, variant: &str) -> Result<()> {
@@ -65,18 +59,19 @@ fn check_variant(name: &ModelName, model: &Model, variant: &str) -> Result<()> {
         return Ok(());
     }
     let what = format!("model {}/{} has no variant {variant}", name.provider, name.model);
-    let names: Vec<&str> = model.variants.keys().map(|key| &**key).collect();
+    let names: Vec<&str> = model.variants.keys().map(String::as_str).collect();
     let hint = if names.is_empty() { "it has none".into() } else { names.join(", ") };
     Err(Error::new(Code::TurnFailed, what).hint(hint))
 }
 
-/// The model that a prompt without one would use; `None` if the configuration does not say.
+/// The model of a prompt that names none; `None` if the configuration does not say.
 fn default_model(server: &Server, directory: &str) -> Option<ModelName> {
     let configuration = server.client.configuration(directory).ok()?;
     let (provider, model) = configuration.get("model")?.as_str()?.split_once('/')?;
     Some(ModelName { provider: provider.into(), model: model.into() })
 }
 
+/// The error for a name that the server does not know; `all` is the command that lists the names.
 fn unknown<'a>(what: String, word: &str, names: impl Iterator<Item = &'a str>, all: &str) -> Error {
     let error = Error::new(Code::TurnFailed, what);
     match nearest(word, names) {

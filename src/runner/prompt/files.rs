@@ -7,10 +7,11 @@ use std::path::Path;
 use crate::client::wire::InputPart;
 use crate::error::{Error, Result};
 
-/// The largest file that is attached. It travels as base64 inside one JSON document.
+/// The largest file that is attached. Its content travels as base64 inside one JSON document.
 const LARGEST_FILE: u64 = 20 << 20;
 
-/// A file as a part of a prompt, with its content inside: the server may be on another machine.
+/// A file as a part of a prompt. The content is inside, because the server may be on another
+/// machine.
 pub fn part(path: &Path) -> Result<InputPart<'static>> {
     let shown = path.display();
     let missing = |why: String| Error::not_found(format!("cannot attach {shown}: {why}"));
@@ -32,8 +33,8 @@ pub fn part(path: &Path) -> Result<InputPart<'static>> {
     })
 }
 
-/// By content, not by name. All text is `text/plain`, because that is what the server turns into
-/// words for the model; other media types of text are refused by most models.
+/// The media type by content, not by name. All text is `text/plain`: the server passes that on to
+/// the model as words, and most models refuse other media types of text.
 fn media_type(content: &[u8]) -> &'static str {
     const MAGIC: [(&[u8], &str); 6] = [
         (b"\x89PNG\r\n\x1a\n", "image/png"),

@@ -1,4 +1,4 @@
-//! A turn that is followed to its end: one that begins with a prompt of ours, or an older one.
+//! A turn that is followed to its end: one that begins with our prompt, or one that runs already.
 
 use serde_json::Value;
 
@@ -7,7 +7,7 @@ use super::message_id::new_message_id;
 use super::options::{Follow, PromptOptions, Wanted};
 use super::prepared::Prepared;
 use super::schema::hold_against;
-use super::stored::{has, raw_message};
+use super::stored::{has_message, raw_message};
 use crate::error::Result;
 use crate::runner::context::Context;
 use crate::runner::conversation::find::{Target, no_turn, target_place};
@@ -15,7 +15,8 @@ use crate::runner::session::operation::Operation;
 use crate::runner::session::timeouts::LOOK_LIMIT;
 use crate::runner::turn::record::TurnRecord;
 
-/// A turn that took longer moves the session's last use forward once more at its end.
+/// A turn that took longer notes the use of the session once more at its end. For a shorter one that
+/// would only cost a write.
 const TOUCH_AGAIN_MS: u64 = 5_000;
 
 /// A turn that has ended.
@@ -25,7 +26,7 @@ pub struct Finished {
     pub record: TurnRecord,
     /// The last message as the server has it, where that was wanted.
     pub raw: Option<Value>,
-    /// Whether the session is still there, so that one can look at the conversation.
+    /// Whether the session is still there, so that the conversation can be read.
     pub session_remains: bool,
 }
 
@@ -42,7 +43,7 @@ pub fn send_and_follow(
     follow_prepared(context, word, prepared, follow)
 }
 
-/// The same with what has been read already.
+/// Sends a prompt whose files have been read, and follows its turn to the end.
 pub fn follow_prepared(
     context: &Context,
     word: &str,
@@ -54,20 +55,20 @@ pub fn follow_prepared(
     operation.limit = limits.rest_of.unwrap_or(limits.timeout);
     let server = &operation.server;
     let turn = new_message_id();
-    let late = |error| operation.explain(error);
-    let place = prepared.place(server).map_err(late)?;
+    let explain = |error| operation.explain(error);
+    let place = prepared.find_place(server).map_err(explain)?;
     let follower = Follower::prepare(&operation, &place, &turn, &follow.terms);
     operation.signals.set_fatal(false);
     // Before the prompt, so that no `cleanup` in between takes the session for unused.
     server.note_use(context, Some(&place.id));
-    let held = prepared.hold(server, &place, &turn).map_err(late)?;
-    // It can be large, and the server has it.
+    let held = prepared.hold(server, &place, &turn).map_err(explain)?;
+    // The prompt can be large, and the server has it now.
     prepared.options.message = String::new();
     prepared.files.clear();
-    // A hook is told all.
+    // A hook gets the whole record.
     let only_answer = follow.wanted == Wanted::Answer && !follow.terms.hook.is_set();
     let follower = follower.holding(held, only_answer);
-    let Followed { mut record, last } = follower.follow(follow.watcher).map_err(late)?;
+    let Followed { mut record, last } = follower.follow(follow.watcher).map_err(explain)?;
     if let Some(schema) = &prepared.schema {
         hold_against(schema, &mut record);
     }
@@ -91,7 +92,7 @@ pub fn follow_turn(
     let operation = Operation::begin(context, word, follow.terms.limits.timeout)?;
     let server = &operation.server;
     let place = target_place(server, target).map_err(|error| operation.explain(error))?;
-    let found = has(server, &place, turn, LOOK_LIMIT);
+    let found = has_message(server, &place, turn, LOOK_LIMIT);
     if !found.map_err(|failure| operation.explain(failure))? {
         return Err(no_turn(server, &place, turn));
     }

@@ -1,4 +1,4 @@
-//! Tells a program of the user's what happens, without ever waiting for it.
+//! Tells the user's own program what happens, without ever waiting for it.
 
 use std::ffi::OsString;
 use std::process::Command;
@@ -19,33 +19,34 @@ pub struct Hook {
 }
 
 impl Hook {
-    /// With a command, or without one that does nothing.
+    /// A hook with a command. Without a command it does nothing.
     pub fn new(command: Option<OsString>) -> Hook {
         Hook { command }
     }
 
-    /// Whether there is a command, so that a document need not be made for nobody.
+    /// Whether there is a command. If not, no document needs to be made for it.
     pub fn is_set(&self) -> bool {
         self.command.is_some()
     }
 
-    /// What is wrong with the command as far as it can be told beforehand: nobody waits for it later, and what
-    /// it prints is thrown away. Only a plain first word is looked up; the shell knows many other things.
+    /// What is wrong with the command, as far as that can be found out before it runs. Later
+    /// nothing waits for it, and what it prints is lost. Only a first word without special
+    /// characters is looked up, because a shell understands much more than names of programs.
     pub fn trouble(&self) -> Option<String> {
         let command = self.command.as_ref()?.to_str()?;
         let word = command.split_ascii_whitespace().next()?;
-        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_-./+".contains(&byte);
-        let function = command.contains("()");
-        if function || !word.bytes().all(plain) {
+        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_-./+".contains(&byte);
+        let defines_function = command.contains("()");
+        if defines_function || !word.bytes().all(is_plain) {
             return None;
         }
         let mut shell = Command::new("/bin/sh");
-        let look = Capture::start(shell.args(["-c", "command -v -- \"$0\"", word])).ok()?;
-        let found = look.finish(Deadline::after(LOOK_UP_LIMIT)).is_some();
+        let look_up = Capture::start(shell.args(["-c", "command -v -- \"$0\"", word])).ok()?;
+        let found = look_up.finish(Deadline::after(LOOK_UP_LIMIT)).is_some();
         (!found).then(|| format!("warning: the shell finds no {word} for --on-event {command}"))
     }
 
-    /// Starts the command; an error is returned to be said, never to fail a turn.
+    /// Starts the command. The error is for the user to read; it never fails a turn.
     pub fn run(&self, document: &Value) -> Result<(), String> {
         let Some(command) = &self.command else { return Ok(()) };
         let mut shell = Command::new("/bin/sh");

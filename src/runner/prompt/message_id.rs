@@ -1,9 +1,9 @@
-//! Ids of messages that we choose ourselves.
+//! The ids of prompts, which the client may choose.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// A new message id as OpenCode makes them, so that it sorts by time among the server's own: `msg_`,
-/// 12 hexadecimal digits of milliseconds × 4096 plus a counter, 14 random characters.
+/// A new message id in OpenCode's own form, so that it sorts by time among the server's ids:
+/// `msg_`, 12 hexadecimal digits of milliseconds × 4096 plus a counter, and 14 random characters.
 pub fn new_message_id() -> String {
     static COUNTER: AtomicU64 = AtomicU64::new(1);
     const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";

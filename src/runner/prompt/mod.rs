@@ -34,7 +34,7 @@ use crate::runner::session::timeouts::out_of_time;
 use crate::units::Deadline;
 use message_id::new_message_id;
 use prepared::Prepared;
-use stored::stored;
+use stored::wait_until_stored;
 
 /// A prompt that the server has.
 #[derive(Clone, Debug)]
@@ -58,15 +58,15 @@ pub fn send(
     let server = Server::open(context, word)?;
     let deadline = Deadline::after(limit);
     server.client.limit_to(deadline, None);
-    let late = |error: Error| match error.code {
+    let explain = |error: Error| match error.code {
         Code::Unreachable | Code::TurnFailed if deadline.expired() => out_of_time(error, limit),
         _ => error,
     };
-    let place = prepared.place(&server).map_err(late)?;
+    let place = prepared.find_place(&server).map_err(explain)?;
     let turn = new_message_id();
     // Before the prompt, so that no `cleanup` in between takes the session for unused.
     server.note_use(context, Some(&place.id));
-    prepared.hand_over(&server, &place, &turn).map_err(late)?;
-    stored(context, &server, &place, &turn, deadline).map_err(late)?;
+    prepared.hand_over(&server, &place, &turn).map_err(explain)?;
+    wait_until_stored(context, &server, &place, &turn, deadline).map_err(explain)?;
     Ok(Accepted { session: server.record.id.clone(), conversation: place.id, turn })
 }

@@ -12,19 +12,19 @@ use crate::runner::conversation::find::Target;
 /// A prompt.
 #[derive(Clone, Debug)]
 pub struct PromptOptions {
-    /// What is said.
+    /// Its text.
     pub message: String,
-    /// Where.
+    /// The conversation that it goes to.
     pub target: Target,
-    /// Default: the session's, or else OpenCode's.
+    /// The agent; by default the session's, or else OpenCode's.
     pub agent: Option<String>,
-    /// Default: the conversation's.
+    /// The model; by default the conversation's.
     pub model: Option<ModelName>,
-    /// For example a reasoning effort.
+    /// The model's variant, for example a reasoning effort.
     pub variant: Option<String>,
-    /// What is attached.
+    /// Files to attach.
     pub files: Vec<PathBuf>,
-    /// What is added to the system prompt.
+    /// Text that is added to the system prompt.
     pub system: Option<String>,
     /// A file with the JSON schema that the answer has to fit.
     pub schema: Option<PathBuf>,
@@ -33,31 +33,31 @@ pub struct PromptOptions {
 /// On what terms a turn is followed.
 #[derive(Clone, Debug)]
 pub struct Terms {
-    /// What it may take.
+    /// What it may use.
     pub limits: Limits,
     /// What is answered to its asks.
     pub policy: Policy,
-    /// Whom to tell.
+    /// The program that is told what happens.
     pub hook: Hook,
 }
 
 /// How a turn is followed.
 pub struct Follow<'a> {
-    /// What it may take, what is answered to it, and whom to tell.
+    /// Its limits, the answers to its asks, and the hook.
     pub terms: Terms,
-    /// Who watches.
+    /// Gets its text.
     pub watcher: &'a mut dyn Watcher,
-    /// What is wanted of it.
+    /// What is to be found out about it.
     pub wanted: Wanted,
 }
 
-/// What somebody wants to know of a turn.
+/// What is to be found out about a turn. Less costs fewer requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wanted {
-    /// How it ended, and the answer. Of a turn that ended well the record may have nothing else.
+    /// How it ended, and the answer. If it ended well, the record may lack everything else.
     Answer,
     /// The whole record.
     Record,
-    /// That, and the last message exactly as the server has it.
+    /// The whole record, and the last message exactly as the server has it.
     Raw,
 }

@@ -20,7 +20,7 @@ pub struct Prepared {
 }
 
 impl Prepared {
-    /// Reads the files that go with it.
+    /// Reads the files that go with the prompt.
     pub fn read(options: PromptOptions) -> Result<Prepared> {
         Ok(Prepared {
             files: options.files.iter().map(|path| files::part(path)).collect::<Result<_>>()?,
@@ -29,8 +29,9 @@ impl Prepared {
         })
     }
 
-    /// Where the prompt goes. Names are checked first, so that a wrong one opens no conversation.
-    pub(super) fn place(&self, server: &Server) -> Result<Place> {
+    /// Finds or opens the conversation that the prompt goes to. Names are checked first, so that a
+    /// wrong one opens no conversation.
+    pub(super) fn find_place(&self, server: &Server) -> Result<Place> {
         let options = &self.options;
         match &options.target {
             Target::New(title) => {

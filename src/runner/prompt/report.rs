@@ -9,7 +9,9 @@ use crate::runner::conversation::messages::messages_since;
 use crate::runner::session::server::Server;
 use crate::runner::session::timeouts::LOOK_LIMIT;
 use crate::runner::session::version::Version;
-use crate::runner::turn::record::{Decision, Failed, FileChange, Model, Outcome, Tool, TurnRecord};
+use crate::runner::turn::record::{
+    Decision, Failed, FileChange, Outcome, Tool, TurnRecord, UsedModel,
+};
 use crate::runner::turn::{Turn, Used};
 use crate::units::{Backoff, Deadline, POLL_FIRST, TICK, milliseconds, pause};
 
@@ -72,7 +74,7 @@ pub fn record(server: &Server, place: &Place, turn: &mut Turn, facts: Facts) -> 
         model: last.and_then(|info| {
             let provider = info.provider.clone()?;
             let id = info.model.clone()?;
-            Some(Model { provider, id, variant: info.variant.clone() })
+            Some(UsedModel { provider, id, variant: info.variant.clone() })
         }),
         agent: last.and_then(|info| info.agent.clone()),
         steps: work.used.steps,

@@ -17,9 +17,9 @@ use crate::units::{Backoff, Deadline, POLL_FIRST, pause};
 /// needs 1.5 s.
 const STORED_WITHIN: Duration = Duration::from_secs(15);
 
-/// Whether the server has a message; perhaps one that it cannot show.
-pub fn has(server: &Server, place: &Place, message: &str, limit: Duration) -> Answer<bool> {
-    // Without an id it is another route that answers.
+/// Whether the server has a message, even if it cannot show it.
+pub fn has_message(server: &Server, place: &Place, message: &str, limit: Duration) -> Answer<bool> {
+    // Without an id the request would go to the route that lists messages.
     if message.is_empty() {
         return Ok(false);
     }
@@ -31,8 +31,8 @@ pub fn has(server: &Server, place: &Place, message: &str, limit: Duration) -> An
     }
 }
 
-/// Waits until the prompt can be read back: a 204 alone promises nothing.
-pub fn stored(
+/// Waits until the prompt can be read back: the server's 204 alone promises nothing.
+pub fn wait_until_stored(
     context: &Context,
     server: &Server,
     place: &Place,
@@ -43,7 +43,7 @@ pub fn stored(
     let mut pauses = Backoff::new(POLL_FIRST, Duration::from_millis(100));
     loop {
         let limit = deadline.remaining(LOOK_LIMIT);
-        let why = match has(server, place, turn, limit) {
+        let why = match has_message(server, place, turn, limit) {
             Ok(true) => return Ok(()),
             Ok(false) => "it is not there".into(),
             Err(failure) => failure.to_string(),
@@ -60,8 +60,8 @@ pub fn stored(
     }
 }
 
-/// `{info, parts}` of one message, as `POST …/message` would have answered. What is missing here is
-/// in the record as well, so a silent server is not waited for.
+/// `{info, parts}` of one message, as `POST …/message` would have answered. The record says the
+/// same in its own form, so a silent server is not waited for.
 pub fn raw_message(server: &Server, place: &Place, id: &str) -> Option<Value> {
     let found = server.client.message::<Value>(&place.id, &place.directory, id, LOOK_FIRST).ok()?;
     Some(json!({"info": found.get("info")?, "parts": found.get("parts")?}))

@@ -39,8 +39,8 @@ impl Asks {
         });
     }
 
-    /// Takes an answer that an event tells of. It makes exact what REST says, which is only that the
-    /// ask is gone; what this process decided itself is known better.
+    /// Takes an answer that an event tells of. It makes exact what REST says, which is only that
+    /// the ask is gone; what this process decided itself is known better.
     pub fn note_answer(&mut self, id: &str, reply: Option<&Reply>) {
         if let Some(ask) = self.0.get_mut(id).filter(|ask| ask.decision.is_vague()) {
             ask.decision = reply.map_or(Decision::Answered, Decision::of_reply);
@@ -71,7 +71,7 @@ impl Asks {
         }
     }
 
-    /// The asks that nobody has answered.
+    /// The asks without an answer.
     pub fn pending(&self) -> impl Iterator<Item = &Ask> {
         self.0.values().filter(|ask| ask.decision == Decision::Pending)
     }

@@ -32,8 +32,8 @@ pub enum End {
 }
 
 impl Turn {
-    /// Notes that the server answered the prompt with an error of its own, which does not prove that
-    /// the turn fails.
+    /// Notes that the server answered the prompt with an error of its own, which does not prove
+    /// that the turn fails.
     pub fn note_refusal(&mut self, why: &str) {
         self.refused = Some(why.into());
         self.wants_look = true;

@@ -27,22 +27,22 @@ pub struct TurnRecord {
     /// Why it failed.
     pub error: Option<Failed>,
     /// The model that was really used.
-    pub model: Option<Model>,
+    pub model: Option<UsedModel>,
     /// The agent that was really used.
     pub agent: Option<String>,
     /// How often a model was called, sub-agents included.
     pub steps: u64,
-    /// Every tool call, sub-agents' included.
+    /// Every tool call, those of sub-agents included.
     pub tools: Vec<Tool>,
     /// Permissions and answers that the turn wanted.
     pub asks: Vec<Ask>,
-    /// Files that it changed; `null` if the server did not tell.
+    /// Files that it changed; `null` if the server did not say.
     pub files: Option<Vec<FileChange>>,
-    /// Tokens, sub-agents' included.
+    /// Tokens, those of sub-agents included.
     pub tokens: Tokens,
-    /// US dollars, sub-agents' included.
+    /// US dollars, those of sub-agents included.
     pub cost_usd: Option<f64>,
-    /// RFC 3339 UTC.
+    /// When the prompt was sent, in RFC 3339 and UTC.
     pub started_at: String,
     /// From the prompt to the first text.
     pub first_token_ms: Option<u64>,
@@ -52,7 +52,7 @@ pub struct TurnRecord {
     pub retry_wait_ms: u64,
     /// How often the provider was tried again.
     pub provider_retries: u64,
-    /// Sub-agents' conversations.
+    /// The sub-agents' conversations.
     pub children: Vec<String>,
     /// The server's version.
     pub opencode_version: Option<String>,
@@ -84,10 +84,10 @@ fn outcome_name<S: serde::Serializer>(outcome: &Outcome, out: S) -> Result<S::Ok
 /// Why a turn failed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Failed {
-    /// The server's name for it, for example `APIError`, or one of ours: `Superseded`, `NotStarted`,
-    /// `Interrupted`, `ServerEnded`.
+    /// The server's name for it, for example `APIError`, or one of ours: `Superseded`,
+    /// `NotStarted`, `Interrupted`, `ServerEnded`.
     pub name: String,
-    /// In words, where possible the provider's own.
+    /// The explanation, where possible in the provider's own words.
     pub message: String,
 }
 
@@ -100,7 +100,7 @@ impl Failed {
 
 /// A model as it was used.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Model {
+pub struct UsedModel {
     /// The provider's id.
     pub provider: String,
     /// The model's id.
@@ -116,11 +116,11 @@ pub struct Tool {
     pub name: String,
     /// `pending`, `running`, `completed` or `error`.
     pub status: String,
-    /// What the tool said it does.
+    /// What the tool says that it does.
     pub title: Option<String>,
     /// How long it ran.
     pub duration_ms: Option<u64>,
-    /// In which conversation.
+    /// The conversation in which it was called.
     pub conversation: String,
 }
 
@@ -131,15 +131,15 @@ pub struct Ask {
     pub id: String,
     /// What is wanted.
     pub kind: AskKind,
-    /// Of a permission: for example `bash`.
+    /// For example `bash`; `None` for a question.
     pub permission: Option<String>,
-    /// Of a permission: what it wants to do.
+    /// What the permission is wanted for; empty for a question.
     pub patterns: Vec<String>,
     /// What became of it.
     pub decision: Decision,
-    /// Who decided: the flag or rule that did, or `somebody`.
+    /// The flag or rule that decided, or `somebody` for another client.
     pub by: Option<String>,
-    /// In which conversation; a sub-agent's has its own.
+    /// The conversation that wants it: the turn's own, or a sub-agent's.
     pub conversation: String,
 }
 
@@ -192,8 +192,8 @@ impl Decision {
 pub struct FileChange {
     /// As the server names it.
     pub path: String,
-    /// Lines.
+    /// Lines added.
     pub added: Option<u64>,
-    /// Lines.
+    /// Lines removed.
     pub removed: Option<u64>,
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{HashSet, VecDeque};
 
-/// How many event ids are remembered to recognise one that is delivered twice.
+/// How many event ids are remembered. A repetition comes soon after the event itself.
 const REMEMBERED_EVENTS: usize = 512;
 
 /// Which events have been taken before.

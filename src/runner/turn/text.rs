@@ -1,5 +1,6 @@
 //! The text of one turn, put together from deltas, whole parts and REST answers, any of which may
-//! come late, twice, out of order or never. Each piece of text is shown once, and all of it is shown.
+//! come late, twice, out of order or never. Each piece of text is shown once, and all of it is
+//! shown.
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
@@ -36,8 +37,8 @@ pub struct Text {
     any_shown: bool,
     /// Whether every event was taken, from the first on.
     whole: bool,
-    /// Up to here everything is complete and shown. Starting behind it keeps a delta cheap in a long
-    /// turn.
+    /// Up to here everything is complete and shown. Starting behind it keeps a delta cheap in a
+    /// long turn.
     done: Option<PartId>,
 }
 
@@ -72,7 +73,8 @@ impl Text {
         self.done.take_if(|done| *done >= id);
         let piece = self.pieces.entry(id).or_default();
         piece.is_text = Some(part.is_text());
-        // A part that is still being written may be older than the deltas since; in REST it is empty.
+        // A part that is still being written may be older than the deltas since; in REST it is
+        // empty.
         if ended || part.text.len() >= piece.text.len() {
             piece.replace(&part.text);
             piece.gap &= !ended && part.text.is_empty();
@@ -203,8 +205,9 @@ impl Piece {
         self.is_text == Some(true) && !self.text.is_empty()
     }
 
-    /// Takes the whole text. If it differs from what has been shown, which cannot be taken back, the
-    /// whole is shown again behind it. White space that the server cuts off the end is no difference.
+    /// Takes the whole text. If it differs from what has been shown, which cannot be taken back,
+    /// the whole is shown again behind it. White space that the server cuts off the end is no
+    /// difference.
     fn replace(&mut self, text: &str) {
         if self.text == text {
             return;
@@ -242,7 +245,8 @@ mod tests {
     fn part(id: &str, kind: &str, text: &str, ended: bool) -> Part {
         let end = if ended { "1" } else { "null" };
         serde_json::from_str(&format!(
-            r#"{{"id":"{id}","messageID":"msg_1","type":"{kind}","text":{text:?},"time":{{"end":{end}}}}}"#
+            r#"{{"id":"{id}","messageID":"msg_1","type":"{kind}","text":{text:?},
+                "time":{{"end":{end}}}}}"#
         ))
         .unwrap()
     }

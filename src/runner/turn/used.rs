@@ -1,5 +1,5 @@
-//! What calls of a model used, and sums of it. In a sum, what is not known of one part does not make
-//! the whole unknown; a sum in which no part is known is unknown itself.
+//! What calls of a model used, and sums of it. In a sum, what is not known of one part does not
+//! make the whole unknown; a sum in which no part is known is unknown itself.
 
 use serde::Serialize;
 
@@ -45,18 +45,18 @@ impl Used {
     }
 }
 
-/// Tokens; the five numbers do not overlap, and one that nobody told is `null`.
+/// Tokens. The five numbers do not overlap; one that the server did not say is `null`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Tokens {
-    /// Read and not cached.
+    /// Read, and not from the cache.
     pub input: Option<u64>,
     /// Written.
     pub output: Option<u64>,
-    /// Thought.
+    /// Written as reasoning.
     pub reasoning: Option<u64>,
     /// Read from the provider's cache.
     pub cache_read: Option<u64>,
-    /// Written to it.
+    /// Written to that cache.
     pub cache_write: Option<u64>,
 }
 

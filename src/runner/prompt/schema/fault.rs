@@ -5,65 +5,85 @@ use serde_json::Value;
 /// The types of JSON Schema.
 const TYPES: [&str; 7] = ["null", "boolean", "object", "array", "number", "integer", "string"];
 
-/// What is wrong with a schema, with its place: a keyword that is misspelt in its value would otherwise check
-/// nothing, or refuse every answer. Keywords that we do not know are the server's.
+/// What is wrong with a schema, with its place in the document. A keyword with a misspelt value
+/// would otherwise check nothing, or refuse every answer. Keywords that we do not know are left to
+/// the server.
 pub fn fault(root: &Value, schema: &Value, place: &str) -> Option<String> {
     let Some(rules) = schema.as_object() else {
-        return (!schema.is_boolean())
-            .then(|| format!("{place} is neither an object nor a boolean"));
+        let wrong = || format!("{place} is neither an object nor a boolean");
+        return (!schema.is_boolean()).then(wrong);
     };
-    let is_type = |name: &Value| name.as_str().is_some_and(|name| TYPES.contains(&name));
-    let texts = |all: &Value| all.as_array().is_some_and(|all| all.iter().all(Value::is_string));
-    for (key, value) in rules {
+    rules.iter().find_map(|(key, value)| {
         let here = format!("{place}/{key}");
-        let wanted = match key.as_str() {
-            "type" if !is_type(value) => {
-                let many = value.as_array().filter(|all| !all.is_empty());
-                let many = many.is_some_and(|all| all.iter().all(is_type));
-                (!many).then(|| format!("a type ({})", TYPES.join(", ")))
-            }
-            "enum" if value.as_array().is_none_or(Vec::is_empty) => Some("a list of values".into()),
-            // It was a boolean in the first drafts, as the exclusive limits were until the fourth.
-            "required" if !texts(value) && !value.is_boolean() => Some("a list of names".into()),
-            "exclusiveMinimum" | "exclusiveMaximum" if value.is_boolean() => None,
-            "minimum" | "maximum" | "exclusiveMinimum" | "exclusiveMaximum" | "minLength"
-            | "maxLength" | "minItems" | "maxItems" | "minProperties" | "maxProperties"
-                if !value.is_number() =>
-            {
-                Some("a number".into())
-            }
-            // Anchors, other documents and escapes are looked at when an answer needs them.
-            "$ref" => {
-                let plain = |path: &&str| path.starts_with('/') && !path.contains('%');
-                let path = value.as_str().and_then(|path| path.strip_prefix('#')).filter(plain);
-                let lost = path.is_some_and(|path| root.pointer(path).is_none());
-                (lost || !value.is_string()).then(|| "a place within it".into())
-            }
-            _ => None,
-        };
-        if let Some(wanted) = wanted {
-            return Some(format!("{here} is {value}, and not {wanted}"));
+        match wanted_instead(root, key, value) {
+            Some(wanted) => Some(format!("{here} is {value}, and not {wanted}")),
+            None => fault_below(root, key, value, &here),
         }
-        let deeper = match (key.as_str(), value) {
-            ("properties" | "patternProperties" | "$defs" | "definitions", Value::Object(all)) => {
-                all.iter().find_map(|(name, one)| fault(root, one, &format!("{here}/{name}")))
-            }
-            ("properties" | "patternProperties" | "$defs" | "definitions", _) => {
-                Some(format!("{here} is no object"))
-            }
-            ("allOf" | "anyOf" | "oneOf" | "prefixItems" | "items", Value::Array(all)) => {
-                let mut all = all.iter().enumerate();
-                all.find_map(|(at, one)| fault(root, one, &format!("{here}/{at}")))
-            }
-            ("allOf" | "anyOf" | "oneOf" | "prefixItems", _) => Some(format!("{here} is no list")),
-            ("items" | "additionalProperties" | "not", one) => fault(root, one, &here),
-            _ => None,
-        };
-        if deeper.is_some() {
-            return deeper;
+    })
+}
+
+/// What a keyword should have as its value, if this one is wrong. Schemas inside are not looked at.
+fn wanted_instead(root: &Value, key: &str, value: &Value) -> Option<String> {
+    match key {
+        "type" => (!is_type(value)).then(|| format!("a type ({})", TYPES.join(", "))),
+        "enum" if value.as_array().is_none_or(Vec::is_empty) => Some("a list of values".into()),
+        // In the first drafts it was a boolean.
+        "required" if !is_list_of_names(value) && !value.is_boolean() => {
+            Some("a list of names".into())
         }
+        // They were booleans up to the fourth draft.
+        "exclusiveMinimum" | "exclusiveMaximum" if value.is_boolean() => None,
+        "minimum" | "maximum" | "exclusiveMinimum" | "exclusiveMaximum" | "minLength"
+        | "maxLength" | "minItems" | "maxItems" | "minProperties" | "maxProperties"
+            if !value.is_number() =>
+        {
+            Some("a number".into())
+        }
+        "$ref" if !may_be_found(root, value) => Some("a place within it".into()),
+        _ => None,
     }
-    None
+}
+
+/// Whether this is the name of a type, or a list of such names.
+fn is_type(value: &Value) -> bool {
+    let is_name = |name: &Value| name.as_str().is_some_and(|name| TYPES.contains(&name));
+    match value {
+        Value::Array(names) => !names.is_empty() && names.iter().all(is_name),
+        name => is_name(name),
+    }
+}
+
+fn is_list_of_names(value: &Value) -> bool {
+    value.as_array().is_some_and(|names| names.iter().all(Value::is_string))
+}
+
+/// Whether a `$ref` can lead somewhere. Anchors, other documents and escapes are looked up only
+/// when an answer needs them.
+fn may_be_found(root: &Value, target: &Value) -> bool {
+    let Some(target) = target.as_str() else { return false };
+    match target.strip_prefix('#') {
+        Some(path) if path.starts_with('/') && !path.contains('%') => root.pointer(path).is_some(),
+        _ => true,
+    }
+}
+
+/// What is wrong with the schemas inside a keyword's value.
+fn fault_below(root: &Value, key: &str, value: &Value, here: &str) -> Option<String> {
+    match (key, value) {
+        ("properties" | "patternProperties" | "$defs" | "definitions", Value::Object(all)) => {
+            all.iter().find_map(|(name, one)| fault(root, one, &format!("{here}/{name}")))
+        }
+        ("properties" | "patternProperties" | "$defs" | "definitions", _) => {
+            Some(format!("{here} is no object"))
+        }
+        ("allOf" | "anyOf" | "oneOf" | "prefixItems" | "items", Value::Array(all)) => {
+            let mut all = all.iter().enumerate();
+            all.find_map(|(at, one)| fault(root, one, &format!("{here}/{at}")))
+        }
+        ("allOf" | "anyOf" | "oneOf" | "prefixItems", _) => Some(format!("{here} is no list")),
+        ("items" | "additionalProperties" | "not", one) => fault(root, one, here),
+        _ => None,
+    }
 }
 
 #[cfg(test)]
@@ -83,7 +103,8 @@ mod tests {
                 "$defs": {"of": {"enum": [1], "anyOf": [{"const": 1}]}}}),
             json!({"items": [{"type": "integer"}], "$ref": "#"}),
             json!({"minimum": 0, "exclusiveMinimum": true, "required": true}),
-            json!({"anyOf": [{"$ref": "#leaf"}, {"$ref": "other.json"}, {"$ref": "#/$defs/a%20b"}]}),
+            json!({"anyOf": [{"$ref": "#leaf"}, {"$ref": "other.json"}]}),
+            json!({"$ref": "#/$defs/a%20b"}),
         ] {
             assert_eq!(fault(good.clone()), None, "{good}");
         }

@@ -1,37 +1,42 @@
-//! Whether an answer fits a JSON schema: the part of the language that models are asked with.
+//! Whether an answer fits a JSON schema, by the part of the language that is used with models.
 //!
 //! Checked are `type`, `enum`, `const`, `properties`, `required`, `additionalProperties`, `items`,
 //! `prefixItems`, the limits of numbers, strings, arrays and objects, `anyOf`, `oneOf`, `allOf`,
-//! `not` and `$ref` within the document. Other keywords (`pattern`, `format`, …) are the server's.
+//! `not`, and `$ref` within the document. Other keywords (`pattern`, `format`, …) are left to the
+//! server.
 
 use serde_json::Value;
 
-/// How deep schemas may lie within each other: a `$ref` to itself must not run for ever.
+/// How deeply schemas may be nested: a `$ref` to itself must not run for ever.
 const DEEPEST: usize = 64;
 
-/// What of `value` does not fit, with its place; `None` if all of it does.
+/// What in `value` does not fit, with its place; `None` if all of it fits.
 pub fn misfit(schema: &Value, value: &Value) -> Option<String> {
     Check { root: schema }.value(schema, value, "", 0).err()
 }
 
+/// Checks values against parts of one schema.
 struct Check<'a> {
     root: &'a Value,
 }
 
+/// The rules of a schema that is an object.
+type Rules = serde_json::Map<String, Value>;
+
+/// The error says what does not fit.
 type Fit = std::result::Result<(), String>;
 
 impl Check<'_> {
+    /// Checks a value that stands at `place` of the answer, with a schema that is nested `depth`
+    /// deep.
     fn value(&self, schema: &Value, value: &Value, place: &str, depth: usize) -> Fit {
         let no = |why: String| Err(format!("{} {why}", if place.is_empty() { "/" } else { place }));
         if depth > DEEPEST {
             return no("lies too deep".into());
         }
         let Some(rules) = schema.as_object() else {
-            return if *schema == Value::Bool(false) {
-                no("is not allowed".into())
-            } else {
-                Ok(())
-            };
+            let is_forbidden = *schema == Value::Bool(false);
+            return if is_forbidden { no("is not allowed".into()) } else { Ok(()) };
         };
         if let Some(target) = rules.get("$ref").and_then(Value::as_str) {
             let found = target.strip_prefix('#').and_then(|path| self.root.pointer(path));
@@ -58,32 +63,40 @@ impl Check<'_> {
         self.size(rules, value).or_else(no)?;
         self.object(rules, value, place, depth)?;
         self.array(rules, value, place, depth)?;
+        self.combinations(rules, value, place, depth)
+    }
+
+    /// `allOf`, `anyOf`, `oneOf` and `not`.
+    fn combinations(&self, rules: &Rules, value: &Value, place: &str, depth: usize) -> Fit {
+        let no = |why: &str| Err(format!("{} {why}", if place.is_empty() { "/" } else { place }));
         let fits = |one: &Value| self.value(one, value, place, depth + 1);
         let list = |key: &str| rules.get(key).and_then(Value::as_array);
         list("allOf").into_iter().flatten().try_for_each(fits)?;
         if list("anyOf").is_some_and(|many| !many.iter().any(|one| fits(one).is_ok())) {
-            return no("fits none of anyOf".into());
+            return no("fits none of anyOf");
         }
-        if list("oneOf")
-            .is_some_and(|many| many.iter().filter(|one| fits(one).is_ok()).count() != 1)
-        {
-            return no("does not fit exactly one of oneOf".into());
+        let count = |many: &Vec<Value>| many.iter().filter(|one| fits(one).is_ok()).count();
+        if list("oneOf").is_some_and(|many| count(many) != 1) {
+            return no("does not fit exactly one of oneOf");
         }
         if rules.get("not").is_some_and(|one| fits(one).is_ok()) {
-            return no("fits what it must not".into());
+            return no("fits what it must not");
         }
         Ok(())
     }
 
     /// Limits of numbers, and of how many characters, items or keys there are.
-    fn size(&self, rules: &serde_json::Map<String, Value>, value: &Value) -> Fit {
+    fn size(&self, rules: &Rules, value: &Value) -> Fit {
         let limit = |key: &str| rules.get(key).and_then(Value::as_f64);
-        let check =
-            |size: f64, least: &str, most: &str, what: &str| match (limit(least), limit(most)) {
-                (Some(least), _) if size < least => Err(format!("{what} {size}, below {least}")),
-                (_, Some(most)) if size > most => Err(format!("{what} {size}, above {most}")),
-                _ => Ok(()),
-            };
+        let check = |size: f64, least: &str, most: &str, what: &str| {
+            if let Some(least) = limit(least).filter(|least| size < *least) {
+                return Err(format!("{what} {size}, below {least}"));
+            }
+            if let Some(most) = limit(most).filter(|most| size > *most) {
+                return Err(format!("{what} {size}, above {most}"));
+            }
+            Ok(())
+        };
         match value {
             Value::Number(number) => {
                 let number = number.as_f64().unwrap_or(f64::NAN);
@@ -106,13 +119,7 @@ impl Check<'_> {
         }
     }
 
-    fn object(
-        &self,
-        rules: &serde_json::Map<String, Value>,
-        value: &Value,
-        place: &str,
-        depth: usize,
-    ) -> Fit {
+    fn object(&self, rules: &Rules, value: &Value, place: &str, depth: usize) -> Fit {
         let Some(map) = value.as_object() else { return Ok(()) };
         let required = rules.get("required").and_then(Value::as_array).into_iter().flatten();
         for key in required.filter_map(Value::as_str) {
@@ -131,13 +138,7 @@ impl Check<'_> {
         Ok(())
     }
 
-    fn array(
-        &self,
-        rules: &serde_json::Map<String, Value>,
-        value: &Value,
-        place: &str,
-        depth: usize,
-    ) -> Fit {
+    fn array(&self, rules: &Rules, value: &Value, place: &str, depth: usize) -> Fit {
         let Some(items) = value.as_array() else { return Ok(()) };
         let first = rules.get("prefixItems").and_then(Value::as_array);
         for (index, item) in items.iter().enumerate() {
@@ -170,7 +171,8 @@ mod tests {
 
     #[test]
     fn what_does_not_fit_is_named_with_its_place() {
-        let schema = json!({"type": "object", "required": ["name", "ages"], "additionalProperties": false,
+        let schema = json!({"type": "object", "required": ["name", "ages"],
+            "additionalProperties": false,
             "properties": {"name": {"type": "string", "minLength": 1}, "ages": {"type": "array",
             "items": {"$ref": "#/$defs/age"}}, "kind": {"enum": ["a", null]}},
             "$defs": {"age": {"type": "integer", "minimum": 0}}});

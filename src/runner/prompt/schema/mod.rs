@@ -33,12 +33,13 @@ pub fn read(path: &Path) -> Result<Value> {
     }
 }
 
-/// Checks the answer on our side as well: old servers ignore a schema, and models err.
+/// Checks the answer of a turn on our side as well: old servers ignore a schema, and models make
+/// mistakes. What is found goes into the record.
 pub fn hold_against(schema: &Value, record: &mut TurnRecord) {
-    // A model may answer in text what it should have given to the tool that takes the answer.
-    let not_given =
+    // A model may write as text what it should have given to the tool that takes the answer.
+    let only_not_given =
         record.error.as_ref().is_some_and(|error| error.name == "StructuredOutputError");
-    if !not_given && !matches!(record.outcome, Outcome::Ok | Outcome::Not(Code::Empty)) {
+    if !only_not_given && !matches!(record.outcome, Outcome::Ok | Outcome::Not(Code::Empty)) {
         return;
     }
     record.error = None;

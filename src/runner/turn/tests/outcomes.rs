@@ -28,8 +28,8 @@ fn done(finish: &str) -> Value {
     json!({"finish": finish, "time": {"completed": 2}})
 }
 
-/// What a turn with one answer ends as: at once while the conversation is busy, and after all proofs
-/// of idleness.
+/// What a turn with one answer ends as: at once while the conversation is busy, and after all
+/// proofs of idleness.
 fn ends(info: Value) -> (Option<End>, Option<End>) {
     let all = messages(json!([prompt(PROMPT), answer("msg_6", PROMPT, info)]));
     let busy = activities(CONVERSATION, json!({"type": "busy"}));
@@ -158,7 +158,10 @@ fn a_newer_prompt_takes_over() {
 
 #[test]
 fn a_conversation_that_is_compacted_on_the_way_goes_on_under_another_prompt() {
-    let part = |kind: &str, text: &str, synthetic: bool| json!([{"id": format!("prt_{text}"), "type": kind, "text": text, "synthetic": synthetic}]);
+    let part = |kind: &str, text: &str, synthetic: bool| {
+        let id = format!("prt_{text}");
+        json!([{"id": id, "type": kind, "text": text, "synthetic": synthetic}])
+    };
     let with = |mut message: Value, parts: Value| {
         message["parts"] = parts;
         message
@@ -187,7 +190,7 @@ fn a_conversation_that_is_compacted_on_the_way_goes_on_under_another_prompt() {
         assert_eq!(bench.shown, "first\nsecond", "the summary is no answer");
         assert_eq!(bench.turn.spent().steps, 3, "but it is a step");
     }
-    // Somebody else's prompt behind a summary is another turn.
+    // A prompt of another client behind a summary is another turn.
     let foreign = with(prompt("msg_9"), part("text", "something else", false));
     let all = json!([
         prompt(PROMPT),
@@ -321,7 +324,8 @@ fn an_ask_of_an_unknown_conversation_is_looked_into() {
         json!({"type": "permission.asked", "properties": {"id": "per_1", "sessionID": "ses_9"}});
     bench.event(ask.to_string().as_bytes());
     assert!(bench.turn.wants_look() && bench.turn.asks.pending().count() == 0);
-    let child = json!({"type": "session.created", "properties": {"info": {"id": "ses_9", "parentID": CONVERSATION}}});
+    let info = json!({"id": "ses_9", "parentID": CONVERSATION});
+    let child = json!({"type": "session.created", "properties": {"info": info}});
     bench.event(child.to_string().as_bytes());
     bench.event(ask.to_string().as_bytes());
     assert_eq!(bench.turn.asks.pending().count(), 1);
