@@ -2,6 +2,15 @@
 
 use crate::error::Result;
 
+/// What `doctor` may do besides looking.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct DoctorOptions {
+    /// Mend what is wrong, as far as that loses nothing.
+    pub fix: bool,
+    /// With `fix`, drop the records and files of sessions that are elsewhere.
+    pub forget_elsewhere: bool,
+}
+
 /// How a thing is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Health {

@@ -8,19 +8,10 @@ mod place;
 mod programs;
 mod sessions;
 
-pub use finding::{Finding, Health};
+pub use finding::{DoctorOptions, Finding, Health};
 
 use crate::error::Result;
 use crate::runner::context::Context;
-
-/// What `doctor` may do besides looking.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct DoctorOptions {
-    /// Mend what is wrong, as far as that loses nothing.
-    pub fix: bool,
-    /// With `fix`, drop the records and files of sessions that are elsewhere.
-    pub forget_elsewhere: bool,
-}
 
 /// Looks at everything, and mends what it may.
 pub fn doctor(context: &Context, options: DoctorOptions) -> Result<Vec<Finding>> {

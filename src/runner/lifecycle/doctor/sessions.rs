@@ -4,8 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::DoctorOptions;
-use super::finding::{Finding, Health};
+use super::finding::{DoctorOptions, Finding, Health};
 use crate::client::Client;
 use crate::error::{Error, Result};
 use crate::process::{self, Running};
