@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 pub use document::{Document, is_id};
 pub use lock::Patience;
 pub use record::{Record, Status, Worktree};
-pub use safety::unsafe_reason;
+pub use safety::{can_be_private, make_private, open_reason, unsafe_reason};
 use safety::{private_directory, private_file};
 
 use crate::error::{Code, Error, Result};
@@ -209,6 +209,7 @@ impl Store {
     }
 
     fn create_directory(&self) -> Result<()> {
+        safety::tighten(&self.directory);
         private_directory(&self.directory).map_err(|error| {
             let directory = self.directory.display();
             Error::store(format!("cannot create the data directory {directory}: {error}"))

@@ -1,5 +1,6 @@
 //! Keeps other users out: they can neither read what is written, nor have written what is read.
 
+use std::ffi::OsStr;
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
@@ -9,6 +10,16 @@ use crate::error::{Error, Result};
 
 /// Write permission of group and others.
 const WRITE_BY_OTHERS: u32 = 0o022;
+
+/// Any permission of group and others.
+const ACCESS_BY_OTHERS: u32 = 0o077;
+
+/// The sticky bit and the setgid bit of directories.
+const SHARED_ON_PURPOSE: u32 = 0o3000;
+
+/// What occtl makes in its data directory, besides damaged stores that were set aside.
+const OWN_NAMES: [&str; 8] =
+    ["store.json", "store.lock", ".store.json.new", "logs", "isolated", "kept", "locks", "queue"];
 
 /// Refuses a file or directory that another user can write to: its records decide which processes
 /// get signals and where passwords are sent. A missing file is fine.
@@ -28,9 +39,65 @@ pub fn unsafe_reason(path: &Path) -> Option<Error> {
     }
     if metadata.mode() & WRITE_BY_OTHERS != 0 {
         let error = Error::store(format!("other users can write to {shown}"));
-        return Some(error.hint(format!("chmod go-w {shown}; occtl doctor --fix does it")));
+        return Some(if can_be_private(path) {
+            error.hint(format!("chmod go= {shown}; occtl doctor --fix does it"))
+        } else {
+            error.hint("it is shared: set OCCTL_DATA_DIR to a directory of your own")
+        });
     }
     None
+}
+
+/// Why other users can look into a file or directory; `None` if they cannot.
+pub fn open_reason(path: &Path) -> Option<Error> {
+    let metadata = fs::metadata(path).ok()?;
+    if metadata.mode() & ACCESS_BY_OTHERS == 0 {
+        return None;
+    }
+    let shown = path.display();
+    let error = Error::store(format!("other users can look into {shown}"));
+    Some(if can_be_private(path) {
+        error.hint(format!("chmod go= {shown}; occtl doctor --fix does it"))
+    } else {
+        error.hint("it holds other files too: set OCCTL_DATA_DIR to a directory of your own")
+    })
+}
+
+/// Whether group and others may lose their rights to a path. A directory that is shared on purpose
+/// keeps them: one of another owner, one with a sticky or setgid bit, one that holds anything but
+/// files of occtl.
+pub fn can_be_private(path: &Path) -> bool {
+    let own = rustix::process::geteuid().as_raw();
+    let Ok(metadata) = fs::metadata(path) else { return false };
+    if metadata.uid() != own {
+        return false;
+    }
+    let is_own = |name: &OsStr| {
+        let name = name.to_string_lossy();
+        OWN_NAMES.contains(&&*name) || name.starts_with("store.json.damaged-")
+    };
+    !metadata.is_dir()
+        || metadata.mode() & SHARED_ON_PURPOSE == 0
+            && fs::read_dir(path).is_ok_and(|mut entries| {
+                entries.all(|entry| entry.is_ok_and(|entry| is_own(&entry.file_name())))
+            })
+}
+
+/// Takes the rights of group and others from a path that [`can_be_private`].
+pub fn make_private(path: &Path) -> io::Result<()> {
+    let mode = if fs::metadata(path)?.is_dir() { 0o700 } else { 0o600 };
+    fs::set_permissions(path, Permissions::from_mode(mode))
+}
+
+/// Makes the data directory private that 0.4.0 made with the rights of any other directory.
+pub fn tighten(directory: &Path) {
+    if unsafe_reason(directory).is_none()
+        && open_reason(directory).is_some()
+        && can_be_private(directory)
+    {
+        // A directory that stays open is only less than what is wanted; `doctor` says so.
+        let _ = make_private(directory);
+    }
 }
 
 /// Creates a directory that no other user can look into. A directory that exists stays as it is.

@@ -44,7 +44,7 @@ fn it_says_when_all_is_well_and_the_status_is_zero() {
 fn a_store_or_directory_that_others_can_write_to_is_refused_and_repaired() {
     let sandbox = sandbox("writable", Value::Null);
     let id = sandbox.start(&[]);
-    for (place, mode, good) in [("data", 0o777, 0o755), ("data/store.json", 0o620, 0o600)] {
+    for (place, mode, good) in [("data", 0o777, 0o700), ("data/store.json", 0o620, 0o600)] {
         let path = sandbox.root().join(place);
         set_mode(&path, mode);
         for words in [vec!["list"], vec!["stop", &id], vec!["start"], vec!["touch", &id]] {
@@ -58,6 +58,14 @@ fn a_store_or_directory_that_others_can_write_to_is_refused_and_repaired() {
         );
         assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, good);
         sandbox.occtl(&["touch", &id]).run().ok();
+    }
+    // What others can only read is closed as well.
+    for (place, good) in [("data", 0o700), ("data/store.json", 0o600)] {
+        let path = sandbox.root().join(place);
+        set_mode(&path, good | if good == 0o700 { 0o055 } else { 0o044 });
+        assert!(of(&findings(&sandbox, &[], 1), "wrong").contains(&"permissions".to_owned()));
+        findings(&sandbox, &["--fix"], 0);
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, good);
     }
     // The target of a store that is a link is checked and written.
     let (path, shared) = (sandbox.store_path(), sandbox.root().join("shared"));
@@ -88,6 +96,38 @@ fn a_store_or_directory_that_others_can_write_to_is_refused_and_repaired() {
         }
     }
     sandbox.occtl(&["stop", "--all"]).run().ok();
+}
+
+#[test]
+fn a_directory_that_is_shared_on_purpose_keeps_its_rights() {
+    let sandbox = sandbox("shared-place", Value::Null);
+    let place = sandbox.root().join("place");
+    std::fs::create_dir(&place).unwrap();
+    let occtl = |words: &[&str]| sandbox.occtl(words).env("OCCTL_DATA_DIR", &place);
+    let mode = || std::fs::metadata(&place).unwrap().permissions().mode() & 0o7777;
+    // A sticky one, as /tmp is, and one that holds the files of another program.
+    for (shared, file) in [(0o1777, None), (0o2770, None), (0o777, Some("another-program"))] {
+        if let Some(file) = file {
+            std::fs::write(place.join(file), "").unwrap();
+        }
+        set_mode(&place, shared);
+        let refused = occtl(&["list"]).run().fails(9);
+        assert!(refused.stderr.contains("OCCTL_DATA_DIR"), "{}", refused.stderr);
+        assert!(!refused.stderr.contains("chmod"), "{}", refused.stderr);
+        let found = occtl(&["doctor", "--fix"]).run().fails(1);
+        assert!(found.stdout.contains("a directory of your own"), "{}", found.stdout);
+        assert_eq!(mode(), shared);
+    }
+    // One that others can only look into is used, and is not closed to what else is in it.
+    set_mode(&place, 0o755);
+    occtl(&["touch", "oc-none"]).run().fails(3);
+    assert_eq!(mode(), 0o755);
+    let found = occtl(&["doctor", "--fix"]).run().ok();
+    assert!(found.stdout.contains("can look into"), "{}", found.stdout);
+    // The one that 0.4.0 made for its own files is closed by the first command that writes.
+    std::fs::remove_file(place.join("another-program")).unwrap();
+    occtl(&["touch", "oc-none"]).run().fails(3);
+    assert_eq!(mode(), 0o700);
 }
 
 /// What a process has in its environment under a name.

@@ -1,7 +1,6 @@
 //! The data directory and the store in it.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use rustix::fs::{Access, access};
@@ -10,7 +9,7 @@ use rustix::io::Errno;
 use super::finding::Finding;
 use crate::error::{Error, Result};
 use crate::runner::context::Context;
-use crate::store::unsafe_reason;
+use crate::store::{can_be_private, make_private, open_reason, unsafe_reason};
 
 /// Less room than this is soon none: a server's log and database grow.
 const LEAST_FREE_BYTES: u64 = 100 << 20;
@@ -24,7 +23,8 @@ pub fn check(context: &Context, fix: bool) -> Vec<Finding> {
         )];
     }
     let mut findings = Vec::new();
-    for path in [directory.to_path_buf(), context.store.path()] {
+    let lock_file = directory.join("store.lock");
+    for path in [directory.to_path_buf(), context.store.path(), lock_file] {
         findings.extend(permissions(&path, fix));
     }
     findings.push(room(directory));
@@ -44,15 +44,24 @@ fn unfinished(context: &Context, fix: bool) -> Option<Finding> {
 }
 
 fn permissions(path: &Path, fix: bool) -> Option<Finding> {
-    let error = unsafe_reason(path).or_else(|| closed_reason(path))?;
-    let advice = error.hint.clone().unwrap_or_default();
-    let finding =
-        Finding::bad("permissions", error.message, &advice).of(&path.display().to_string());
-    Some(if fix {
-        finding.after(own(path).map(|()| "only its owner can write to it now"))
-    } else {
-        finding
-    })
+    let shown = path.display().to_string();
+    let advice = |error: &Error| error.hint.clone().unwrap_or_default();
+    let finding = match unsafe_reason(path).or_else(|| closed_reason(path)) {
+        Some(error) => Finding::bad("permissions", &error.message, &advice(&error)),
+        None => match open_reason(path)? {
+            error if can_be_private(path) => {
+                Finding::bad("permissions", &error.message, &advice(&error))
+            }
+            // The files in it are private all the same.
+            error => Finding::warning("permissions", &error.message, &advice(&error)),
+        },
+    };
+    let finding = finding.of(&shown);
+    // A directory that others use too is not ours to close.
+    if !fix || !can_be_private(path) {
+        return Some(finding);
+    }
+    Some(finding.after(own(path).map(|()| "only its owner has rights to it now")))
 }
 
 /// Why we cannot use what is ours.
@@ -69,11 +78,8 @@ fn closed_reason(path: &Path) -> Option<Error> {
 }
 
 fn own(path: &Path) -> Result<()> {
-    let failed = |error| Error::failed(format!("cannot change {}: {error}", path.display()));
-    let mut mode = fs::metadata(path).map_err(failed)?.permissions();
-    let needed = if path.is_dir() { 0o700 } else { 0o600 };
-    mode.set_mode(mode.mode() & !0o022 | needed);
-    fs::set_permissions(path, mode).map_err(failed)?;
+    make_private(path)
+        .map_err(|error| Error::failed(format!("cannot change {}: {error}", path.display())))?;
     unsafe_reason(path).or_else(|| closed_reason(path)).map_or(Ok(()), Err)
 }
 
