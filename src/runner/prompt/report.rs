@@ -48,15 +48,15 @@ pub struct Conclusion {
 /// The record of a turn.
 pub fn record(server: &Server, place: &Place, turn: &mut Turn, facts: Facts) -> TurnRecord {
     let Facts { conclusion, messages, started, began, total, deadline } = facts;
-    let source = Source { server, place, deadline };
-    let children = source.sub_agents(turn, &messages);
+    let inquiry = Inquiry { server, place, deadline };
+    let children = inquiry.sub_agents(turn, &messages);
     let structured = messages.iter().rev().find_map(|message| message.info.structured.clone());
     let mut work = Work::default();
     work.add(&place.id, &messages);
     // Text can be large, and the turn has its own copy.
     drop(messages);
     for child in &children {
-        work.add(child, &source.messages_of(child));
+        work.add(child, &inquiry.messages_of(child));
     }
     let text = turn.finish_text();
     let answered = structured.is_some() || !text.answer.trim().is_empty();
@@ -78,7 +78,7 @@ pub fn record(server: &Server, place: &Place, turn: &mut Turn, facts: Facts) -> 
         }),
         agent: last.and_then(|info| info.agent.clone()),
         steps: work.used.steps,
-        files: source.files(turn.id(), &work.tools),
+        files: inquiry.files(turn.id(), &work.tools),
         tools: work.tools,
         asks: turn.asks.all().cloned().collect(),
         tokens: work.used.tokens,
@@ -102,15 +102,15 @@ fn outcome(outcome: Outcome, turn: &Turn, answered: bool) -> Outcome {
     Outcome::Not(if rejected { Code::Blocked } else { Code::Empty })
 }
 
-/// Where the record gets what the follower does not know. After the deadline nothing is asked, and
+/// Asks the server for what the follower does not know. After the deadline nothing is asked, and
 /// what is missing stays unknown.
-struct Source<'a> {
+struct Inquiry<'a> {
     server: &'a Server,
     place: &'a Place,
     deadline: Deadline,
 }
 
-impl Source<'_> {
+impl Inquiry<'_> {
     /// How long one request may take; `None` if there is no time left for one.
     fn time_left(&self) -> Option<Duration> {
         (!self.deadline.expired()).then(|| self.deadline.remaining(LOOK_LIMIT))

@@ -63,23 +63,10 @@ impl Turn {
         if completed && last.structured.is_some() {
             return Some(End::Finished);
         }
-        match last.finish.as_deref() {
-            Some("tool-calls" | "unknown") | None => {}
-            // The server calls these a good end, but the answer is not whole.
-            Some("length") if completed => {
-                return Some(failed("OutputLength", "the answer was cut off at the model's limit"));
-            }
-            Some("content-filter") if completed => {
-                return Some(failed("ContentFilter", "the provider filtered the answer"));
-            }
-            Some("error") if completed => {
-                return Some(failed(
-                    "ProviderError",
-                    "the provider ended the answer with an error",
-                ));
-            }
-            Some(_) if completed => return Some(End::Finished),
-            Some(_) => {}
+        if let Some(finish) = last.finish.as_deref().filter(|_| completed)
+            && let Some(end) = by_finish(finish)
+        {
+            return Some(end);
         }
         if let Some(newer) = self.taken_over(snapshot) {
             return Some(superseded(newer));
@@ -95,7 +82,7 @@ impl Turn {
         })
     }
 
-    /// The turn has no assistant message.
+    /// How the turn ended if it has no step at all.
     fn not_answered(&self, snapshot: &Snapshot, idle: Option<Duration>) -> Option<End> {
         if let Some(newer) = self.taken_over(snapshot) {
             return Some(superseded(newer));
@@ -126,7 +113,20 @@ impl Turn {
     }
 }
 
-/// The newest thing is a summary of the conversation, after which the server goes on.
+/// The end that a complete step says by its finish; `None` if others may follow it.
+fn by_finish(finish: &str) -> Option<End> {
+    match finish {
+        "tool-calls" | "unknown" => None,
+        // The server calls these a good end, but the answer is not whole.
+        "length" => Some(failed("OutputLength", "the answer was cut off at the model's limit")),
+        "content-filter" => Some(failed("ContentFilter", "the provider filtered the answer")),
+        "error" => Some(failed("ProviderError", "the provider ended the answer with an error")),
+        _ => Some(End::Finished),
+    }
+}
+
+/// How the turn ended if its newest message is a summary of the conversation: as a rule the server
+/// goes on after it.
 fn summed_up(info: &Info, idle: Option<Duration>) -> Option<End> {
     if let Some(error) = &info.error {
         return Some(broken(error));

@@ -16,7 +16,7 @@ struct PartId {
 
 /// What is known of one part.
 #[derive(Debug, Default)]
-struct Piece {
+struct PartText {
     /// `None` until the part itself has been seen: a delta does not tell text from reasoning.
     is_text: Option<bool>,
     /// All that is known of it.
@@ -32,7 +32,7 @@ struct Piece {
 /// The text of the steps of one turn.
 #[derive(Debug, Default)]
 pub struct Text {
-    pieces: BTreeMap<PartId, Piece>,
+    pieces: BTreeMap<PartId, PartText>,
     ends_line: bool,
     any_shown: bool,
     /// Whether every event was taken, from the first on.
@@ -93,7 +93,7 @@ impl Text {
     ) {
         let id = PartId { message: message.into(), part: part.into() };
         self.done.take_if(|done| *done > id);
-        let unknown = Piece { gap: !self.whole, ..Piece::default() };
+        let unknown = PartText { gap: !self.whole, ..PartText::default() };
         let piece = self.pieces.entry(id).or_insert(unknown);
         if !piece.gap && !piece.complete {
             piece.text.push_str(text);
@@ -200,7 +200,7 @@ impl Text {
     }
 }
 
-impl Piece {
+impl PartText {
     fn has_text(&self) -> bool {
         self.is_text == Some(true) && !self.text.is_empty()
     }

@@ -83,7 +83,8 @@ impl Follower<'_> {
     /// The newest messages from the prompt on.
     pub(super) fn newest_messages(&mut self) -> Answer<Vec<Message>> {
         let is_ours = |info: &Info| self.turn.includes(info);
-        let (turn, limit) = (self.turn.id(), self.request_limit);
+        let turn = self.turn.id();
+        let limit = self.request_limit;
         let found = messages_since(self.server, self.place, turn, Some(&is_ours), limit);
         found.map_err(|failure| self.note_trouble(failure))
     }

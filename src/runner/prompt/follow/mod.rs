@@ -54,7 +54,7 @@ pub struct Follower<'a> {
     /// Why REST could not be asked the last time.
     trouble: Option<String>,
     /// The turn's own end, while sub-agents go on.
-    ended: Option<Ended>,
+    own_end: Option<OwnEnd>,
     /// All messages of the turn, if the look that saw its end had them.
     whole: Option<Vec<Message>>,
     started: jiff::Timestamp,
@@ -62,7 +62,7 @@ pub struct Follower<'a> {
 }
 
 /// The end of a turn whose sub-agents may still go on.
-struct Ended {
+struct OwnEnd {
     end: End,
     since: Instant,
 }
@@ -111,7 +111,7 @@ impl<'a> Follower<'a> {
             fingerprint: 0,
             request_limit: LOOK_FIRST,
             trouble: None,
-            ended: None,
+            own_end: None,
             whole: None,
             started: jiff::Timestamp::now(),
             began,
@@ -191,7 +191,7 @@ impl<'a> Follower<'a> {
     /// What is known after a look, for the moment of the next one. `moved` says whether events have
     /// come since the last look.
     fn outlook(&self, moved: bool) -> Outlook {
-        if self.turn.wants_look() || self.turn.is_ending() || self.ended.is_some() {
+        if self.turn.wants_look() || self.turn.is_ending() || self.own_end.is_some() {
             Outlook::EndNear
         } else if moved && self.stream.is_open() {
             Outlook::Moving
@@ -213,13 +213,13 @@ impl<'a> Follower<'a> {
     /// its whole tree is. Sub-agents that never settle do not hold it back for ever.
     fn settle_tree(&mut self, end: Option<End>, tree_busy: bool) -> Option<End> {
         if let Some(end) = end {
-            self.ended.get_or_insert_with(|| Ended { end, since: Instant::now() });
+            self.own_end.get_or_insert_with(|| OwnEnd { end, since: Instant::now() });
         }
-        let ended = self.ended.as_ref()?;
-        if tree_busy && ended.since.elapsed() < TREE_SETTLES {
+        let own_end = self.own_end.as_ref()?;
+        if tree_busy && own_end.since.elapsed() < TREE_SETTLES {
             return None;
         }
-        self.ended.take().map(|ended| ended.end)
+        self.own_end.take().map(|own_end| own_end.end)
     }
 
     /// Whether a failed request means that there is nothing left to wait for.
