@@ -9,7 +9,8 @@ occtl starts, drives and stops OpenCode servers from scripts.
 
 A session (oc-…) is a server that occtl started or adopted. A conversation (ses_…)
 is one chat on it; OpenCode calls that a session. A turn (msg_…) is one prompt and
-everything the model does until it stops.
+everything the model does until it stops. Sessions of one directory share its
+conversations; only the server that runs a turn can abort it or answer for it.
 
 Usage: occtl COMMAND [ARGUMENTS]
 

@@ -11,6 +11,7 @@ mod permission_rules;
 mod processes;
 mod prompt_input;
 mod run;
+mod shared;
 mod tail;
 mod turn_asks;
 mod turn_ends;

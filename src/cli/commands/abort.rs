@@ -3,32 +3,37 @@ use std::time::Duration;
 use serde_json::json;
 
 use crate::cli::App;
+use crate::cli::output::one_line;
 use crate::cli::spec::{Action, CONVERSATION, Command, Exit, Flag, QUIET, SESSION};
 use crate::cli::words::Words;
 use crate::error::Result;
 use crate::runner;
 use crate::runner::conversation::Target;
+use crate::runner::prompt::Aborted;
 
 pub const COMMAND: Command = Command {
     name: "abort",
     summary: "Abort what a conversation is doing, including its sub-agents",
     about: &[
         "Succeeds once the session's server reports the conversation as idle. The server also \
-         drops the prompts that are queued in it.",
+         drops the prompts that are queued in it, and what its turn asked for is rejected.",
+        "Without -s it is the conversation that occtl opened or used last on this session (with \
+         send, fork or attach -s). A server can only abort the turns that it runs itself: one of \
+         another server of the same directory is an error (status 1).",
     ],
     operands: &[SESSION],
     flags: &[&[
-        CONVERSATION,
+        CONVERSATION.absent("the one that occtl used last on this session"),
         Flag::value("timeout", Some('t'), "SECONDS", "How long the abort may take").default("10"),
         QUIET,
     ]],
-    examples: &[("occtl abort $S", "abort the newest conversation")],
+    examples: &[("occtl abort $S", "abort the conversation that was used last")],
     parse,
 };
 
 fn parse(words: &Words) -> Result<Action> {
     let session = words.required(0)?;
-    let target = words.value("session")?.map_or(Target::Latest, Target::Given);
+    let target = words.value("session")?.map_or(Target::LastUsed, Target::Given);
     let limit = words.seconds("timeout")?;
     let quiet = words.has("quiet");
     Ok(Box::new(move |app| run(app, &session, &target, limit, quiet)))
@@ -43,9 +48,13 @@ fn run(
 ) -> Result<Exit> {
     let aborted = runner::prompt::abort_conversation(&app.context()?, session, target, limit)?;
     if app.json {
-        app.out.json(&json!({"conversation": aborted}))?;
+        let Aborted { conversation, was_busy } = aborted;
+        app.out.json(&json!({"conversation": conversation, "aborted": was_busy}))?;
+    } else if aborted.was_busy || quiet {
+        app.out.done("Aborted", &aborted.conversation, quiet)?;
     } else {
-        app.out.done("Aborted", &aborted, quiet)?;
+        let conversation = one_line(&aborted.conversation);
+        app.out.line(&format!("Nothing was going on in {conversation}"))?;
     }
     Ok(Exit::OK)
 }

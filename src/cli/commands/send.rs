@@ -25,7 +25,7 @@ const OWN: &[Flag] = &[
     Flag::switch(
         "continue",
         Some('c'),
-        "Send to the newest conversation that is not a sub-agent's",
+        "Send to the conversation that occtl opened or used last on this session",
     )
     .excludes(&["session"], "each names a conversation"),
     TITLE.excludes(&["session", "continue"], "it is for a new conversation"),
@@ -104,7 +104,7 @@ fn parse(words: &Words) -> Result<Action> {
 fn target(words: &Words) -> Result<Option<Target>> {
     let given = words.value("session")?;
     let latest = words.has("continue");
-    Ok(if latest { Some(Target::Latest) } else { given.map(Target::Given) })
+    Ok(if latest { Some(Target::LastUsed) } else { given.map(Target::Given) })
 }
 
 /// What is printed of the turn; `None` if it is not waited for.

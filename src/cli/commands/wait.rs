@@ -13,7 +13,9 @@ use crate::runner::conversation::Target;
 use crate::runner::prompt::{Follow, Reached, Terms, Until, WaitOptions, Wanted};
 
 const OWN: &[Flag] = &[
-    CONVERSATION.repeated(),
+    CONVERSATION
+        .absent("the one that occtl used last on this session, or else the newest one")
+        .repeated(),
     Flag::switch("any", None, "Wait for any one of the conversations")
         .excludes(&["all"], "--all waits for each of them"),
     Flag::switch("all", None, "Wait for all of the conversations, as without --any"),
@@ -58,7 +60,7 @@ pub const COMMAND: Command = Command {
     operands: &[SESSION],
     flags: &[OWN, FOLLOWING, GRANTS, DENIALS],
     examples: &[
-        ("occtl wait $S", "until the newest conversation is idle"),
+        ("occtl wait $S", "until the conversation that was used last is idle"),
         ("occtl wait $S --until ask -t 60 && occtl permissions $S", "until a person has to decide"),
         ("occtl wait $S --turn $T --json", "the record of a turn that `send --json` began"),
     ],
@@ -79,7 +81,8 @@ fn parse(words: &Words) -> Result<Action> {
         if conversations.len() > 1 {
             return Err(Error::usage("--turn cannot be used with several -s"));
         }
-        let target = conversations.into_iter().next().map_or(Target::Latest, Target::Given);
+        let target =
+            conversations.into_iter().next().map_or(Target::LastUsedOrNewest, Target::Given);
         let show = if quiet { Show::Id } else { Show::Answer };
         let turn = ChosenTurn { session, target, turn };
         return Ok(Box::new(move |app| follow(app, &turn, terms()?, show)));

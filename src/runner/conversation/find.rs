@@ -6,6 +6,7 @@ use super::deny_occtl::no_occtl;
 use crate::client::wire::{Conversation, NewConversation};
 use crate::client::{Answer, Failure};
 use crate::error::{Error, Result};
+use crate::runner::context::Context;
 use crate::runner::session::server::Server;
 use crate::units::REQUEST_LIMIT;
 
@@ -14,8 +15,10 @@ use crate::units::REQUEST_LIMIT;
 pub enum Target {
     /// Into a new conversation, perhaps with a title.
     New(Option<String>),
-    /// Into the newest root conversation.
-    Latest,
+    /// Into the one that occtl opened or used last on the session.
+    LastUsed,
+    /// Into that one, or else into the newest root conversation.
+    LastUsedOrNewest,
     /// Into this one.
     Given(String),
 }
@@ -181,9 +184,46 @@ pub fn open(server: &Server, title: Option<&str>) -> Result<Place> {
 }
 
 /// The conversation that is meant, which is there already.
-pub fn target_place(server: &Server, target: &Target) -> Result<Place> {
+pub fn target_place(context: &Context, server: &Server, target: &Target) -> Result<Place> {
     match target {
         Target::Given(id) => by_id(server, id),
-        Target::Latest | Target::New(_) => latest_root(server),
+        Target::New(_) => latest_root(server),
+        Target::LastUsed => last_used(context, server)?.ok_or_else(|| none_used(server)),
+        Target::LastUsedOrNewest => {
+            last_used(context, server)?.map_or_else(|| latest_root(server), Ok)
+        }
     }
+}
+
+/// The conversation that occtl opened or used last on this session; `None` if there is none, or
+/// none any more. The user is told of a newer one in the session's directory: servers of one
+/// directory share their conversations.
+pub fn last_used(context: &Context, server: &Server) -> Result<Option<Place>> {
+    let Some(id) = &server.record.conversation else { return Ok(None) };
+    let used: Conversation = match server.client.conversation(id, &server.directory) {
+        Ok(found) => found,
+        Err(failure) if failure.is_missing() => return Ok(None),
+        Err(failure) => return Err(failure.into()),
+    };
+    // This is only a hint, so a failure is no reason to stop.
+    let newest = newest_root(server, &server.directory, Some(FIRST_LOOK)).unwrap_or_default();
+    let newer = newest.conversation.filter(|newest| changed(newest) > changed(&used));
+    if let Some(newer) = newer.filter(|newer| newer.id != used.id) {
+        (context.say)(&format!(
+            "{} is the conversation that occtl used last on {}; {} in the same directory was \
+             changed later (-s names one)",
+            used.id, server.record.id, newer.id
+        ));
+    }
+    Ok(Some(Place::of(used, server)))
+}
+
+/// The error where no conversation can be meant but one that occtl used.
+fn none_used(server: &Server) -> Error {
+    let session = &server.record.id;
+    let error = Error::not_found(match &server.record.conversation {
+        Some(id) => format!("conversation {id}, which occtl used last on {session}, is gone"),
+        None => format!("occtl has not used any conversation of session {session} yet"),
+    });
+    error.hint(format!("-s names one; occtl sessions {session} lists them"))
 }

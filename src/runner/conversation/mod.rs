@@ -13,6 +13,7 @@ pub mod messages;
 pub mod tail;
 pub mod tail_follow;
 pub mod usage;
+pub mod work;
 pub mod writing;
 
 pub use attach::attach;

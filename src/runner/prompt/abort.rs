@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use crate::client::wire::Activity;
 use crate::client::{Answer, Cause};
 use crate::error::{Code, Error, Result};
 use crate::runner::context::Context;
 use crate::runner::conversation::find::{self, Place, Target, target_place};
+use crate::runner::conversation::work::{Work, find_work, is_busy, reject_asks};
 use crate::runner::session::server::Server;
 use crate::runner::session::timeouts::out_of_time;
 use crate::units::{Backoff, Deadline, POLL_FIRST, pause};
@@ -20,14 +20,23 @@ const SILENT_REQUEST: Duration = Duration::from_millis(500);
 /// The longest pause between two rounds.
 const LONGEST_PAUSE: Duration = Duration::from_millis(250);
 
-/// Aborts a conversation with all below it, and returns its id. An error if it does not end within
-/// `limit`.
+/// What an abort came to.
+#[derive(Clone, Debug)]
+pub struct Aborted {
+    /// `ses_…`.
+    pub conversation: String,
+    /// Whether anything was going on in it or below it.
+    pub was_busy: bool,
+}
+
+/// Aborts a conversation with all below it, and rejects what it asks for. An error if it does not
+/// end within `limit`, or if another server runs its turn.
 pub fn abort_conversation(
     context: &Context,
     word: &str,
     target: &Target,
     limit: Duration,
-) -> Result<String> {
+) -> Result<Aborted> {
     let server = Server::open(context, word)?;
     let deadline = Deadline::after(limit);
     server.client.limit_to(deadline, None);
@@ -35,12 +44,21 @@ pub fn abort_conversation(
         Code::Unreachable if deadline.expired() => out_of_time(error, limit),
         _ => error,
     };
-    let place = target_place(&server, target).map_err(explain)?;
+    let place = target_place(context, &server, target).map_err(explain)?;
     let below = find::descendants(&server, &place).map_err(explain)?;
+    let was_busy = match find_work(context, &server, &place, &below, deadline) {
+        Ok(Work::There(other)) => return Err(elsewhere(&server, &place, Some(&other))),
+        Ok(Work::Unfinished) => return Err(elsewhere(&server, &place, None)),
+        Ok(work) => work == Work::Here,
+        Err(failure) => return Err(server.explain(context, explain(failure.into()))),
+    };
     let aborted = abort(&server, &place, &below, deadline, &|| true);
+    if let Ok(true) = aborted {
+        reject_asks(&server, &place, &members(&place, &below), &[]);
+    }
     server.note_use(context, None);
     if let Ok(true) = aborted {
-        return Ok(place.id);
+        return Ok(Aborted { conversation: place.id, was_busy });
     }
     if let Some(error) = server.ended(context) {
         return Err(error);
@@ -52,12 +70,33 @@ pub fn abort_conversation(
     }
 }
 
+/// The error for a turn that another server runs: that of another session, if it is known.
+fn elsewhere(server: &Server, place: &Place, other: Option<&str>) -> Error {
+    let (session, id) = (&server.record.id, &place.id);
+    match other {
+        Some(other) => Error::failed(format!(
+            "conversation {id} was not aborted: its turn runs on session {other}, not on {session}"
+        ))
+        .hint(format!("occtl abort {other} -s {id}")),
+        None => Error::failed(format!(
+            "conversation {id} was not aborted: its newest answer is not complete, and the server \
+             of {session} does not work on it; another server does, or its server ended"
+        ))
+        .hint(format!("occtl tail {session} -s {id} shows how far it got")),
+    }
+}
+
+/// A conversation and its sub-agents', in the order in which they are aborted: a parent whose
+/// sub-agent waits would run one more step.
+fn members<'a>(place: &'a Place, below: &'a [String]) -> Vec<&'a str> {
+    below.iter().map(String::as_str).chain([place.id.as_str()]).collect()
+}
+
 /// Aborts the conversation and its sub-agents' until all of them read idle; false if one does not
 /// in time.
 ///
-/// Sub-agents go first: a parent whose sub-agent waits would run one more step. A prompt that the
-/// server has not begun with reads idle, and no abort reaches it. So idle counts only once
-/// `settled` says that no prompt is about to begin.
+/// A prompt that the server has not begun with reads idle, and no abort reaches it. So idle counts
+/// only once `settled` says that no prompt is about to begin.
 pub fn abort(
     server: &Server,
     place: &Place,
@@ -67,8 +106,7 @@ pub fn abort(
 ) -> Answer<bool> {
     server.client.limit_to(deadline, None);
     let mut pauses = Backoff::new(POLL_FIRST, LONGEST_PAUSE);
-    let mut members: Vec<&str> = descendants.iter().map(String::as_str).collect();
-    members.push(&place.id);
+    let members = members(place, descendants);
     loop {
         let mut limit = ABORT_REQUEST;
         for conversation in &members {
@@ -81,8 +119,7 @@ pub fn abort(
         let is_last_round = deadline.expired() || !server.lives();
         match activities {
             Ok(activities) => {
-                let is_busy = |id: &&str| activities.get(*id).is_some_and(Activity::is_busy);
-                if !members.iter().any(is_busy) && settled() {
+                if !members.iter().any(|id| is_busy(&activities, id)) && settled() {
                     return Ok(true);
                 }
                 if is_last_round {

@@ -56,7 +56,7 @@ pub fn follow_prepared(
     let server = &operation.server;
     let turn = new_message_id();
     let explain = |error| operation.explain(error);
-    let place = prepared.find_place(server).map_err(explain)?;
+    let place = prepared.find_place(context, server).map_err(explain)?;
     let follower = Follower::prepare(&operation, &place, &turn, &follow.terms);
     operation.signals.set_fatal(false);
     // Before the prompt, so that no `cleanup` in between takes the session for unused.
@@ -91,7 +91,7 @@ pub fn follow_turn(
 ) -> Result<Finished> {
     let operation = Operation::begin(context, word, follow.terms.limits.timeout)?;
     let server = &operation.server;
-    let place = target_place(server, target).map_err(|error| operation.explain(error))?;
+    let place = target_place(context, server, target).map_err(|error| operation.explain(error))?;
     let found = has_message(server, &place, turn, LOOK_LIMIT);
     if !found.map_err(|failure| operation.explain(failure))? {
         return Err(no_turn(server, &place, turn));

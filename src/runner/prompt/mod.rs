@@ -17,7 +17,7 @@ pub mod wait;
 pub mod watcher;
 
 pub use crate::client::wire::ModelName;
-pub use abort::abort_conversation;
+pub use abort::{Aborted, abort_conversation};
 pub use finished::{Finished, follow_turn, send_and_follow};
 pub use hook::Hook;
 pub use limits::Limits;
@@ -62,7 +62,7 @@ pub fn send(
         Code::Unreachable | Code::TurnFailed if deadline.expired() => out_of_time(error, limit),
         _ => error,
     };
-    let place = prepared.find_place(&server).map_err(explain)?;
+    let place = prepared.find_place(context, &server).map_err(explain)?;
     let turn = new_message_id();
     // Before the prompt, so that no `cleanup` in between takes the session for unused.
     server.note_use(context, Some(&place.id));

@@ -9,6 +9,7 @@ use super::schema;
 use crate::client::Held;
 use crate::client::wire::{Format, InputPart, Prompt};
 use crate::error::Result;
+use crate::runner::context::Context;
 use crate::runner::conversation::find::{self, Place, Target, target_place};
 use crate::runner::session::server::Server;
 
@@ -31,7 +32,7 @@ impl Prepared {
 
     /// Finds or opens the conversation that the prompt goes to. Names are checked first, so that a
     /// wrong one opens no conversation.
-    pub(super) fn find_place(&self, server: &Server) -> Result<Place> {
+    pub(super) fn find_place(&self, context: &Context, server: &Server) -> Result<Place> {
         let options = &self.options;
         match &options.target {
             Target::New(title) => {
@@ -39,7 +40,7 @@ impl Prepared {
                 find::open(server, title.as_deref())
             }
             target => {
-                let place = target_place(server, target)?;
+                let place = target_place(context, server, target)?;
                 check(server, &place.directory, options)?;
                 Ok(place)
             }

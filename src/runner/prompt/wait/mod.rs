@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use crate::error::{Code, Error, Result};
 use crate::runner::context::Context;
-use crate::runner::conversation::find::{self, Place};
+use crate::runner::conversation::find::{self, Place, Target, target_place};
 use crate::runner::session::operation::Operation;
 use crate::runner::session::server::Server;
 use crate::units::{Backoff, seconds};
@@ -29,7 +29,7 @@ pub fn wait(context: &Context, word: &str, options: &WaitOptions) -> Result<Vec<
     let Operation { signals, server, deadline, .. } = &operation;
     let mut places = Vec::new();
     if !options.wants_only_death() {
-        let found = find_places(server, &options.conversations);
+        let found = find_places(context, server, &options.conversations);
         places = found.map_err(|error| operation.explain(error))?;
     }
     let mut waiting = Waiting::new(server, places, options);
@@ -79,9 +79,9 @@ fn not_reached(server: &Server, options: &WaitOptions, waiting: &Waiting) -> Err
     Error::new(Code::Timeout, format!("not reached within {limit}: {left}"))
 }
 
-fn find_places(server: &Server, conversations: &[String]) -> Result<Vec<Place>> {
+fn find_places(context: &Context, server: &Server, conversations: &[String]) -> Result<Vec<Place>> {
     if conversations.is_empty() {
-        return Ok(vec![find::latest_root(server)?]);
+        return Ok(vec![target_place(context, server, &Target::LastUsedOrNewest)?]);
     }
     conversations.iter().map(|id| find::by_id(server, id)).collect()
 }

@@ -1,0 +1,131 @@
+//! Finds out who works on a conversation. Servers on one database share their conversations, and
+//! each knows only of the turns that it runs itself.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use super::find::Place;
+use crate::client::wire::{Activities, Message, Reply};
+use crate::client::{Answer, Client, Limit};
+use crate::runner::context::Context;
+use crate::runner::session::life::{Life, life};
+use crate::runner::session::server::{Server, directory, endpoint};
+use crate::units::{Backoff, Deadline, POLL_FIRST, PROBE_LIMIT, REQUEST_LIMIT, pause};
+
+/// How long after a prompt the server may still be about to begin: a cold directory takes 1.5 s.
+pub const BEGINS_WITHIN: Duration = Duration::from_secs(2);
+
+/// Who works on a conversation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Work {
+    /// The session's own server.
+    Here,
+    /// No server.
+    Idle,
+    /// The server of this other session.
+    There(String),
+    /// The newest answer is not complete, and no server that is known works on it: one that occtl
+    /// does not know does, or its server ended in the middle.
+    Unfinished,
+}
+
+/// Who works on a conversation and those below it. A prompt that was accepted a moment ago is given
+/// time to begin.
+pub fn find_work(
+    context: &Context,
+    server: &Server,
+    place: &Place,
+    below: &[String],
+    deadline: Deadline,
+) -> Answer<Work> {
+    let begins = Deadline::after(BEGINS_WITHIN);
+    let mut pauses = Backoff::new(POLL_FIRST, Duration::from_millis(250));
+    let mut was_open = false;
+    loop {
+        let activities = server.client.activities(&place.directory, REQUEST_LIMIT)?;
+        if is_busy(&activities, &place.id) || below.iter().any(|id| is_busy(&activities, id)) {
+            return Ok(Work::Here);
+        }
+        let limit = Limit::Whole(REQUEST_LIMIT);
+        let newest = match server.client.newest_message(&place.id, &place.directory, limit) {
+            // Only a prompt cannot be read.
+            Err(failure) if failure.is_unreadable() => None,
+            newest => newest?,
+        };
+        match newest {
+            // A turn that began between the two requests is busy at the second look.
+            Some(newest) if is_open(&newest) && !was_open => was_open = true,
+            Some(newest) if is_open(&newest) && has_asked_here(server, place)? => {
+                return Ok(Work::Idle);
+            }
+            Some(newest) if is_open(&newest) => {
+                let there = other_worker(context, server, place);
+                return Ok(there.map_or(Work::Unfinished, Work::There));
+            }
+            Some(newest) if newest.info.is_answer() => return Ok(Work::Idle),
+            _ if begins.expired() || deadline.expired() => return Ok(Work::Idle),
+            _ => {}
+        }
+        pause(deadline.remaining(pauses.next()));
+    }
+}
+
+/// Whether a server lists a conversation as busy.
+pub fn is_busy(activities: &Activities, id: &str) -> bool {
+    activities.get(id).is_some_and(|activity| activity.is_busy())
+}
+
+/// Whether an answer is neither complete nor failed.
+fn is_open(message: &Message) -> bool {
+    let info = &message.info;
+    info.is_answer() && info.time.completed.is_none() && info.error.is_none()
+}
+
+/// Whether the conversation asked for something on this server. Versions before 1.14 leave the
+/// answer of an aborted turn open until its ask gets a reply.
+fn has_asked_here(server: &Server, place: &Place) -> Answer<bool> {
+    let (client, directory) = (&server.client, &place.directory);
+    let mut asked: BTreeSet<String> = BTreeSet::new();
+    asked.extend(client.permissions(directory, REQUEST_LIMIT)?.into_iter().map(|a| a.conversation));
+    asked.extend(client.questions(directory, REQUEST_LIMIT)?.into_iter().map(|a| a.conversation));
+    Ok(asked.contains(&place.id))
+}
+
+/// The other session whose server works on a conversation. Only those of the same directory are
+/// asked, because another server would have to load it first.
+fn other_worker(context: &Context, server: &Server, place: &Place) -> Option<String> {
+    let records = context.store.read().ok()?.records().ok()?;
+    let mut others = records.into_iter().filter(|record| record.id != server.record.id);
+    others.find_map(|record| {
+        let life = life(context, &record);
+        let lives = matches!(life, Life::Alive(_) | Life::Adopted);
+        if !lives || directory(&record, life.server()) != place.directory {
+            return None;
+        }
+        let client = Client::new(endpoint(&record, life.server()));
+        let activities = client.activities(&place.directory, PROBE_LIMIT).ok()?;
+        is_busy(&activities, &place.id).then_some(record.id)
+    })
+}
+
+/// Rejects what conversations asked for, once their turns have been aborted: servers list such asks
+/// until they get a reply. A reply that fails changes nothing, because the asks have no effect any
+/// more; `known` are ids that the server may not list.
+///
+/// To be called at once after the abort: a rejection also settles what a newer turn of the same
+/// conversation asks for.
+pub fn reject_asks(server: &Server, place: &Place, members: &[&str], known: &[String]) {
+    let (client, directory) = (&server.client, &place.directory);
+    let ours = |conversation: &String| members.contains(&conversation.as_str());
+    let listed = client.permissions(directory, PROBE_LIMIT).unwrap_or_default();
+    let listed = listed.into_iter().filter(|ask| ours(&ask.conversation)).map(|ask| ask.id);
+    let mut permissions: BTreeSet<String> = listed.collect();
+    permissions.extend(known.iter().filter(|id| id.starts_with("per_")).cloned());
+    for id in permissions {
+        let _ = client.reply_permission(&id, directory, &Reply::Reject(None));
+    }
+    let listed = client.questions(directory, PROBE_LIMIT).unwrap_or_default();
+    for ask in listed.into_iter().filter(|ask| ours(&ask.conversation)) {
+        let _ = client.reject_question(&ask.id, directory);
+    }
+}
