@@ -81,8 +81,13 @@ fn boot_id() -> String {
 }
 
 fn start_time(pid: u32) -> Option<u64> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    parse_start_time(&stat)
+    parse_start_time(&stat(pid)?)
+}
+
+/// The line of `/proc/PID/stat`. The program's name in it may be any bytes.
+pub(super) fn stat(pid: u32) -> Option<String> {
+    let line = fs::read(format!("/proc/{pid}/stat")).ok()?;
+    Some(String::from_utf8_lossy(&line).into_owned())
 }
 
 fn parse_start_time(stat: &str) -> Option<u64> {
@@ -99,6 +104,22 @@ fn parse_start_time(stat: &str) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_process_is_found_whatever_bytes_its_name_has() {
+        use std::os::unix::ffi::OsStrExt;
+        let name = std::ffi::OsStr::from_bytes(b"occtl-\xff\xfe");
+        let directory = std::env::temp_dir().join(format!("occtl-name-{}", std::process::id()));
+        fs::create_dir_all(&directory).unwrap();
+        let program = directory.join(name);
+        fs::copy("/bin/sleep", &program).unwrap();
+        let mut child = std::process::Command::new(&program).arg("60").spawn().unwrap();
+        let found = Identity::of(child.id());
+        child.kill().unwrap();
+        child.wait().unwrap();
+        fs::remove_dir_all(&directory).unwrap();
+        assert!(found.is_some());
+    }
 
     #[test]
     fn start_time_is_found_behind_any_program_name() {

@@ -297,3 +297,24 @@ fn a_record_that_0_4_0_rewrote_still_reaches_its_server() {
     assert_eq!(stopped.stdout, format!("Stopped: {id}\n"));
     sandbox.assert_no_trace();
 }
+
+#[test]
+fn an_id_that_is_none_is_refused_before_it_is_printed_or_sent() {
+    let sandbox = sandbox("bad-ids", json!({}));
+    let id = sandbox.start(&[]);
+    for bad in ["ses_\u{1b}]52;c;x\u{7}", "ses_1\nses_2", "../global", "", "ses 1"] {
+        let row = json!({"id": bad, "title": "t", "time": {"created": 1, "updated": 1}});
+        sandbox.set_faults(&json!({"body": {"/session": [row]}}));
+        for words in [&["sessions", &id, "-q"][..], &["sessions", &id], &["tail", &id]] {
+            let refused = sandbox.occtl(words).run().fails(4);
+            assert!(refused.stderr.contains("is not an id"), "{}", refused.stderr);
+            let printed = format!("{}{}", refused.stdout, refused.stderr);
+            assert!(!printed.contains('\u{1b}') && !printed.contains("ses_1\n"), "{printed:?}");
+        }
+        sandbox.set_faults(&json!({"body": {"/session": row}}));
+        let refused = sandbox.occtl(&["send", &id, "hello"]).run().fails(4);
+        assert_eq!(refused.stdout, "");
+    }
+    sandbox.set_faults(&json!({}));
+    sandbox.occtl(&["stop", &id]).run().ok();
+}

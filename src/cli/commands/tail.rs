@@ -11,8 +11,8 @@ use crate::cli::show::message::Style;
 use crate::cli::spec::{Action, CONVERSATION, Command, Exit, Flag, SESSION};
 use crate::cli::words::Words;
 use crate::error::{Code, Error, Result};
-use crate::runner;
 use crate::runner::conversation::{Entry, LiveSink, MessageSink, TailEnd, TailOptions, ToolCall};
+use crate::runner::{self, Signals};
 use crate::units;
 
 pub const COMMAND: Command = Command {
@@ -133,7 +133,9 @@ fn run(app: &mut App, mut args: Args) -> Result<Exit> {
     let json = app.json && !args.options.raw;
     let file = args.output.as_deref().map(NewFile::create).transpose()?;
     let out = &mut app.out;
-    let mut writer = Writer { args: &args, out, file, json, count: 0, above: String::new() };
+    let signals = file.is_some().then(|| context.catch_signals()).transpose()?;
+    let above = String::new();
+    let mut writer = Writer { args: &args, out, file, signals, json, count: 0, above };
     runner::conversation::tail(&context, &args.session, &args.options, &mut writer)?;
     if json {
         writer.write("]}\n")?;
@@ -150,6 +152,8 @@ struct Writer<'a> {
     args: &'a Args,
     out: &'a mut Output,
     file: Option<NewFile>,
+    /// Caught where there is an unfinished file to remove.
+    signals: Option<Signals>,
     json: bool,
     count: usize,
     /// The conversation of the last message.
@@ -178,6 +182,9 @@ impl MessageSink for Writer<'_> {
     }
 
     fn entry(&mut self, entry: &Entry) -> Result<bool> {
+        if let Some(code) = self.signals.as_ref().and_then(Signals::received) {
+            return Err(Error::new(code, "interrupted; nothing was written"));
+        }
         if self.json {
             let comma = if self.count == 0 { "" } else { "," };
             self.write(&format!("{comma}{}", document(entry)))?;

@@ -35,10 +35,11 @@ impl Output {
         let mut text = String::new();
         for row in std::iter::once(&heading).chain(rows) {
             let height = row.iter().map(|cell| cell.text.lines().count()).max().unwrap_or(1).max(1);
-            for line in 0..height {
+            let mut pieces: Vec<_> = row.iter().map(|cell| cell.text.lines()).collect();
+            for _ in 0..height {
                 let mut out = String::new();
-                for (cell, width) in row.iter().zip(&widths) {
-                    let piece = cell.text.lines().nth(line).unwrap_or("");
+                for ((cell, lines), width) in row.iter().zip(&mut pieces).zip(&widths) {
+                    let piece = lines.next().unwrap_or("");
                     out.push_str(&self.paint(piece, cell.colour));
                     out.extend(std::iter::repeat_n(' ', width.saturating_sub(piece.width()) + 2));
                 }

@@ -3,28 +3,55 @@
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
-use super::{lenient, those_that_fit};
+use super::{id, lenient, those_that_fit};
 
 /// A pending permission request.
 #[derive(Clone, Debug, Deserialize)]
+#[serde(from = "PermissionFields")]
 pub struct Permission {
     /// `per_…`.
     pub id: String,
     /// The conversation whose tool wants it.
-    #[serde(default, rename = "sessionID", deserialize_with = "lenient")]
     pub conversation: String,
-    /// For example `bash`, `edit`. Older servers call the field `type`.
-    #[serde(default, alias = "type", deserialize_with = "lenient")]
+    /// For example `bash`, `edit`.
     pub permission: String,
     /// What the tool wants to do, for example its commands.
-    #[serde(default, alias = "pattern", deserialize_with = "one_or_many")]
     pub patterns: Vec<String>,
+}
+
+/// A permission request with the names that older and newer servers give its fields. One that has
+/// both counts by the newer: an alias would make the whole list unreadable.
+#[derive(Deserialize)]
+struct PermissionFields {
+    #[serde(deserialize_with = "id")]
+    id: String,
+    #[serde(default, rename = "sessionID", deserialize_with = "lenient")]
+    conversation: String,
+    #[serde(default, deserialize_with = "lenient")]
+    permission: String,
+    #[serde(default, rename = "type", deserialize_with = "lenient")]
+    old_permission: String,
+    #[serde(default, deserialize_with = "one_or_many")]
+    patterns: Vec<String>,
+    #[serde(default, rename = "pattern", deserialize_with = "one_or_many")]
+    old_patterns: Vec<String>,
+}
+
+impl From<PermissionFields> for Permission {
+    fn from(fields: PermissionFields) -> Permission {
+        let is_old = fields.permission.is_empty();
+        let permission = if is_old { fields.old_permission } else { fields.permission };
+        let no_patterns = fields.patterns.is_empty();
+        let patterns = if no_patterns { fields.old_patterns } else { fields.patterns };
+        Permission { id: fields.id, conversation: fields.conversation, permission, patterns }
+    }
 }
 
 /// A pending ask of the model. It may hold several questions.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Question {
     /// `que_…`.
+    #[serde(deserialize_with = "id")]
     pub id: String,
     /// The conversation whose model asks.
     #[serde(default, rename = "sessionID", deserialize_with = "lenient")]
@@ -134,7 +161,9 @@ mod tests {
     fn old_and_new_names_of_a_permission_request() {
         let old = r#"{"id":"per_1","type":"bash","pattern":"ls"}"#;
         let new = r#"{"id":"per_1","permission":"bash","patterns":["ls"]}"#;
-        for text in [old, new] {
+        let both =
+            r#"{"id":"per_1","type":"x","pattern":"y","permission":"bash","patterns":["ls"]}"#;
+        for text in [old, new, both] {
             let ask: Permission = serde_json::from_str(text).unwrap();
             assert_eq!((ask.permission.as_str(), ask.patterns), ("bash", vec!["ls".to_string()]));
         }

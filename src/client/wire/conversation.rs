@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Rule, Time, Tokens, lenient};
+use super::{Rule, Time, Tokens, id, lenient};
 
 /// A conversation: what the server calls a session.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Conversation {
     /// `ses_…`.
+    #[serde(deserialize_with = "id")]
     pub id: String,
     /// Set on conversations of sub-agents only. A fork has no parent.
     #[serde(default, rename = "parentID", deserialize_with = "lenient")]

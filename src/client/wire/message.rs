@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::lean::lean;
-use super::{Time, lenient};
+use super::{Time, id, lenient};
 
 /// A message with its parts.
 #[derive(Clone, Debug, Deserialize)]
@@ -20,6 +20,7 @@ pub struct Message {
 #[derive(Clone, Debug, Default, Deserialize)]
 pub struct Info {
     /// `msg_…`. Ids sort by time.
+    #[serde(deserialize_with = "id")]
     pub id: String,
     /// `user` or `assistant`.
     #[serde(default, deserialize_with = "lenient")]

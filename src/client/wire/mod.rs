@@ -33,6 +33,21 @@ pub(super) fn lenient<'de, D: Deserializer<'de>, T: DeserializeOwned + Default>(
     Ok(serde_json::from_str(raw.get()).unwrap_or_default())
 }
 
+/// The longest id that is taken for one. Real ones have 30 characters.
+const LONGEST_ID: usize = 256;
+
+/// Reads an id of a conversation, a message or an ask. It is checked here, once, because ids are
+/// printed one a line for scripts and sent back as a part of addresses.
+pub(super) fn id<'de, D: Deserializer<'de>>(input: D) -> Result<String, D::Error> {
+    let text = String::deserialize(input)?;
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+    if text.is_empty() || text.len() > LONGEST_ID || !text.chars().all(is_plain) {
+        let start: String = text.chars().take(40).collect();
+        return Err(serde::de::Error::custom(format!("{start:?} is not an id")));
+    }
+    Ok(text)
+}
+
 /// Reads a list and leaves out the entries that do not fit.
 pub(super) fn those_that_fit<'de, D: Deserializer<'de>, T: DeserializeOwned>(
     input: D,

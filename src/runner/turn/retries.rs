@@ -31,15 +31,17 @@ impl Retries {
             self.note_end(now);
             return;
         }
-        let attempt = activity.attempt.unwrap_or(0.0).max(1.0) as u64;
+        // No server tries that often; a larger number is not one.
+        let attempt = activity.attempt.unwrap_or(0.0).clamp(1.0, 1e9) as u64;
         let last = self.attempts.insert(conversation.into(), attempt).unwrap_or(0);
-        self.count += match attempt.cmp(&last) {
+        let new = match attempt.cmp(&last) {
             Ordering::Greater => attempt - last,
             // The same one, reported again by REST or by a late event.
             Ordering::Equal => 0,
             // The server counts anew.
             Ordering::Less => attempt,
         };
+        self.count = self.count.saturating_add(new);
         let since = self.running.take().map_or(now, |before| before.since);
         let why = activity.message.clone().unwrap_or_default();
         self.running = Some(Retry { since, why });
