@@ -139,7 +139,7 @@ fn port_literals(ports: &[String], name: &str, text: &str) -> Vec<String> {
     if name == "src/units.rs" {
         return Vec::new();
     }
-    // What is shown to people as an example may hold an address.
+    // An example in a help text may hold an address.
     let lines = code(text);
     let code: String =
         lines.split_inclusive('\n').filter(|line| !line.contains("example")).collect();
@@ -209,12 +209,12 @@ fn machine_paths(places: &[String], text: &str) -> Vec<String> {
 #[test]
 fn no_file_names_a_path_of_the_machine_that_made_it() {
     let mut places = vec![root().display().to_string()];
-    // The place where checkouts are kept, unless it is one that everybody has.
+    // The directory above the package, unless it is one that every machine has.
     let parent = root().parent().unwrap();
     if !["/", "/home", "/root", "/tmp", "/srv", "/opt"].map(Path::new).contains(&parent) {
         places.push(parent.display().to_string());
     }
-    // A home that is a child of the root is nobody's own.
+    // A home directly below the root, such as /root, is the same on many machines.
     let home = std::env::var("HOME").unwrap_or_default();
     places.extend(Some(home).filter(|home| home.matches('/').count() > 1));
     hold(&files("", ""), |_, text| machine_paths(&places, text));

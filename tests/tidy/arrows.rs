@@ -3,7 +3,8 @@
 use super::modules::Tree;
 use super::{assert_none, source};
 
-/// Places, and who may use whom. A place may always use itself; one that is missing is a fault.
+/// Places of the source, and which others each may use. A module in a place that is not listed is a
+/// fault.
 struct Plan {
     arrows: &'static [(&'static str, &'static [&'static str])],
     /// Places that all others may use.

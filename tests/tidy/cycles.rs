@@ -51,8 +51,8 @@ fn way_back(uses: &Uses, module: &str) -> Option<Vec<String>> {
     None
 }
 
-/// Circles of modules, each as its modules and what they use of the next: so many that every module
-/// is in one that is in any.
+/// Circles of modules, each with what its modules use of the next. Every module that is in a circle
+/// is in one of these.
 fn cycles(tree: &Tree) -> Vec<String> {
     let uses = uses(tree);
     let mut named = BTreeSet::new();
