@@ -111,6 +111,11 @@ fn a_parent_may_hand_on_what_is_its_childs_and_leave_methods_to_it() {
         ("a/b", "use super::A;\nimpl A {}\nstruct B;"),
     ];
     assert_eq!(count(&part), 0);
+    let method = [
+        ("a/mod", "mod b;\npub use b::*;\npub struct A;\nfn a() { text.len() }"),
+        ("a/b", "use super::A;\nstruct B(A);\nimpl B { fn text(&self) {} }"),
+    ];
+    assert_eq!(count(&method), 0);
     let tests = [
         ("a", "use crate::b::B;\npub struct A;"),
         ("b", "struct B;\n/// As [`crate::a::A`].\n#[cfg(test)]\nmod tests { use crate::a::A; }\n"),

@@ -21,7 +21,7 @@ pub struct Names {
     pub imports: Vec<Import>,
     /// The modules of which `use` brings in everything.
     pub globs: Vec<Vec<String>>,
-    /// Types, functions and all else that is defined.
+    /// Types, functions and all else that is defined, except what only a type or a function has.
     pub defined: BTreeSet<String>,
     /// The types of the `impl` blocks.
     pub extended: BTreeSet<Vec<String>>,
@@ -34,8 +34,9 @@ impl Names {
     pub fn of(code: &str) -> Names {
         let words: Vec<&str> = words(code).into_iter().map(|(_, word)| word).collect();
         let mut names = Names::default();
-        let mut at = 0;
+        let (mut at, mut depth) = (0, 0);
         while at < words.len() {
+            depth += i32::from(words[at] == "{") - i32::from(words[at] == "}");
             at = match words[at] {
                 "use" if is_name(words.get(at + 1)) => names.import(&words, at),
                 // The path says who sees an item, and uses nothing.
@@ -46,7 +47,7 @@ impl Names {
                     names.extended.insert(extended(&words[at + 1..]));
                     at + 1
                 }
-                _ => names.speak(&words, at),
+                _ => names.speak(&words, at, depth == 0),
             };
         }
         names
@@ -69,15 +70,16 @@ impl Names {
         end
     }
 
-    /// Takes up a word that is in no `use` line, with the path that begins with it.
-    fn speak(&mut self, words: &[&str], at: usize) -> usize {
+    /// Takes up a word that is in no `use` line, with the path that begins with it. `outside` is
+    /// whether it stands in no block.
+    fn speak(&mut self, words: &[&str], at: usize, outside: bool) -> usize {
         const DEFINING: [&str; 8] =
             ["const", "enum", "fn", "static", "struct", "trait", "type", "union"];
         let before = if at > 0 { words[at - 1] } else { "" };
         let (path, length) = path(&words[at..]);
         let is_field = length == 1 && words.get(at + 1) == Some(&":");
         if DEFINING.contains(&before) {
-            self.defined.insert(words[at].to_owned());
+            self.defined.extend(outside.then(|| words[at].to_owned()));
         } else if length > 0 && before != "." && before != "::" && !is_field {
             self.paths.insert(path);
         }
