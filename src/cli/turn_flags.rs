@@ -148,8 +148,8 @@ pub fn message(words: &[String]) -> Result<String> {
     Ok(message)
 }
 
-/// The values of [`LIMITS`], [`ALLOW`], [`RULES`] and `--timeout`. `otherwise` says what becomes of asks that neither flag
-/// nor policy settles.
+/// The values of [`LIMITS`], [`ALLOW`], [`RULES`] and `--timeout`. `otherwise` says what becomes of
+/// asks that neither flag nor policy settles.
 pub fn terms(
     words: &Words,
     otherwise: Otherwise,

@@ -112,8 +112,8 @@ impl Store {
         create().map_err(|error| Error::store(format!("cannot create {}: {error}", path.display())))
     }
 
-    /// The file on which a session's server holds a lock for as long as it lives. It tells the other
-    /// machines and containers that share this directory that the server runs.
+    /// The file on which a session's server holds a lock for as long as it lives. It tells the
+    /// other machines and containers that share this directory that the server runs.
     pub fn life_lock_path(&self, session: &str) -> PathBuf {
         self.directory.join("locks").join(format!("{session}.lock"))
     }

@@ -34,8 +34,8 @@ impl NewFile {
         let name = target.file_name().unwrap_or_default().to_string_lossy();
         // The additions must not make a long name too long for the file system.
         let name: String = name.chars().take(40).collect();
-        // In a directory that others can write to, a name that can be guessed could be prepared: as a
-        // link, what it points to would be overwritten.
+        // In a directory that others can write to, a name that can be guessed could be prepared: as
+        // a link, what it points to would be overwritten.
         let random = uuid::Uuid::new_v4().simple();
         let temporary = target.with_file_name(format!(".{name}.{random}.partial"));
         let file = File::create_new(&temporary).map_err(failed)?;

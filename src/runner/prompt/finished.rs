@@ -15,8 +15,8 @@ use crate::runner::session::operation::Operation;
 use crate::runner::session::timeouts::LOOK_LIMIT;
 use crate::runner::turn::record::TurnRecord;
 
-/// A turn that took longer notes the use of the session once more at its end. For a shorter one that
-/// would only cost a write.
+/// A turn that took longer notes the use of the session once more at its end. For a shorter one
+/// that would only cost a write.
 const TOUCH_AGAIN_MS: u64 = 5_000;
 
 /// A turn that has ended.

@@ -70,8 +70,8 @@ pub fn life(context: &Context, record: &Record) -> Life {
     }
 }
 
-/// Whether a record speaks of a place whose processes cannot be seen from `here`. After another boot
-/// of the same machine there is nothing left to be seen.
+/// Whether a record speaks of a place whose processes cannot be seen from `here`. After another
+/// boot of the same machine there is nothing left to be seen.
 fn is_elsewhere(record: &Record, here: &Home) -> bool {
     let differ = |one: &Option<String>, other: &Option<String>| {
         one.is_some() && other.is_some() && one != other

@@ -1,8 +1,8 @@
 //! Which messages belong to one prompt.
 //!
 //! A server that runs out of context in the middle of a turn compacts the conversation and goes on
-//! by itself. It stores a user message that holds nothing but a part `compaction`, answers it with a
-//! summary, and stores another user message that tells the model to go on, or repeats the prompt.
+//! by itself. It stores a user message that holds nothing but a part `compaction`, answers it with
+//! a summary, and stores another user message that tells the model to go on, or repeats the prompt.
 //! The later steps answer that last message and still belong to the same turn. Seen on 1.1.65 to
 //! 1.18.33.
 
