@@ -16,6 +16,8 @@ use text::{code, files, has_word, root, rust, without_strings};
 
 /// No file is longer; most are half of it.
 const LONGEST_FILE: usize = 400;
+/// No line of code or comment has more characters: it is what rustfmt holds code to.
+const WIDEST_LINE: usize = 100;
 /// What the package may depend on. The reason of each that is not in the first list is in
 /// `docs/design.md`.
 const AGREED: [&str; 10] = [
@@ -94,6 +96,21 @@ fn no_file_is_longer_than_a_reader_can_bear() {
     hold(&rust(), too_long);
     assert_eq!(too_long("", &"x\n".repeat(LONGEST_FILE)).len(), 0);
     assert_eq!(too_long("", &"x\n".repeat(LONGEST_FILE + 1)).len(), 1);
+}
+
+fn too_wide(_: &str, text: &str) -> Vec<String> {
+    let widths = text.lines().map(|line| line.chars().count()).enumerate();
+    let wide = widths.filter(|(_, width)| *width > WIDEST_LINE);
+    wide.map(|(at, width)| format!("line {} has {width} columns", at + 1)).collect()
+}
+
+#[test]
+fn no_line_is_wider_than_rustfmt_makes_code() {
+    hold(&files("src", ".rs"), too_wide);
+    let fine = format!("{}\n// {}\n", "x".repeat(WIDEST_LINE), "ü".repeat(WIDEST_LINE - 3));
+    assert_eq!(too_wide("", &fine), [""; 0]);
+    let wide = format!("{fine}//! {}\n", "x".repeat(WIDEST_LINE));
+    assert_eq!(too_wide("", &wide), ["line 3 has 104 columns"]);
 }
 
 fn forbidden(name: &str, text: &str) -> Vec<String> {
