@@ -21,6 +21,11 @@ fn pages(sandbox: &Sandbox) -> Vec<Value> {
     messages.map(|one| one["query"].clone()).collect()
 }
 
+/// The only conversation of a session, which occtl did not open.
+fn only(sandbox: &Sandbox, id: &str) -> String {
+    sandbox.occtl(&["sessions", id, "-q"]).run().ok().stdout.trim().to_owned()
+}
+
 #[test]
 fn to_show_five_messages_of_a_long_history_five_are_read() {
     let sandbox = sandbox("long", json!({"messages": 20_000}));
@@ -165,7 +170,7 @@ fn following_keeps_its_limit_and_hears_signals_whatever_the_server_does() {
     assert!(signalled.elapsed() < Duration::from_secs(8), "{:?}", signalled.elapsed());
     // Without events it is slower, but just as complete.
     sandbox.set_faults(&json!({"status": {"/event": 500}}));
-    sandbox.occtl(&["send", &id, "-c", "hello there"]).run().ok();
+    sandbox.occtl(&["send", &id, "-s", &only(&sandbox, &id), "hello there"]).run().ok();
     let followed = sandbox.occtl(&["tail", &id, "-f", "-n", "0"]).run().ok().stdout;
     let followed = followed + &sandbox.occtl(&["tail", &id]).run().ok().stdout;
     assert!(followed.contains("━━━ assistant ━━━\nhello there\n"), "{followed}");
@@ -176,7 +181,8 @@ fn an_event_stream_that_is_slow_to_open_is_given_more_time() {
     let slow = json!({"messages": 2, "delay_ms": {"/event": 700}});
     let sandbox = sandbox("slow", slow);
     let id = sandbox.start(&[]);
-    sandbox.occtl(&["send", &id, "-c", "one two three four five six"]).run().ok();
+    let only = only(&sandbox, &id);
+    sandbox.occtl(&["send", &id, "-s", &only, "one two three four five six"]).run().ok();
     let followed = sandbox.occtl(&["tail", &id, "-f"]).run().ok().stdout;
     assert!(followed.contains("one two three four five six"), "{followed}");
     let opened = sandbox.stand_in_requests().iter().filter(|one| one["path"] == "/event").count();
