@@ -96,6 +96,9 @@ fn explained(flag: &Flag) -> String {
     if !flag.choices.is_empty() {
         text.push_str(&format!(": {}", flag.choices.join(", ")));
     }
+    if flag.may_be_stdin {
+        text.push_str("; - is stdin");
+    }
     if flag.many {
         text.push_str("; may be repeated");
     }

@@ -10,6 +10,7 @@ mod turn_flags;
 pub mod words;
 
 use std::ffi::OsString;
+use std::io::IsTerminal;
 use std::process::ExitCode;
 
 pub use app::App;
@@ -48,6 +49,14 @@ fn act(arguments: Vec<OsString>, global: &mut Global) -> Result<Exit> {
     match found {
         Found::Command(words) => {
             let action = (words.command.parse)(&words)?;
+            if let Some(what) = words.stdin_uses().first()
+                && std::io::stdin().is_terminal()
+            {
+                let text = format!(
+                    "reading {what} from the terminal; Ctrl-D at the start of a line ends it"
+                );
+                output::notice(&text, global.json);
+            }
             action(&mut app)
         }
         Found::Help(command) => commands::help::print(&mut app, COMMANDS, command),

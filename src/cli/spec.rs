@@ -74,6 +74,8 @@ pub struct Words {
     pub(super) flags: Vec<(&'static str, OsString)>,
     /// The words that are not flags.
     pub(super) operands: Vec<OsString>,
+    /// How many of those stood before `--`: a dash behind it is a dash.
+    pub(super) before_dashes: usize,
     /// The flags that the command asked for, with the values it got. Tests compare them with the
     /// table: a flag that its command never asks for would do nothing.
     pub(super) read: RefCell<BTreeMap<&'static str, Vec<OsString>>>,
@@ -84,7 +86,9 @@ impl Words {
     #[cfg(test)]
     pub fn given(command: &'static Command, operands: Vec<OsString>) -> Words {
         let commands = super::commands::COMMANDS;
-        Words { commands, command, flags: Vec::new(), operands, read: RefCell::default() }
+        let before_dashes = operands.len();
+        let (flags, read) = (Vec::new(), RefCell::default());
+        Words { commands, command, flags, operands, before_dashes, read }
     }
 }
 
@@ -129,6 +133,8 @@ pub struct Operand {
     pub many: bool,
     /// What holds if it is not given.
     pub absent: Absent,
+    /// Whether `-` means stdin.
+    pub may_be_stdin: bool,
 }
 
 /// A flag.
@@ -148,6 +154,8 @@ pub struct Flag {
     pub choices: &'static [&'static str],
     /// Whether it may be given more than once.
     pub many: bool,
+    /// Whether the value `-` means stdin.
+    pub may_be_stdin: bool,
     /// Whether an empty value counts as none, as in opencode-ctl 0.4.0. Others refuse it.
     pub may_be_empty: bool,
     /// The flags of the same command without which it would do nothing: one of them must be given.
@@ -169,6 +177,7 @@ impl Flag {
             absent: Absent::Nothing,
             choices: &[],
             many: false,
+            may_be_stdin: false,
             may_be_empty: false,
             needs: &[],
             elsewhere: "",
@@ -209,6 +218,12 @@ impl Flag {
     /// The same, but it accepts only these values.
     pub const fn choices(mut self, choices: &'static [&'static str]) -> Flag {
         self.choices = choices;
+        self
+    }
+
+    /// The same, but `-` means stdin.
+    pub const fn may_be_stdin(mut self) -> Flag {
+        self.may_be_stdin = true;
         self
     }
 
@@ -255,12 +270,25 @@ pub const fn all_need<const N: usize>(
 impl Operand {
     /// An operand that must be given.
     pub const fn required(name: &'static str, help: &'static str) -> Operand {
-        Operand { name, help, required: true, many: false, absent: Absent::Nothing }
+        Operand { name, help, required: true, ..Operand::optional(name, help) }
     }
 
     /// An operand that may be left out.
     pub const fn optional(name: &'static str, help: &'static str) -> Operand {
-        Operand { name, help, required: false, many: false, absent: Absent::Nothing }
+        Operand {
+            name,
+            help,
+            required: false,
+            many: false,
+            absent: Absent::Nothing,
+            may_be_stdin: false,
+        }
+    }
+
+    /// The same, but `-` means stdin.
+    pub const fn may_be_stdin(mut self) -> Operand {
+        self.may_be_stdin = true;
+        self
     }
 
     /// The same with a value that is used if none is given.

@@ -1,23 +1,27 @@
 //! What `send`, `run` and `wait` share: the words of a prompt, and the flags for what is sent, for
 //! what the turn may use up and for how its asks are answered.
 
-use std::io::Read;
+use std::borrow::Cow;
+use std::path::Path;
+use std::time::Instant;
 
 use super::spec::{Flag, Operand};
 use super::words::{Words, wrong_value};
 use crate::error::{Error, Result};
 use crate::runner::asks::{OnPermission, OnQuestion, Otherwise, Policy, PolicyFlags, Setting};
 use crate::runner::conversation::Target;
+use crate::runner::input::{self, Wanted};
 use crate::runner::prompt::ModelName;
 use crate::runner::prompt::{Hook, Limits, PromptOptions, Terms};
 
 /// The longest prompt that is read from stdin, in bytes.
-const LONGEST_PROMPT: u64 = 64 << 20;
+const LONGEST_PROMPT: usize = 16 << 20;
 
 /// The words of the prompt.
 pub const MESSAGE: Operand =
-    Operand::optional("MESSAGE", "The prompt; several words are joined, and - alone reads stdin")
-        .many();
+    Operand::optional("MESSAGE", "The prompt; several words are joined, and - among them is stdin")
+        .many()
+        .may_be_stdin();
 
 /// What is sent.
 pub const PROMPT: &[Flag] = &[
@@ -34,7 +38,8 @@ pub const PROMPT: &[Flag] = &[
         "FILE",
         "Request an answer that fits this JSON schema; OpenCode from 1.15 on cannot list such a \
          conversation afterwards",
-    ),
+    )
+    .may_be_stdin(),
 ];
 
 /// The title of a new conversation.
@@ -110,7 +115,8 @@ pub const RULES: [Flag; 2] = [
         None,
         "FILE",
         "Read on_permission, on_question, allow and deny from this JSON file",
-    ),
+    )
+    .may_be_stdin(),
 ];
 
 /// The values of [`PROMPT`]. The message is added later, because reading stdin is an effect.
@@ -127,24 +133,26 @@ pub fn prompt(words: &Words) -> Result<PromptOptions> {
     })
 }
 
-/// The message: stdin for a single `-`, or else the words joined with spaces.
-pub fn message(words: &[String]) -> Result<String> {
-    let message = match words {
-        [dash] if dash == "-" => {
-            let mut text = Vec::new();
-            let stdin = std::io::stdin().lock().take(LONGEST_PROMPT + 1).read_to_end(&mut text);
-            stdin.map_err(|error| Error::failed(format!("cannot read stdin: {error}")))?;
-            if text.len() as u64 > LONGEST_PROMPT {
-                let limit = LONGEST_PROMPT >> 20;
-                return Err(Error::usage(format!("stdin has more than {limit} MiB")));
+/// The message: the words joined with spaces, with what stdin brings in the place of a dash. What
+/// that takes counts towards the limit of `terms`.
+pub fn message(words: &[Option<String>], terms: &mut Terms) -> Result<String> {
+    let began = Instant::now();
+    let limit = terms.limits.timeout;
+    let mut parts = Vec::new();
+    for word in words {
+        parts.push(match word {
+            Some(word) => Cow::Borrowed(word.as_str()),
+            None => {
+                let wanted = Wanted { what: "the message", most: LONGEST_PROMPT, limit };
+                Cow::Owned(input::read_text(Path::new("-"), wanted)?)
             }
-            String::from_utf8(text).map_err(|_| Error::usage("stdin is not UTF-8 text"))?
-        }
-        words => words.join(" "),
-    };
+        });
+    }
+    let message = parts.join(" ");
     if message.trim().is_empty() {
         return Err(Error::usage("the message is empty"));
     }
+    *terms = terms.clone().after(began);
     Ok(message)
 }
 
@@ -169,10 +177,15 @@ pub fn terms(
         allow: words.values("allow")?,
         deny: words.values("deny")?,
         file: words.path("policy"),
+        limit: limits.timeout,
     };
     let hook = Hook::new(words.os_value("on-event"));
     // The policy's file is read later, when the command may have effects.
-    Ok(move || Ok(Terms { limits, policy: Policy::new(&flags, otherwise)?, hook }))
+    Ok(move || {
+        let began = Instant::now();
+        let policy = Policy::new(&flags, otherwise)?;
+        Ok(Terms { limits, policy, hook }.after(began))
+    })
 }
 
 /// `PROVIDER/MODEL`; the name of the model may have more slashes in it.

@@ -15,7 +15,7 @@ mod variables;
 
 pub use handle::{Handle, pidfd_trouble, wait_all};
 pub use identity::{Home, Identity, descriptor_limit, own_home, own_identity, own_uid};
-pub use programs::{Capture, ended_input, feed, read_text, replace};
+pub use programs::{Capture, ended_input, feed, read_input, replace};
 pub use signals::catch;
 pub use sockets::listens;
 pub use spawn::{Detached, Guardian};

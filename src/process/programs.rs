@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, Read, Seek, Write};
+use std::os::fd::AsFd;
 use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
@@ -20,22 +21,38 @@ pub fn ended_input() -> String {
     io::read_to_string(io::stdin()).unwrap_or_default()
 }
 
-/// Reads a file that the user named, as text. The file may be a pipe without a writer, or a device
-/// without an end: reading ends after `limit` and beyond `most` bytes.
-pub fn read_text(path: &Path, most: usize, limit: Duration) -> io::Result<String> {
+/// Reads a file that the user named, or stdin if the path is `-`. The file may be a pipe without a
+/// writer, or a device without an end: reading ends after `limit` and beyond `most` bytes.
+pub fn read_input(path: &Path, most: usize, limit: Duration) -> io::Result<Vec<u8>> {
+    if path.as_os_str() == "-" {
+        // Other processes may use the same open file, so it stays as it is: not to block is a
+        // property that they would share.
+        return read_within(io::stdin().as_fd().try_clone_to_owned()?.into(), most, limit);
+    }
     let mut options = File::options();
-    let mut file = options.read(true).custom_flags(OFlags::NONBLOCK.bits() as i32).open(path)?;
+    let file = options.read(true).custom_flags(OFlags::NONBLOCK.bits() as i32).open(path)?;
+    read_within(file, most, limit)
+}
+
+/// Reads only when there is something to read or nothing more to come: a pipe that does not block
+/// reads as empty as long as it has no writer.
+fn read_within(mut file: File, most: usize, limit: Duration) -> io::Result<Vec<u8>> {
     let deadline = Deadline::after(limit);
     let mut content = Vec::new();
     let mut chunk = [0; 16 * 1024];
     loop {
+        if poll(&file, PollFlags::IN, deadline.remaining(TICK)).is_empty() {
+            if deadline.expired() {
+                return Err(io::ErrorKind::TimedOut.into());
+            }
+            continue;
+        }
         match file.read(&mut chunk) {
-            Ok(0) => return String::from_utf8(content).map_err(io::Error::other),
+            Ok(0) => return Ok(content),
             Ok(count) => content.extend_from_slice(&chunk[..count]),
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) if error.kind() != io::ErrorKind::WouldBlock => return Err(error),
-            Err(_) if deadline.expired() => return Err(io::ErrorKind::TimedOut.into()),
-            Err(_) => drop(poll(&file, PollFlags::IN, deadline.remaining(TICK))),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            Err(error) => return Err(error),
         }
         if content.len() > most {
             return Err(io::ErrorKind::FileTooLarge.into());

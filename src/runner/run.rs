@@ -27,7 +27,7 @@ pub fn run(context: &Context, options: RunOptions, follow: Follow) -> Result<Fin
     let signals = context.catch_signals()?;
     let began = Instant::now();
     let limit = follow.terms.limits.timeout;
-    let mut terms = follow.terms.clone();
+    let terms = follow.terms.clone();
     let start = StartOptions {
         timeout: options.start.timeout.min(limit),
         dies_with_us: !options.keep,
@@ -35,12 +35,10 @@ pub fn run(context: &Context, options: RunOptions, follow: Follow) -> Result<Fin
     };
     // Before a server is started for a prompt that cannot be read.
     signals.set_fatal(true);
-    let prompt = Prepared::read(options.prompt)?;
+    let prompt = Prepared::read(options.prompt, limit)?;
     signals.set_fatal(false);
     let (session, guard) = launch(context, &start)?;
-    terms.limits.timeout = limit.saturating_sub(began.elapsed());
-    terms.limits.rest_of = Some(limit);
-    let follow = Follow { terms, ..follow };
+    let follow = Follow { terms: terms.after(began), ..follow };
     let finished = follow_prepared(context, &session.id, prompt, follow);
     if options.keep {
         let id = &session.id;

@@ -63,6 +63,10 @@ impl Store {
     fn read_now(&self) -> Result<Document> {
         let path = self.path();
         safety::check(&path)?;
+        // Anything else, for example a pipe, could be read for ever.
+        if fs::metadata(&path).is_ok_and(|metadata| !metadata.is_file()) {
+            return Err(Error::store(format!("{} is not a plain file", path.display())));
+        }
         match fs::read(&path) {
             Ok(bytes) => Document::parse(&path, bytes),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Document::empty(&path)),

@@ -175,6 +175,11 @@ fn wrong_flags_and_values_are_usage_errors_that_change_nothing() {
         (vec!["wait", "x", "--max-cost", "1"], "--max-cost is for --turn"),
         (vec!["reject", "x", "--all", "-m", ""], "--message cannot be \"\""),
         (vec!["send", "x", "--stream", "--raw", "hi"], "cannot be used together"),
+        (vec!["send", "x", "-", "a", "-"], "only one - can be stdin"),
+        (vec!["send", "x", "--schema", "-", "-"], "not MESSAGE and --schema"),
+        (vec!["send", "x", "- item one\n- item two"], "has no flag - item one… (if it is"),
+        (vec!["run", "---\ntitle: x\n---\nbody"], "put -- before it, or use -"),
+        (vec!["send", "x", "--wiat", "hi"], "did you mean --wait?"),
         (vec!["help", "nothing"], "there is no command nothing"),
         (vec!["list", "--color", "blue"], "auto, always, never"),
     ] {
@@ -190,7 +195,7 @@ fn wrong_flags_and_values_are_usage_errors_that_change_nothing() {
     // `--json` as the value of a flag is not a flag.
     let title = sandbox.occtl(&["send", "x", "--title", "--json"]).run().fails(2);
     assert!(title.stderr.starts_with("occtl: "), "{}", title.stderr);
-    let bytes = sandbox.occtl(&["send", "x", "-"]).stdin(b"\xff\xfe").run().fails(2);
+    let bytes = sandbox.occtl(&["send", "x", "-"]).stdin(b"a\xff").run().fails(2);
     assert!(bytes.stderr.contains("not UTF-8"), "{}", bytes.stderr);
     let word = sandbox.occtl(&["send", "x"]).args(&[OsStr::from_bytes(b"\xff")]).run().fails(2);
     assert!(word.stderr.contains("not UTF-8"), "{}", word.stderr);
@@ -265,24 +270,25 @@ fn a_file_without_an_end_or_a_pipe_without_a_writer_is_an_error_and_a_pipe_is_re
     made.ok();
     let fifo = fifo.to_str().unwrap();
     for flag in ["--schema", "--policy"] {
-        for (file, status) in [("/dev/zero", 3), (fifo, 2)] {
-            let send = ["send", &id, "--wait", flag, file, "hello"];
+        for (file, status) in [("/dev/zero", 2), (fifo, 124)] {
+            let send = ["send", &id, "--wait", "-t", "1", flag, file, "hello"];
             let failed = sandbox.occtl(&send).timeout(Duration::from_secs(20)).run().fails(status);
             assert!(failed.stderr.contains(file), "{}", failed.stderr);
         }
     }
-    for words in [["start", "--config", "/dev/zero"], ["adopt", "--password-file", fifo]] {
-        let url = if words[0] == "adopt" { &["http://127.0.0.1:1"][..] } else { &[] };
-        let failed =
-            sandbox.occtl(&words).args(url).timeout(Duration::from_secs(20)).run().fails(2);
-        assert!(failed.stderr.contains(words[2]), "{}", failed.stderr);
+    let url = "http://127.0.0.1:1";
+    for (words, status) in [
+        (&["start", "-t", "1", "--config", "/dev/zero"][..], 2),
+        (&["start", "-t", "1", "--config", fifo], 124),
+        (&["adopt", url, "--password-file", "/dev/zero"], 2),
+        (&["adopt", url, "--password-file", fifo], 124),
+    ] {
+        let failed = sandbox.occtl(words).run().fails(status);
+        assert!(failed.stderr.contains(words[words.len() - 1]), "{}", failed.stderr);
     }
-    for empty in [fifo, "/dev/null"] {
-        let start = sandbox.occtl(&["start", "--config", empty]).timeout(Duration::from_secs(20));
-        let failed = start.run().fails(2);
-        let expected = format!("occtl: the config {empty} is empty ({{}} is a configuration");
-        assert!(failed.stderr.starts_with(&expected), "{}", failed.stderr);
-    }
+    let failed = sandbox.occtl(&["start", "--config", "/dev/null"]).run().fails(2);
+    let expected = "occtl: the config /dev/null is empty ({} is a configuration";
+    assert!(failed.stderr.starts_with(expected), "{}", failed.stderr);
     let misspelt = sandbox.root().join("misspelt.json");
     std::fs::write(&misspelt, r#"{"properties": {"a": {"type": "strng"}}}"#).unwrap();
     let misspelt = misspelt.to_str().unwrap();
@@ -295,7 +301,7 @@ fn a_file_without_an_end_or_a_pipe_without_a_writer_is_an_error_and_a_pipe_is_re
     let expected = "on_question cannot be \"approve\" (one of wait, fail, reject)";
     assert!(failed.stderr.contains(expected), "{}", failed.stderr);
     // `run` starts no server for a prompt that cannot be sent.
-    let run = sandbox.occtl(&["run", "--schema", fifo, "hello"]).run().fails(2);
+    let run = sandbox.occtl(&["run", "--schema", "/dev/null", "hello"]).run().fails(2);
     assert!(run.stderr.contains("is not JSON"), "{}", run.stderr);
     let script = "\"$0\" send \"$1\" --wait --schema <(sleep 0.2; echo '{\"type\":\"integer\"}') 7";
     assert_eq!(sandbox.shell(script, &[&id]).run().ok().stdout, "7\n");
@@ -303,4 +309,70 @@ fn a_file_without_an_end_or_a_pipe_without_a_writer_is_an_error_and_a_pipe_is_re
     assert!(late.stderr.contains(&format!("the end of session {id}")), "{}", late.stderr);
     sandbox.occtl(&["stop", &id]).run().ok();
     sandbox.assert_nothing_left();
+}
+
+#[test]
+fn a_dash_among_the_words_is_stdin_and_after_two_dashes_it_is_a_dash() {
+    let sandbox = sandbox("dashes", json!({}));
+    let id = sandbox.start(&[]);
+    let send = |words: &[&str], stdin: &[u8]| {
+        sandbox.occtl(&["send", &id, "--wait"]).args(words).stdin(stdin).run().ok().stdout
+    };
+    assert_eq!(send(&["summarise", "-", "briefly"], b"data\n"), "summarise data\n briefly\n");
+    assert_eq!(send(&["-"], b"alone"), "alone\n");
+    assert_eq!(send(&["--", "-", "item"], b"unread"), "- item\n");
+    assert_eq!(send(&["a", "-", "--", "-"], b"b"), "a b -\n");
+    // What Windows writes.
+    assert_eq!(send(&["-"], b"\xef\xbb\xbfone\r\ntwo"), "one\ntwo\n");
+    assert_eq!(send(&["-"], b"\xff\xfeh\0i\0"), "hi\n");
+    let integer = b"\xef\xbb\xbf{\"type\": \"integer\"}\r\n";
+    assert_eq!(send(&["--schema", "-", "7"], integer), "7\n");
+    assert_eq!(send(&["--policy", "-", "x"], b"\xef\xbb\xbf{\"allow\": [\"bash\"]}\r\n"), "x\n");
+    let config = sandbox.occtl(&["start", "-q", "--config", "-"]);
+    config.stdin(b"\xef\xbb\xbf{\"username\": \"x\"}\r\n").run().ok();
+    let large = vec![b'a'; (16 << 20) + 1];
+    let refused = sandbox.occtl(&["send", &id, "--wait", "-"]).stdin(&large).run().fails(2);
+    assert!(refused.stderr.contains("has more than 16 MiB"), "{}", refused.stderr);
+    sandbox.occtl(&["stop", "--all"]).run().ok();
+}
+
+#[test]
+fn a_silent_stdin_counts_towards_the_limit() {
+    let sandbox = sandbox("silent", json!({}));
+    let id = sandbox.start(&[]);
+    let pipe = sandbox.root().join("pipe");
+    sandbox.command("mkfifo", &[&pipe]).run().ok();
+    let pipe = pipe.to_str().unwrap();
+    for command in ["run -t 1 -", "send \"$1\" -t 1 -", "send \"$1\" -w -t 1 --schema - x"] {
+        // Open for writing too, so that it does not end.
+        let script = format!("exec \"$0\" {command} <> \"$2\"");
+        let ended = sandbox.shell(&script, &[id.as_str(), pipe]).run().fails(124);
+        assert!(ended.stderr.contains("did not end within 1 s"), "{}", ended.stderr);
+        assert!(ended.elapsed < Duration::from_secs(20), "{:?}", ended.elapsed);
+    }
+}
+
+#[test]
+fn a_store_that_is_a_pipe_is_an_error_of_the_store() {
+    let sandbox = sandbox("piped", json!({}));
+    std::fs::create_dir_all(sandbox.data()).unwrap();
+    sandbox
+        .command("mkfifo", &["-m", "600", sandbox.data().join("store.json").to_str().unwrap()])
+        .run()
+        .ok();
+    for words in [&["list"][..], &["start"], &["cleanup"]] {
+        let failed = sandbox.occtl(words).timeout(Duration::from_secs(20)).run().fails(9);
+        assert!(failed.stderr.contains("is not a plain file"), "{}", failed.stderr);
+    }
+}
+
+#[test]
+fn a_directory_that_start_makes_is_named() {
+    let sandbox = sandbox("typo", json!({}));
+    let made = sandbox.work().join("no/such");
+    let started = sandbox.occtl(&["start", "-q", "-w", "no/such"]).run().ok();
+    assert_eq!(started.stderr, format!("occtl: created {}\n", made.display()));
+    let again = sandbox.occtl(&["start", "-q", "-w", "no/such"]).run().ok();
+    assert_eq!(again.stderr, "");
+    sandbox.occtl(&["stop", "--all"]).run().ok();
 }

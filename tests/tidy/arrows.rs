@@ -43,11 +43,12 @@ const ROOMS: Plan = Plan {
         ("session", &["turn"]),
         ("turn", &[]),
         ("nearest", &[]),
+        ("input", &[]),
         ("context", &["environment", "signals"]),
         ("environment", &[]),
         ("signals", &[]),
     ],
-    ground: &["context", "environment", "signals", "nearest"],
+    ground: &["context", "environment", "signals", "nearest", "input"],
     place: |module| module.strip_prefix("runner::")?.split("::").next(),
 };
 

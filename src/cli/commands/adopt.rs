@@ -22,7 +22,8 @@ pub const COMMAND: Command = Command {
     flags: &[&[
         Flag::value("name", None, "NAME", "Name that can be used instead of the id"),
         Flag::value("pid", None, "PID", "Process id of the server"),
-        Flag::value("password-file", None, "FILE", "File that holds the server's password"),
+        Flag::value("password-file", None, "FILE", "File that holds the server's password")
+            .may_be_stdin(),
         QUIET,
     ]],
     examples: &[("occtl adopt http://127.0.0.1:4096 --name tui", "the server of a running TUI")],

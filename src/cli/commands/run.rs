@@ -75,7 +75,7 @@ fn parse(words: &Words) -> Result<Action> {
         ..StartOptions::default()
     };
     let options = RunOptions { start, prompt, keep: words.has("keep") };
-    let message = words.rest(0)?;
+    let message = words.rest_or_stdin(0)?;
     if message.is_empty() {
         return Err(Error::usage("occtl run needs a MESSAGE").hint("- reads it from stdin"));
     }
@@ -85,11 +85,12 @@ fn parse(words: &Words) -> Result<Action> {
 fn run(
     app: &mut App,
     options: RunOptions,
-    message: &[String],
-    terms: Terms,
+    message: &[Option<String>],
+    mut terms: Terms,
     show: Show,
 ) -> Result<Exit> {
-    let prompt = PromptOptions { message: turn_flags::message(message)?, ..options.prompt };
+    let message = turn_flags::message(message, &mut terms)?;
+    let prompt = PromptOptions { message, ..options.prompt };
     let options = RunOptions { prompt, ..options };
     let context = app.context()?;
     let json = app.json;

@@ -67,6 +67,8 @@ pub const COMMAND: Command = Command {
     examples: &[
         ("occtl send $S --wait 'Explain this repository'", "print the answer"),
         ("git diff | occtl send $S --stream -", "read the prompt from a pipe"),
+        ("git diff | occtl send $S --wait 'Review this:' -", "put words before it"),
+        ("occtl send $S --wait -- '- a list'", "send words that begin with a dash"),
         ("occtl send $S -c --wait --json 'And now?' | jq .cost_usd", "see what a turn cost"),
         (
             "occtl send $S --wait --allow 'bash:git *' --deny 'bash:git push*' --on-permission \
@@ -79,7 +81,7 @@ pub const COMMAND: Command = Command {
 
 struct Args {
     session: String,
-    message: Vec<String>,
+    message: Vec<Option<String>>,
     options: PromptOptions,
     show: Option<Show>,
 }
@@ -91,7 +93,8 @@ fn parse(words: &Words) -> Result<Action> {
     }
     let show = show(words);
     let terms = turn_flags::terms(words, Otherwise::Wait)?;
-    let args = Args { session: words.required(0)?, message: words.rest(1)?, options, show };
+    let args =
+        Args { session: words.required(0)?, message: words.rest_or_stdin(1)?, options, show };
     if args.message.is_empty() {
         let session = &args.session;
         return Err(Error::usage(format!("occtl send needs a MESSAGE for SESSION {session}"))
@@ -127,8 +130,9 @@ fn show(words: &Words) -> Option<Show> {
     }
 }
 
-fn run(app: &mut App, args: Args, terms: Terms) -> Result<Exit> {
-    let options = PromptOptions { message: turn_flags::message(&args.message)?, ..args.options };
+fn run(app: &mut App, args: Args, mut terms: Terms) -> Result<Exit> {
+    let message = turn_flags::message(&args.message, &mut terms)?;
+    let options = PromptOptions { message, ..args.options };
     let context = app.context()?;
     let Some(show) = args.show else {
         let sent = runner::prompt::send(&context, &args.session, options, terms.limits.timeout)?;

@@ -55,7 +55,8 @@ pub const COMMAND: Command = Command {
         ALLOW_OCCTL,
         Flag::switch("isolate", None, "Give the server its own database and state"),
         Flag::value("env", None, "NAME=VALUE", "Set this variable for the server").repeated(),
-        Flag::value("config", None, "FILE", "OpenCode configuration that overrides all others"),
+        Flag::value("config", None, "FILE", "OpenCode configuration that overrides all others")
+            .may_be_stdin(),
         Flag::value(
             "worktree",
             None,

@@ -14,8 +14,8 @@ use super::spec::{COLOR, Command, Commands, Flag, flags_of};
 use crate::error::{Error, Result};
 pub use combined::any_of;
 use combined::empty_value;
+use wrong::{brief, missing_value, unknown_flag, unreadable};
 pub use wrong::{find, wrong_value};
-use wrong::{missing_value, unknown_flag, unreadable};
 
 /// What a command line asks for.
 pub enum Found {
@@ -53,7 +53,19 @@ pub fn read(arguments: Vec<OsString>, commands: Commands, global: &mut Global) -
     let mut flags = Vec::new();
     let mut operands = Vec::new();
     let mut help = false;
-    while let Some(argument) = parser.next().map_err(|error| unreadable(command, &error))? {
+    let mut before_dashes = None;
+    let mut typed = OsString::new();
+    loop {
+        // Within a word of several letters there are no raw words, and that word still counts.
+        if let Some(next) = parser.try_raw_args().and_then(|rest| rest.peek().map(OsString::from)) {
+            typed = next;
+        }
+        if typed == "--" {
+            before_dashes.get_or_insert(operands.len());
+        }
+        let Some(argument) = parser.next().map_err(|error| unreadable(command, &error))? else {
+            break;
+        };
         let (flag, shown) = match argument {
             Arg::Value(word) => {
                 match command {
@@ -62,18 +74,12 @@ pub fn read(arguments: Vec<OsString>, commands: Commands, global: &mut Global) -
                 }
                 continue;
             }
-            Arg::Long("version") if command.is_none() => return Ok(Found::Version),
-            Arg::Short('V') if command.is_none() => return Ok(Found::Version),
-            Arg::Long(name) => {
-                let found = flags_of(command).find(|flag| flag.long == name);
-                (found, format!("--{name}"))
+            Arg::Long("version") | Arg::Short('V') if command.is_none() => {
+                return Ok(Found::Version);
             }
-            Arg::Short(letter) => {
-                let found = flags_of(command).find(|flag| flag.short == Some(letter));
-                (found, format!("-{letter}"))
-            }
+            other => named_flag(command, &other),
         };
-        let Some(flag) = flag else { return Err(unknown_flag(command, &shown)) };
+        let Some(flag) = flag else { return Err(unknown_flag(command, &shown, &typed)) };
         let value = match flag.value {
             Some(_) => parser.value().map_err(|_| missing_value(command, flag, &shown))?,
             None => OsString::new(),
@@ -85,27 +91,54 @@ pub fn read(arguments: Vec<OsString>, commands: Commands, global: &mut Global) -
             "color" => global.color = value.to_str().map(String::from),
             _ => {}
         }
-        // The last one counts, as in opencode-ctl 0.4.0: scripts put their defaults before "$@".
-        if !flag.many {
-            flags.retain(|(long, _)| *long != flag.long);
-        }
-        if flag.value.is_none() || !value.is_empty() {
-            flags.push((flag.long, value));
-        } else if !flag.may_be_empty {
-            return Err(empty_value(flag));
-        }
+        add_flag(&mut flags, flag, value)?;
     }
     match command {
         _ if help => Ok(Found::Help(command)),
         None => Ok(Found::Nothing),
         Some(command) => {
             let read = RefCell::default();
-            let words = Words { commands, command, flags, operands, read };
+            let before_dashes = before_dashes.unwrap_or(operands.len());
+            let words = Words { commands, command, flags, operands, before_dashes, read };
             words.check_operands()?;
             words.check_flags()?;
+            words.check_stdin()?;
             Ok(Found::Command(words))
         }
     }
+}
+
+/// The flag that a word means, if there is one, and how it was typed.
+fn named_flag(
+    command: Option<&'static Command>,
+    argument: &Arg,
+) -> (Option<&'static Flag>, String) {
+    match argument {
+        Arg::Long(name) => (flags_of(command).find(|flag| flag.long == *name), format!("--{name}")),
+        Arg::Short(letter) => {
+            let found = flags_of(command).find(|flag| flag.short == Some(*letter));
+            (found, format!("-{letter}"))
+        }
+        Arg::Value(word) => (None, word.display().to_string()),
+    }
+}
+
+/// Adds a flag to those that were given. The last one counts, as in opencode-ctl 0.4.0: scripts put
+/// their defaults before "$@".
+fn add_flag(
+    flags: &mut Vec<(&'static str, OsString)>,
+    flag: &'static Flag,
+    value: OsString,
+) -> Result<()> {
+    if !flag.many {
+        flags.retain(|(long, _)| *long != flag.long);
+    }
+    if flag.value.is_none() || !value.is_empty() {
+        flags.push((flag.long, value));
+    } else if !flag.may_be_empty {
+        return Err(empty_value(flag));
+    }
+    Ok(())
 }
 
 fn check_choice(flag: &Flag, value: &OsStr) -> Result<()> {
@@ -131,7 +164,7 @@ impl Words {
         let unlimited = listed.last().is_some_and(|operand| operand.many);
         match self.operands.get(listed.len()) {
             Some(extra) if !unlimited => {
-                let extra = extra.display();
+                let extra = brief(&extra.to_string_lossy());
                 Err(Error::usage(format!("occtl {name} does not know what to do with {extra}"))
                     .hint(help))
             }

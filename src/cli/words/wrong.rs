@@ -20,7 +20,7 @@ pub fn find(commands: Commands, word: &OsStr) -> Result<&'static Command> {
     };
     commands.iter().copied().find(|command| command.name == word).ok_or_else(|| {
         let names = shown(commands).map(|command| command.name);
-        let error = Error::usage(format!("there is no command {word}"));
+        let error = Error::usage(format!("there is no command {}", brief(&word)));
         match meant.or_else(|| nearest(&word, names)) {
             Some(name) => error.hint(format!("did you mean {name}?")),
             None => error.hint("occtl help lists them"),
@@ -31,13 +31,38 @@ pub fn find(commands: Commands, word: &OsStr) -> Result<&'static Command> {
 /// A value that a flag or an operand does not accept, and what it does accept.
 pub fn wrong_value(name: &str, value: &str, accepted: &str) -> Error {
     // Without quotes an empty value could not be seen.
-    let shown = if value.is_empty() { "\"\"" } else { value };
+    let shown = if value.is_empty() { "\"\"".into() } else { brief(value) };
     Error::usage(format!("{name} cannot be {shown}")).hint(accepted)
 }
 
-/// A flag that neither the command nor every command has.
-pub(super) fn unknown_flag(command: Option<&'static Command>, shown: &str) -> Error {
+/// The most characters of a word that an error shows.
+const LONGEST_SHOWN: usize = 60;
+
+/// The beginning of a word, which may be a whole page of text where a prompt was meant.
+pub(super) fn brief(word: &str) -> String {
+    let line = word.trim_start().lines().next().unwrap_or_default();
+    let shown: String = line.chars().take(LONGEST_SHOWN).collect();
+    if shown.len() < word.len() { format!("{shown}…") } else { shown }
+}
+
+/// A flag that neither the command nor every command has. `word` is all that was typed.
+pub(super) fn unknown_flag(command: Option<&'static Command>, shown: &str, word: &OsStr) -> Error {
     let program = command.map_or("occtl".into(), |command| format!("occtl {}", command.name));
+    let word = word.to_string_lossy();
+    let takes_text = |command: &Command| command.operands.iter().any(|one| one.may_be_stdin);
+    if command.is_some_and(takes_text) {
+        // No flag has a blank in it, but lists and front matter of Markdown begin with dashes.
+        let is_text = word.contains(char::is_whitespace) || word.starts_with("---");
+        let names = flags_of(command).map(|flag| flag.long);
+        let meant = shown.strip_prefix("--").and_then(|name| nearest(name, names));
+        let text = "if it is the message, put -- before it, or use - and stdin";
+        return match meant.filter(|_| !is_text) {
+            Some(name) => Error::usage(format!("{program} has no flag {shown}"))
+                .hint(format!("did you mean --{name}? {text}")),
+            None => Error::usage(format!("{program} has no flag {}", brief(&word))).hint(text),
+        };
+    }
+    let shown = brief(shown);
     let error = Error::usage(format!("{program} has no flag {shown}"));
     let names = flags_of(command).map(|flag| flag.long);
     match shown.strip_prefix("--").and_then(|name| nearest(name, names)) {

@@ -43,7 +43,12 @@ impl Policy {
     /// Puts flags and file together: a flag goes before the file, rules of both count, and a denial
     /// wins wherever it is.
     pub fn new(flags: &PolicyFlags, otherwise: Otherwise) -> Result<Policy> {
-        let file = flags.file.as_deref().map(read).transpose()?.unwrap_or_default();
+        let file = flags
+            .file
+            .as_deref()
+            .map(|path| read(path, flags.limit))
+            .transpose()?
+            .unwrap_or_default();
         let mut rules = Vec::new();
         for text in file.allow.iter().chain(&flags.allow) {
             rules.push(rule(text, "allow")?);

@@ -1,13 +1,13 @@
 //! Reads a policy: what flags say of it, and a file that says the same.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde::Deserialize;
 
 use super::settings::{OnPermission, OnQuestion, Setting};
 use crate::error::{Error, Result};
-use crate::process;
-use crate::units::REQUEST_LIMIT;
+use crate::runner::input::{self, Wanted};
 
 /// The largest policy, in bytes.
 const LARGEST_POLICY: usize = 1 << 20;
@@ -43,13 +43,15 @@ pub struct PolicyFlags {
     pub deny: Vec<String>,
     /// `--policy`.
     pub file: Option<PathBuf>,
+    /// How long reading that file may take.
+    pub limit: Duration,
 }
 
-/// Reads a file that says what flags might say.
-pub fn read(path: &Path) -> Result<PolicyFlags> {
-    let shown = path.display();
-    let text = process::read_text(path, LARGEST_POLICY, REQUEST_LIMIT)
-        .map_err(|error| Error::not_found(format!("cannot read the policy {shown}: {error}")))?;
+/// Reads a file that says what flags might say, within a limit.
+pub fn read(path: &Path, limit: Duration) -> Result<PolicyFlags> {
+    let wanted = Wanted { what: "the policy", most: LARGEST_POLICY, limit };
+    let text = input::read_text(path, wanted)?;
+    let shown = input::name(path);
     let file: File = serde_json::from_str(&text).map_err(|error| {
         Error::usage(format!("the policy {shown} is not one: {error}")).hint(EXAMPLE)
     })?;
@@ -59,6 +61,7 @@ pub fn read(path: &Path) -> Result<PolicyFlags> {
         allow: file.allow,
         deny: file.deny,
         file: None,
+        limit,
     })
 }
 
@@ -66,7 +69,7 @@ pub fn read(path: &Path) -> Result<PolicyFlags> {
 fn setting<T: Setting>(path: &Path, key: &str, word: Option<&str>) -> Result<Option<T>> {
     let Some(word) = word else { return Ok(None) };
     T::named(word).map(Some).ok_or_else(|| {
-        let policy = path.display();
+        let policy = input::name(path);
         Error::usage(format!("the policy {policy} is not one: {key} cannot be {word:?}"))
             .hint(format!("one of {}", T::WORDS.join(", ")))
     })

@@ -4,9 +4,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::client::{Cause, Client};
-use crate::error::{Code, Error, Result};
+use crate::error::{Error, Result};
 use crate::process::{self, Identity};
 use crate::runner::context::Context;
+use crate::runner::input::{self, Wanted};
 use crate::runner::lifecycle::start::new_id;
 use crate::runner::session::address;
 use crate::runner::session::facts::SessionFacts;
@@ -161,15 +162,11 @@ fn password(context: &Context, options: &AdoptOptions) -> Result<Option<String>>
         let inherited = context.environment.get("OPENCODE_SERVER_PASSWORD");
         return Ok(inherited.and_then(|text| text.to_str()).map(String::from));
     };
-    let shown = path.display();
-    let text = process::read_text(path, LONGEST_PASSWORD + 2, ADOPT_LIMIT).map_err(|error| {
-        let code = match error.kind() {
-            std::io::ErrorKind::NotFound => Code::NotFound,
-            std::io::ErrorKind::FileTooLarge => Code::Usage,
-            _ => Code::Failed,
-        };
-        Error::new(code, format!("cannot read the password in {shown}: {error}"))
-    })?;
+    // Room for a byte order mark and the end of a line.
+    let most = LONGEST_PASSWORD + 5;
+    let wanted = Wanted { what: "the password file", most, limit: ADOPT_LIMIT };
+    let text = input::read_text(path, wanted)?;
+    let shown = input::name(path);
     let password = text.trim_end_matches(['\n', '\r']);
     if password.is_empty() || password.len() > LONGEST_PASSWORD || password.contains('\n') {
         return Err(Error::usage(format!("{shown} does not hold a password on one line")));

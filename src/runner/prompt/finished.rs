@@ -1,5 +1,7 @@
 //! A turn that is followed to its end: one that begins with our prompt, or one that runs already.
 
+use std::time::Instant;
+
 use serde_json::Value;
 
 use super::follow::{Followed, Follower, tell_end};
@@ -39,8 +41,10 @@ pub fn send_and_follow(
 ) -> Result<Finished> {
     // Until there is a prompt there is nothing to abort.
     context.catch_signals()?.set_fatal(true);
-    let prepared = Prepared::read(options)?;
-    follow_prepared(context, word, prepared, follow)
+    let began = Instant::now();
+    let prepared = Prepared::read(options, follow.terms.limits.timeout)?;
+    let terms = follow.terms.after(began);
+    follow_prepared(context, word, prepared, Follow { terms, ..follow })
 }
 
 /// Sends a prompt whose files have been read, and follows its turn to the end.

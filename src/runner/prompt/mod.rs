@@ -54,9 +54,9 @@ pub fn send(
     options: PromptOptions,
     limit: Duration,
 ) -> Result<Accepted> {
-    let prepared = Prepared::read(options)?;
-    let server = Server::open(context, word)?;
     let deadline = Deadline::after(limit);
+    let prepared = Prepared::read(options, limit)?;
+    let server = Server::open(context, word)?;
     server.client.limit_to(deadline, None);
     let explain = |error: Error| match error.code {
         Code::Unreachable | Code::TurnFailed if deadline.expired() => out_of_time(error, limit),

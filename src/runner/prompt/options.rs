@@ -1,6 +1,7 @@
 //! What a prompt is made from, and what is wanted of its turn.
 
 use std::path::PathBuf;
+use std::time::Instant;
 
 use super::hook::Hook;
 use super::limits::Limits;
@@ -39,6 +40,16 @@ pub struct Terms {
     pub policy: Policy,
     /// The program that is told what happens.
     pub hook: Hook,
+}
+
+impl Terms {
+    /// What is left of them, if their time began at an earlier moment.
+    pub fn after(mut self, began: Instant) -> Terms {
+        let limits = &mut self.limits;
+        limits.rest_of.get_or_insert(limits.timeout);
+        limits.timeout = limits.timeout.saturating_sub(began.elapsed());
+        self
+    }
 }
 
 /// How a turn is followed.

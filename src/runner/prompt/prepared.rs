@@ -1,5 +1,7 @@
 //! A prompt whose files have been read, ready to be given to a server.
 
+use std::time::Duration;
+
 use serde_json::Value;
 
 use super::check::check;
@@ -21,11 +23,11 @@ pub struct Prepared {
 }
 
 impl Prepared {
-    /// Reads the files that go with the prompt.
-    pub fn read(options: PromptOptions) -> Result<Prepared> {
+    /// Reads the files that go with the prompt, within a limit.
+    pub fn read(options: PromptOptions, limit: Duration) -> Result<Prepared> {
         Ok(Prepared {
             files: options.files.iter().map(|path| files::part(path)).collect::<Result<_>>()?,
-            schema: options.schema.as_deref().map(schema::read).transpose()?,
+            schema: options.schema.as_deref().map(|path| schema::read(path, limit)).transpose()?,
             options,
         })
     }

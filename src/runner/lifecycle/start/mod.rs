@@ -21,9 +21,10 @@ use std::path::{Path, PathBuf};
 use super::guard;
 use super::worktree;
 use crate::client::{Client, Endpoint};
-use crate::error::{Error, Result};
-use crate::process::{self, Guardian, Variables};
+use crate::error::{Code, Error, Result};
+use crate::process::{Guardian, Variables};
 use crate::runner::context::Context;
+use crate::runner::input::{self, Wanted};
 use crate::runner::session::address;
 use crate::runner::session::facts::SessionFacts;
 use crate::runner::session::labels::parse_labels;
@@ -113,16 +114,13 @@ fn variables(options: &StartOptions) -> Result<Variables> {
         variables.set(name, value);
     }
     if let Some(path) = &options.config {
-        let shown = path.display();
-        let content =
-            process::read_text(path, LONGEST_VARIABLE, options.timeout).map_err(|error| {
-                let message = format!("cannot read the config {shown}: {error}");
-                match error.kind() {
-                    std::io::ErrorKind::NotFound => Error::not_found(message),
-                    std::io::ErrorKind::FileTooLarge => Error::usage(message).hint(LARGE_CONFIG),
-                    _ => Error::failed(message),
-                }
-            })?;
+        let shown = input::name(path);
+        let limit = options.timeout;
+        let wanted = Wanted { what: "the config", most: LONGEST_VARIABLE, limit };
+        let content = input::read_text(path, wanted).map_err(|error| match error.code {
+            Code::Usage if error.hint.is_none() => error.hint(LARGE_CONFIG),
+            _ => error,
+        })?;
         // OpenCode would ignore an empty one, and a script that failed to fill it would never know.
         if content.trim().is_empty() {
             let message = format!("the config {shown} is empty");
@@ -191,11 +189,20 @@ fn workdir(context: &Context, given: Option<&Path>) -> Result<PathBuf> {
     if path.exists() && !path.is_dir() {
         return Err(Error::failed(format!("workdir {shown} is not a directory")));
     }
-    fs::create_dir_all(&path).map_err(|error| failed("create", error))?;
+    let not_text = || {
+        Error::failed(format!("workdir {shown} has a name that is not UTF-8"))
+            .hint("OpenCode takes directories as JSON text only")
+    };
+    if !path.exists() {
+        // Before it is made.
+        path.to_str().ok_or_else(not_text)?;
+        fs::create_dir_all(&path).map_err(|error| failed("create", error))?;
+        // It may be a directory whose name was mistyped.
+        (context.say)(&format!("created {shown}"));
+    }
     let real = path.canonicalize().map_err(|error| failed("use", error))?;
     if real.to_str().is_none() {
-        return Err(Error::failed(format!("workdir {shown} has a name that is not UTF-8"))
-            .hint("OpenCode takes directories as JSON text only"));
+        return Err(not_text());
     }
     if rustix::fs::access(&real, rustix::fs::Access::EXEC_OK).is_err() {
         return Err(failed("enter", std::io::ErrorKind::PermissionDenied.into()));

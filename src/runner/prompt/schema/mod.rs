@@ -4,24 +4,23 @@ mod fault;
 mod misfit;
 
 use std::path::Path;
+use std::time::Duration;
 
 use serde_json::Value;
 
 use crate::error::{Code, Error, Result};
-use crate::process;
+use crate::runner::input::{self, Wanted};
 use crate::runner::turn::record::{Failed, Outcome, TurnRecord};
-use crate::units::REQUEST_LIMIT;
 use fault::fault;
 use misfit::misfit;
 
 /// The largest schema, in bytes.
 const LARGEST: usize = 1 << 20;
 
-/// Reads a schema from a file.
-pub fn read(path: &Path) -> Result<Value> {
-    let shown = path.display();
-    let text = process::read_text(path, LARGEST, REQUEST_LIMIT)
-        .map_err(|error| Error::not_found(format!("cannot read the schema {shown}: {error}")))?;
+/// Reads a schema from a file, within a limit.
+pub fn read(path: &Path, limit: Duration) -> Result<Value> {
+    let text = input::read_text(path, Wanted { what: "the schema", most: LARGEST, limit })?;
+    let shown = input::name(path);
     let schema: Value = serde_json::from_str(&text)
         .map_err(|error| Error::usage(format!("the schema {shown} is not JSON: {error}")))?;
     if !schema.is_object() {
