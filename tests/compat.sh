@@ -1,7 +1,9 @@
 #!/usr/bin/env bash
 # Runs the tests on the real OpenCode once for each version that occtl supports, and prints a table.
 #
-#     tests/compat.sh [FILTER]     default: all of them; COMPAT_VERSIONS='1.1.11 1.18.33' for some versions only
+#     tests/compat.sh [FILTER]     without a filter: all of them
+#
+# COMPAT_VERSIONS='1.1.11 1.18.33' selects versions.
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -32,7 +34,7 @@ for version in "${versions[@]}"; do
         END { printf "%-10s %7d %7d %s\n", version, passed, lost, names == "" ? " -" : names }
     ' "$out/$version.log"
 done
-# Promises that a version cannot keep are no failures: tests/real/versions.rs names them.
+# A promise that a version cannot keep is not a failure: tests/real/versions.rs names them.
 for version in "${versions[@]}"; do
     grep -h '^not on ' "$out/$version.log" | sort -u
 done

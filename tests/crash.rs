@@ -105,7 +105,7 @@ fn a_run_that_is_killed_at_any_moment_leaves_nothing_not_even_a_record_or_a_file
         let ended = running.wait(SOON);
         assert!(ended.status == 137 || ended.status == 0, "{ended:?}");
         sandbox.wait_for_nothing_left(SOON);
-        let what = format!("killed after {moment}/24 of {whole:?}");
+        let what = format!("a run that was killed after {moment}/24 of {whole:?}");
         sandbox.wait_for_no_trace(Duration::ZERO, &what);
         let isolated = std::fs::read_dir(sandbox.data().join("isolated"));
         assert_eq!(isolated.into_iter().flatten().count(), 0, "{what}");

@@ -3,8 +3,9 @@
 #
 #     tests/get-opencode.sh [VERSION]
 #
-# What is there already stays. The install is made beside its place and moved there when it is whole, so one
-# that was broken off, or one that somebody else makes at the same time, is never taken for a good one.
+# A version that is installed already stays. A new one is installed beside its place and moved there
+# when it is complete, so that an interrupted installation, or one that another process makes at the
+# same time, is never taken for a complete one.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -21,7 +22,8 @@ if [[ -x $program ]]; then
     exit
 fi
 if ! command -v npm >/dev/null; then
-    echo "get-opencode: OpenCode $version is missing and npm is not there to install it: install Node.js with npm" >&2
+    echo "get-opencode: OpenCode $version is missing, and so is npm, which installs it:" \
+        "install Node.js with npm" >&2
     exit 1
 fi
 
@@ -31,8 +33,9 @@ trap 'rm -rf "$partial"' EXIT
 echo "installing $package@$version into $place" >&2
 npm install --prefix "$partial" --no-audit --no-fund --ignore-scripts --loglevel=error \
     "$package@$version" </dev/null >&2
-# A package of the right name may still be of another libc or processor.
-found=$(HOME=$PWD/$partial/home XDG_DATA_HOME='' XDG_CONFIG_HOME='' XDG_CACHE_HOME='' XDG_STATE_HOME='' \
+# The package may be for another libc or processor.
+found=$(env -u XDG_DATA_HOME -u XDG_CONFIG_HOME -u XDG_CACHE_HOME -u XDG_STATE_HOME \
+    HOME="$PWD/$partial/home" \
     "$partial/node_modules/$package/bin/opencode" --version </dev/null) || {
     echo "get-opencode: OpenCode $version does not run on this machine" >&2
     exit 1
@@ -43,7 +46,8 @@ if [[ $found != "$version" ]]; then
 fi
 rm -rf "$partial/home"
 chmod 755 "$partial"
-# Renamed in one step. If somebody else was quicker theirs is as good; anything else there is a ruin.
+# Renamed in one step. If another process was quicker, its installation is as good as this one;
+# anything else in that place is broken.
 if ! mv -T "$partial" "$place" 2>/dev/null && [[ ! -x $program ]]; then
     rm -rf "$place"
     mv -T "$partial" "$place"

@@ -1,11 +1,11 @@
 #!/bin/sh
-# Walks through every command and flag of opencode-ctl 0.4.0 as its users' scripts have them.
+# Runs every command and flag of opencode-ctl 0.4.0 as scripts of its users have them.
 #
 #   walk-0.4.0.sh OCCTL
 #
-# Needs what a sandbox of the tests has: OCCTL_DATA_DIR, OCCTL_OPENCODE, and in the working directory
-# an opencode.json with the scripted model and "bash": {"*": "allow", "uname *": "ask", "rm *": "deny"}.
-# Ends with status 1 at the first thing that is not as it was.
+# Needs what a sandbox of the tests has: OCCTL_DATA_DIR, OCCTL_OPENCODE, and in the working
+# directory an opencode.json with the scripted model and the permission "bash": {"*": "allow",
+# "uname *": "ask", "rm *": "deny"}. Ends with status 1 at the first difference.
 set -u
 occtl=$1
 out=$PWD/../walk.out
@@ -18,7 +18,7 @@ fail() {
     exit 1
 }
 
-# expect STATUS COMMAND…: runs it, keeps its output.
+# expect STATUS COMMAND…: runs occtl, keeps its output, and checks its status.
 expect() {
     wanted=$1
     shift
@@ -28,7 +28,7 @@ expect() {
     last="occtl $*"
 }
 
-# has REGEX…: each is found in the output; hasnot: none is.
+# has REGEX…: checks that each is found in the output; hasnot: that none is.
 has() {
     for regex in "$@"; do
         grep -Eq -- "$regex" "$out" || fail "$last: no line like $regex"
@@ -40,7 +40,7 @@ hasnot() {
     done
 }
 
-# until_has SECONDS REGEX COMMAND…: runs it until the output has the line.
+# until_has SECONDS REGEX COMMAND…: runs occtl until the output has a line like it.
 until_has() {
     tries=$(($1 * 5))
     regex=$2
@@ -70,8 +70,11 @@ expect 0 start --workdir ../other/new --timeout 60 --agent plan --allow-occtl-co
 OTHER=$(sed -n 's/^Started session: //p' "$out")
 [ -d ../other/new ] || fail "--workdir was not created"
 
-expect 0 list; has '^ID +Port +PID +Status +Agent +Dirty +Last Activity' "^$S +[0-9]+ +[0-9]+ +idle +build +" "^$OTHER .* plan "
-expect 0 status "$S"; has "^idle $S\$" '^  Port: ' '^  PID: ' '^  Agent: build$' '^  Last activity: '
+expect 0 list
+has '^ID +Port +PID +Status +Agent +Dirty +Last Activity'
+has "^$S +[0-9]+ +[0-9]+ +idle +build +" "^$OTHER .* plan "
+expect 0 status "$S"
+has "^idle $S\$" '^  Port: ' '^  PID: ' '^  Agent: build$' '^  Last activity: '
 expect 0 touch "$S"; has "^Updated activity: $S\$"
 
 # stop: -f, --force
@@ -85,7 +88,8 @@ expect 0 send "$S" 'no waiting'; has '^ses_[A-Za-z0-9]+$'
 FIRST=$(only_line)
 until_has 60 "^idle $S\$" status "$S"
 expect 0 send "$S" '[[echo forty-two]]' -w -a build -t 60; has '^forty-two$'
-expect 0 send "$S" '[[bash echo from a tool]][[echo [bold] text [/usr/bin] ]]' --wait --agent build --timeout 60
+expect 0 send "$S" '[[bash echo from a tool]][[echo [bold] text [/usr/bin] ]]' \
+    --wait --agent build --timeout 60
 has '^\[bold\] text \[/usr/bin\]$'
 expect 0 send "$S" '[[echo raw]]' -w -r; has '^\{.*"info".*"parts".*\}$'
 expect 0 send "$S" '[[echo raw]]' --wait --raw; has '"parts"'
@@ -93,13 +97,14 @@ expect 0 send "$S" '[[echo raw]]' --wait --raw; has '"parts"'
 # sessions, chain, fork
 expect 0 sessions "$S"; has '^Session ID +Title +Updated' "^$FIRST "
 expect 0 send "$S" '[[task {{echo from the child}}]][[echo parent]]' -w
-PARENT=$("$occtl" sessions "$S" --json | tr '{' '\n' | sed -n 's/.*"parent":"\(ses_[A-Za-z0-9]*\)".*/\1/p' | head -1)
+PARENT=$("$occtl" sessions "$S" --json | tr '{' '\n' |
+    sed -n 's/.*"parent":"\(ses_[A-Za-z0-9]*\)".*/\1/p' | head -1)
 expect 0 chain "$S"; has '^ *Session ID +Title +Parent +Created' '→'
 expect 0 chain "$S" -s "$FIRST"; has "→.*$FIRST"
 expect 0 chain "$S" --session "$PARENT"; has "→.*$PARENT"
 expect 0 fork "$S"; has '^Forked: ses_' '^  Parent: ses_'
 expect 0 fork "$S" -s "$FIRST"; has "^  Parent: $FIRST\$"
-MESSAGE=$("$occtl" tail "$S" -s "$FIRST" -n 1 -r | grep -o 'msg_[A-Za-z0-9]*' | head -1)
+MESSAGE=$("$occtl" tail "$S" -s "$FIRST" -n 1 --json | grep -o 'msg_[A-Za-z0-9]*' | head -1)
 expect 0 fork "$S" --session "$FIRST" -m "$MESSAGE"; has '^Forked: ses_'
 expect 0 fork "$S" --session "$FIRST" --message "$MESSAGE"; has '^Forked: ses_'
 
@@ -116,8 +121,8 @@ expect 0 tail "$S" -n 1; has 'a long answer'; hasnot '━━━ user ━━━'
 expect 0 tail "$S" --limit 1; hasnot '━━━ user ━━━'
 expect 0 tail "$S" -f -t 30; has 'a long answer'
 expect 0 tail "$S" --follow --timeout 30; has 'a long answer'
-expect 0 tail "$S" -r; has '"parts"'
-expect 0 tail "$S" --raw; has '"parts"'
+expect 0 tail "$S" -r; has '^a long answer$'; hasnot '━━━'
+expect 0 tail "$S" --raw; has '^a long answer$'; hasnot '━━━'
 expect 0 tail "$S" --role user; has '━━━ user ━━━'; hasnot '━━━ assistant ━━━'
 expect 0 tail "$S" -g 'LONG answer' --role assistant; has 'a long answer'
 expect 0 tail "$S" --search 'long answer' --role assistant; has 'a long answer'
@@ -179,7 +184,7 @@ expect 1 logs 'no such thing in any line'
 "$occtl" logs -f -n 1 2>"$err" | head -1 >"$out"; has '.'
 "$occtl" logs --follow -n 1 2>"$err" | head -1 >"$out"; has '.'
 
-# attach: its program is tested elsewhere, as it needs a terminal
+# attach: another test runs its program, which needs a terminal
 expect 3 attach oc-00000000
 
 # cleanup: -m, --max-idle
@@ -187,9 +192,9 @@ expect 0 cleanup; has '^No idle sessions to clean$'
 expect 0 cleanup -m 1000; has '^No idle sessions to clean$'
 until_has 60 '^Cleaned up 1 session\(s\):$' cleanup --max-idle 0.01; has "^  - $S\$"
 
-# What was status 1 for everything
+# Where 0.4.0 always had status 1
 for command in status stop touch permissions sessions chain fork tail config attach; do
     expect 3 "$command" oc-00000000
 done
 expect 2 start --no-such-flag
-echo "walked through all of it"
+echo "every command and flag works"

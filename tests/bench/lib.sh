@@ -1,10 +1,11 @@
-# Sourced by the measurements beside it: a scratch place with a home of its own, and the arithmetic.
+# Sourced by the measurements beside it: a temporary directory with a home of its own, and
+# arithmetic.
 #
-# Each measurement prints rows `what<TAB>bar<TAB>figure<TAB>verdict`. Bars are ratios to something that is
-# measured in the same run, so that a slow machine is no miss.
+# Each measurement prints rows `what<TAB>bar<TAB>figure<TAB>verdict`. Most bars are relative to
+# something that is measured in the same run, so that they can be met on a slow machine as well.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
-# Where chroot is, for those who have no such PATH.
+# chroot is there, which is not on the PATH of every user.
 PATH+=:/usr/sbin:/sbin
 
 OCCTL=$PWD/target/release/occtl
@@ -42,35 +43,42 @@ use_model() {
 END
 }
 
-# Lets the real server do once what it does only in a fresh home.
+# Starts and stops a real server once, because the first start in a home does more work.
 warm_home() {
     "$OCCTL" stop "$("$OCCTL" start -q -w "$SCRATCH/work" -t 120)" >/dev/null
 }
 
-# Microseconds now.
+# now VARIABLE: sets it to the time in microseconds.
 now() { printf -v "$1" '%s' "${EPOCHREALTIME/./}"; }
 
 # The median of the numbers on stdin.
-median() { sort -n | awk '{ a[NR] = $1 } END { print (NR % 2) ? a[(NR + 1) / 2] : (a[NR / 2] + a[NR / 2 + 1]) / 2 }'; }
+median() {
+    sort -n | awk '{ a[NR] = $1 }
+        END { print (NR % 2) ? a[(NR + 1) / 2] : (a[NR / 2] + a[NR / 2 + 1]) / 2 }'
+}
 
 # Microseconds as milliseconds.
 ms() { awk -v us="$1" 'BEGIN { printf "%.1f ms", us / 1000 }'; }
 
-# Whether an expression holds.
+# Whether an expression of awk holds.
 holds() { awk "BEGIN { exit !($1) }"; }
 
-# row WHAT BAR FIGURE CONDITION
+# row WHAT BAR FIGURE CONDITION: prints a row; the bar is met if the condition holds.
 row() {
     local verdict=ok
     holds "$4" || verdict=MISSED
     printf '%s\t%s\t%s\t%s\n' "$1" "$2" "$3" "$verdict"
 }
 
-# A session's port, password and directory, for curl.
+# ratio A B: how many times B fits into A.
+ratio() { awk "BEGIN { printf \"%.2f\", $1 / $2 }"; }
+
+# reach SESSION: sets URL, AUTHORIZATION and DIRECTORY for requests of curl to its server.
 reach() {
-    local record
+    local record pair
     record=$(jq -c --arg id "$1" '.sessions[$id]' "$OCCTL_DATA_DIR/store.json")
     URL=http://127.0.0.1:$(jq -r .port <<<"$record")
-    AUTHORIZATION="authorization: Basic $(printf 'opencode:%s' "$(jq -r .password <<<"$record")" | base64 -w0)"
+    pair=$(printf 'opencode:%s' "$(jq -r .password <<<"$record")" | base64 -w0)
+    AUTHORIZATION="authorization: Basic $pair"
     DIRECTORY=$(jq -r .workdir <<<"$record")
 }

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# `list` with 40 live servers, each in a git repository of its own: a twentieth of the 2.2 s that opencode-ctl
-# 0.4.0 took. Stand-ins by default; BENCH_REAL=1 adds 40 real servers (12 GB of memory).
+# `list` with 40 live servers, each in a git repository of its own. The bar is a twentieth of the
+# 2.2 s that opencode-ctl 0.4.0 took. BENCH_REAL=1 adds 40 real servers to the stand-ins (12 GB of
+# memory).
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 measure() {

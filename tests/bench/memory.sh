@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# The largest resident size of each command, on a real server.
+# The largest resident memory of each command, on a real server.
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 use_model
 bar=8192
-# memory NAME COMMAND…
+# memory NAME COMMAND…: runs it, and prints a row.
 memory() {
     local name=$1 size
     shift
@@ -22,10 +22,11 @@ memory "send --wait" "$OCCTL" send "$session" --wait hello
 memory "send --wait --json, 4000 tokens" "$OCCTL" send "$session" --wait --json '[[tokens 4000]]'
 memory "send --stream, 4000 tokens" "$OCCTL" send "$session" --stream '[[tokens 4000]]'
 head -c 1000000 /dev/zero | tr '\0' x >"$SCRATCH/prompt"
-memory "send --wait -, a prompt of 1 MB" "$OCCTL" send "$session" --wait --title t - <"$SCRATCH/prompt"
+memory "send --wait -, a prompt of 1 MB" \
+    "$OCCTL" send "$session" --wait --title t - <"$SCRATCH/prompt"
 memory "stop" "$OCCTL" stop "$session"
 
-# One event of 20 MB, from the stand-in: a text, and a tool's result.
+# One event of 20 MB from the stand-in: a text, and the result of a tool.
 bar=65536
 export OCCTL_OPENCODE=$EXAMPLES/stand-in STAND_IN_FAULTS=$SCRATCH/faults.json
 session=$("$OCCTL" start -q -w "$SCRATCH/work")

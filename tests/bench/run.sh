@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# `make bench`: runs the measurements beside it (all, or those named) and prints bar and figure of each.
+# `make bench`: runs the measurements beside it (all of them, or those in the arguments), and prints
+# bar and figure of each.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 for tool in curl jq strace /usr/bin/time; do

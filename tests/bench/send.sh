@@ -1,18 +1,19 @@
 #!/usr/bin/env bash
-# `send --wait` against the two calls that curl would make, in turns, on one warm real server.
+# `send --wait` and the two requests of curl that do the same, in turns, on one warm real server.
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 use_model
 session=$("$OCCTL" start -q -w "$SCRATCH/work" -t 120)
 reach "$session"
+request() { curl -s -H "$AUTHORIZATION" -H 'content-type: application/json' -d "$@"; }
 by_curl() {
     local a b c d id prompt='{"parts":[{"type":"text","text":"'$1'"}]}'
     now a
-    curl -s -H "$AUTHORIZATION" -H 'content-type: application/json' -d '{"title":"t"}' "$URL/session" >"$SCRATCH/session"
+    request '{"title":"t"}' "$URL/session" >"$SCRATCH/session"
     now b
     id=$(jq -r .id "$SCRATCH/session")
     now c
-    curl -s -H "$AUTHORIZATION" -H 'content-type: application/json' -d "$prompt" "$URL/session/$id/message" >/dev/null
+    request "$prompt" "$URL/session/$id/message" >/dev/null
     now d
     echo $((b - a + d - c))
 }
@@ -29,7 +30,9 @@ for prompt in '[[tokens 20]]' '[[slow 20 50]]'; do
         by_curl "$prompt" >>"$SCRATCH/curl.times"
         by_occtl "$prompt" >>"$SCRATCH/occtl.times"
     done
-    # The first ones warm the server up.
-    curl=$(tail -n +6 "$SCRATCH/curl.times" | median) occtl=$(tail -n +6 "$SCRATCH/occtl.times" | median)
-    row "send --wait '$prompt'" "1.1 x two curl calls ($(ms "$curl"))" "$(ms "$occtl") ($(awk "BEGIN { printf \"%.2f\", $occtl / $curl }") x)" "$occtl <= 1.1 * $curl"
+    # The first five rounds warm the server up.
+    curl=$(tail -n +6 "$SCRATCH/curl.times" | median)
+    occtl=$(tail -n +6 "$SCRATCH/occtl.times" | median)
+    row "send --wait '$prompt'" "1.1 x two curl calls ($(ms "$curl"))" \
+        "$(ms "$occtl") ($(ratio "$occtl" "$curl") x)" "$occtl <= 1.1 * $curl"
 done

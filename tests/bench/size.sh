@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The static binary: its size, and that it works where there is nothing else.
+# The static binary: its size, and that it works where there is no other file.
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 static=${STATIC:?the path of the static binary}
@@ -12,7 +12,8 @@ enter() {
     if [[ $(id -u) == 0 ]]; then
         env -i OCCTL_DATA_DIR=/data "$(command -v chroot)" "$root" /occtl "$@"
     else
-        env -i OCCTL_DATA_DIR=/data "$(command -v unshare)" -r "$(command -v chroot)" "$root" /occtl "$@"
+        env -i OCCTL_DATA_DIR=/data "$(command -v unshare)" -r \
+            "$(command -v chroot)" "$root" /occtl "$@"
     fi
 }
 for command in version list; do

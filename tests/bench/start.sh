@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
-# `start` against a bare `opencode serve`: from the command to an answer about the directory. One by one, and 16
-# at once.
+# `start` and a bare `opencode serve`, from the command to an answer about the directory: one by
+# one, and 16 at once.
 #
-# Nothing else may use the ports from 7300 meanwhile. The bare server is asked as soon as it says that it listens: nobody could know sooner.
+# No other program may use the ports from 7300 meanwhile. The bare server is asked as soon as it
+# says that it listens; no client could know sooner.
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 use_model
@@ -15,7 +16,8 @@ bare() {
     while IFS= read -r line <&3; do
         [[ $line == *'listening on'* ]] && break
     done
-    curl -sf "http://127.0.0.1:$port/path?directory=$SCRATCH/work" >/dev/null || echo "port $port does not answer" >&2
+    curl -sf "http://127.0.0.1:$port/path?directory=$SCRATCH/work" >/dev/null ||
+        echo "port $port does not answer" >&2
     now ended
     echo "$ended $server" >>"$SCRATCH/bare"
 }
@@ -23,7 +25,7 @@ by_occtl() {
     cd "$SCRATCH/work"
     "$OCCTL" start -q -t 120 >>"$SCRATCH/ids"
 }
-# several WHAT COUNT: notes the microseconds until all of them answer.
+# several WHAT COUNT: notes how many microseconds it takes until all of them answer.
 several() {
     local began ended
     rm -f "$SCRATCH/bare" "$SCRATCH/ids"
@@ -42,14 +44,23 @@ several() {
         kill "${pids[@]}"
         while kill -0 "${pids[@]}" 2>/dev/null; do sleep 0.05; done
     else
-        [[ $(sort -u "$SCRATCH/ids" | wc -l) == "$2" ]] || echo "start.sh: not all of $2 started" >&2
+        [[ $(sort -u "$SCRATCH/ids" | wc -l) == "$2" ]] ||
+            echo "start.sh: not all of $2 started" >&2
         "$OCCTL" stop --all --quiet >/dev/null
     fi
 }
 jobs=()
-for ((round = 0; round < ${BENCH_ROUNDS:-9}; round++)); do several bare 1; several by_occtl 1; done
+rounds=${BENCH_ROUNDS:-9}
+for ((round = 0; round < rounds; round++)); do
+    several bare 1
+    several by_occtl 1
+done
 bare=$(median <"$SCRATCH/bare.1") occtl=$(median <"$SCRATCH/by_occtl.1")
 row "start" "opencode serve ($(ms "$bare")) + 50 ms" "$(ms "$occtl")" "$occtl <= $bare + 50000"
-for ((round = 0; round < (${BENCH_ROUNDS:-9} + 2) / 3; round++)); do several bare 16; several by_occtl 16; done
+for ((round = 0; round < (rounds + 2) / 3; round++)); do
+    several bare 16
+    several by_occtl 16
+done
 bare=$(median <"$SCRATCH/bare.16") occtl=$(median <"$SCRATCH/by_occtl.16")
-row "16 starts at once" "1.15 x 16 opencode serve ($(ms "$bare"))" "$(ms "$occtl") ($(awk "BEGIN { printf \"%.2f\", $occtl / $bare }") x)" "$occtl <= 1.15 * $bare"
+row "16 starts at once" "1.15 x 16 opencode serve ($(ms "$bare"))" \
+    "$(ms "$occtl") ($(ratio "$occtl" "$bare") x)" "$occtl <= 1.15 * $bare"

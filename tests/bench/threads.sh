@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# No command starts a thread. Without -f only occtl itself is traced; a first thread could only come from it.
+# No command starts a thread. Only occtl itself is traced (without -f), because only it could start
+# its first thread.
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 git init -q "$SCRATCH/work"
@@ -18,4 +19,5 @@ threads send "$session" --wait hello
 threads send "$session" --stream hello
 threads stop "$session"
 count=$(grep -c CLONE_THREAD "$SCRATCH/all" || true)
-row "threads, all commands" "0" "$count (and $(grep -vc CLONE_THREAD "$SCRATCH/all" || true) processes)" "$count == 0"
+processes=$(grep -vc CLONE_THREAD "$SCRATCH/all" || true)
+row "threads, all commands" "0" "$count (and $processes processes)" "$count == 0"

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# `occtl version` against /bin/true: what every call costs before it does anything.
+# `occtl version` and /bin/true: what every call costs before it does its work.
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 runs=300
@@ -15,4 +15,5 @@ for _ in {1..9}; do
     each "$OCCTL" version >>"$SCRATCH/version"
 done
 true=$(median <"$SCRATCH/true") version=$(median <"$SCRATCH/version")
-row "occtl version" "2 x /bin/true ($(ms "$true")) + 1 ms" "$(ms "$version")" "$version <= 2 * $true + 1000"
+row "occtl version" "2 x /bin/true ($(ms "$true")) + 1 ms" "$(ms "$version")" \
+    "$version <= 2 * $true + 1000"

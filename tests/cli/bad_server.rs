@@ -299,7 +299,7 @@ fn a_record_that_0_4_0_rewrote_still_reaches_its_server() {
 }
 
 #[test]
-fn an_id_that_is_none_is_refused_before_it_is_printed_or_sent() {
+fn a_server_s_id_that_cannot_be_one_is_refused_before_it_is_printed_or_sent() {
     let sandbox = sandbox("bad-ids", json!({}));
     let id = sandbox.start(&[]);
     for bad in ["ses_\u{1b}]52;c;x\u{7}", "ses_1\nses_2", "../global", "", "ses 1"] {

@@ -59,7 +59,7 @@ fn a_store_or_directory_that_others_can_write_to_is_refused_and_repaired() {
         assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, good);
         sandbox.occtl(&["touch", &id]).run().ok();
     }
-    // What others can only read is closed as well.
+    // A directory or store that others can only read is closed to them as well.
     for (place, good) in [("data", 0o700), ("data/store.json", 0o600)] {
         let path = sandbox.root().join(place);
         set_mode(&path, good | if good == 0o700 { 0o055 } else { 0o044 });
@@ -105,7 +105,7 @@ fn a_directory_that_is_shared_on_purpose_keeps_its_rights() {
     std::fs::create_dir(&place).unwrap();
     let occtl = |words: &[&str]| sandbox.occtl(words).env("OCCTL_DATA_DIR", &place);
     let mode = || std::fs::metadata(&place).unwrap().permissions().mode() & 0o7777;
-    // A sticky one, as /tmp is, and one that holds the files of another program.
+    // Directories with a sticky or setgid bit, as /tmp has, and one with a file of another program.
     for (shared, file) in [(0o1777, None), (0o2770, None), (0o777, Some("another-program"))] {
         if let Some(file) = file {
             std::fs::write(place.join(file), "").unwrap();
@@ -118,13 +118,13 @@ fn a_directory_that_is_shared_on_purpose_keeps_its_rights() {
         assert!(found.stdout.contains("a directory of your own"), "{}", found.stdout);
         assert_eq!(mode(), shared);
     }
-    // One that others can only look into is used, and is not closed to what else is in it.
+    // A directory that others can read is used, and stays open because of the other file in it.
     set_mode(&place, 0o755);
     occtl(&["touch", "oc-none"]).run().fails(3);
     assert_eq!(mode(), 0o755);
     let found = occtl(&["doctor", "--fix"]).run().ok();
     assert!(found.stdout.contains("can look into"), "{}", found.stdout);
-    // The one that 0.4.0 made for its own files is closed by the first command that writes.
+    // With files of occtl alone, as 0.4.0 left it, the first command that writes closes it.
     std::fs::remove_file(place.join("another-program")).unwrap();
     occtl(&["touch", "oc-none"]).run().fails(3);
     assert_eq!(mode(), 0o700);

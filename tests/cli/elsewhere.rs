@@ -1,4 +1,5 @@
-//! One store that several machines or containers share: what lives in another place is left alone.
+//! A store that several machines or containers share: sessions of another machine or container are
+//! left alone.
 
 use std::ffi::OsString;
 use std::time::Duration;
@@ -7,12 +8,12 @@ use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use super::sandbox;
-use crate::support::processes::{is_running, poll, signal};
+use crate::support::processes::{is_running, kill, poll, signal};
 use crate::support::sandbox::Sandbox;
 
 const SOON: Duration = Duration::from_secs(60);
 
-/// Makes a session's record speak of another container of this boot.
+/// Changes a session's record to one of another container on this machine.
 fn move_elsewhere(sandbox: &Sandbox, id: &str) {
     sandbox.edit_record(id, |record| {
         assert!(record["pid_namespace"].is_u64() && record["host"].is_string(), "{record}");
@@ -21,12 +22,13 @@ fn move_elsewhere(sandbox: &Sandbox, id: &str) {
     });
 }
 
+/// The state of a session, as `status` says.
 fn state(sandbox: &Sandbox, id: &str) -> Value {
     sandbox.occtl(&["status", id, "--json"]).run().ok().json()["state"].clone()
 }
 
 #[test]
-fn a_session_of_another_container_is_touched_by_nothing_but_the_flag_for_it() {
+fn a_session_of_another_container_is_only_removed_with_forget_elsewhere() {
     let sandbox = sandbox("elsewhere", json!({}));
     let id = sandbox.start(&[]);
     let here = sandbox.start(&[]);
@@ -57,17 +59,16 @@ fn a_session_of_another_container_is_touched_by_nothing_but_the_flag_for_it() {
     let dropped = sandbox.occtl(&["stop", &id, "--forget-elsewhere"]).run().ok();
     assert!(dropped.stderr.contains("may still run on other-box"), "{}", dropped.stderr);
     assert_eq!(sandbox.store()["sessions"], json!({}));
-    assert!(is_running(server), "its server is not ours to end");
-    signal(server, Signal::KILL);
+    assert!(is_running(server), "its server is left running");
+    kill(server);
     let live = sandbox.start(&[]);
     sandbox.occtl(&["stop", &live, "--forget-elsewhere"]).run().fails(1);
     sandbox.occtl(&["stop", &live]).run().ok();
-    poll(SOON, || (!is_running(server)).then_some(())).expect("its end");
     sandbox.assert_no_trace();
 }
 
 #[test]
-fn a_server_that_has_ended_elsewhere_is_known_to_be_dead_by_its_lock() {
+fn the_lock_of_a_server_elsewhere_tells_whether_it_has_ended() {
     let sandbox = sandbox("ended-elsewhere", json!({}));
     let id = sandbox.start(&[]);
     let server = sandbox.server_pid(&id);
@@ -77,20 +78,18 @@ fn a_server_that_has_ended_elsewhere_is_known_to_be_dead_by_its_lock() {
     poll(SOON, || (state(&sandbox, &id) == "dead").then_some(())).expect("its end");
     sandbox.occtl(&["cleanup"]).run().ok();
     assert!(sandbox.store()["sessions"][&id].is_null());
-    // Without its lock nothing is known of it.
+    // Without the lock it is not known whether the server has ended.
     move_elsewhere(&sandbox, &other);
     let lock = sandbox.data().join(format!("locks/{other}.lock"));
     std::fs::remove_file(lock).expect("the server's lock");
-    let server = sandbox.server_pid(&other);
-    signal(server, Signal::KILL);
-    poll(SOON, || (!is_running(server)).then_some(())).expect("its end");
+    kill(sandbox.server_pid(&other));
     assert_eq!(state(&sandbox, &other), "elsewhere");
     sandbox.occtl(&["doctor", "--fix", "--forget-elsewhere"]).run().ok();
     sandbox.assert_no_trace();
 }
 
 #[test]
-fn two_pid_namespaces_share_a_store_and_take_each_other_for_alive() {
+fn two_pid_namespaces_that_share_a_store_leave_the_sessions_of_each_other_alone() {
     let sandbox = sandbox("namespaces", json!({}));
     let inside = |words: &[&str]| {
         let mut arguments: Vec<OsString> =
@@ -104,12 +103,12 @@ fn two_pid_namespaces_share_a_store_and_take_each_other_for_alive() {
     }
     let occtl = env!("CARGO_BIN_EXE_occtl");
     let outside = sandbox.start(&[]);
-    // In the other namespace a session is started too, which lives as long as the namespace.
+    // The session that is started in the other namespace lives as long as the namespace.
     let line =
         format!("'{occtl}' start -q && '{occtl}' cleanup -m 0 && '{occtl}' stop --all -q; cat");
     let mut container = inside(&["sh", "-c", &line]).spawn();
     let within = container.wait_for_line("oc-", SOON).trim().to_owned();
-    // Until it has tried all of that, and waits.
+    // The last of its commands prints the id of the session once more.
     poll(SOON, || container.stdout().matches("oc-").nth(1).map(drop)).expect("its own stop");
     assert_ne!(within, outside);
     assert_eq!(state(&sandbox, &outside), "idle", "the other namespace has left it alone");

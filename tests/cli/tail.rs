@@ -21,7 +21,7 @@ fn pages(sandbox: &Sandbox) -> Vec<Value> {
     messages.map(|one| one["query"].clone()).collect()
 }
 
-/// The only conversation of a session, which occtl did not open.
+/// The id of the only conversation of a session. It was not opened by occtl.
 fn only(sandbox: &Sandbox, id: &str) -> String {
     sandbox.occtl(&["sessions", id, "-q"]).run().ok().stdout.trim().to_owned()
 }
@@ -102,7 +102,7 @@ fn bad_words_are_refused_before_anything_is_asked() {
 }
 
 #[test]
-fn what_was_followed_is_written_to_the_file_once_the_conversation_is_idle() {
+fn a_followed_conversation_is_written_to_a_file_once_it_is_idle() {
     let sandbox = sandbox("both", json!({"messages": 2}));
     let id = sandbox.start(&[]);
     let alone = sandbox.occtl(&["tail", &id]).run().ok().stdout;

@@ -1,5 +1,6 @@
 #!/bin/sh
-# What the fuzz targets begin with, in DIRECTORY: recorded stores and event streams, and the examples of the manual.
+# Writes the first inputs of the fuzz targets to DIRECTORY: recorded stores and event streams, and
+# the examples of the manual.
 set -eu
 [ $# = 1 ] || { echo "usage: seeds.sh DIRECTORY" >&2; exit 2; }
 mkdir -p "$1/store" "$1/sse" "$1/words"
@@ -11,7 +12,7 @@ for stream in ../data/*.sse; do
 	# The first byte is the size of the pieces in which the target reads the rest.
 	{ printf '\100'; cat "$stream"; } > "$into/sse/$(basename "$stream")"
 done
-# One example of each line, its words one a line.
+# A file for each example, with a line for each of its words.
 grep -o 'occtl [a-z][^`)]*' ../../docs/cli.md | sort -u | awk -v into="$into/words" '{
 	file = into "/example-" NR
 	for (at = 2; at <= NF; at++) printf "%s%s", $at, (at < NF ? "\n" : "") > file

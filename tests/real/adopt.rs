@@ -1,12 +1,14 @@
-//! A server that somebody else started, under occtl's commands.
+//! `adopt`: a server that was not started by occtl, under occtl's commands.
 
 use serde_json::json;
 
 use super::versions::can;
+use crate::support::opencode::{program, version};
 use crate::support::processes::is_running;
 use crate::support::sandbox::Sandbox;
+use crate::support::session::SOON;
 
-/// An address of this machine that other machines see; nothing is sent to find it.
+/// An address of this machine that other machines can reach. Nothing is sent to find it.
 fn outer_address() -> Option<String> {
     let socket = std::net::UdpSocket::bind("0.0.0.0:0").ok()?;
     socket.connect("198.51.100.1:9").ok()?;
@@ -24,7 +26,7 @@ fn an_adopted_server_is_driven_like_any_other_and_lives_on() {
     let file = file.to_str().unwrap();
     let adopt = |url: &str, more: &[&str]| sandbox.occtl(&[&["adopt", "-q", url], more].concat());
 
-    // Not without the right password, and nothing is recorded then.
+    // A server is not adopted without its password, and then nothing is recorded.
     for bad in [
         adopt(&guarded.url(), &[]),
         adopt(&guarded.url(), &[]).env("OPENCODE_SERVER_PASSWORD", "wrong"),
@@ -47,7 +49,7 @@ fn an_adopted_server_is_driven_like_any_other_and_lives_on() {
         assert!(sent.stdout.contains("answered"), "{sent:?}");
         let tail = sandbox.occtl(&["tail", id, "-l"]).run().ok();
         assert!(tail.stdout.contains("answered"), "{tail:?}");
-        // Neither is ours to end.
+        // These commands do not end an adopted server.
         sandbox.occtl(&["cleanup", "-m", "0"]).run().ok();
         sandbox.occtl(&["doctor", "--fix"]).run().ok();
     }
@@ -62,29 +64,33 @@ fn an_adopted_server_is_driven_like_any_other_and_lives_on() {
     sandbox.occtl(&["send", by_variable.trim(), "--wait", "hello"]).run().ok();
     sandbox.occtl(&["stop", by_variable.trim()]).run().ok();
 
-    // With its process it can be ended, if that is asked for.
+    // If its process is known, `stop --kill` ends it.
     let port = format!("--port {}", open.port);
-    let server = sandbox.marked_processes().into_iter().find(|(_, line)| line.contains(&port));
-    let pid = server.expect("the server").0;
+    let pid = sandbox.wait_for_process(|line| line.contains(&port));
     let id = adopt(&open.url(), &["--pid", &pid.to_string()]).run().ok().stdout;
     let stopped = sandbox.occtl(&["stop", "--kill", id.trim()]).run().ok();
     assert!(!stopped.stdout.contains("forgotten"), "{}", stopped.stdout);
     assert!(!is_running(pid));
+}
 
+#[test]
+fn a_server_at_an_outer_address_is_adopted_as_well() {
     let Some(address) = outer_address() else {
         eprintln!(
             "this machine has no address but the loopback: adoption of another host is not tested"
         );
         return;
     };
+    let (sandbox, _model) = Sandbox::real("adopt-outer");
     let port = sandbox.free_port().to_string();
-    let program = crate::support::opencode::program(&crate::support::opencode::version());
+    let program = program(&version());
     let words = ["serve", "--port", &port, "--hostname", &address];
     let mut outer =
         sandbox.command(program, &words).env("OPENCODE_SERVER_PASSWORD", "sesame").spawn();
-    outer.wait_for_line("listening on", crate::support::session::SOON);
+    outer.wait_for_line("listening on", SOON);
     let url = format!("http://{address}:{port}");
-    let id = adopt(&url, &["--password-file", file]).run().ok().stdout;
+    let adopt = sandbox.occtl(&["adopt", "-q", &url]).env("OPENCODE_SERVER_PASSWORD", "sesame");
+    let id = adopt.run().ok().stdout;
     sandbox.occtl(&["send", id.trim(), "--wait", "hello"]).run().ok();
     let facts = sandbox.occtl(&["list", "--json"]).run().ok().json();
     assert_eq!(facts["sessions"][0]["url"], url.as_str());

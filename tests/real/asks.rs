@@ -1,4 +1,4 @@
-//! Permissions and questions: found wherever they are, and answered for good.
+//! Permissions and questions: they are found in every directory, and the server takes the replies.
 
 use serde_json::{Value, json};
 
@@ -9,9 +9,64 @@ use crate::support::session::{SOON, Session};
 
 use super::versions::can;
 
+/// The ids of the listed permissions.
 fn ids(asks: &Value) -> Vec<String> {
     let rows = asks["permissions"].as_array().unwrap().iter();
     rows.map(|row| row["id"].as_str().unwrap().to_owned()).collect()
+}
+
+/// Sends prompts that ask: in the session's directory, by a sub-agent, and in another directory.
+/// Gives the id of the last ask.
+fn ask_everywhere(session: &Session, other: &str) -> String {
+    let own = session.prompt("[[bash echo one && echo two]]");
+    session.wait_for_asks("/permission", session.directory(), 1);
+    let parent = session.prompt("[[task {{bash echo child}}]]");
+    session.wait_for_asks("/permission", session.directory(), 2);
+    let far = session.prompt_in(other, "[[bash echo far]]");
+    session.wait_for_asks("/permission", other, 1);
+    let found = session.run("permissions", &["--json"]).ok().json();
+    let rows = found["permissions"].as_array().unwrap();
+    let of = |conversation: &str| rows.iter().find(|row| row["conversation"] == conversation);
+    assert_eq!(rows.len(), 3, "{found}");
+    assert_eq!(of(&own).unwrap()["patterns"], json!(["echo one", "echo two"]));
+    assert_eq!(of(&far).unwrap()["directory"], other);
+    assert!(of(&parent).is_none(), "the ask carries the sub-agent's id");
+    of(&far).unwrap()["id"].as_str().unwrap().to_owned()
+}
+
+/// Unknown and ambiguous ids have status 3, and the others are replied to all the same.
+fn reply_by_wrong_ids(session: &Session, known: &str) {
+    let last_activity =
+        || session.run("status", &["--json"]).ok().json()["last_activity"].to_string();
+    let before = last_activity();
+    let mixed = session.run("approve", &["per_nonsense", known]).fails(3);
+    assert_eq!(mixed.stdout, format!("Approved (once): {known}\n"));
+    assert!(mixed.stderr.contains("per_nonsense"), "{}", mixed.stderr);
+    let after = last_activity();
+    assert!(after > before, "{before} {after}");
+    session.run("approve", &[known]).fails(3);
+    for word in ["per_", "", "zzz", "per_../x"] {
+        session.run("reject", &[word]).fails(3);
+    }
+    session.run("approve", &["per"]).fails(3);
+    session.run("approve", &[]).fails(2);
+    session.run("approve", &["--all", "x"]).fails(2);
+    session.sandbox.occtl(&["approve", "oc-00000000", "--all"]).run().fails(3);
+    let ambiguous = session.run("approve", &["2"]);
+    assert_eq!(ambiguous.status, 3, "both ids begin with the time");
+}
+
+/// Two asks are left: one is approved by the beginning of its id, the other rejected by `--all`.
+fn reply_to_the_rest(session: &Session) {
+    let left = ids(&session.run("permissions", &["--json"]).ok().json());
+    // Without `per_`, and with one character more than the two have in common.
+    let same = left[0].bytes().zip(left[1].bytes()).take_while(|(a, b)| a == b).count();
+    let short = &left[0][4..=same];
+    let approved = session.run("approve", &[short, "--always"]).ok().stdout;
+    assert_eq!(approved, format!("Approved (always): {}\n", left[0]));
+    let rejected = session.run("reject", &["--all", "-m", "not now", "-q"]).ok().stdout;
+    assert_eq!(rejected, format!("{}\n", left[1]));
+    session.wait_until_idle();
 }
 
 #[test]
@@ -22,74 +77,31 @@ fn permissions_are_found_everywhere_and_settled() {
     let other = sandbox.root().join("other");
     sandbox.configure(&sandbox.work(), &asking);
     sandbox.configure(&other, &asking);
-    let other = other.display().to_string();
     let session = Session::start(&sandbox, &[]);
     let all = |words: &[&str]| sandbox.occtl(&[&["permissions"], words].concat()).run().ok();
     assert_eq!(all(&[]).stdout, "No pending permissions in any session\n");
     assert_eq!(session.run("permissions", &[]).ok().stdout, "No pending permissions\n");
     assert_eq!(session.run("approve", &["--all"]).ok().stdout, "No pending permissions\n");
 
-    // One in the session's directory, one of a sub-agent, one in another directory.
-    let own = session.prompt("[[bash echo one && echo two]]");
-    session.wait_for_asks("/permission", session.directory(), 1);
-    let parent = session.prompt("[[task {{bash echo child}}]]");
-    session.wait_for_asks("/permission", session.directory(), 2);
-    let far = session.prompt_in(&other, "[[bash echo far]]");
-    session.wait_for_asks("/permission", &other, 1);
-    let found = session.run("permissions", &["--json"]).ok().json();
-    let rows = found["permissions"].as_array().unwrap();
-    let of = |conversation: &str| rows.iter().find(|row| row["conversation"] == conversation);
-    assert_eq!(rows.len(), 3, "{found}");
-    assert_eq!(of(&own).unwrap()["patterns"], json!(["echo one", "echo two"]));
-    assert_eq!(of(&far).unwrap()["directory"], other);
-    assert!(of(&parent).is_none(), "the ask carries the sub-agent's id");
+    let far = ask_everywhere(&session, other.to_str().unwrap());
     let table = all(&[]).stdout;
     assert!(table.starts_with(&format!("Session {}:\nID ", session.id)), "{table}");
     assert!(table.contains("bash  echo one\n") && table.contains("      echo two\n"), "{table}");
     assert_eq!(all(&["-q"]).stdout.lines().count(), 3);
+    reply_by_wrong_ids(&session, &far);
+    reply_to_the_rest(&session);
 
-    // Unknown ids are status 3 and keep nothing else from being done.
-    let far_id = of(&far).unwrap()["id"].as_str().unwrap();
-    let before = session.run("status", &["--json"]).ok().json()["last_activity"].clone();
-    let mixed = session.run("approve", &["per_nonsense", far_id]).fails(3);
-    assert_eq!(mixed.stdout, format!("Approved (once): {far_id}\n"));
-    assert!(mixed.stderr.contains("per_nonsense"), "{}", mixed.stderr);
-    let after = session.run("status", &["--json"]).ok().json()["last_activity"].clone();
-    assert!(after.as_str() > before.as_str(), "{before} {after}");
-    session.run("approve", &[far_id]).fails(3);
-    for word in ["per_", "", "zzz", "per_../x"] {
-        session.run("reject", &[word]).fails(3);
-    }
-    session.run("approve", &["per"]).fails(3);
-    session.run("approve", &[]).fails(2);
-    session.run("approve", &["--all", "x"]).fails(2);
-    sandbox.occtl(&["approve", "oc-00000000", "--all"]).run().fails(3);
-    let ambiguous = session.run("approve", &["2"]);
-    assert_eq!(ambiguous.status, 3, "both ids begin with the time");
-
-    // A unique beginning without `per_`: one character more than what the two have in common.
-    let left = ids(&session.run("permissions", &["--json"]).ok().json());
-    let same = left[0].bytes().zip(left[1].bytes()).take_while(|(a, b)| a == b).count();
-    let short = &left[0][4..=same];
-    let approved = session.run("approve", &[short, "--always"]).ok().stdout;
-    assert_eq!(approved, format!("Approved (always): {}\n", left[0]));
-    let rejected = session.run("reject", &["--all", "-m", "not now", "-q"]).ok().stdout;
-    assert_eq!(rejected, format!("{}\n", left[1]));
-    session.wait_until_idle();
-
-    // One after the other is settled.
-    let one = session.prompt("[[bash uname]]");
-    let two = session.prompt("[[bash uname -a]]");
+    let prompts = ["[[bash uname]]", "[[bash uname -a]]"].map(|prompt| session.prompt(prompt));
     session.wait_for_asks("/permission", session.directory(), 2);
     let replied = session.run("reject", &["--all", "--json"]).ok().json();
     assert_eq!(replied["replied"].as_array().unwrap().len(), 2);
     assert!(replied["replied"].as_array().unwrap().iter().all(|row| row["reply"] == "reject"));
     session.wait_until_idle();
-    for conversation in [one, two] {
+    for conversation in prompts {
         assert_eq!(session.tools(&conversation)[0].1, "error");
     }
 
-    // The ask of an aborted turn is there until somebody replies.
+    // The ask of an aborted turn stays until it is replied to.
     let aborted = session.prompt("[[bash uptime]]");
     session.wait_for_asks("/permission", session.directory(), 1);
     session.ask("POST", &format!("/session/{aborted}/abort"), session.directory(), &json!({}));

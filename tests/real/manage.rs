@@ -1,26 +1,28 @@
-//! What a session offers and how it is kept, on the real server.
+//! What commands show of a session, and which sessions `cleanup` keeps.
 
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use crate::support::model::Model;
 use crate::support::opencode::config;
-use crate::support::processes::{poll, signal};
+use crate::support::processes::{kill, poll};
 use crate::support::sandbox::Sandbox;
 use crate::support::session::{SOON, Session};
 
-#[test]
-fn config_models_and_agents_are_shown_without_secrets() {
-    let (sandbox, model) = Sandbox::real("inspect");
-    let mut configured = config(&model);
+/// A session with secrets and rules in its configuration.
+fn configured<'a>(sandbox: &'a Sandbox, model: &Model) -> Session<'a> {
+    let mut configured = config(model);
     configured["provider"]["scripted"]["options"]["apiKey"] = "s3cret-key".into();
     configured["provider"]["scripted"]["options"]["headers"] = json!({"x-a": "s3cret-header"});
     configured["permission"] = json!({"bash": {"git *": "ask"}, "edit": "deny"});
     configured["agent"] = json!({"narrow": {"description": "Looks\nonly", "mode": "primary",
         "model": "scripted/other", "permission": {"bash": "deny"}}});
     sandbox.configure(&sandbox.work(), &configured);
-    let session = Session::start(&sandbox, &[]);
+    Session::start(sandbox, &[])
+}
 
+fn assert_config(session: &Session) {
     let table = session.run("config", &[]).ok().stdout;
     assert!(table.contains("  bash.git *  ask\n") && table.contains("scripted/echo"), "{table}");
     for words in [&[][..], &["-j"], &["all", "--json"], &["agent"], &["permission"], &["tools"]] {
@@ -32,19 +34,21 @@ fn config_models_and_agents_are_shown_without_secrets() {
     let rules = session.run("config", &["permission", "-j"]).ok().json();
     assert_eq!(rules, json!({"bash": {"git *": "ask"}, "edit": "deny"}));
     session.run("config", &["nonsense"]).fails(2);
-    sandbox.occtl(&["config", "oc-00000000"]).run().fails(3);
+    session.sandbox.occtl(&["config", "oc-00000000"]).run().fails(3);
+}
 
+fn assert_models(session: &Session) {
     let names = session.run("models", &["-q", "SCRIPTED/"]).ok().stdout;
     assert_eq!(names, "scripted/echo\nscripted/other\n");
     let models = session.run("models", &["scripted/other", "--json"]).ok().json();
     let other = &models["models"][0];
-    assert_eq!(
-        (&other["context_tokens"], &other["output_cost_usd"]),
-        (&json!(200_000.0), &json!(2.0))
-    );
+    assert_eq!(other["context_tokens"], json!(200_000.0));
+    assert_eq!(other["output_cost_usd"], json!(2.0));
     assert!(other["variants"].as_array().unwrap().contains(&json!("high")), "{other}");
     assert_eq!(session.run("models", &["no such"]).ok().stdout, "No models\n");
+}
 
+fn assert_agents(session: &Session) {
     let agents = session.run("agents", &["-q"]).ok().stdout;
     let has = |name: &str| agents.lines().any(|line| line == name);
     assert!(has("build") && has("narrow") && !has("title"), "{agents}");
@@ -57,11 +61,17 @@ fn config_models_and_agents_are_shown_without_secrets() {
     assert!(narrow.unwrap()["rules"].as_array().unwrap().contains(&rule), "{json}");
     let told = session.run("test-permission", &["git status", "-a", "narrow"]).fails(6);
     assert!(told.stdout.starts_with("🚫 deny"), "{}", told.stdout);
+}
 
-    // A server that has died is status 4 everywhere.
-    let pid = session.run("status", &["--json"]).ok().json()["pid"].as_u64().unwrap();
-    signal(u32::try_from(pid).unwrap(), rustix::process::Signal::KILL);
-    poll(SOON, || (session.run("status", &["--json"]).json()["state"] == "dead").then_some(()));
+#[test]
+fn config_models_and_agents_are_shown_without_secrets() {
+    let (sandbox, model) = Sandbox::real("inspect");
+    let session = configured(&sandbox, &model);
+    assert_config(&session);
+    assert_models(&session);
+    assert_agents(&session);
+    // On a server that has died each of these commands has status 4.
+    kill(sandbox.server_pid(&session.id));
     for words in [
         &["config"][..],
         &["models"],
@@ -92,7 +102,7 @@ fn a_busy_session_and_one_with_an_ask_are_never_cleaned_up() {
     sandbox.configure(&other, &configured);
     let session = Session::start(&sandbox, &[]);
     let spared = |why: &str| {
-        // A loaded server may not answer in time, for which it is left alone as well.
+        // A busy server may not answer in time; it is spared then, for another reason.
         let said = poll(SOON, || {
             let run = sandbox.occtl(&["cleanup", "-m", "0"]).run().ok();
             assert_eq!(run.stdout, "No idle sessions to clean\n");
@@ -100,7 +110,7 @@ fn a_busy_session_and_one_with_an_ask_are_never_cleaned_up() {
         });
         assert!(said.is_some(), "never said: {why}");
     };
-    // A quiet tool: 0.4.0 took this for idle.
+    // A tool that prints nothing; 0.4.0 took its session for idle.
     let quiet = session.prompt("[[bash sleep 600]]");
     poll(SOON, || session.tools(&quiet).first().filter(|tool| tool.1 == "running").map(drop))
         .expect("a running tool");
@@ -108,13 +118,13 @@ fn a_busy_session_and_one_with_an_ask_are_never_cleaned_up() {
     session.run("abort", &["-s", &quiet]).ok();
     session.wait_until_idle();
 
-    let far = session.prompt_in(&other.display().to_string(), "[[bash uname -a]]");
-    session.wait_for_asks("/permission", &other.display().to_string(), 1);
+    let other = other.to_str().unwrap();
+    let far = session.prompt_in(other, "[[bash uname -a]]");
+    session.wait_for_asks("/permission", other, 1);
     spared(&far);
     session.run("reject", &["--all"]).ok();
     poll(SOON, || {
-        let busy =
-            session.ask("GET", "/session/status", &other.display().to_string(), &Value::Null);
+        let busy = session.ask("GET", "/session/status", other, &Value::Null);
         busy.json().as_object().is_some_and(|busy| busy.is_empty()).then_some(())
     })
     .expect("the end of the turn");
@@ -127,7 +137,7 @@ fn a_busy_session_and_one_with_an_ask_are_never_cleaned_up() {
 }
 
 #[test]
-fn events_are_one_document_a_line_until_the_server_ends() {
+fn events_are_printed_one_on_each_line_until_the_server_ends() {
     let (sandbox, _model) = Sandbox::real("events");
     let session = Session::start(&sandbox, &[]);
     let timed = session.run("events", &["-t", "6"]).fails(124);
@@ -140,9 +150,7 @@ fn events_are_one_document_a_line_until_the_server_ends() {
     let ended = running.wait(SOON).fails(4);
     let of = |event: &&Value| event["properties"]["sessionID"] == *conversation;
     assert!(ended.json_lines().iter().filter(of).count() > 5);
-    let piped = "\"$1\" events \"$2\" | head -1";
     let other = Session::start(&sandbox, &[]);
-    let occtl = env!("CARGO_BIN_EXE_occtl");
-    let run = sandbox.command("sh", &["-c", piped, "sh", occtl, &other.id]).run().ok();
+    let run = sandbox.shell("\"$0\" events \"$1\" | head -1", &[&other.id]).run().ok();
     assert_eq!(run.stdout.lines().count(), 1);
 }

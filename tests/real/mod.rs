@@ -21,12 +21,6 @@ mod walk;
 
 use crate::support::sandbox::Sandbox;
 
-/// Starts a session and gives its id.
-#[track_caller]
-fn start(sandbox: &Sandbox) -> String {
-    sandbox.occtl(&["start", "-q", "-t", "120"]).run().ok().stdout.trim().to_owned()
-}
-
 /// Sends a prompt, waits for its answer and gives the conversation.
 #[track_caller]
 fn send(sandbox: &Sandbox, session: &str, words: &[&str]) -> String {

@@ -1,5 +1,4 @@
-//! What OpenCode would do, as occtl tells it, against what the real server does; and what keeps a
-//! model from running occtl.
+//! `test-permission` says what the real server does, and rules keep a model from running occtl.
 
 use serde_json::json;
 
@@ -9,7 +8,7 @@ use crate::support::processes::poll;
 use crate::support::sandbox::Sandbox;
 use crate::support::session::{SOON, Session};
 
-/// Commands that do no harm where they are allowed. The rules are below.
+/// Commands that do no harm when they are allowed. The rules for them are in the test.
 const COMMANDS: [&str; 48] = [
     "ls",
     "ls -a",
@@ -61,16 +60,16 @@ const COMMANDS: [&str; 48] = [
     "ls || git push",
 ];
 
-/// Whether a tool was kept from its work by a rule.
-fn denied(said: &str) -> bool {
+/// Whether the error of a tool says that a rule denied it.
+fn is_denial(said: &str) -> bool {
     said.contains("prevents") || said.contains("PermissionDenied")
 }
 
 #[test]
-fn test_permission_tells_what_the_real_server_does() {
+fn test_permission_says_what_the_real_server_does() {
     let (sandbox, model) = Sandbox::real("test-permission");
     let mut configured = config(&model);
-    // The order counts, and serde_json sorts keys: so the file is written as text.
+    // The order of the rules counts, and serde_json sorts keys: the file is written as text.
     configured["permission"] = json!("RULES");
     let rules = r#"{"bash":{"*":"ask","ls *":"allow","git *":"allow","git push *":"deny",
         "echo ?":"allow","echo [a]":"deny","echo *.env":"deny","echo (*":"deny",
@@ -92,8 +91,8 @@ fn test_permission_tells_what_the_real_server_does() {
             let tools = session.tools(conversation);
             match tools.first()? {
                 (_, status, _) if status == "completed" => Some("allow"),
-                // 1.2.27 and 1.3.2 say no words of it, but the name of the error.
-                (_, status, said) if status == "error" && denied(said) => Some("deny"),
+                // 1.2.27 and 1.3.2 give the name of the error alone.
+                (_, status, said) if status == "error" && is_denial(said) => Some("deny"),
                 _ => None,
             }
         });
@@ -112,12 +111,12 @@ fn test_permission_tells_what_the_real_server_does() {
     assert_eq!(said(&["make"]), "❓ ask — make\nMatched: bash:* → ask\n");
     let edit = session.run("test-permission", &["src/x", "-a", "plan", "--permission", "edit"]);
     assert_eq!(edit.fails(6).stdout, "🚫 deny — src/x\nMatched: edit:* → deny\n");
-    let unknown = session.run("test-permission", &["ls", "-a", "nobody"]).fails(3);
+    let unknown = session.run("test-permission", &["ls", "-a", "unknown"]).fails(3);
     assert!(unknown.stderr.contains("build"), "{}", unknown.stderr);
     sandbox.occtl(&["test-permission", "oc-00000000", "ls"]).run().fails(3);
 }
 
-/// Ways to run occtl that a model comes upon by itself.
+/// Ways to run occtl that a model may find.
 const WAYS: [&str; 26] = [
     "occtl list",
     "occtl",
@@ -147,7 +146,7 @@ const WAYS: [&str; 26] = [
     "for i in 1; do occtl list; done",
 ];
 
-/// Commands that only have the word in them.
+/// Commands that only contain the word.
 const HARMLESS: [&str; 4] =
     ["echo about occtl", "echo occtl", "ls -d occtl.md", "echo see docs/occtl.md"];
 

@@ -1,5 +1,5 @@
-//! Two servers of one directory and database: they share their conversations, and each runs turns
-//! of its own.
+//! Two servers with one directory and database: they share the conversations, and each of them runs
+//! turns of its own.
 
 use crate::support::processes::poll;
 use crate::support::sandbox::Sandbox;
@@ -20,7 +20,7 @@ fn wait_until_busy(session: &Session, conversation: &str) {
 }
 
 #[test]
-fn an_abort_ends_what_its_own_server_runs_and_says_so_otherwise() {
+fn an_abort_ends_a_turn_of_its_own_server_and_says_when_another_server_runs_it() {
     let (sandbox, model) = Sandbox::real("abort-elsewhere");
     let (a, b) = pair(&sandbox);
     let sent = b.run("send", &["--title", "t", "[[text so far]][[wait gate]]"]).ok();
@@ -28,7 +28,7 @@ fn an_abort_ends_what_its_own_server_runs_and_says_so_otherwise() {
     wait_until_busy(&b, conversation);
     model.wait_for_gate("gate", SOON);
 
-    // Nothing was used on `a` yet, so nothing of the other server is taken for its own.
+    // No conversation was used on `a` yet, and it does not take one of the other server.
     let none = a.run("abort", &[]).fails(3);
     assert!(none.stderr.contains("-s names one"), "{}", none.stderr);
     let refused = a.run("abort", &["-s", conversation]).fails(1);
@@ -58,16 +58,16 @@ fn a_conversation_that_is_continued_is_one_that_occtl_used_on_this_session() {
     let (other, _) = send(&b, &["--title", "other", "[[echo two]]"]);
     let (continued, said) = send(&a, &["-c", "[[echo three]]"]);
     assert_eq!(continued, own);
-    assert!(said.contains(&other), "the newer one of the directory is named: {said}");
-    // It is the newest of the directory now, so there is nothing to say.
+    assert!(said.contains(&other), "the newer conversation of the directory is named: {said}");
+    // It is the newest of the directory now, so no other one is named.
     let (continued, said) = send(&a, &["-c", "[[echo four]]"]);
     assert_eq!((continued.as_str(), said.as_str()), (own.as_str(), ""));
 
-    // Reading commands take the newest of the directory, `wait` the one that was used.
+    // Reading commands take the newest conversation of the directory, and `wait` the one in use.
     send(&b, &["-c", "[[echo five]]"]);
     assert!(a.run("tail", &["--json"]).ok().stdout.contains(&other));
     assert_eq!(a.run("wait", &["-q"]).ok().stdout, format!("{own}\n"));
-    // A copy counts as used, and one that is gone is not replaced by another.
+    // A copy counts as used. Once it is deleted no other conversation takes its place.
     let copy = a.run("fork", &["-q", "-s", &own]).ok().stdout.trim().to_owned();
     assert_eq!(send(&a, &["-c", "[[echo six]]"]).0, copy);
     a.run("delete", &[&copy]).ok();

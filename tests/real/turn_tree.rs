@@ -1,23 +1,19 @@
-//! Turns beside, behind and below each other; waiting for them and aborting them.
+//! Several turns of one conversation, turns of sub-agents, and waiting for turns.
 
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::support::processes::{poll, signal};
+use crate::support::opencode::config;
+use crate::support::processes::{has_socket, is_waiting, kill, poll};
 use crate::support::sandbox::Sandbox;
-use rustix::process::Signal;
 
 const SOON: Duration = Duration::from_secs(120);
 
-fn start(sandbox: &Sandbox) -> String {
-    sandbox.occtl(&["start", "-q", "-t", "120"]).run().ok().stdout.trim().to_owned()
-}
-
 #[test]
-fn prompts_that_a_newer_one_takes_over_are_superseded_and_aborts_are_aborts() {
+fn a_prompt_before_a_newer_one_is_superseded_and_an_aborted_turn_is_aborted() {
     let (sandbox, model) = Sandbox::real("superseded");
-    let id = start(&sandbox);
+    let id = sandbox.start(&[]);
     let first = ["send", &id, "--title", "t", "--wait", "--json", "[[wait gate]][[echo first]]"];
     let first = sandbox.occtl(&first).spawn();
     model.wait_for_gate("gate", SOON);
@@ -41,7 +37,7 @@ fn prompts_that_a_newer_one_takes_over_are_superseded_and_aborts_are_aborts() {
     assert_eq!(record["error"]["name"], "Superseded");
     assert!(record["error"]["message"].as_str().unwrap().contains(&third), "{record}");
 
-    // A turn that is over already is told at once, and one that never was is not there.
+    // The record of a turn that is over is printed at once, and an unknown turn is not found.
     assert_eq!(follow(&third).wait(SOON).ok().json()["answer"], "third");
     follow("msg_000000000000aaaaaaaaaaaaaa").wait(SOON).fails(3);
 
@@ -57,7 +53,8 @@ fn prompts_that_a_newer_one_takes_over_are_superseded_and_aborts_are_aborts() {
     assert_eq!(aborted["conversation"], conversation);
     let record = following.wait(SOON).fails(8).json();
     assert_eq!(record["outcome"], "aborted");
-    // 1.2 does not store what was said when it is aborted, and whoever joins in has not heard it.
+    // 1.2 does not store the text of a turn that is aborted, and a command that follows the turn
+    // later has not heard it.
     assert!(["so far", ""].contains(&record["text"].as_str().unwrap()), "{record}");
     let dropped = dropped.wait(SOON);
     assert!([5, 8].contains(&dropped.status), "an abort drops the queue: {dropped:?}");
@@ -70,7 +67,7 @@ fn prompts_that_a_newer_one_takes_over_are_superseded_and_aborts_are_aborts() {
 #[test]
 fn sub_agents_belong_to_the_turn() {
     let (sandbox, _model) = Sandbox::real("sub-agents");
-    let id = start(&sandbox);
+    let id = sandbox.start(&[]);
     let prompt = "[[task {{bash true}} {{echo child}}]][[echo parent]]";
     let sent = sandbox.occtl(&["send", &id, "--title", "t", "--wait", "--json", prompt]).run().ok();
     let record = sent.json();
@@ -103,7 +100,7 @@ fn sub_agents_belong_to_the_turn() {
         let left = sandbox.marked_processes();
         (!left.iter().any(|(_, line)| line.contains("sleep 600"))).then_some(())
     });
-    assert!(gone.is_some(), "the sub-agent's tool is ended, too");
+    assert!(gone.is_some(), "the sub-agent's tool is ended as well");
     sandbox.occtl(&["stop", &id]).run().ok();
     sandbox.assert_nothing_left();
 }
@@ -111,10 +108,10 @@ fn sub_agents_belong_to_the_turn() {
 #[test]
 fn wait_tells_which_conversation_reached_what() {
     let (sandbox, model) = Sandbox::real("wait");
-    let mut settings = crate::support::opencode::config(&model);
+    let mut settings = config(&model);
     settings["permission"] = json!({"bash": "ask"});
     sandbox.configure(&sandbox.work(), &settings);
-    let id = start(&sandbox);
+    let id = sandbox.start(&[]);
     let send = |message: &str| {
         sandbox.occtl(&["send", &id, "--title", "t", message]).run().ok().stdout.trim().to_owned()
     };
@@ -128,7 +125,7 @@ fn wait_tells_which_conversation_reached_what() {
     let gated = send("[[text looking]][[wait one]][[text nearly]][[wait two]][[echo there]]");
     model.wait_for_gate("one", SOON);
     let text = wait(&["--until", "text:nearlythere", "-t", "120"]);
-    // What the user said does not count.
+    // The text of the prompt does not count.
     sandbox.occtl(&["wait", &id, "--until", "text:wait one", "-t", "1"]).run().fails(124);
     let some = ["-s", gated.as_str(), "-s", done.as_str()];
     let any = wait(&[&some[..], &["--any"]].concat()).wait(SOON).ok();
@@ -153,11 +150,10 @@ fn wait_tells_which_conversation_reached_what() {
 
     let dead = wait(&["--until", "dead", "-t", "120"]);
     let idle = wait(&["-s", &asking, "--until", "text:never", "-t", "120"]);
-    let listed = sandbox.occtl(&["list", "--json"]).run().ok().json();
-    let pid = listed["sessions"][0]["pid"].as_u64().unwrap();
-    // Both must have begun to wait, or they would find it dead: also right, but not what is tested.
-    poll(Duration::from_millis(500), || None::<()>);
-    signal(u32::try_from(pid).unwrap(), Signal::KILL);
+    // Both must have begun to wait, or they would find a dead server, which is another case.
+    let both_wait = || (is_waiting(dead.pid()) && has_socket(idle.pid())).then_some(());
+    poll(SOON, both_wait).expect("two commands that wait");
+    kill(sandbox.server_pid(&id));
     assert_eq!(dead.wait(SOON).ok().stdout, format!("{id} dead\n"));
     idle.wait(SOON).fails(4);
     assert_eq!(wait(&["--until", "dead"]).wait(SOON).ok().stdout, format!("{id} dead\n"));
@@ -169,18 +165,18 @@ fn wait_tells_which_conversation_reached_what() {
 #[test]
 fn a_turn_that_compacts_its_conversation_on_the_way_goes_on() {
     let (sandbox, model) = Sandbox::real("compacted");
-    let mut settings = crate::support::opencode::config(&model);
+    let mut settings = config(&model);
     // Every answer costs a hundred tokens, and one more for each word.
     settings["provider"]["scripted"]["models"]["echo"]["limit"] =
         json!({"context": 1000, "output": 100});
     sandbox.configure(&sandbox.work(), &settings);
-    let id = start(&sandbox);
+    let id = sandbox.start(&[]);
     let words = "w ".repeat(900);
     let prompt = format!("[[text {words}]][[bash true]][[echo never]]");
     let sent = ["send", &id, "--title", "t", "--wait", "--json", "-t", "50", &prompt];
     let record = sandbox.occtl(&sent).run().ok().json();
     assert_eq!((&record["outcome"], &record["steps"]), (&json!("ok"), &json!(3)), "{record}");
-    // What the server tells the model by itself is echoed.
+    // The model echoes what the server itself tells it.
     assert!(record["answer"].as_str().unwrap().starts_with("Continue if"), "{}", record["answer"]);
     assert!(!record["text"].as_str().unwrap().contains("Scripted summary"), "{record}");
     sandbox.occtl(&["stop", &id]).run().ok();

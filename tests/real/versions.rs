@@ -1,8 +1,9 @@
-//! What versions of OpenCode cannot do: the one place that says which part of a test does not hold on which.
+//! What versions of OpenCode cannot do: the one place that says which part of a test does not hold
+//! on which.
 
 use crate::support::opencode::version;
 
-/// What is promised only from a version on: the oldest that was looked at and can do it.
+/// What is promised only from a version on: the oldest of the tested versions that can do it.
 const SINCE: [(&str, [u32; 3]); 14] = [
     ("the server asks for its password", [1, 1, 65]),
     ("a prompt makes its conversation the newest", [1, 1, 65]),
@@ -20,7 +21,7 @@ const SINCE: [(&str, [u32; 3]); 14] = [
     ("rules of a conversation reach its sub-agents", [1, 18, 33]),
 ];
 
-/// Whether the version that is tested can do that. `make compat` shows what it cannot.
+/// Whether the tested version can do that. `make compat` shows what a version cannot do.
 #[track_caller]
 pub fn can(what: &str) -> bool {
     let row = SINCE.iter().find(|(name, _)| *name == what);

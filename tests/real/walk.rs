@@ -1,4 +1,4 @@
-//! Every command and flag of opencode-ctl 0.4.0, as the scripts of its users have them.
+//! Every command and flag of opencode-ctl 0.4.0, as scripts of its users have them.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ fn a_script_written_for_0_4_0_runs_unchanged() {
     let (sandbox, model) = Sandbox::real("walk");
     let mut configured = config(&model);
     configured["permission"] = "RULES".into();
-    // The order counts, and a JSON object of ours would sort its keys.
+    // The order of the rules counts, and serde_json sorts keys.
     let rules = r#"{"bash": {"*": "allow", "uname *": "ask", "rm *": "deny"}}"#;
     let text = configured.to_string().replace("\"RULES\"", rules);
     assert!(serde_json::from_str::<Value>(&text).is_ok());

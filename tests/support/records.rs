@@ -80,14 +80,15 @@ impl Sandbox {
     /// Fails the test unless nothing of any session is left.
     #[track_caller]
     pub fn assert_no_trace(&self) {
-        self.wait_for_no_trace(Duration::ZERO, "");
+        self.wait_for_no_trace(Duration::ZERO, "any command");
     }
 
-    /// Waits until nothing of any session is left; fails the test after `timeout`.
+    /// Waits until nothing of any session is left. After `timeout` it fails the test, and names
+    /// `what` as that which left it.
     #[track_caller]
-    pub fn wait_for_no_trace(&self, timeout: Duration, after: &str) {
+    pub fn wait_for_no_trace(&self, timeout: Duration, what: &str) {
         let gone = poll(timeout, || self.traces().is_empty().then_some(()));
-        assert!(gone.is_some(), "left {after}: {:#?}", self.traces());
+        assert!(gone.is_some(), "left by {what}: {:#?}", self.traces());
     }
 }
 
