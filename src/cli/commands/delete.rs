@@ -29,7 +29,8 @@ fn parse(words: &Words) -> Result<Action> {
     Ok(Box::new(move |app| run(app, &session, &ids, force, quiet)))
 }
 
-/// A conversation that cannot be deleted does not keep the others from being deleted.
+/// Goes on after an error, so that one conversation does not keep the others from being deleted.
+/// The last error is returned, because it sets the exit status; those before it are printed here.
 fn run(app: &mut App, session: &str, ids: &[String], force: bool, quiet: bool) -> Result<Exit> {
     let context = app.context()?;
     let mut deleted = Vec::new();

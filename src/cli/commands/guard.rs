@@ -3,7 +3,8 @@ use crate::cli::words::Words;
 use crate::error::Result;
 use crate::runner;
 
-/// Starts no session: `run` starts this process beside itself, to end the session if it is killed.
+/// A hidden command, hence without a summary. `run` starts it as a second process, which ends the
+/// session of `run` if `run` is killed first. A user has no use for it.
 pub const COMMAND: Command = Command {
     name: "guard",
     summary: "",

@@ -59,6 +59,8 @@ fn parse(words: &Words) -> Result<Action> {
     }))
 }
 
+/// A piece is what OpenCode judges by itself, such as one command of `a && b`. The decisive piece
+/// gives the whole line its verdict.
 fn print(app: &mut App, trial: &Trial, permission: &str, text: &str) -> Result<()> {
     if app.json {
         let pieces: Vec<Value> = trial.pieces.iter().map(piece).collect();

@@ -5,13 +5,13 @@ use crate::cli::output::{Cell, Colour};
 use crate::error::{Error, Result};
 use crate::runner::session::SessionStatus;
 
-/// A column.
+/// One column of the table.
 pub struct Column {
     /// Its name in `--format`.
     pub name: &'static str,
-    /// What stands above it.
+    /// The heading in the first line of the table.
     pub heading: &'static str,
-    /// What stands in it for one session.
+    /// Makes the cell of one session.
     pub cell: fn(&SessionStatus) -> Cell,
 }
 
@@ -66,7 +66,7 @@ fn text(value: Option<&str>) -> Cell {
     Cell::new(value.unwrap_or("-"))
 }
 
-/// The port; with the host if that is another machine.
+/// The port alone if the address is 127.0.0.1, otherwise the host and the port.
 fn port(status: &SessionStatus) -> Cell {
     let local = format!("http://127.0.0.1:{}", status.facts.port);
     let remote = status.facts.url.strip_prefix("http://").filter(|_| status.facts.url != local);
@@ -81,6 +81,7 @@ fn state(status: &SessionStatus) -> Cell {
     Cell::new(status.state.name()).colour(session::colour(status.state))
 }
 
+/// Whether there are uncommitted changes; `-` where that is unknown.
 fn dirty(status: &SessionStatus) -> Cell {
     match status.changes.is_dirty() {
         Some(true) => Cell::new("✓").colour(Colour::Yellow),

@@ -8,9 +8,10 @@ use super::session;
 use crate::cli::output::{escape, one_line};
 use crate::runner::conversation::{Entry, ToolCall};
 
-/// After how many characters a text is cut, if it is cut.
+/// With [`Style::cut`], a text is cut after this many characters.
 const TEXT_CHARACTERS: usize = 500;
-/// After how many characters the arguments and the result of a tool are cut, if they are cut.
+/// With [`Style::cut`], the arguments and the result of a tool are each cut after this many
+/// characters.
 const TOOL_CHARACTERS: usize = 200;
 
 /// How much of a message is shown.
@@ -20,9 +21,10 @@ pub struct Style {
     pub cut: bool,
     /// Whether the arguments and results of tools are shown.
     pub tools: bool,
-    /// Whether the time at which each message was begun is shown.
+    /// Whether the first line of a message shows when the message was begun.
     pub timestamps: bool,
-    /// The texts alone, without heads, tools, errors and empty lines between them.
+    /// Whether only the texts are shown: no first lines, no tools, no errors, and no empty lines
+    /// between messages.
     pub bare: bool,
 }
 

@@ -1,4 +1,5 @@
-//! Starts servers, ends them, mends what was cut short.
+//! The life of a session: occtl starts or adopts its server and stops it. It also cleans up or
+//! repairs what is left if a process was killed on the way.
 
 pub mod adopt;
 pub mod cleanup;

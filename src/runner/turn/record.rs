@@ -137,7 +137,7 @@ pub struct Ask {
     pub patterns: Vec<String>,
     /// What became of it.
     pub decision: Decision,
-    /// The flag or rule that decided, or `somebody` for another client.
+    /// The flag or rule that decided. The word `somebody` stands for a reply from elsewhere.
     pub by: Option<String>,
     /// The conversation that wants it: the turn's own, or a sub-agent's.
     pub conversation: String,

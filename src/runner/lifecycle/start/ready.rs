@@ -30,8 +30,8 @@ const LONGEST_LINE: u64 = 1024;
 /// A server that never prints the line is looked for among the listeners of its port, this often.
 const UNANNOUNCED: Duration = Duration::from_millis(500);
 
-/// Which part of the time until then such an answer may take: a question that comes a moment too
-/// early is one of those that are left without, and meanwhile nobody looks for the line.
+/// A question before the line may take one part in this many of the time waited so far. If it comes
+/// a moment too early it is left without an answer, and occtl does not look for the line meanwhile.
 const UNANNOUNCED_PART: u32 = 20;
 
 /// One question. After the line the answer takes some 20 ms; the machine may be busy.
@@ -90,8 +90,8 @@ pub fn await_ready(
                 // A server that has ended meanwhile may have left its port to another program.
                 Ok(ready) if !server.wait(Duration::ZERO) => return Ok(ready),
                 Ok(_) => return Err(NotReady::Exited),
-                // Versions before 1.1 pass unknown routes, and this one, on to the internet: it is
-                // a page of HTML that answers, or where there is none an error or nobody.
+                // Versions before 1.1 do not know this route and pass it on to the internet. They
+                // answer with a page of HTML, or offline with an error or not at all.
                 Err(failure)
                     if announced
                         && (!failure.is_passing() || matches!(failure.cause, Cause::Alien(_))) =>
