@@ -70,6 +70,22 @@ impl Code {
     }
 }
 
+/// Why nothing was done, for scripts that want to tell one exit 1 from another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// The conversation is busy.
+    Busy,
+}
+
+impl Reason {
+    /// The name used in `--json` output.
+    pub fn name(self) -> &'static str {
+        match self {
+            Reason::Busy => "busy",
+        }
+    }
+}
+
 /// An error that is ready to be shown: what failed, on what, why, and what to do next.
 #[derive(Clone, Debug)]
 pub struct Error {
@@ -79,6 +95,8 @@ pub struct Error {
     pub message: String,
     /// What to do next, if there is something to do.
     pub hint: Option<String>,
+    /// Why nothing was done, if scripts should be able to tell.
+    pub reason: Option<Reason>,
 }
 
 /// The result of most functions of the program.
@@ -87,12 +105,17 @@ pub type Result<T> = std::result::Result<T, Error>;
 impl Error {
     /// An error with a code and a message.
     pub fn new(code: Code, message: impl Into<String>) -> Error {
-        Error { code, message: message.into(), hint: None }
+        Error { code, message: message.into(), hint: None, reason: None }
     }
 
     /// Exit 1.
     pub fn failed(message: impl Into<String>) -> Error {
         Error::new(Code::Failed, message)
+    }
+
+    /// Exit 1, because the conversation is busy. Nothing was sent.
+    pub fn busy(message: impl Into<String>) -> Error {
+        Error { reason: Some(Reason::Busy), ..Error::failed(message) }
     }
 
     /// Exit 2.

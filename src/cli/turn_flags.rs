@@ -124,6 +124,7 @@ pub fn prompt(words: &Words) -> Result<PromptOptions> {
     Ok(PromptOptions {
         message: String::new(),
         target: Target::New(words.value("title")?),
+        queue: false,
         agent: words.value("agent")?,
         model: words.value("model")?.map(|name| model(&name)).transpose()?,
         variant: words.value("variant")?,

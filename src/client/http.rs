@@ -103,6 +103,11 @@ impl fmt::Debug for Client {
 }
 
 impl Client {
+    /// Past which no request runs.
+    pub fn deadline(&self) -> Deadline {
+        self.deadline.get()
+    }
+
     /// From now on no request runs past the deadline, whatever its own limit is, and every request
     /// ends when the flag becomes other than zero.
     pub fn limit_to(&self, deadline: Deadline, flag: Option<&Arc<AtomicUsize>>) {

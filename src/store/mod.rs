@@ -6,6 +6,7 @@
 mod document;
 mod entries;
 mod lock;
+mod queue;
 mod record;
 mod safety;
 mod times;
@@ -17,6 +18,7 @@ use std::path::{Path, PathBuf};
 
 pub use document::{Document, is_id};
 pub use lock::Patience;
+pub use queue::QueueLock;
 pub use record::{Record, Status, Worktree};
 pub use safety::{can_be_private, make_private, open_reason, unsafe_reason};
 use safety::{private_directory, private_file};

@@ -5,6 +5,12 @@ use crate::support::processes::poll;
 use crate::support::sandbox::Sandbox;
 use crate::support::session::{SOON, Session};
 
+/// How many prompts a conversation has.
+fn prompts(session: &Session, conversation: &str) -> usize {
+    let messages = session.get(&format!("/session/{conversation}/message"));
+    messages.as_array().unwrap().iter().filter(|one| one["info"]["role"] == "user").count()
+}
+
 /// Two sessions in the sandbox's working directory.
 fn pair(sandbox: &Sandbox) -> (Session<'_>, Session<'_>) {
     let first = Session::start(sandbox, &["--name", "a"]);
@@ -73,4 +79,57 @@ fn a_conversation_that_is_continued_is_one_that_occtl_used_on_this_session() {
     a.run("delete", &[&copy]).ok();
     let gone = a.run("send", &["-c", "x"]).fails(3);
     assert!(gone.stderr.contains(&copy), "{}", gone.stderr);
+}
+
+#[test]
+fn a_busy_conversation_is_refused_taken_over_or_waited_for() {
+    let (sandbox, model) = Sandbox::real("busy");
+    let session = Session::start(&sandbox, &[]);
+    let send = |words: &[&str]| sandbox.occtl(&[&["send", &session.id], words].concat());
+    let first = send(&["--title", "t", "--wait", "--json", "[[wait one]][[echo first]]"]).spawn();
+    model.wait_for_gate("one", SOON);
+    let conversation = session.run("sessions", &["-q"]).ok().stdout.trim().to_owned();
+
+    let refused = send(&["-c", "--json", "never"]).run().fails(1).json_error();
+    assert_eq!((&refused["code"], &refused["reason"]), (&"failed".into(), &"busy".into()));
+    for form in [&["--wait"][..], &[]] {
+        let late = send(&["-c", "--queue", "-t", "2", "never"]).args(form).run().fails(124);
+        assert!(late.stderr.contains("nothing was sent"), "{}", late.stderr);
+    }
+    assert_eq!(prompts(&session, &conversation), 1, "nothing was sent");
+
+    // One after the other, and none of them takes another one over.
+    let queued = ["[[echo second]]", "[[bash sleep 1]][[echo third]]", "[[echo fourth]]"];
+    let queued = queued.map(|prompt| {
+        let words = ["-s", &*conversation, "--queue", "--wait", "--json", prompt];
+        send(&words).spawn()
+    });
+    model.release("one");
+    assert_eq!(first.wait(SOON).ok().json()["answer"], "first");
+    let answers = queued.map(|running| running.wait(SOON).ok().json()["answer"].clone());
+    assert_eq!(answers, ["second", "third", "fourth"]);
+    assert!(std::fs::read_dir(sandbox.data().join("queue")).unwrap().next().is_none());
+
+    let running = send(&["-c", "--json", "[[wait two]][[echo old]]"]).run().ok().json();
+    model.wait_for_gate("two", SOON);
+    let taken = send(&["-s", &conversation, "[[echo new]]"]).run().ok();
+    assert!(taken.stderr.contains(running["turn"].as_str().unwrap()), "{}", taken.stderr);
+    model.release("two");
+    session.wait_until_idle();
+}
+
+#[test]
+fn a_conversation_that_another_server_works_on_is_busy_too() {
+    let (sandbox, model) = Sandbox::real("busy-elsewhere");
+    let (a, b) = pair(&sandbox);
+    let sent = a.run("send", &["--title", "t", "--wait", "--json", "[[echo one]]"]).ok().json();
+    let conversation = sent["conversation"].as_str().unwrap();
+    b.run("send", &["-s", conversation, "[[text so far]][[wait gate]][[echo two]]"]).ok();
+    model.wait_for_gate("gate", SOON);
+    let refused = a.run("send", &["-c", "never"]).fails(1);
+    assert!(refused.stderr.contains(&b.id), "{}", refused.stderr);
+    assert_eq!(prompts(&a, conversation), 2);
+    model.release("gate");
+    let queued = a.run("send", &["-c", "--queue", "--wait", "[[echo three]]"]).ok();
+    assert_eq!(queued.stdout, "three\n");
 }

@@ -17,17 +17,16 @@ fn a_prompt_before_a_newer_one_is_superseded_and_an_aborted_turn_is_aborted() {
     let first = ["send", &id, "--title", "t", "--wait", "--json", "[[wait gate]][[echo first]]"];
     let first = sandbox.occtl(&first).spawn();
     model.wait_for_gate("gate", SOON);
+    let conversation = sandbox.occtl(&["sessions", &id, "-q"]).run().ok().stdout;
+    let conversation = conversation.trim();
     let send = |message: &str| {
-        let sent = sandbox.occtl(&["send", &id, "-c", "--json", message]).run().ok().json();
-        (
-            sent["conversation"].as_str().unwrap().to_owned(),
-            sent["turn"].as_str().unwrap().to_owned(),
-        )
+        let words = ["send", &id, "-s", conversation, "--json", message];
+        sandbox.occtl(&words).run().ok().json()["turn"].as_str().unwrap().to_owned()
     };
-    let (conversation, second) = send("[[echo second]]");
-    let (_, third) = send("[[echo third]]");
+    let second = send("[[echo second]]");
+    let third = send("[[echo third]]");
     let follow = |turn: &str| {
-        sandbox.occtl(&["wait", &id, "-s", &conversation, "--turn", turn, "--json"]).spawn()
+        sandbox.occtl(&["wait", &id, "-s", conversation, "--turn", turn, "--json"]).spawn()
     };
     let (second, last) = (follow(&second), follow(&third));
     model.release("gate");
@@ -42,14 +41,14 @@ fn a_prompt_before_a_newer_one_is_superseded_and_an_aborted_turn_is_aborted() {
     follow("msg_000000000000aaaaaaaaaaaaaa").wait(SOON).fails(3);
 
     // The server has the message when `send` returns.
-    let (conversation, turn) = send("[[text so far]][[wait abort]]");
-    let export = sandbox.occtl(&["tail", &id, "-s", &conversation, "--json"]).run().ok().stdout;
+    let turn = send("[[text so far]][[wait abort]]");
+    let export = sandbox.occtl(&["tail", &id, "-s", conversation, "--json"]).run().ok().stdout;
     assert!(export.contains(&turn), "{export}");
     model.wait_for_gate("abort", SOON);
     let following = follow(&turn);
-    let (_, queued) = send("[[echo never]]");
+    let queued = send("[[echo never]]");
     let dropped = follow(&queued);
-    let aborted = sandbox.occtl(&["abort", &id, "-s", &conversation, "--json"]).run().ok().json();
+    let aborted = sandbox.occtl(&["abort", &id, "-s", conversation, "--json"]).run().ok().json();
     assert_eq!(aborted["conversation"], conversation);
     let record = following.wait(SOON).fails(8).json();
     assert_eq!(record["outcome"], "aborted");

@@ -28,6 +28,12 @@ const OWN: &[Flag] = &[
         "Send to the conversation that occtl opened or used last on this session",
     )
     .excludes(&["session"], "each names a conversation"),
+    Flag::switch(
+        "queue",
+        None,
+        "Wait until the conversation has been idle for 700 ms; the wait counts towards --timeout",
+    )
+    .needs(&["session", "continue"]),
     TITLE.excludes(&["session", "continue"], "it is for a new conversation"),
     Flag::value(
         "timeout",
@@ -59,6 +65,10 @@ pub const COMMAND: Command = Command {
          it ended without text, 8 it was aborted, 124 it reached a limit. After a limit or a \
          signal, it takes up to 5 s more, usually far less, to abort the turn and to collect its \
          record. If the reader of stdout ends early, the turn is still followed to its end.",
+        "A prompt that arrives while a turn is running takes the turn over. So -c refuses a busy \
+         conversation (status 1), -s says on stderr which turn the prompt takes over, and --queue \
+         waits until nothing goes on. Several prompts that wait with --queue are sent one after \
+         the other; one that waits until --timeout is not sent (status 124).",
         "A permission that no rule covers is waited for, unless --on-permission says otherwise. \
          `occtl approve` grants it from another terminal.",
     ],
@@ -91,6 +101,7 @@ fn parse(words: &Words) -> Result<Action> {
     if let Some(target) = target(words)? {
         options.target = target;
     }
+    options.queue = words.has("queue");
     let show = show(words);
     let terms = turn_flags::terms(words, Otherwise::Wait)?;
     let args =

@@ -11,7 +11,7 @@ use std::time::Duration;
 use rustix::event::PollFlags;
 use serde::Serialize;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Reason, Result};
 use crate::units::{TICK, poll};
 pub use escape::{escape, one_line};
 pub use table::{Cell, Colour};
@@ -202,6 +202,7 @@ pub fn print_error(error: &Error, json: bool) {
     if json {
         print_json(&serde_json::json!({"error": {
             "code": error.code.name(), "message": error.message, "hint": error.hint,
+            "reason": error.reason.map(Reason::name),
         }}));
     } else {
         say(&error.to_string());

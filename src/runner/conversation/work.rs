@@ -10,64 +10,87 @@ use crate::client::{Answer, Client, Limit};
 use crate::runner::context::Context;
 use crate::runner::session::life::{Life, life};
 use crate::runner::session::server::{Server, directory, endpoint};
-use crate::units::{Backoff, Deadline, POLL_FIRST, PROBE_LIMIT, REQUEST_LIMIT, pause};
+use crate::units::{Backoff, POLL_FIRST, PROBE_LIMIT, REQUEST_LIMIT, pause};
 
 /// How long after a prompt the server may still be about to begin: a cold directory takes 1.5 s.
 pub const BEGINS_WITHIN: Duration = Duration::from_secs(2);
 
-/// Who works on a conversation.
+/// What goes on in a conversation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Work {
-    /// The session's own server.
+    /// The session's own server works on it.
     Here,
-    /// No server.
-    Idle,
-    /// The server of this other session.
+    /// The server of this other session works on it.
     There(String),
     /// The newest answer is not complete, and no server that is known works on it: one that occtl
     /// does not know does, or its server ended in the middle.
     Unfinished,
+    /// Nothing goes on, and the newest prompt has no answer yet, or there is no prompt: a server
+    /// that accepted one a moment ago may be about to begin.
+    MayBegin,
+    /// Nothing goes on.
+    Idle,
 }
 
-/// Who works on a conversation and those below it. A prompt that was accepted a moment ago is given
-/// time to begin.
+/// Looks once what goes on in a conversation and below it.
+pub fn look_at_work(
+    context: &Context,
+    server: &Server,
+    place: &Place,
+    below: &[String],
+) -> Answer<Work> {
+    let (client, directory) = (&server.client, &place.directory);
+    let works = || -> Answer<bool> {
+        let activities = client.activities(directory, REQUEST_LIMIT)?;
+        Ok(is_busy(&activities, &place.id) || below.iter().any(|id| is_busy(&activities, id)))
+    };
+    if works()? {
+        return Ok(Work::Here);
+    }
+    let newest = match client.newest_message(&place.id, directory, Limit::Whole(REQUEST_LIMIT)) {
+        // Only a prompt cannot be read.
+        Err(failure) if failure.is_unreadable() => None,
+        newest => newest?,
+    };
+    match newest {
+        Some(newest) if is_open(&newest) => {}
+        Some(newest) if newest.info.is_answer() => return Ok(Work::Idle),
+        _ => return Ok(Work::MayBegin),
+    }
+    // A turn that began between the two requests is busy now.
+    if works()? {
+        return Ok(Work::Here);
+    }
+    if has_asked_here(server, place)? {
+        return Ok(Work::Idle);
+    }
+    Ok(other_worker(context, server, place).map_or(Work::Unfinished, Work::There))
+}
+
+/// The same, but a prompt that was accepted a moment ago is given time to begin. The result is
+/// never [`Work::MayBegin`].
 pub fn find_work(
     context: &Context,
     server: &Server,
     place: &Place,
     below: &[String],
-    deadline: Deadline,
 ) -> Answer<Work> {
-    let begins = Deadline::after(BEGINS_WITHIN);
+    let begins = server.client.deadline().or_after(BEGINS_WITHIN);
     let mut pauses = Backoff::new(POLL_FIRST, Duration::from_millis(250));
-    let mut was_open = false;
     loop {
-        let activities = server.client.activities(&place.directory, REQUEST_LIMIT)?;
-        if is_busy(&activities, &place.id) || below.iter().any(|id| is_busy(&activities, id)) {
-            return Ok(Work::Here);
+        match look_at_work(context, server, place, below)? {
+            Work::MayBegin if begins.expired() => return Ok(Work::Idle),
+            Work::MayBegin => pause(begins.remaining(pauses.next())),
+            work => return Ok(work),
         }
-        let limit = Limit::Whole(REQUEST_LIMIT);
-        let newest = match server.client.newest_message(&place.id, &place.directory, limit) {
-            // Only a prompt cannot be read.
-            Err(failure) if failure.is_unreadable() => None,
-            newest => newest?,
-        };
-        match newest {
-            // A turn that began between the two requests is busy at the second look.
-            Some(newest) if is_open(&newest) && !was_open => was_open = true,
-            Some(newest) if is_open(&newest) && has_asked_here(server, place)? => {
-                return Ok(Work::Idle);
-            }
-            Some(newest) if is_open(&newest) => {
-                let there = other_worker(context, server, place);
-                return Ok(there.map_or(Work::Unfinished, Work::There));
-            }
-            Some(newest) if newest.info.is_answer() => return Ok(Work::Idle),
-            _ if begins.expired() || deadline.expired() => return Ok(Work::Idle),
-            _ => {}
-        }
-        pause(deadline.remaining(pauses.next()));
     }
+}
+
+/// The newest turn of a conversation, `msg_…`; `None` if the server does not tell.
+pub fn newest_turn(server: &Server, place: &Place) -> Option<String> {
+    let limit = Limit::Whole(REQUEST_LIMIT);
+    let newest = server.client.newest_message(&place.id, &place.directory, limit);
+    newest.ok().flatten().map(|message| message.info.parent.unwrap_or(message.info.id))
 }
 
 /// Whether a server lists a conversation as busy.

@@ -8,6 +8,7 @@ use super::follow::{Followed, Follower, tell_end};
 use super::message_id::new_message_id;
 use super::options::{Follow, PromptOptions, Wanted};
 use super::prepared::Prepared;
+use super::queue::wait_until_taken;
 use super::schema::hold_against;
 use super::stored::{has_message, raw_message};
 use crate::error::Result;
@@ -66,6 +67,10 @@ pub fn follow_prepared(
     // Before the prompt, so that no `cleanup` in between takes the session for unused.
     server.note_use(context, Some(&place.id));
     let held = prepared.hold(server, &place, &turn).map_err(explain)?;
+    if let Some(lock) = prepared.queue_lock.take() {
+        wait_until_taken(server, &place, &turn, &held);
+        drop(lock);
+    }
     // The prompt can be large, and the server has it now.
     prepared.options.message = String::new();
     prepared.files.clear();

@@ -10,6 +10,7 @@ pub mod limits;
 pub mod message_id;
 pub mod options;
 pub mod prepared;
+pub mod queue;
 pub mod report;
 pub mod schema;
 pub mod stored;
@@ -55,7 +56,7 @@ pub fn send(
     limit: Duration,
 ) -> Result<Accepted> {
     let deadline = Deadline::after(limit);
-    let prepared = Prepared::read(options, limit)?;
+    let mut prepared = Prepared::read(options, limit)?;
     let server = Server::open(context, word)?;
     server.client.limit_to(deadline, None);
     let explain = |error: Error| match error.code {

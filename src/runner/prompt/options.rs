@@ -17,6 +17,8 @@ pub struct PromptOptions {
     pub message: String,
     /// The conversation that it goes to.
     pub target: Target,
+    /// Whether it waits until nothing goes on there.
+    pub queue: bool,
     /// The agent; by default the session's, or else OpenCode's.
     pub agent: Option<String>,
     /// The model; by default the conversation's.

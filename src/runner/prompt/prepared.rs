@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::check::check;
 use super::files;
 use super::options::PromptOptions;
+use super::queue::make_way;
 use super::schema;
 use crate::client::Held;
 use crate::client::wire::{Format, InputPart, Prompt};
@@ -14,12 +15,15 @@ use crate::error::Result;
 use crate::runner::context::Context;
 use crate::runner::conversation::find::{self, Place, Target, target_place};
 use crate::runner::session::server::Server;
+use crate::store::QueueLock;
 
 /// Everything of a prompt that can be wrong before a server is asked.
 pub struct Prepared {
     pub(super) options: PromptOptions,
     pub(super) files: Vec<InputPart<'static>>,
     pub(super) schema: Option<Value>,
+    /// Held from the moment when a queued prompt may be sent until the server has it.
+    pub(super) queue_lock: Option<QueueLock>,
 }
 
 impl Prepared {
@@ -29,12 +33,13 @@ impl Prepared {
             files: options.files.iter().map(|path| files::part(path)).collect::<Result<_>>()?,
             schema: options.schema.as_deref().map(|path| schema::read(path, limit)).transpose()?,
             options,
+            queue_lock: None,
         })
     }
 
     /// Finds or opens the conversation that the prompt goes to. Names are checked first, so that a
     /// wrong one opens no conversation.
-    pub(super) fn find_place(&self, context: &Context, server: &Server) -> Result<Place> {
+    pub(super) fn find_place(&mut self, context: &Context, server: &Server) -> Result<Place> {
         let options = &self.options;
         match &options.target {
             Target::New(title) => {
@@ -43,6 +48,7 @@ impl Prepared {
             }
             target => {
                 let place = target_place(context, server, target)?;
+                self.queue_lock = make_way(context, server, &place, options)?;
                 check(server, &place.directory, options)?;
                 Ok(place)
             }

@@ -1,0 +1,125 @@
+//! Keeps a prompt from taking over a turn that is running, unless that is wanted.
+
+use std::time::{Duration, Instant};
+
+use super::options::PromptOptions;
+use super::stored::has_message;
+use crate::client::Held;
+use crate::error::{Error, Result};
+use crate::runner::context::Context;
+use crate::runner::conversation::find::{Place, Target};
+use crate::runner::conversation::work::{
+    BEGINS_WITHIN, Work, find_work, look_at_work, newest_turn,
+};
+use crate::runner::session::server::Server;
+use crate::runner::session::timeouts::LOOK_LIMIT;
+use crate::store::QueueLock;
+use crate::units::{Backoff, Deadline, TICK, pause};
+
+/// How long a conversation must have been idle before a queued prompt is sent: between two steps of
+/// a turn servers read idle for a moment.
+const IDLE_FOR: Duration = Duration::from_millis(700);
+
+/// The pauses between two looks at a conversation that is waited for.
+const PAUSES: Backoff = Backoff::new(Duration::from_millis(50), Duration::from_millis(250));
+
+/// How long a server may take until a prompt can be read back; a cold directory needs 1.5 s.
+const TAKEN_WITHIN: Duration = Duration::from_secs(15);
+
+/// Makes sure that a prompt may go to a conversation that is there already. With `--queue` it waits
+/// until nothing goes on there; the result is to be kept until the server has the prompt.
+pub fn make_way(
+    context: &Context,
+    server: &Server,
+    place: &Place,
+    options: &PromptOptions,
+) -> Result<Option<QueueLock>> {
+    if options.queue {
+        return wait_in_queue(context, server, place).map(Some);
+    }
+    let refuses = options.target == Target::LastUsed;
+    let work = if refuses {
+        find_work(context, server, place, &[])?
+    } else {
+        look_at_work(context, server, place, &[])?
+    };
+    let on = match &work {
+        Work::Here => String::new(),
+        Work::There(session) => format!(" on session {session}"),
+        Work::MayBegin | Work::Unfinished | Work::Idle => return Ok(None),
+    };
+    let (session, id) = (&server.record.id, &place.id);
+    let turn = newest_turn(server, place).map_or("its turn".into(), |turn| format!("turn {turn}"));
+    if refuses {
+        return Err(Error::busy(format!("conversation {id} is busy{on} with {turn}")).hint(
+            format!(
+                "--queue waits until it is idle; occtl send {session} -s {id} takes the turn over"
+            ),
+        ));
+    }
+    (context.say)(&format!("conversation {id} is busy{on}: this prompt takes over {turn}"));
+    Ok(None)
+}
+
+/// Waits until a conversation has been idle for a while, under a lock that all others who wait for
+/// it need as well. A server that is silent, and a conversation that stays busy, until the deadline
+/// of the client are both unreachable: the caller says that its limit is over.
+fn wait_in_queue(context: &Context, server: &Server, place: &Place) -> Result<QueueLock> {
+    let deadline = server.client.deadline();
+    let lock = lock(context, place, deadline)?;
+    let mut pauses = PAUSES;
+    let mut idle_since: Option<Instant> = None;
+    let mut may_begin_since: Option<Instant> = None;
+    loop {
+        let work = match look_at_work(context, server, place, &[]) {
+            Err(_) if deadline.expired() => return Err(still_busy(place)),
+            Err(failure) => return Err(server.explain(context, failure)),
+            Ok(work) => work,
+        };
+        let now = Instant::now();
+        if work != Work::MayBegin {
+            may_begin_since = None;
+        }
+        let is_idle = match work {
+            Work::Here | Work::There(_) => false,
+            Work::MayBegin => *may_begin_since.get_or_insert(now) + BEGINS_WITHIN <= now,
+            // What a server left when it ended is never completed.
+            Work::Unfinished | Work::Idle => true,
+        };
+        if !is_idle {
+            idle_since = None;
+        } else if *idle_since.get_or_insert(now) + IDLE_FOR <= now {
+            return Ok(lock);
+        }
+        if deadline.expired() {
+            return Err(still_busy(place));
+        }
+        pause(deadline.remaining(pauses.next()));
+    }
+}
+
+/// Waits until the server has a queued prompt. A prompt that it refuses is answered instead.
+pub fn wait_until_taken(server: &Server, place: &Place, turn: &str, held: &Held) {
+    let deadline = server.client.deadline().or_after(TAKEN_WITHIN);
+    let is_missing = || matches!(has_message(server, place, turn, LOOK_LIMIT), Ok(false));
+    while !held.is_ready(Duration::ZERO) && !deadline.expired() && is_missing() {
+        pause(TICK / 5);
+    }
+}
+
+fn lock(context: &Context, place: &Place, deadline: Deadline) -> Result<QueueLock> {
+    loop {
+        if let Some(lock) = context.store.try_queue_lock(&place.id)? {
+            return Ok(lock);
+        }
+        if deadline.expired() {
+            return Err(still_busy(place));
+        }
+        pause(deadline.remaining(TICK / 5));
+    }
+}
+
+fn still_busy(place: &Place) -> Error {
+    let id = &place.id;
+    Error::unreachable(format!("conversation {id} was not seen idle, and nothing was sent"))
+}
