@@ -2,6 +2,7 @@
 
 mod escape;
 pub mod file;
+mod patient;
 mod table;
 
 use std::io::{self, BufWriter, IsTerminal, Write};
@@ -14,6 +15,7 @@ use serde::Serialize;
 use crate::error::{Error, Reason, Result};
 use crate::units::{TICK, poll};
 pub use escape::{escape, one_line};
+use patient::Patient;
 pub use table::{Cell, Colour};
 
 /// Size of the buffer for JSON, in bytes. Longer lines of text are written without being copied.
@@ -69,8 +71,7 @@ impl Output {
         if self.closed {
             return Ok(());
         }
-        let mut stdout = io::stdout().lock();
-        let written = stdout.write_all(bytes).and_then(|()| stdout.flush());
+        let written = Patient(io::stdout()).write_all(bytes);
         self.check(written)
     }
 
@@ -123,7 +124,7 @@ impl Output {
         if self.closed {
             return Ok(());
         }
-        let mut out = BufWriter::with_capacity(BUFFER, io::stdout().lock());
+        let mut out = BufWriter::with_capacity(BUFFER, Patient(io::stdout()));
         let plain: &mut dyn Write = &mut out;
         let written = serde_json::to_writer(plain, value).map_err(io::Error::from);
         let written = written.and_then(|()| out.write_all(b"\n")).and_then(|()| out.flush());
@@ -170,7 +171,8 @@ pub fn clear_status() {
 /// Prints a message on stderr. That stderr cannot be written is not an error.
 pub fn say(text: &str) {
     clear_status();
-    let _ = writeln!(io::stderr(), "occtl: {}", escape(text));
+    let line = format!("occtl: {}\n", escape(text));
+    let _ = Patient(io::stderr()).write_all(line.as_bytes());
 }
 
 /// Says something that only a person wants to know: on a terminal and not in a log.
@@ -187,7 +189,7 @@ pub fn say_json(text: &str) {
 
 fn print_json(value: &serde_json::Value) {
     clear_status();
-    let _ = writeln!(io::stderr(), "{value}");
+    let _ = Patient(io::stderr()).write_all(format!("{value}\n").as_bytes());
 }
 
 /// Prints all errors but the last one, which the command returns as its own.
