@@ -27,6 +27,8 @@ pub enum Code {
     Store,
     /// A limit was reached.
     Timeout,
+    /// SIGHUP arrived: the terminal or the connection is gone.
+    HungUp,
     /// SIGINT arrived.
     Interrupted,
     /// SIGTERM arrived.
@@ -47,6 +49,7 @@ impl Code {
             Code::Aborted => 8,
             Code::Store => 9,
             Code::Timeout => 124,
+            Code::HungUp => 129,
             Code::Interrupted => 130,
             Code::Terminated => 143,
         }
@@ -65,7 +68,7 @@ impl Code {
             Code::Aborted => "aborted",
             Code::Store => "store",
             Code::Timeout => "timeout",
-            Code::Interrupted | Code::Terminated => "interrupted",
+            Code::HungUp | Code::Interrupted | Code::Terminated => "interrupted",
         }
     }
 }

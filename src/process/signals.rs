@@ -1,28 +1,33 @@
 //! Catches the signals that this process receives.
 
+use std::fs;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::Instant;
+
+use signal_hook::consts::SIGHUP;
 
 /// A second signal that arrives this soon after the first counts as the same: `timeout` sends its
 /// signal to the program and then to the program's whole group. Milliseconds.
 const SAME_SIGNAL_MS: u64 = 200;
 
 /// Stores signals in `received` from now on. A second signal ends the process, and so does the
-/// first one while `at_once` is set.
+/// first one while `at_once` is set. SIGHUP stays ignored if it is (`nohup`).
 pub fn catch(
-    signals: [i32; 2],
+    signals: [i32; 3],
     received: &Arc<AtomicUsize>,
     at_once: &Arc<AtomicBool>,
 ) -> io::Result<()> {
     let (began, first) = (Instant::now(), Arc::new(AtomicU64::new(u64::MAX)));
-    for signal in signals {
+    for signal in signals.into_iter().filter(|signal| *signal != SIGHUP || !is_ignored(SIGHUP)) {
         let (received, at_once, first) = (received.clone(), at_once.clone(), first.clone());
         let handler = move || {
             let now = began.elapsed().as_millis() as u64;
             let since_first = now.saturating_sub(first.fetch_min(now, Ordering::Relaxed));
-            if at_once.load(Ordering::Relaxed) || since_first > SAME_SIGNAL_MS {
+            // The kernel and the shell both send SIGHUP when a terminal closes, at any distance.
+            let insists = signal != SIGHUP && since_first > SAME_SIGNAL_MS;
+            if at_once.load(Ordering::Relaxed) || insists {
                 signal_hook::low_level::exit(128 + signal);
             }
             received.store(signal as usize, Ordering::Relaxed);
@@ -34,4 +39,12 @@ pub fn catch(
         }
     }
     Ok(())
+}
+
+/// Whether this process was started with a signal ignored. Without `/proc` that is not known.
+fn is_ignored(signal: i32) -> bool {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    mask.is_some_and(|mask| mask & 1 << (signal - 1) != 0)
 }

@@ -1,9 +1,10 @@
-//! SIGINT and SIGTERM, for commands that have something to bring to an end before they exit.
+//! SIGHUP, SIGINT and SIGTERM, for commands that have something to bring to an end before they
+//! exit.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use signal_hook::consts::{SIGINT, SIGTERM, SIGXFSZ};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
 use signal_hook::flag;
 
 use crate::error::{Code, Error, Result};
@@ -22,7 +23,7 @@ impl Signals {
     pub fn catch() -> Result<Signals> {
         let received = Arc::default();
         let fatal = Arc::default();
-        process::catch([SIGINT, SIGTERM], &received, &fatal)
+        process::catch([SIGHUP, SIGINT, SIGTERM], &received, &fatal)
             .map_err(|error| Error::failed(format!("cannot catch signals: {error}")))?;
         Ok(Signals { received, fatal })
     }
@@ -51,6 +52,7 @@ impl Signals {
     /// The code of the signal that has arrived, if one has.
     pub fn received(&self) -> Option<Code> {
         match self.received.load(Ordering::Relaxed) as i32 {
+            SIGHUP => Some(Code::HungUp),
             SIGINT => Some(Code::Interrupted),
             SIGTERM => Some(Code::Terminated),
             _ => None,

@@ -311,7 +311,7 @@ fn no_abort_leaves_a_turn_running_and_abort_ends_it() {
 fn signals_abort_the_turn_and_a_closed_pipe_changes_nothing() {
     let sandbox = sandbox("signals", json!({}));
     let session = sandbox.start(&[]);
-    for (sent, status) in [(Signal::INT, 130), (Signal::TERM, 143)] {
+    for (sent, status) in [(Signal::HUP, 129), (Signal::INT, 130), (Signal::TERM, 143)] {
         let running = long_turn(&sandbox, &session, &[]);
         // Twice, as `timeout` sends it: to the program, and to the process group that it is in.
         running.signal(sent);
@@ -323,6 +323,13 @@ fn signals_abort_the_turn_and_a_closed_pipe_changes_nothing() {
         assert!(ended.stderr.contains("it was aborted"), "{}", ended.stderr);
         assert!(!is_busy(&sandbox, &session));
     }
+    // An ignored SIGHUP stays ignored, as under `nohup`.
+    sandbox.set_faults(&json!({"turn": {"delta_ms": 300, "text": "one\n two three four"}}));
+    let script = "trap '' HUP; exec \"$0\" send \"$1\" --title t --stream x";
+    let mut running = sandbox.shell(script, &[&session]).spawn();
+    running.wait_for_line("one", SOON);
+    running.signal(Signal::HUP);
+    assert_eq!(running.wait(SOON).ok().stdout, "one\n two three four\n");
     sandbox.set_faults(&json!({"turn": {"delta_ms": 1500, "text": "one\n two three four five"}}));
     let script = "\"$0\" send \"$1\" --title t --stream x | head -1; exit \"${PIPESTATUS[0]}\"";
     let piped = sandbox.shell(script, &[&session]).run().ok();

@@ -57,7 +57,7 @@ pub enum NotReady {
     TimedOut(Option<Failure>),
     /// Something answers that is not the server we need.
     Alien(Failure),
-    /// SIGINT or SIGTERM.
+    /// SIGHUP, SIGINT or SIGTERM.
     Interrupted(Code),
 }
 
