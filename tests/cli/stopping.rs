@@ -204,3 +204,19 @@ fn the_port_is_looked_at_where_the_server_listens() {
     stop.wait(SOON).ok();
     sandbox.assert_no_trace();
 }
+
+#[test]
+fn an_isolated_session_leaves_nothing_below_a_data_directory_of_any_name() {
+    use std::os::unix::ffi::OsStrExt;
+    let sandbox = sandbox("any-name", json!({}));
+    let place = sandbox.root().join(std::ffi::OsStr::from_bytes(b"data-\xff"));
+    let occtl = |words: &[&str]| sandbox.occtl(words).env("OCCTL_DATA_DIR", &place);
+    let id = occtl(&["start", "-q", "--isolate"]).run().ok().stdout.trim().to_owned();
+    assert!(place.join("isolated").join(&id).join("data").is_dir());
+    occtl(&["stop", &id]).run().ok();
+    let left = std::fs::read_dir(place.join("isolated")).unwrap().count();
+    assert_eq!(left, 0);
+    let names = std::fs::read_dir(sandbox.root()).unwrap().flatten().map(|one| one.file_name());
+    let data = names.filter(|name| name.to_string_lossy().starts_with("data-")).count();
+    assert_eq!(data, 1, "and nothing below another name");
+}

@@ -29,7 +29,7 @@ pub fn messages_since(
     loop {
         let mut page = match pages.next(size) {
             Err(failure) if failure.is_unreadable() => {
-                return after_the_prompt(server, place, turn, limit);
+                return after_the_prompt(server, place, turn, is_own, limit);
             }
             page => page?.unwrap_or_default(),
         };
@@ -47,11 +47,13 @@ pub fn messages_since(
 }
 
 /// The messages after the prompt, read one by one. 1.15.13 to 1.18.33 answer 400 for every page
-/// that contains a prompt with a schema, so the first such page is where the prompt is.
+/// that contains a prompt with a schema, so the first such page is where the prompt is. With `is_own`
+/// the newest ones up to such a message are enough.
 fn after_the_prompt(
     server: &Server,
     place: &Place,
     turn: &str,
+    is_own: Option<&dyn Fn(&Info) -> bool>,
     limit: Duration,
 ) -> Answer<Vec<Message>> {
     let mut found: Vec<Message> = Vec::new();
@@ -64,7 +66,14 @@ fn after_the_prompt(
         };
         let message = page.and_then(|mut page| page.pop());
         match message.filter(|message| message.info.id.as_str() >= turn) {
-            Some(message) => found.push(message),
+            Some(message) => {
+                // A look at a turn of n steps would otherwise cost n requests, and all looks n².
+                let is_enough = is_own.is_some_and(|is_own| is_own(&message.info));
+                found.push(message);
+                if is_enough {
+                    break;
+                }
+            }
             None => break,
         }
     }

@@ -55,8 +55,10 @@ pub struct Attempt<'a> {
 impl Attempt<'_> {
     /// Starts servers until one stays; the session is recorded as running.
     pub fn run(&mut self) -> Result<Record> {
-        if let Some(place) = &self.record.isolated {
-            let own = isolate::prepare(&self.context.environment, place.as_ref())?;
+        if self.record.isolated.is_some() {
+            // Not the path in the record, which is text: the data directory need not be UTF-8.
+            let place = self.context.store.isolated_path(&self.record.id);
+            let own = isolate::prepare(&self.context.environment, &place)?;
             for (name, value) in own.iter() {
                 self.extra.set(name, value);
             }
