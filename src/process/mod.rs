@@ -4,6 +4,7 @@
 //! process is the intended one only if its start time and the machine's boot agree too, and a
 //! signal goes through a pidfd that was checked after it was opened.
 
+mod attended;
 mod handle;
 mod identity;
 mod programs;
@@ -13,6 +14,7 @@ mod spawn;
 mod table;
 mod variables;
 
+pub use attended::{Attended, Ending, attend};
 pub use handle::{Handle, pidfd_trouble, wait_all};
 pub use identity::{Home, Identity, descriptor_limit, own_home, own_identity, own_uid};
 pub use programs::{Capture, ended_input, feed, read_input, replace};

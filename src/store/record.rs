@@ -125,6 +125,9 @@ pub struct Worktree {
     pub path: String,
     /// The branch of the worktree.
     pub branch: String,
+    /// Whether it was there before the session, so that a start that fails leaves it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub reused: bool,
 }
 
 /// Without the password, and without unknown fields, which may be secret too.

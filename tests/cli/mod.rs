@@ -22,6 +22,7 @@ mod time_zones;
 mod turn_closing;
 mod turn_faults;
 mod turn_held;
+mod worktree_git;
 mod worktrees;
 
 use serde_json::{Value, json};

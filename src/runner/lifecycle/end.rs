@@ -168,12 +168,10 @@ pub fn await_free_port(record: &Record) -> bool {
 pub fn sweep(context: &Context, record: &Record) {
     let _ = fs::remove_file(context.store.log_path(&record.id));
     let _ = fs::remove_file(context.store.life_lock_path(&record.id));
-    // The worktree of a session that never ran was made with it, so no work is lost with it.
     if record.status() == Status::Starting
         && let Some(worktree) = &record.worktree
-        && worktree::check_removable(worktree).is_ok()
     {
-        let _ = worktree::remove(worktree);
+        worktree::sweep(worktree, context.say);
     }
     if record.isolated.is_some() {
         let _ = isolate::remove(&context.store.isolated_path(&record.id));

@@ -204,7 +204,9 @@ fn stop_one(context: &Context, record: &Record, options: &StopOptions) -> Result
         && let Some(worktree) = &record.worktree
     {
         // Its last processes may have written something since the first look.
-        worktree::check_removable(worktree).and_then(|()| worktree::remove(worktree))?;
+        let ignored = worktree::check_removable(worktree)?;
+        worktree::name_ignored(worktree, &ignored, context.say);
+        worktree::remove(worktree)?;
     }
     if options.keep_data && record.isolated.is_some() {
         let kept = isolate::keep(&context.store.isolated_path(id), &context.store.kept_path(id))?;

@@ -64,7 +64,9 @@ impl Attempt<'_> {
             }
         }
         if let Some(worktree) = &self.record.worktree {
-            worktree::create(worktree, self.options.base.as_deref())?;
+            let limits = worktree::Limits { deadline: self.deadline, signals: Some(self.signals) };
+            let base = self.options.base.as_deref();
+            worktree::create(worktree, base, &limits, self.context.say)?;
         }
         let mut busy = Vec::new();
         let mut database_tries = 0;

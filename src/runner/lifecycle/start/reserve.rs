@@ -116,7 +116,8 @@ fn check_names(document: &Document, plan: &Plan) -> Result<()> {
             other.worktree.as_ref().is_some_and(|other| other.path == worktree.path)
         };
         if document.records()?.iter().any(is_in_it) {
-            return Err(worktree::taken(&format!("worktree {}", worktree.path)));
+            return Err(worktree::taken(&worktree.path)
+                .hint("occtl list shows its session; or take another name"));
         }
     }
     Ok(())

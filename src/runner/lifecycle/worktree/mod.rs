@@ -1,24 +1,29 @@
 //! Git worktrees for sessions: a place and a branch of one's own.
 
+mod git;
+mod removal;
+
+pub use git::Limits;
+use git::{Answer, Failed, indented};
+pub use removal::{check_removable, name_ignored, remove, sweep};
+
+use std::ffi::OsStr;
 use std::fs;
-use std::io::Write;
+use std::io::{self, Write};
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
-use crate::error::{Error, Result};
-use crate::process::Capture;
-use crate::runner::session::git::{self, Uncommitted};
+use crate::error::{Code, Error, Result};
 use crate::store::Worktree;
-use crate::units::{Deadline, GIT_LIMIT};
-
-/// Making a worktree copies every file of the repository.
-const CHECKOUT_LIMIT: std::time::Duration = std::time::Duration::from_secs(120);
 
 /// A file's name may have 255 bytes, and git adds `.lock` to it.
 const LONGEST_NAME: usize = 200;
 
 /// Where worktrees are, below the top of the work tree that they were made from.
 const PLACE: &str = ".occtl/worktrees";
+
+/// The line that keeps them out of the list of untracked files.
+const EXCLUDED: &[u8] = b"/.occtl/";
 
 /// Whether it is where and as [`plan`] makes them.
 pub fn is_made_by_us(worktree: &Worktree) -> bool {
@@ -28,8 +33,9 @@ pub fn is_made_by_us(worktree: &Worktree) -> bool {
         && worktree.repository.starts_with('/')
 }
 
-/// What `--worktree NAME` comes to: `.occtl/worktrees/NAME` on the new branch `occtl/NAME`. Nothing
-/// is made yet, so that the session's record can say first what is going to be.
+/// What `--worktree NAME` comes to: `.occtl/worktrees/NAME` on the branch `occtl/NAME`, which are
+/// new, or both there from an earlier session. Nothing is made yet, so that the session's record
+/// can say first what is going to be.
 pub fn plan(directory: &Path, name: &str, base: Option<&str>) -> Result<Worktree> {
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     let of_git = name.len() > LONGEST_NAME
@@ -43,151 +49,145 @@ pub fn plan(directory: &Path, name: &str, base: Option<&str>) -> Result<Worktree
     if let Some(base) = base.filter(|base| base.starts_with('-')) {
         return Err(Error::usage(format!("{base:?} cannot be a git revision")));
     }
-    let top = run(directory, &["rev-parse", "--show-toplevel"], GIT_LIMIT).ok_or_else(|| {
-        Error::failed(format!("git finds no work tree at {}", directory.display()))
-            .hint("--worktree needs git and a repository that is not bare")
-    })?;
-    let repository = PathBuf::from(top.trim_end_matches('\n'));
+    let top = Limits::short().line(directory, &["rev-parse", "--show-toplevel"]);
+    let repository = PathBuf::from(top.map_err(|failed| {
+        let error = failed.error(&format!("git finds no work tree at {}", directory.display()));
+        if failed.is_dubious() {
+            return error;
+        }
+        error.hint("--worktree needs git and a repository that is not bare")
+    })?);
     let path = repository.join(PLACE).join(name);
-    let branch = format!("occtl/{name}");
+    let text = |path: &Path| path.to_string_lossy().into_owned();
+    let mut worktree = Worktree {
+        repository: text(&repository),
+        path: text(&path),
+        branch: format!("occtl/{name}"),
+        reused: false,
+    };
     if path.exists() {
-        return Err(taken(&format!("worktree {}", path.display())));
+        check_reusable(&worktree, base)?;
+        worktree.reused = true;
+        return Ok(worktree);
     }
-    let reference = format!("refs/heads/{branch}");
-    if has_branch(&repository, &reference) {
-        return Err(taken(&format!("branch {branch}")));
+    let Worktree { branch, .. } = &worktree;
+    if has_branch(&repository, branch) {
+        let shown = repository.display();
+        return Err(Error::failed(format!("branch {branch} is there already")).hint(format!(
+            "git -C {shown} branch -d {branch} removes it if it is merged; or take another name"
+        )));
     }
     let shown = base.unwrap_or("HEAD");
     let commit = format!("{shown}^{{commit}}");
-    if run(&repository, &["rev-parse", "--verify", "--quiet", &commit], GIT_LIMIT).is_none() {
+    if Limits::short().run(&repository, &["rev-parse", "--verify", "--quiet", &commit]).is_err() {
         return Err(Error::failed(format!("{shown} is no commit of {}", repository.display()))
             .hint("--base names a branch, a tag or a commit; an empty repository has none yet"));
     }
-    let text = |path: &Path| path.to_string_lossy().into_owned();
-    Ok(Worktree { repository: text(&repository), path: text(&path), branch })
+    Ok(worktree)
 }
 
-/// The error for a name that is taken.
-pub fn taken(what: &str) -> Error {
-    Error::failed(format!("{what} is there already"))
-        .hint("occtl stop SESSION --remove-worktree removes both; or take another name")
+/// An error unless the worktree that is there already is one of this repository and from us, so
+/// that a new session can go on in it.
+fn check_reusable(worktree: &Worktree, base: Option<&str>) -> Result<()> {
+    let Worktree { repository, path, branch, .. } = worktree;
+    if base.is_some() {
+        return Err(taken(path).hint("--base is for a new one; without it this one is used again"));
+    }
+    let place = Path::new(path);
+    let repository = Path::new(repository);
+    let ask = |directory: &Path, word: &str| {
+        let words = ["rev-parse", "--path-format=absolute", word];
+        Limits::short().line(directory, &words).ok()
+    };
+    let common = ask(place, "--git-common-dir");
+    let is_ours = ask(place, "--show-toplevel").as_ref() == Some(path)
+        && common.is_some()
+        && common == ask(repository, "--git-common-dir")
+        && has_branch(repository, branch);
+    if is_ours {
+        return Ok(());
+    }
+    let text = format!("{path} is there already, and is no worktree with the branch {branch}");
+    Err(Error::failed(text).hint("take another name, or remove what is there"))
 }
 
-/// Makes what was planned.
-pub fn create(worktree: &Worktree, base: Option<&str>) -> Result<()> {
-    let Worktree { repository, path, branch } = worktree;
+/// The error for a worktree that another session has.
+pub fn taken(path: &str) -> Error {
+    Error::failed(format!("worktree {path} is there already"))
+}
+
+/// The git commands that remove a worktree and its branch if nothing is lost with them.
+pub fn removal_commands(worktree: &Worktree) -> String {
+    let Worktree { repository, path, branch, .. } = worktree;
+    let (repository, path) = (quoted(repository), quoted(path));
+    format!("git -C {repository} worktree remove {path} && git -C {repository} branch -d {branch}")
+}
+
+/// A word for a shell.
+fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+,:@%".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        return word.into();
+    }
+    format!("'{}'", word.replace('\'', r"'\''"))
+}
+
+/// Makes what was planned. What git's hooks say is passed on to `say`.
+pub fn create(
+    worktree: &Worktree,
+    base: Option<&str>,
+    limits: &Limits,
+    say: fn(&str),
+) -> Result<()> {
+    let Worktree { repository, path, branch, reused } = worktree;
+    if *reused {
+        return Ok(());
+    }
     exclude(Path::new(repository));
-    let mut words = vec!["worktree", "add", "--quiet", "-b", branch, path];
+    let mut words = vec!["worktree", "add", "--quiet", "--no-track", "-b", branch, path];
     words.extend(base);
-    if run(Path::new(repository), &words, CHECKOUT_LIMIT).is_none() {
-        let shown = base.unwrap_or("HEAD");
-        return Err(Error::failed(format!("git cannot make a worktree of {shown} at {path}"))
-            .hint(format!(
-                "git -C {repository} worktree add -b {branch} {path} {shown} says why"
-            )));
+    let Answer { failed, words, .. } = limits.ask(Path::new(repository), &words);
+    match failed {
+        None if words.is_empty() => {}
+        None => say(&format!("git says about the worktree:\n{}", indented(&words))),
+        // Git removes a worktree that it cannot make. Only a hook comes after it is made.
+        Some(Code::Failed) if Path::new(path).join(".git").exists() => say(&format!(
+            "warning: worktree {path} is made, but a hook of git failed:\n{}",
+            indented(&words)
+        )),
+        Some(code) => {
+            let shown = base.unwrap_or("HEAD");
+            let what = format!("git cannot make a worktree of {shown} at {path}");
+            return Err(Failed { code, words }.error(&what));
+        }
     }
     Ok(())
 }
 
 /// Keeps the worktrees out of the repository's own list of untracked files.
 fn exclude(repository: &Path) {
-    let Some(path) = run(repository, &["rev-parse", "--git-path", "info/exclude"], GIT_LIMIT)
-    else {
-        return;
+    let question = ["rev-parse", "--git-path", "info/exclude"];
+    let Ok(mut output) = Limits::short().run(repository, &question) else { return };
+    // The path need not be UTF-8.
+    output.pop_if(|last| *last == b'\n');
+    let path = repository.join(OsStr::from_bytes(&output));
+    let known = match fs::read(&path) {
+        Ok(known) => known,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
+        // What cannot be read may have the line, and is not ours to change.
+        Err(_) => return,
     };
-    let path = repository.join(path.trim_end_matches('\n'));
-    let known = fs::read_to_string(&path).unwrap_or_default();
-    if !known.lines().any(|line| line == "/.occtl/") {
-        let _ = path.parent().map(fs::create_dir_all);
-        let file = fs::OpenOptions::new().create(true).append(true).open(path);
-        let _ = file.and_then(|mut file| writeln!(file, "/.occtl/"));
+    if known.split(|byte| *byte == b'\n').any(|line| line.trim_ascii_end() == EXCLUDED) {
+        return;
     }
+    let _ = path.parent().map(fs::create_dir_all);
+    // The last pattern of the user may have no end of line.
+    let before: &[u8] = if known.last().is_none_or(|last| *last == b'\n') { b"" } else { b"\n" };
+    let file = fs::OpenOptions::new().create(true).append(true).open(path);
+    let _ = file.and_then(|mut file| file.write_all(&[before, EXCLUDED, b"\n"].concat()));
 }
 
-/// An error unless the worktree can be removed without losing work.
-pub fn check_removable(worktree: &Worktree) -> Result<()> {
-    let path = Path::new(&worktree.path);
-    // A worktree that was removed by hand holds nothing; its branch may.
-    let changes = path.exists().then(|| git::start_status(path).wait(Deadline::after(GIT_LIMIT)));
-    match changes.unwrap_or(Uncommitted::Known(Vec::new())) {
-        Uncommitted::Known(files) if files.is_empty() => {}
-        Uncommitted::Known(files) => {
-            let count = files.len();
-            return Err(Error::failed(format!(
-                "{} holds {count} uncommitted changes",
-                worktree.path
-            ))
-            .hint("commit or discard them first"));
-        }
-        Uncommitted::Unknown => {
-            return Err(Error::failed(format!("git cannot tell what {} holds", worktree.path)));
-        }
-    }
-    // Git does not see those, and would remove them with whatever they hold.
-    if fs::read_dir(path.join(PLACE)).is_ok_and(|mut entries| entries.next().is_some()) {
-        return Err(Error::failed(format!("{} holds worktrees of its own", worktree.path))
-            .hint("remove those first"));
-    }
-    let branch = format!("refs/heads/{}", worktree.branch);
-    let repository = Path::new(&worktree.repository);
-    // Git wants it without refs/heads here, and excludes nothing otherwise.
-    let exclude = format!("--exclude={}", worktree.branch);
-    let mut words = vec!["rev-list", "--count"];
-    if has_branch(repository, &branch) {
-        words.push(&branch);
-    }
-    let mut place = repository;
-    if path.exists() {
-        // What is checked out need not be on the branch, nor on any.
-        place = path;
-        words.push("HEAD");
-    }
-    if words.len() == 2 {
-        return Ok(());
-    }
-    words.extend(["--not", &exclude, "--branches", "--remotes", "--tags"]);
-    let shown = format!("worktree {} (branch {})", worktree.path, worktree.branch);
-    match run(place, &words, GIT_LIMIT).as_deref().map(str::trim) {
-        Some("0") => Ok(()),
-        Some(count) => {
-            Err(Error::failed(format!("{shown} has {count} commits that are nowhere else"))
-                .hint("git merge them first, or leave the worktree"))
-        }
-        None => Err(Error::failed(format!("git cannot tell what {shown} holds"))),
-    }
-}
-
-/// Removes worktree and branch. Call [`check_removable`] first.
-pub fn remove(worktree: &Worktree) -> Result<()> {
-    let repository = Path::new(&worktree.repository);
-    // Without --force git refuses by itself if a file was changed since our check.
-    let gone = !Path::new(&worktree.path).exists()
-        || run(repository, &["worktree", "remove", &worktree.path], CHECKOUT_LIMIT).is_some();
-    run(repository, &["worktree", "prune"], GIT_LIMIT);
-    // Only if they are empty.
-    let parents = Path::new(&worktree.path).ancestors().skip(1).take(2);
-    parents.for_each(|parent| drop(fs::remove_dir(parent)));
-    let branch = &worktree.branch;
-    let removed = gone
-        && (!has_branch(repository, &format!("refs/heads/{branch}"))
-            || run(repository, &["branch", "--quiet", "-D", branch], GIT_LIMIT).is_some());
-    if removed {
-        return Ok(());
-    }
-    let Worktree { repository, path, .. } = worktree;
-    Err(Error::failed(format!("git cannot remove the worktree {path}"))
-        .hint(format!("git -C {repository} worktree remove {path} says why")))
-}
-
-fn has_branch(repository: &Path, reference: &str) -> bool {
-    run(repository, &["rev-parse", "--verify", "--quiet", reference], GIT_LIMIT).is_some()
-}
-
-/// What git prints, if it succeeds.
-fn run(directory: &Path, words: &[&str], limit: std::time::Duration) -> Option<String> {
-    let mut command = Command::new("git");
-    command.arg("-C").arg(directory).args(["-c", "core.fsmonitor=false"]).args(words);
-    git::confine(&mut command);
-    let output = Capture::start(&mut command).ok()?.finish(Deadline::after(limit))?;
-    String::from_utf8(output).ok()
+fn has_branch(repository: &Path, branch: &str) -> bool {
+    let reference = format!("refs/heads/{branch}");
+    Limits::short().run(repository, &["rev-parse", "--verify", "--quiet", &reference]).is_ok()
 }
