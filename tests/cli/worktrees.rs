@@ -81,12 +81,40 @@ fn a_worktree_has_a_branch_and_is_only_removed_when_no_work_is_lost() {
 }
 
 #[test]
-fn without_the_flag_the_work_stays() {
+fn without_the_flag_the_work_stays_and_a_new_session_takes_it_up_or_git_removes_it() {
     let sandbox = sandbox("stays", Value::Null);
     repository(&sandbox);
-    let id = sandbox.occtl(&["start", "-q", "--worktree", "w"]).run().ok().stdout;
-    sandbox.occtl(&["stop", id.trim()]).run().ok();
-    assert!(sandbox.work().join(".occtl/worktrees/w/file").exists());
+    let work = sandbox.work();
+    let place = work.join(".occtl/worktrees/w");
+    let id = sandbox.start(&["--worktree", "w"]);
+    std::fs::write(place.join("new"), "work").unwrap();
+    let stopped = sandbox.occtl(&["stop", &id]).run().ok();
+    assert!(stopped.stderr.contains("(branch occtl/w) stays"), "{}", stopped.stderr);
+    assert!(place.join("file").exists());
+    // A start that fails, or is told where to begin, leaves what was there.
+    sandbox.occtl(&["start", "--worktree", "w", "--base", "v1"]).run().fails(1);
+    sandbox.set_faults(&json!({"exit_at_start": {"status": 1, "stderr": "no"}}));
+    sandbox.occtl(&["start", "--worktree", "w"]).run().fails(4);
+    sandbox.set_faults(&Value::Null);
+    let id = sandbox.start(&["--worktree", "w"]);
+    assert_eq!(sandbox.record(&id)["workdir"], json!(place));
+    assert_eq!(std::fs::read_to_string(place.join("new")).unwrap(), "work");
+    // Nothing but a worktree of this repository is taken up.
+    std::fs::create_dir_all(work.join(".occtl/worktrees/plain")).unwrap();
+    let refused = sandbox.occtl(&["start", "--worktree", "plain"]).run().fails(1);
+    assert!(refused.stderr.contains("no worktree"), "{}", refused.stderr);
+    // One whose session is dead is, and then the dead session cannot remove it any more.
+    kill(sandbox.server_pid(&id));
+    let next = sandbox.start(&["--worktree", "w"]);
+    std::fs::remove_file(place.join("new")).unwrap();
+    let refused = sandbox.occtl(&["stop", "--remove-worktree", &id]).run().fails(1);
+    assert!(refused.stderr.contains(&next), "{}", refused.stderr);
+    sandbox.occtl(&["stop", &id]).run().ok();
+    let stopped = sandbox.occtl(&["stop", &next]).run().ok();
+    let (_, commands) = stopped.stderr.trim_end().split_once("to remove both: ").unwrap();
+    sandbox.shell(commands, &[""; 0]).run().ok();
+    std::fs::remove_dir_all(work.join(".occtl")).unwrap();
+    assert_as_before(&sandbox);
     sandbox.assert_no_trace();
 }
 

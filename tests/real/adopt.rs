@@ -69,6 +69,9 @@ fn an_adopted_server_is_driven_like_any_other_and_lives_on() {
     let pid = sandbox.wait_for_process(|line| line.contains(&port));
     let id = adopt(&open.url(), &["--pid", &pid.to_string()]).run().ok().stdout;
     let stopped = sandbox.occtl(&["stop", "--kill", id.trim()]).run().ok();
+    // Threads of a process hold its port for a moment longer.
+    let free = std::net::TcpListener::bind(("127.0.0.1", open.port));
+    assert!(free.is_ok(), "{free:?}");
     assert!(!stopped.stdout.contains("forgotten"), "{}", stopped.stdout);
     assert!(!is_running(pid));
 }

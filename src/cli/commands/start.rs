@@ -61,10 +61,11 @@ pub const COMMAND: Command = Command {
             "worktree",
             None,
             "NAME",
-            "Work in a new git worktree, on the branch occtl/NAME",
+            "Work in the git worktree .occtl/worktrees/NAME on the branch occtl/NAME, a new one or \
+             one that a session before has left",
         ),
         Flag::value("base", None, "REF", "Commit, tag or branch from which the worktree starts")
-            .default("HEAD")
+            .absent("HEAD")
             .needs(&["worktree"]),
         Flag::value(
             "idle-timeout",

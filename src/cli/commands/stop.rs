@@ -18,8 +18,11 @@ pub const COMMAND: Command = Command {
          gets SIGTERM, and after --grace SIGKILL. The session is forgotten once all of them are \
          gone and the port is free.",
         "A session from which other sessions were started is refused, unless --recursive stops \
-         those first. A worktree is only removed if it has no uncommitted change and no commit \
-         that exists nowhere else.",
+         those first.",
+        "Without --remove-worktree the worktree of a session stays, and the git commands that \
+         remove it are shown; `occtl start --worktree NAME` goes on in it. It is only removed if \
+         neither it nor a submodule has an uncommitted change or a commit that exists nowhere \
+         else. Files that git ignores are named and go with it.",
     ],
     operands: &[Operand::optional("SESSION", "Ids, unique prefixes of ids, or names").many()],
     flags: &[&[

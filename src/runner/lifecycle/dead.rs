@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::end::sweep;
+use super::end::{say_what_stays, sweep};
 use crate::error::Result;
 use crate::process;
 use crate::runner::context::Context;
@@ -33,14 +33,17 @@ pub fn forget(context: &Context, sessions: &[Record]) -> Result<BTreeSet<String>
     drop(document);
     // The files go first: on a full disk they are the room in which the store can be written.
     dead.iter().for_each(|session| sweep(context, session));
-    context.update(|document| {
+    let forgotten = context.update(|document| {
         let mut forgotten = BTreeSet::new();
-        for session in dead {
-            if document.record(&session.id)?.is_some_and(|record| record == *session) {
+        for session in &dead {
+            if document.record(&session.id)?.is_some_and(|record| record == **session) {
                 document.remove(&session.id);
                 forgotten.insert(session.id.clone());
             }
         }
         Ok(forgotten)
-    })
+    })?;
+    let gone = dead.into_iter().filter(|session| forgotten.contains(&session.id));
+    gone.for_each(|session| say_what_stays(context, session));
+    Ok(forgotten)
 }

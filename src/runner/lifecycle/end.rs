@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::fs;
+use std::path::Path;
 use std::time::Duration;
 
 use super::isolate;
@@ -9,7 +10,7 @@ use super::worktree;
 use crate::error::{Error, Result};
 use crate::process::{self, Handle, Identity, wait_all};
 use crate::runner::context::Context;
-use crate::runner::session::address::{is_port_free, listening_address};
+use crate::runner::session::address::{is_port_free, listening_address, look_up};
 use crate::runner::session::life::MARK;
 use crate::store::{Record, Status};
 use crate::units::{Backoff, Deadline, KILL_WAIT, POLL_FIRST, pause};
@@ -151,8 +152,12 @@ fn grace_and(extra: Duration, grace: Deadline) -> Deadline {
     Deadline::after(grace.remaining(Duration::MAX).saturating_add(extra))
 }
 
+/// Waits until the port of a server that was ended is free, and says whether it is. The process is
+/// gone a moment before the port: threads of it may still run.
 pub fn await_free_port(record: &Record) -> bool {
-    let (address, port) = (listening_address(record), record.port);
+    let adopted = record.adopted_url.as_deref().and_then(look_up);
+    let address = adopted.unwrap_or_else(|| listening_address(record).into());
+    let port = record.port;
     let deadline = Deadline::after(KILL_WAIT);
     let mut pauses = Backoff::new(POLL_FIRST, Duration::from_millis(100));
     while !is_port_free(address, port) {
@@ -176,4 +181,20 @@ pub fn sweep(context: &Context, record: &Record) {
     if record.isolated.is_some() {
         let _ = isolate::remove(&context.store.isolated_path(&record.id));
     }
+}
+
+/// Says that the worktree of a session that is gone is still there, and how it goes.
+pub fn say_what_stays(context: &Context, record: &Record) {
+    let Some(worktree) = record.worktree.as_ref().filter(|one| Path::new(&one.path).exists())
+    else {
+        return;
+    };
+    let records = context.store.read().and_then(|document| document.records());
+    let is_other = |other: &Record| other.id != record.id && worktree::is_in_it(other, worktree);
+    if records.is_ok_and(|records| records.iter().any(is_other)) {
+        return;
+    }
+    let (path, branch) = (&worktree.path, &worktree.branch);
+    let commands = worktree::removal_commands(worktree);
+    (context.say)(&format!("worktree {path} (branch {branch}) stays; to remove both: {commands}"));
 }

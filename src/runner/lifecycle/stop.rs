@@ -4,14 +4,14 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::dead::forget;
-use super::end::{Ended, await_free_port, end_processes, sweep};
+use super::end::{Ended, await_free_port, end_processes, say_what_stays, sweep};
 use super::isolate;
 use super::worktree;
 use crate::error::{Code, Error, Result};
 use crate::runner::context::Context;
 use crate::runner::session::life::{Life, elsewhere, life};
 use crate::runner::session::select::select;
-use crate::store::{Document, Record};
+use crate::store::{Document, Record, Worktree};
 use crate::units::STOP_GRACE;
 
 /// How a session is stopped.
@@ -112,10 +112,8 @@ fn stop_tree(
             format!("sessions were started from within {}: {}", record.id, ids.join(", "));
         return Err(Error::failed(message).hint("stop them first, or use --recursive"));
     }
-    if options.remove_worktree
-        && let Some(worktree) = &record.worktree
-    {
-        worktree::check_removable(worktree)?;
+    if let Some(worktree) = record.worktree.as_ref().filter(|_| options.remove_worktree) {
+        check_worktree(context, record, worktree)?;
     }
     if !options.recursive {
         nested.clear();
@@ -181,6 +179,18 @@ fn forget_elsewhere(
     Ok(Stopped { id, was_dead: false, forgotten: true, processes: 0, killed: false })
 }
 
+/// What git ignores in a session's worktree; an error unless the worktree can be removed without
+/// losing work. Another session may have taken it up.
+fn check_worktree(context: &Context, record: &Record, worktree: &Worktree) -> Result<Vec<String>> {
+    let mut others = context.store.read()?.records()?;
+    others.retain(|other| other.id != record.id && worktree::is_in_it(other, worktree));
+    if let Some(other) = others.iter().find(|other| life(context, other) != Life::Dead) {
+        let message = format!("session {} works in {}", other.id, worktree.path);
+        return Err(Error::failed(message).hint(format!("occtl stop {} first", other.id)));
+    }
+    worktree::check_removable(worktree)
+}
+
 fn stop_one(context: &Context, record: &Record, options: &StopOptions) -> Result<Stopped> {
     let id = &record.id;
     let now = life(context, record);
@@ -194,17 +204,15 @@ fn stop_one(context: &Context, record: &Record, options: &StopOptions) -> Result
     } else {
         end_processes(record, now.server(), options.grace)?
     };
-    if ended.count > 0 && !adopted && !await_free_port(record) {
+    if ended.count > 0 && !await_free_port(record) {
         let port = record.port;
         return Err(Error::failed(format!("port {port} of {id} is still taken"))
             .hint(format!("somebody else listens there: ss -ltnp 'sport = :{port}'")));
     }
     // Before the record goes, so that a `stop` that is interrupted here can be tried again.
-    if options.remove_worktree
-        && let Some(worktree) = &record.worktree
-    {
+    if let Some(worktree) = record.worktree.as_ref().filter(|_| options.remove_worktree) {
         // Its last processes may have written something since the first look.
-        let ignored = worktree::check_removable(worktree)?;
+        let ignored = check_worktree(context, record, worktree)?;
         worktree::name_ignored(worktree, &ignored, context.say);
         worktree::remove(worktree)?;
     }
@@ -215,6 +223,7 @@ fn stop_one(context: &Context, record: &Record, options: &StopOptions) -> Result
     // The files go first: on a full disk they are the room in which the store can be written.
     sweep(context, record);
     context.update(|document| Ok(document.remove(id)))?;
+    say_what_stays(context, record);
     let was_dead = now == Life::Dead && ended.count == 0;
     let (processes, killed) = (ended.count, ended.killed);
     Ok(Stopped { id: id.clone(), was_dead, forgotten, processes, killed })

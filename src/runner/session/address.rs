@@ -61,8 +61,8 @@ pub fn listening_address(record: &Record) -> Ipv4Addr {
 ///
 /// The standard library sets SO_REUSEADDR here; without it a port that was just freed looks taken
 /// for a minute.
-pub fn is_port_free(address: Ipv4Addr, port: u16) -> bool {
-    match std::net::TcpListener::bind(SocketAddr::from((address, port))) {
+pub fn is_port_free(address: impl Into<IpAddr>, port: u16) -> bool {
+    match std::net::TcpListener::bind(SocketAddr::from((address.into(), port))) {
         Ok(_) => true,
         // The machine no longer has this address, so no process can listen there.
         Err(error) => error.kind() == std::io::ErrorKind::AddrNotAvailable,

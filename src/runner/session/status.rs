@@ -117,7 +117,7 @@ impl Session {
             |url: &String| address::look_up(url).is_some_and(|address| address.is_loopback());
         let local = life != Life::Elsewhere && record.adopted_url.as_ref().is_none_or(is_here);
         let here = directory.as_deref().filter(|_| local);
-        let repository = here.and_then(|place| Some(PathBuf::from(place)));
+        let repository = here.map(PathBuf::from);
         Session { record, life, directory, repository }
     }
 

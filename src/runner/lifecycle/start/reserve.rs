@@ -49,7 +49,7 @@ pub fn reserve(context: &Context, plan: &Plan) -> Result<Reservation> {
         for record in &abandoned {
             document.remove(&record.id);
         }
-        check_names(document, plan)?;
+        check_names(context, document, plan)?;
         while document.ids().any(|id| id == record.id) {
             record.id = new_id();
         }
@@ -106,18 +106,19 @@ fn planned(context: &Context, plan: &Plan) -> Record {
     record
 }
 
-/// An error if another session has the name or the worktree that this one is to have.
-fn check_names(document: &Document, plan: &Plan) -> Result<()> {
+/// An error if another session has the name that this one is to have, or lives in its worktree.
+fn check_names(context: &Context, document: &Document, plan: &Plan) -> Result<()> {
     if let Some(name) = &plan.options.name {
         check_name(document, name)?;
     }
     if let Some(worktree) = plan.worktree {
-        let is_in_it = |other: &Record| {
-            other.worktree.as_ref().is_some_and(|other| other.path == worktree.path)
-        };
-        if document.records()?.iter().any(is_in_it) {
-            return Err(worktree::taken(&worktree.path)
-                .hint("occtl list shows its session; or take another name"));
+        let mut others = document.records()?;
+        others.retain(|other| worktree::is_in_it(other, worktree));
+        if let Some(other) = others.iter().find(|other| life(context, other) != Life::Dead) {
+            return Err(worktree::taken(&worktree.path).hint(format!(
+                "session {} works there: occtl stop {}; or take another name",
+                other.id, other.id
+            )));
         }
     }
     Ok(())

@@ -14,7 +14,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Code, Error, Result};
-use crate::store::Worktree;
+use crate::store::{Record, Worktree};
 
 /// A file's name may have 255 bytes, and git adds `.lock` to it.
 const LONGEST_NAME: usize = 200;
@@ -109,6 +109,12 @@ fn check_reusable(worktree: &Worktree, base: Option<&str>) -> Result<()> {
     }
     let text = format!("{path} is there already, and is no worktree with the branch {branch}");
     Err(Error::failed(text).hint("take another name, or remove what is there"))
+}
+
+/// Whether a session works in a worktree.
+pub fn is_in_it(record: &Record, worktree: &Worktree) -> bool {
+    let own = record.worktree.as_ref().map(|own| &own.path);
+    own == Some(&worktree.path) || record.workdir.as_ref() == Some(&worktree.path)
 }
 
 /// The error for a worktree that another session has.
