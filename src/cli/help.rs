@@ -20,6 +20,8 @@ Commands:
 /// What stands below the flags of every command.
 const CLOSING: &str = "  -V, --version     Show the version
 
+SECONDS is a number, or numbers with units: 90, 0.5, 500ms, 1h30m (d, h, m, s, ms).
+
 For a start:
   S=$(occtl start -q)
   occtl send $S --stream 'What is in this directory?'
@@ -137,7 +139,8 @@ mod tests {
     fn markdown() -> String {
         let mut text = String::from(
             "# Commands\n\nMade from the command table by `make docs`; a test fails when it is \
-             stale.\n\nEvery command also takes:\n\n| flag | does |\n| --- | --- |\n",
+             stale.\n\nSECONDS is a number, or numbers with units: 90, 0.5, 500ms, 1h30m (d, h, m, s, \
+             ms).\n\nEvery command also takes:\n\n| flag | does |\n| --- | --- |\n",
         );
         table(&mut text, GLOBAL.iter());
         for command in shown(COMMANDS) {

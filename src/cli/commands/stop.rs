@@ -52,7 +52,7 @@ fn parse(words: &Words) -> Result<Action> {
     let all = words.has("all");
     let force = words.has("force");
     let quiet = words.has("quiet");
-    let grace = words.seconds("grace")?;
+    let grace = words.seconds_or_zero("grace")?;
     let options = StopOptions {
         grace: if force { Duration::ZERO } else { grace },
         // --all includes the nested sessions anyway.

@@ -117,6 +117,16 @@ fn a_flag_that_would_do_nothing_is_refused_and_the_error_says_what_it_is_for() {
 }
 
 #[test]
+fn zero_seconds_are_accepted_only_where_they_make_sense() {
+    for line in ["stop x --grace 0", "stop x --grace 0s", "cleanup -m 0", "start -t 1m30s"] {
+        assert_eq!(judged(line), Ok(()), "{line}");
+    }
+    for line in ["start -t 0", "run x -t 0ms", "run x --stall-timeout 0", "events x -t 0"] {
+        assert!(judged(line).unwrap_err().contains("cannot be 0"), "{line}");
+    }
+}
+
+#[test]
 fn every_combination_of_old_flags_that_the_migration_guide_lists_is_accepted() {
     let guide = include_str!("../../../docs/migrating.md");
     let (_, table) = guide.split_once("## Combinations of flags that stay accepted\n").unwrap();

@@ -1,6 +1,7 @@
 //! Reads a command line by the tables of commands and flags.
 
 mod combined;
+mod duration;
 mod values;
 mod wrong;
 

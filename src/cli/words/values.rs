@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
+use super::duration::duration;
 use super::wrong::wrong_value;
 use crate::cli::spec::{Flag, Words};
 use crate::error::{Error, Result};
@@ -91,10 +92,9 @@ impl Words {
     /// A flag's value in seconds. Zero is refused.
     pub fn optional_seconds(&self, long: &str) -> Result<Option<Duration>> {
         let Some(text) = self.value(long)? else { return Ok(None) };
-        let number = text.parse::<f64>().ok().filter(|number| *number > 0.0);
-        let duration = number.and_then(|number| Duration::try_from_secs_f64(number).ok());
-        let hint = "a number of seconds above 0, for example 90 or 0.5";
-        duration.map(Some).ok_or_else(|| wrong_flag(long, &text, hint))
+        let above_zero = duration(&text).filter(|duration| !duration.is_zero());
+        let hint = "a number of seconds above 0, for example 90, or with units: 500ms, 1h30m";
+        above_zero.map(Some).ok_or_else(|| wrong_flag(long, &text, hint))
     }
 
     /// The value of a flag that has a default, in seconds. Zero is refused.
@@ -104,7 +104,7 @@ impl Words {
 
     /// The same, but zero is accepted.
     pub fn seconds_or_zero(&self, long: &str) -> Result<Duration> {
-        if self.text(long)?.parse::<f64>() == Ok(0.0) {
+        if duration(&self.text(long)?) == Some(Duration::ZERO) {
             return Ok(Duration::ZERO);
         }
         self.seconds(long)
@@ -161,9 +161,10 @@ mod tests {
 
     #[test]
     fn seconds_are_numbers_above_zero() {
-        for bad in ["0", "-1", "nan", "inf", "1h", "1e400"] {
+        for bad in ["0", "-1", "nan", "inf", "0ms", "30m1h", "1e400"] {
             assert!(start(&format!("--timeout={bad}")).seconds("timeout").is_err(), "{bad}");
         }
+        assert_eq!(start("-t 1m1s").seconds("timeout").unwrap(), Duration::from_secs(61));
         let words = start("-t 1.5");
         assert_eq!(words.seconds("timeout").unwrap(), Duration::from_millis(1500));
     }
