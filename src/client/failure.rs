@@ -75,7 +75,7 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let request = &self.request;
         match &self.cause {
-            Cause::Refused => write!(f, "{request}: nobody listens there"),
+            Cause::Refused => write!(f, "{request}: nothing listens there"),
             Cause::Silent => write!(f, "{request}: no answer in time"),
             Cause::Broken(why) => write!(f, "{request}: the connection broke: {why}"),
             Cause::Unauthorized => write!(f, "{request}: 401, the server wants another password"),

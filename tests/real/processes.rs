@@ -73,7 +73,7 @@ fn tools_see_the_session_and_no_output_shows_the_password() {
     if can("the server asks for its password") {
         assert_eq!(crate::support::http_client::get(&url).unwrap().status, 401);
     } else {
-        assert!(said[0].stderr.contains("asks nobody for a password"), "{:?}", said[0]);
+        assert!(said[0].stderr.contains("asks for no password"), "{:?}", said[0]);
     }
     show(&["stop", id]).ok();
     sandbox.assert_nothing_left();

@@ -207,7 +207,7 @@ fn stop_one(context: &Context, record: &Record, options: &StopOptions) -> Result
     if ended.count > 0 && !await_free_port(record) {
         let port = record.port;
         return Err(Error::failed(format!("port {port} of {id} is still taken"))
-            .hint(format!("somebody else listens there: ss -ltnp 'sport = :{port}'")));
+            .hint(format!("another process listens there: ss -ltnp 'sport = :{port}'")));
     }
     // Before the record goes, so that a `stop` that is interrupted here can be tried again.
     if let Some(worktree) = record.worktree.as_ref().filter(|_| options.remove_worktree) {

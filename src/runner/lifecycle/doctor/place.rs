@@ -101,10 +101,10 @@ fn room(directory: &Path) -> Finding {
 fn lock(context: &Context) -> Finding {
     let path = context.store.directory().join("store.lock");
     match context.store.lock_is_free() {
-        Ok(true) => Finding::good("lock", "nobody holds it"),
+        Ok(true) => Finding::good("lock", "no process holds it"),
         Ok(false) => Finding::warning(
             "lock",
-            format!("somebody holds {}", path.display()),
+            format!("a process holds {}", path.display()),
             &format!("if it stays so: fuser {} names the process", path.display()),
         ),
         Err(error) => Finding::bad("lock", error.message, "occtl must be able to write there"),
@@ -132,7 +132,7 @@ fn store(context: &Context, fix: bool) -> Finding {
             }
             match context.store.set_aside() {
                 Ok(Some(aside)) => finding.after(Ok(&format!("set aside as {}", aside.display()))),
-                Ok(None) => finding.after(Ok("somebody else has mended it")),
+                Ok(None) => finding.after(Ok("another process has mended it")),
                 Err(error) => finding.after(Err(error)),
             }
         }

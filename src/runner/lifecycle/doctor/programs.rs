@@ -39,7 +39,7 @@ fn git() -> Finding {
         None => Finding::warning(
             "git",
             "there is none on PATH",
-            "without it nobody knows about uncommitted changes",
+            "without it uncommitted changes are unknown",
         ),
     }
 }

@@ -195,7 +195,7 @@ impl Attempt<'_> {
         let how = match (status.code(), status.signal()) {
             (Some(code), _) => format!("ended with status {code}"),
             (None, Some(9)) => "was killed (out of memory?)".into(),
-            (None, Some(15)) => "was stopped by somebody (SIGTERM)".into(),
+            (None, Some(15)) => "was ended by SIGTERM".into(),
             (None, Some(signal)) => format!("was ended by signal {signal}"),
             _ => "ended".into(),
         };

@@ -172,7 +172,7 @@ fn warn_of_an_open_server(context: &Context, record: &Record) {
     };
     let open = Endpoint { password: None, ..endpoint(record, None) };
     if Client::new(open).health(PROBE_LIMIT).is_ok() {
-        let what = "asks nobody for a password: every user of this machine can use";
+        let what = "asks for no password: every user of this machine can use";
         (context.say)(&format!("warning: OpenCode {version} {what} {}", record.id));
     }
 }
