@@ -47,8 +47,8 @@ pub fn messages_since(
 }
 
 /// The messages after the prompt, read one by one. 1.15.13 to 1.18.33 answer 400 for every page
-/// that contains a prompt with a schema, so the first such page is where the prompt is. With `is_own`
-/// the newest ones up to such a message are enough.
+/// that contains a prompt with a schema, so the first such page is where the prompt is. With
+/// `is_own` the newest ones up to such a message are enough.
 fn after_the_prompt(
     server: &Server,
     place: &Place,
