@@ -139,8 +139,8 @@ mod tests {
     fn markdown() -> String {
         let mut text = String::from(
             "# Commands\n\nMade from the command table by `make docs`; a test fails when it is \
-             stale.\n\nSECONDS is a number, or numbers with units: 90, 0.5, 500ms, 1h30m (d, h, m, s, \
-             ms).\n\nEvery command also takes:\n\n| flag | does |\n| --- | --- |\n",
+             stale.\n\nSECONDS is a number, or numbers with units: 90, 0.5, 500ms, 1h30m (d, \
+             h, m, s, ms).\n\nEvery command also takes:\n\n| flag | does |\n| --- | --- |\n",
         );
         table(&mut text, GLOBAL.iter());
         for command in shown(COMMANDS) {
