@@ -76,6 +76,8 @@ impl Code {
 /// Why nothing was done, for scripts that want to tell one exit 1 from another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reason {
+    /// The server's version cannot do it.
+    Unsupported,
     /// The conversation is busy.
     Busy,
 }
@@ -84,6 +86,7 @@ impl Reason {
     /// The name used in `--json` output.
     pub fn name(self) -> &'static str {
         match self {
+            Reason::Unsupported => "unsupported",
             Reason::Busy => "busy",
         }
     }
@@ -114,6 +117,11 @@ impl Error {
     /// Exit 1.
     pub fn failed(message: impl Into<String>) -> Error {
         Error::new(Code::Failed, message)
+    }
+
+    /// Exit 1, because the server's version cannot do it. Nothing was sent.
+    pub fn unsupported(message: impl Into<String>) -> Error {
+        Error { reason: Some(Reason::Unsupported), ..Error::failed(message) }
     }
 
     /// Exit 1, because the conversation is busy. Nothing was sent.

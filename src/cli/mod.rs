@@ -4,6 +4,7 @@ mod app;
 mod commands;
 mod help;
 mod output;
+mod policy_flags;
 mod show;
 mod spec;
 mod turn_flags;

@@ -8,7 +8,7 @@ use std::time::Instant;
 use super::spec::{Flag, Operand};
 use super::words::{Words, wrong_value};
 use crate::error::{Error, Result};
-use crate::runner::asks::{OnPermission, OnQuestion, Otherwise, Policy, PolicyFlags, Setting};
+use crate::runner::asks::{Otherwise, Policy, PolicyFlags};
 use crate::runner::conversation::Target;
 use crate::runner::input::{self, Wanted};
 use crate::runner::prompt::ModelName;
@@ -46,9 +46,9 @@ pub const PROMPT: &[Flag] = &[
 pub const TITLE: Flag = Flag::value("title", None, "TEXT", "Title of the new conversation")
     .absent("written by the model");
 
-/// What the turn may use up, besides `--timeout`, and what happens when it asks and ends. These
-/// flags do something only while the turn is followed.
-pub const LIMITS: [Flag; 8] = [
+/// What the turn may use up, besides `--timeout`, and what is told of it. These flags do something
+/// only while the turn is followed.
+pub const LIMITS: [Flag; 6] = [
     Flag::value(
         "stall-timeout",
         None,
@@ -75,48 +75,11 @@ pub const LIMITS: [Flag; 8] = [
     ),
     Flag::switch("no-abort", None, "Leave the turn running when it reaches a limit"),
     Flag::value(
-        "on-permission",
-        None,
-        "WHAT",
-        "What to do when the turn requests a permission that no rule covers",
-    )
-    .choices(OnPermission::WORDS),
-    Flag::value("on-question", None, "WHAT", "What to do when the model asks a question")
-        .choices(OnQuestion::WORDS),
-    Flag::value(
         "on-event",
         None,
         "CMD",
         "Run this shell command for every ask and at the end, with JSON on its stdin",
     ),
-];
-
-/// What is granted when the turn asks for it.
-pub const ALLOW: Flag = Flag::value(
-    "allow",
-    None,
-    "RULE",
-    "Say yes when OpenCode asks for PERMISSION:PATTERN, for example 'bash:git *', or edit",
-)
-.repeated();
-
-/// What is denied, and the file that holds all rules.
-pub const RULES: [Flag; 2] = [
-    Flag::value(
-        "deny",
-        None,
-        "RULE",
-        "Say no when OpenCode asks for it, whatever --allow says; what OpenCode does without \
-         asking is not stopped",
-    )
-    .repeated(),
-    Flag::value(
-        "policy",
-        None,
-        "FILE",
-        "Read on_permission, on_question, allow and deny from this JSON file",
-    )
-    .may_be_stdin(),
 ];
 
 /// The values of [`PROMPT`]. The message is added later, because reading stdin is an effect.
@@ -157,10 +120,11 @@ pub fn message(words: &[Option<String>], terms: &mut Terms) -> Result<String> {
     Ok(message)
 }
 
-/// The values of [`LIMITS`], [`ALLOW`], [`RULES`] and `--timeout`. `otherwise` says what becomes of
-/// asks that neither flag nor policy settles.
+/// The values of [`LIMITS`] and `--timeout`. `policy` is what flags say of permissions, `otherwise`
+/// what becomes of asks that neither flag nor policy settles.
 pub fn terms(
     words: &Words,
+    policy: PolicyFlags,
     otherwise: Otherwise,
 ) -> Result<impl FnOnce() -> Result<Terms> + use<>> {
     let limits = Limits {
@@ -172,18 +136,11 @@ pub fn terms(
         cost: words.number("max-cost")?.filter(|cost| cost.is_finite()),
         no_abort: words.has("no-abort"),
     };
-    let flags = PolicyFlags {
-        on_permission: words.value("on-permission")?.and_then(|word| OnPermission::named(&word)),
-        on_question: words.value("on-question")?.and_then(|word| OnQuestion::named(&word)),
-        allow: words.values("allow")?,
-        deny: words.values("deny")?,
-        file: words.path("policy"),
-        limit: limits.timeout,
-    };
     let hook = Hook::new(words.os_value("on-event"));
     // The policy's file is read later, when the command may have effects.
     Ok(move || {
         let began = Instant::now();
+        let flags = PolicyFlags { limit: limits.timeout, ..policy };
         let policy = Policy::new(&flags, otherwise)?;
         Ok(Terms { limits, policy, hook }.after(began))
     })

@@ -11,7 +11,9 @@ use serde_json::json;
 use super::failure::Answer;
 use super::http::{Client, Limit, escape};
 use super::messages::LONG_READ;
-use super::wire::{Activities, Conversation, FilePatch, NewConversation, OwnRules, Todo};
+use super::wire::{
+    Activities, Conversation, FilePatch, NewConversation, OpenedConversation, OwnRules, Todo,
+};
 use crate::units::REQUEST_LIMIT;
 
 /// What the conversations of a directory are doing.
@@ -21,7 +23,7 @@ const ALL: usize = 10_000_000;
 
 impl Client {
     /// Opens a conversation.
-    pub fn create(&self, directory: &str, new: &NewConversation) -> Answer<Conversation> {
+    pub fn create(&self, directory: &str, new: &NewConversation) -> Answer<OpenedConversation> {
         self.submit("POST", "/session", &[("directory", directory)], new, REQUEST_LIMIT)
     }
 
@@ -122,8 +124,9 @@ impl Client {
         self.submit("POST", &route, &[("directory", directory)], &Body { before }, LONG_READ)
     }
 
-    /// Gives a conversation its own rules. Servers before 1.2 ignore them silently.
-    pub fn set_rules(
+    /// Appends rules to a conversation's own. 1.1.11 to 1.3.2 answer 200 and change nothing;
+    /// 1.14.34 and newer ones append. Nothing takes a rule back.
+    pub fn append_rules(
         &self,
         conversation: &str,
         directory: &str,

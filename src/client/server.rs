@@ -1,7 +1,9 @@
 //! The routes of the server itself: whether it is there, and how it is configured.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
+use serde::de::IgnoredAny;
 use serde_json::Value;
 
 use super::failure::Answer;
@@ -34,6 +36,19 @@ impl Client {
     /// The providers and models of a directory.
     pub fn providers(&self, directory: &str) -> Answer<Providers> {
         self.get("/config/providers", &[("directory", directory)], REQUEST_LIMIT)
+    }
+
+    /// The names of the tools of a directory: those of OpenCode, and those of the configuration and
+    /// of plugins. The tools of MCP servers are not among them.
+    pub fn tool_names(&self, directory: &str) -> Answer<Vec<String>> {
+        self.get("/experimental/tool/ids", &[("directory", directory)], REQUEST_LIMIT)
+    }
+
+    /// The names of the MCP servers of a directory.
+    pub fn mcp_servers(&self, directory: &str) -> Answer<Vec<String>> {
+        let found: BTreeMap<String, IgnoredAny> =
+            self.get("/mcp", &[("directory", directory)], REQUEST_LIMIT)?;
+        Ok(found.into_keys().collect())
     }
 
     /// The resolved configuration of a directory. It contains secrets.

@@ -112,7 +112,7 @@ impl Talks<'_> {
         // The rule that keeps the model from running occtl holds in the fork as well.
         let exported = self.run("export", &["-s", fork]).ok().json();
         let rule = json!({"permission": "bash", "pattern": "occtl *", "action": "deny"});
-        if can("a fork can be given rules") {
+        if can("a conversation can be given rules later") {
             let rules = exported["info"]["permission"].as_array().unwrap();
             assert!(rules.contains(&rule), "{rules:?}");
         }

@@ -7,6 +7,7 @@ mod crowds;
 mod leaving;
 mod main_path;
 mod manage;
+mod permission_flags;
 mod permission_rules;
 mod processes;
 mod prompt_input;

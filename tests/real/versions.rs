@@ -4,7 +4,7 @@
 use crate::support::opencode::version;
 
 /// What is promised only from a version on: the oldest of the tested versions that can do it.
-const SINCE: [(&str, [u32; 3]); 14] = [
+const SINCE: [(&str, [u32; 3]); 15] = [
     ("the server asks for its password", [1, 1, 65]),
     ("a prompt makes its conversation the newest", [1, 1, 65]),
     ("a prompt that comes at the very end of a turn is answered", [1, 1, 65]),
@@ -12,7 +12,8 @@ const SINCE: [(&str, [u32; 3]); 14] = [
     ("a schema reaches the model", [1, 1, 65]),
     ("a given title costs no call of the model", [1, 2, 27]),
     ("the data of a server is one database", [1, 2, 27]),
-    ("a fork can be given rules", [1, 14, 34]),
+    ("a rule takes its tool away", [1, 3, 2]),
+    ("a conversation can be given rules later", [1, 14, 34]),
     ("each prompt keeps what it changed", [1, 14, 34]),
     ("an abort ends the answer that waits for a permission", [1, 14, 34]),
     ("patterns match as documented", [1, 2, 27]),

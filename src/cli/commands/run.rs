@@ -1,8 +1,9 @@
 use super::start::{ALLOW_OCCTL, OPENCODE, WORKDIR};
 use crate::cli::App;
+use crate::cli::policy_flags::{self, ABOUT, ALLOW, RULES, UNSETTLED};
 use crate::cli::show::turn::{self, Show};
 use crate::cli::spec::{Action, Command, Exit, Flag};
-use crate::cli::turn_flags::{self, ALLOW, LIMITS, MESSAGE, PROMPT, RULES, TITLE};
+use crate::cli::turn_flags::{self, LIMITS, MESSAGE, PROMPT, TITLE};
 use crate::cli::words::Words;
 use crate::error::{Error, Result};
 use crate::runner;
@@ -38,16 +39,18 @@ pub const COMMAND: Command = Command {
          start to the answer; to abort the turn and stop the server may take a few seconds more.",
         "Nothing is left behind: the server and everything it started end with this command, even \
          if the command is killed.",
-        "If the turn requests a permission that no rule covers, it ends with status 6, unless \
-         --on-permission says otherwise.",
+        ABOUT[0],
+        ABOUT[1],
+        "If the turn asks for a permission that no --allow and no --deny settles, it ends with \
+         status 6, unless --on-permission says otherwise.",
     ],
     operands: &[MESSAGE],
-    flags: &[OWN, PROMPT, &LIMITS, &[ALLOW], &RULES],
+    flags: &[OWN, PROMPT, &LIMITS, &[ALLOW], &RULES, &UNSETTLED],
     examples: &[
         ("occtl run 'Explain this repository'", "print the answer"),
         (
-            "occtl run -w /srv/project --allow edit --allow 'bash:make *' 'Fix the build'",
-            "grant some permissions in advance",
+            "occtl run -w /srv/project --unlisted deny --allow edit --allow 'bash:make *' 'Fix it'",
+            "allow only to edit and to run make",
         ),
         ("occtl run --json - < prompt.md > turn.json", "save the whole record of the turn"),
     ],
@@ -65,7 +68,7 @@ fn parse(words: &Words) -> Result<Action> {
     } else {
         Show::Answer
     };
-    let terms = turn_flags::terms(words, Otherwise::Fail)?;
+    let terms = turn_flags::terms(words, policy_flags::rules(words)?, Otherwise::Fail)?;
     let start = StartOptions {
         workdir: words.path("workdir"),
         timeout: words.seconds("timeout")?,

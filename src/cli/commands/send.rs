@@ -1,13 +1,14 @@
 use serde_json::json;
 
 use crate::cli::App;
+use crate::cli::policy_flags::{self, ABOUT, ALLOW, RULES, UNSETTLED};
 use crate::cli::show::turn::{self, Show};
 use crate::cli::spec::{Action, Command, Exit, Flag, QUIET, SESSION, all_need};
-use crate::cli::turn_flags::{self, ALLOW, LIMITS, MESSAGE, PROMPT, RULES, TITLE};
+use crate::cli::turn_flags::{self, LIMITS, MESSAGE, PROMPT, TITLE};
 use crate::cli::words::Words;
 use crate::error::{Error, Result};
 use crate::runner;
-use crate::runner::asks::Otherwise;
+use crate::runner::asks::{Otherwise, Unlisted};
 use crate::runner::conversation::Target;
 use crate::runner::prompt::{Follow, PromptOptions, Terms};
 
@@ -46,9 +47,11 @@ const OWN: &[Flag] = &[
     QUIET,
 ];
 
-/// What does something only while the turn is followed.
+/// What does something only while the turn is followed; without it --allow is a rule where a wall
+/// is.
 const FOLLOWING: &[Flag] = &all_need(LIMITS, FOLLOWED, WAIT_TURN);
-const GRANTS: &[Flag] = &all_need([ALLOW], FOLLOWED, WAIT_TURN);
+const GRANTS: &[Flag] = &all_need([ALLOW], &["wait", "stream", "unlisted", "policy"], WAIT_TURN);
+const ASKING: &[Flag] = &all_need(UNSETTLED, FOLLOWED, WAIT_TURN);
 const FOLLOWED: &[&str] = &["wait", "stream"];
 const WAIT_TURN: &str = "occtl wait --turn";
 
@@ -69,11 +72,13 @@ pub const COMMAND: Command = Command {
          conversation (status 1), -s says on stderr which turn the prompt takes over, and --queue \
          waits until nothing goes on. Several prompts that wait with --queue are sent one after \
          the other; one that waits until --timeout is not sent (status 124).",
-        "A permission that no rule covers is waited for, unless --on-permission says otherwise. \
-         `occtl approve` grants it from another terminal.",
+        ABOUT[0],
+        ABOUT[1],
+        "A permission that no --allow and no --deny settles is waited for, unless --on-permission \
+         says otherwise. `occtl approve` grants it from another terminal.",
     ],
     operands: &[SESSION, MESSAGE],
-    flags: &[OWN, PROMPT, FOLLOWING, GRANTS, &RULES],
+    flags: &[OWN, PROMPT, FOLLOWING, GRANTS, &RULES, ASKING],
     examples: &[
         ("occtl send $S --wait 'Explain this repository'", "print the answer"),
         ("git diff | occtl send $S --stream -", "read the prompt from a pipe"),
@@ -81,9 +86,8 @@ pub const COMMAND: Command = Command {
         ("occtl send $S --wait -- '- a list'", "send words that begin with a dash"),
         ("occtl send $S -c --wait --json 'And now?' | jq .cost_usd", "see what a turn cost"),
         (
-            "occtl send $S --wait --allow 'bash:git *' --deny 'bash:git push*' --on-permission \
-             fail 'Commit it'",
-            "answer permission requests by rules",
+            "occtl send $S --wait --unlisted deny --allow edit --allow 'bash:make *' 'Mend it'",
+            "allow only to edit and to run make",
         ),
     ],
     parse,
@@ -103,7 +107,8 @@ fn parse(words: &Words) -> Result<Action> {
     }
     options.queue = words.has("queue");
     let show = show(words);
-    let terms = turn_flags::terms(words, Otherwise::Wait)?;
+    let terms = turn_flags::terms(words, policy_flags::rules(words)?, Otherwise::Wait)?;
+    let allows = words.has("allow");
     let args =
         Args { session: words.required(0)?, message: words.rest_or_stdin(1)?, options, show };
     if args.message.is_empty() {
@@ -111,7 +116,14 @@ fn parse(words: &Words) -> Result<Action> {
         return Err(Error::usage(format!("occtl send needs a MESSAGE for SESSION {session}"))
             .hint("occtl send SESSION MESSAGE; - reads the message from stdin"));
     }
-    Ok(Box::new(move |app| run(app, args, terms()?)))
+    Ok(Box::new(move |app| {
+        let terms = terms()?;
+        if args.show.is_none() && allows && terms.policy.unlisted == Unlisted::Config {
+            let what = "--allow does nothing without --wait, --stream, or --unlisted ask or deny";
+            return Err(Error::usage(what).hint(format!("{WAIT_TURN} takes it as well")));
+        }
+        run(app, args, terms)
+    }))
 }
 
 /// The conversation that `-s` or `-c` means; `None` for a new one.
@@ -146,7 +158,7 @@ fn run(app: &mut App, args: Args, mut terms: Terms) -> Result<Exit> {
     let options = PromptOptions { message, ..args.options };
     let context = app.context()?;
     let Some(show) = args.show else {
-        let sent = runner::prompt::send(&context, &args.session, options, terms.limits.timeout)?;
+        let sent = runner::prompt::send(&context, &args.session, options, &terms)?;
         if app.json {
             app.out.json(&json!({"session": sent.session, "conversation": sent.conversation,
                                  "turn": sent.turn}))?;

@@ -2,11 +2,22 @@ use serde_json::{Value, json};
 
 use crate::cli::App;
 use crate::cli::output::one_line;
+use crate::cli::policy_flags::{self, TRIED};
 use crate::cli::spec::{Action, Command, Exit, Flag, Operand, SESSION};
 use crate::cli::words::Words;
 use crate::error::{Code, Result};
 use crate::runner;
-use crate::runner::asks::{Piece, Trial, Verdict};
+use crate::runner::asks::{Piece, Question, Trial, Verdict};
+
+const OWN: &[Flag] = &[
+    Flag::value("agent", Some('a'), "NAME", "Agent whose rules count")
+        .absent("the session's, or OpenCode's default")
+        .may_be_empty(),
+    Flag::value("session", Some('s'), "CONVERSATION", "Conversation whose rules count")
+        .absent("a new one"),
+    Flag::value("permission", None, "NAME", "Permission to check, for example edit or webfetch")
+        .default("bash"),
+];
 
 pub const COMMAND: Command = Command {
     name: "test-permission",
@@ -15,8 +26,10 @@ pub const COMMAND: Command = Command {
         "The last rule whose permission and pattern both match decides. If none matches, OpenCode \
          asks. The status is 0 for allow, and 6 for deny and for ask; --json says which.",
         "A line of several commands is taken apart as OpenCode does it, and one denied command \
-         denies the whole line. The rules against occtl, which occtl adds to every conversation \
-         that it opens, count as well.",
+         denies the whole line.",
+        "It answers for the agent and the rules that `occtl send` with the same flags would use: \
+         those of the conversation after -s, or else those of a new one, which include the rules \
+         against occtl. An ask that --allow would answer counts as allow.",
         "Paths outside the working directory need a permission of their own, external_directory, \
          which is not checked here.",
     ],
@@ -27,31 +40,23 @@ pub const COMMAND: Command = Command {
             "The shell command; with --permission, what that would be asked for",
         ),
     ],
-    flags: &[&[
-        Flag::value("agent", Some('a'), "NAME", "Agent whose rules count")
-            .default("build")
-            .may_be_empty(),
-        Flag::value(
-            "permission",
-            None,
-            "NAME",
-            "Permission to check, for example edit or webfetch",
-        )
-        .default("bash"),
-    ]],
+    flags: &[OWN, TRIED],
     examples: &[("occtl test-permission $S 'git push' && echo free to go", "decide by it")],
     parse,
 };
 
 fn parse(words: &Words) -> Result<Action> {
     let session = words.required(0)?;
-    let text = words.required(1)?;
-    let agent = words.text("agent")?;
-    let permission = words.text("permission")?;
+    let question = Question {
+        permission: words.text("permission")?,
+        text: words.required(1)?,
+        agent: words.value("agent")?,
+        conversation: words.value("session")?,
+    };
+    let flags = policy_flags::tried(words)?;
     Ok(Box::new(move |app| {
-        let trial =
-            runner::asks::test_permission(&app.context()?, &session, &permission, &text, &agent)?;
-        print(app, &trial, &permission, &text)?;
+        let trial = runner::asks::test_permission(&app.context()?, &session, &question, &flags)?;
+        print(app, &trial, &question)?;
         Ok(match trial.verdict {
             Verdict::Allow => Exit::OK,
             Verdict::Ask | Verdict::Deny => Exit(Code::Blocked.exit()),
@@ -61,7 +66,8 @@ fn parse(words: &Words) -> Result<Action> {
 
 /// A piece is what OpenCode judges by itself, such as one command of `a && b`. The decisive piece
 /// gives the whole line its verdict.
-fn print(app: &mut App, trial: &Trial, permission: &str, text: &str) -> Result<()> {
+fn print(app: &mut App, trial: &Trial, question: &Question) -> Result<()> {
+    let Question { permission, text, .. } = question;
     if app.json {
         let pieces: Vec<Value> = trial.pieces.iter().map(piece).collect();
         return app.out.json(&json!({

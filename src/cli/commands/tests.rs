@@ -106,7 +106,7 @@ fn a_flag_that_would_do_nothing_is_refused_and_the_error_says_what_it_is_for() {
     }
     assert!(count > 30, "only {count} combinations were tried");
     let limits = "--stall-timeout=7 --max-retries=7 --max-steps=7 --max-cost=7 --no-abort \
-        --on-event=x --on-permission=fail --on-question=fail --allow=bash";
+        --on-event=x --on-permission=fail --on-question=fail";
     for flag in limits.split_whitespace() {
         let long = flag.split('=').next().unwrap();
         let error = judged(&format!("send x y {flag}")).unwrap_err();
@@ -114,6 +114,17 @@ fn a_flag_that_would_do_nothing_is_refused_and_the_error_says_what_it_is_for() {
         assert_eq!(judged(&format!("wait x {flag}")).unwrap_err(), format!("{long} is for --turn"));
         assert_eq!(judged(&format!("run x {flag}")), Ok(()));
     }
+    // Behind a wall --allow is a rule, and a file may build one.
+    let error = judged("send x y --allow=bash").unwrap_err();
+    let expected = "--allow is for --wait, --stream, --unlisted, --policy or occtl wait --turn";
+    assert_eq!(error, expected);
+    for rule in ["--deny=bash", "--unlisted=ask", "--unlisted=ask --allow=bash", "--policy=x"] {
+        assert_eq!(judged(&format!("send x y {rule}")), Ok(()));
+        assert_eq!(judged(&format!("run x {rule}")), Ok(()));
+        assert!(judged(&format!("wait x {rule}")).is_err());
+    }
+    assert!(judged("wait x --turn=msg_1 --unlisted=ask").is_err());
+    assert_eq!(judged("wait x --turn=msg_1 --deny=bash --allow=bash"), Ok(()));
 }
 
 #[test]

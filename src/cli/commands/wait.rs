@@ -2,9 +2,10 @@ use serde_json::json;
 
 use crate::cli::App;
 use crate::cli::output::{one_line, status};
+use crate::cli::policy_flags::{self, ANSWERS, UNSETTLED};
 use crate::cli::show::turn::{self, Show};
 use crate::cli::spec::{Action, CONVERSATION, Command, Exit, Flag, QUIET, SESSION, all_need};
-use crate::cli::turn_flags::{self, ALLOW, LIMITS, RULES};
+use crate::cli::turn_flags::{self, LIMITS};
 use crate::cli::words::{Words, wrong_value};
 use crate::error::{Error, Result};
 use crate::runner;
@@ -41,8 +42,8 @@ const OWN: &[Flag] = &[
 
 /// What does something only while a turn is followed.
 const FOLLOWING: &[Flag] = &all_need(LIMITS, &["turn"], "");
-const GRANTS: &[Flag] = &all_need([ALLOW], &["turn"], "");
-const DENIALS: &[Flag] = &all_need(RULES, &["turn"], "");
+const ANSWERING: &[Flag] = &all_need(ANSWERS, &["turn"], "");
+const ASKING: &[Flag] = &all_need(UNSETTLED, &["turn"], "");
 
 pub const COMMAND: Command = Command {
     name: "wait",
@@ -54,11 +55,11 @@ pub const COMMAND: Command = Command {
         "Without --turn the command only watches: it aborts nothing, and status 0 does not mean \
          that the turn succeeded.",
         "With --turn it follows that turn as `occtl send --wait` does: it prints the answer, the \
-         exit status is that of the turn, limits abort the turn, and the same flags answer what \
-         it asks for.",
+         exit status is that of the turn, limits abort the turn, and --allow, --deny and the like \
+         answer what it asks for. It sends no rules: what the turn does without asking goes on.",
     ],
     operands: &[SESSION],
-    flags: &[OWN, FOLLOWING, GRANTS, DENIALS],
+    flags: &[OWN, FOLLOWING, ANSWERING, ASKING],
     examples: &[
         ("occtl wait $S", "until the conversation that was used last is idle"),
         ("occtl wait $S --until ask -t 60 && occtl permissions $S", "until a person has to decide"),
@@ -70,7 +71,7 @@ pub const COMMAND: Command = Command {
 fn parse(words: &Words) -> Result<Action> {
     let session = words.required(0)?;
     let conversations = words.values("session")?;
-    let terms = turn_flags::terms(words, Otherwise::Wait)?;
+    let terms = turn_flags::terms(words, policy_flags::answers(words)?, Otherwise::Wait)?;
     let any = words.has("any");
     // --all says what holds without --any.
     words.has("all");

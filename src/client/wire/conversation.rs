@@ -33,6 +33,19 @@ pub struct Conversation {
     pub tokens: Option<Tokens>,
 }
 
+/// A conversation that was opened just now, as the server has it.
+#[derive(Clone, Debug, Deserialize)]
+pub struct OpenedConversation {
+    /// `ses_…`.
+    pub id: String,
+    /// Its directory.
+    #[serde(default, deserialize_with = "lenient")]
+    pub directory: Option<String>,
+    /// Its own rules.
+    #[serde(default, deserialize_with = "lenient")]
+    pub permission: Vec<Rule>,
+}
+
 /// A conversation, of which only its own rules are read.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 pub struct OwnRules {

@@ -1,6 +1,6 @@
 //! Messages and their parts.
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 use super::lean::lean;
@@ -205,9 +205,22 @@ pub struct ToolState {
     /// Start and end.
     #[serde(default, deserialize_with = "lenient")]
     pub time: Time,
+    /// Whether a rule kept the tool from running.
+    #[serde(default, rename = "error", deserialize_with = "by_rule")]
+    pub denied: bool,
     /// Only tools that edit files and `task` have it.
     #[serde(default, deserialize_with = "lean")]
     pub metadata: ToolMetadata,
+}
+
+/// What the server says in place of a result if a rule denies a tool call; 1.2.27 says only the
+/// second.
+const DENIED: [&str; 2] = ["a rule which prevents you from using", "PermissionDeniedError"];
+
+/// Whether an error says that a rule denied the call.
+fn by_rule<'de, D: Deserializer<'de>>(input: D) -> Result<bool, D::Error> {
+    let error: String = lean(input)?;
+    Ok(DENIED.iter().any(|words| error.contains(words)))
 }
 
 /// What a tool reports to the server about its work.

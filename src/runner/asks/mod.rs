@@ -1,6 +1,9 @@
 //! What turns ask for, and who answers: people, a policy, the server's rules.
 
+pub mod conversation_rules;
 pub mod ids;
+pub mod imposed;
+pub mod known;
 pub mod permission;
 pub mod policy;
 pub mod policy_file;
@@ -18,5 +21,5 @@ pub use permission::{
 pub use policy::Policy;
 pub use policy_file::PolicyFlags;
 pub use question::{Answer, PendingQuestion, answer, questions};
-pub use settings::{OnPermission, OnQuestion, Otherwise, Setting};
-pub use trial::{Piece, Trial, Verdict, test_permission};
+pub use settings::{OnPermission, OnQuestion, Otherwise, Setting, Unlisted};
+pub use trial::{Piece, Question, Trial, Verdict, test_permission};

@@ -1,19 +1,31 @@
-//! What is answered to a turn that asks, and by which rule.
+//! What a turn may do as far as flags and a policy's file say: the rules that the server enforces,
+//! and the answers to what the turn asks for.
 
 use super::policy_file::{PolicyFlags, read};
 use super::rules;
-use super::settings::{OnPermission, OnQuestion, Otherwise};
+use super::settings::{OnPermission, OnQuestion, Otherwise, Unlisted};
 use crate::client::wire::Rule;
 use crate::error::{Error, Result};
 use crate::runner::turn::record::Ask;
 
-/// The answers that are given without a person.
+/// How a rule is written.
+const FORM: &str = "PERMISSION:PATTERN, for example 'bash:git *', or PERMISSION alone";
+
+/// Tools that ask for `edit`, and have no permission of their own name.
+const WRITING: [&str; 4] = ["write", "patch", "multiedit", "apply_patch"];
+
+/// What is decided without a person.
 #[derive(Clone, Debug)]
 pub struct Policy {
     on_permission: OnPermission,
     on_question: OnQuestion,
-    /// First what is allowed and then what is denied: the last rule that matches wins.
-    rules: Vec<Rule>,
+    /// What is allowed where the turn asks for it, and under `--unlisted ask` and `deny` without
+    /// asking. Rules of the file come first.
+    pub allow: Vec<Rule>,
+    /// What is denied, in the same order.
+    pub deny: Vec<Rule>,
+    /// What holds for the rest.
+    pub unlisted: Unlisted,
 }
 
 /// What a policy says of one ask. `by` is the flag or rule that says so: for the record, and for
@@ -49,19 +61,29 @@ impl Policy {
             .map(|path| read(path, flags.limit))
             .transpose()?
             .unwrap_or_default();
-        let mut rules = Vec::new();
-        for text in file.allow.iter().chain(&flags.allow) {
-            rules.push(rule(text, "allow")?);
-        }
-        for text in file.deny.iter().chain(&flags.deny) {
-            rules.push(rule(text, "deny")?);
+        let rules = |own: &[String], of_file: &[String], action: &str| {
+            of_file.iter().chain(own).map(|text| rule(text, action)).collect::<Result<Vec<_>>>()
+        };
+        let allow = rules(&flags.allow, &file.allow, "allow")?;
+        let deny = rules(&flags.deny, &file.deny, "deny")?;
+        let unlisted = flags.unlisted.or(file.unlisted).unwrap_or_default();
+        if unlisted != Unlisted::Config && allow.iter().any(|rule| rule.permission == "task") {
+            let what = format!("--allow task cannot be used with --unlisted {}", unlisted.name());
+            return Err(Error::usage(what).hint("the rules would not hold for a sub-agent"));
         }
         let otherwise = otherwise.on_question();
         Ok(Policy {
             on_permission: flags.on_permission.or(file.on_permission).unwrap_or(otherwise.into()),
             on_question: flags.on_question.or(file.on_question).unwrap_or(otherwise),
-            rules,
+            allow,
+            deny,
+            unlisted,
         })
+    }
+
+    /// Whether the conversation is given rules.
+    pub fn imposes(&self) -> bool {
+        self.unlisted != Unlisted::Config || !self.deny.is_empty()
     }
 
     /// What to do with an ask.
@@ -75,20 +97,17 @@ impl Policy {
     }
 
     /// One denied pattern denies the ask; it is allowed only if every pattern is.
-    fn by_rule(&self, permission: &str, patterns: &[String]) -> Option<Ruling> {
+    pub fn by_rule(&self, permission: &str, patterns: &[String]) -> Option<Ruling> {
         let whole = [String::new()];
         let patterns = if patterns.is_empty() { &whole[..] } else { patterns };
-        let found: Vec<Option<&Rule>> = patterns
-            .iter()
-            .map(|pattern| rules::decide(&self.rules, permission, pattern))
-            .collect();
-        let denied = found.iter().flatten().find(|rule| rule.action == "deny");
-        if let Some(rule) = denied {
-            return Some(Ruling::Reject { by: format!("--deny {}", shown(rule)) });
+        let of = |rules, pattern| rules::decide(rules, permission, pattern);
+        if let Some(rule) = patterns.iter().find_map(|pattern| of(&self.deny, pattern)) {
+            return Some(Ruling::Reject { by: flag(rule) });
         }
-        let allowed: Option<Vec<&Rule>> = found.into_iter().collect();
+        let allowed: Option<Vec<&Rule>> =
+            patterns.iter().map(|pattern| of(&self.allow, pattern)).collect();
         let rule = allowed?.into_iter().next()?;
-        Some(Ruling::Approve { by: format!("--allow {}", shown(rule)) })
+        Some(Ruling::Approve { by: flag(rule) })
     }
 }
 
@@ -102,16 +121,28 @@ fn ruling(on: OnPermission, flag: &str) -> Ruling {
     }
 }
 
-fn shown(rule: &Rule) -> String {
-    format!("{}:{}", rule.permission, rule.pattern)
+/// A rule as the flag that would give it.
+pub fn flag(rule: &Rule) -> String {
+    format!("--{} {}:{}", rule.action, rule.permission, rule.pattern)
 }
 
 /// `permission:pattern`, or a permission alone for all of it.
 fn rule(text: &str, action: &str) -> Result<Rule> {
+    let wrong = |why: &str| Error::usage(format!("--{action} cannot be {text:?}{why}"));
     let (permission, pattern) = text.split_once(':').unwrap_or((text, "*"));
     if permission.is_empty() || pattern.is_empty() {
-        return Err(Error::usage(format!("--{action} cannot be {text:?}"))
-            .hint("PERMISSION:PATTERN, for example 'bash:git *', or PERMISSION alone"));
+        return Err(wrong("").hint(FORM));
+    }
+    if let Some((name, _)) = permission.split_once(char::is_whitespace) {
+        let rest = text[name.len()..].trim_start();
+        let meant = format!("did you mean '{name}:{rest}'?");
+        let meant = if name.is_empty() || rest.is_empty() { FORM.into() } else { meant };
+        return Err(wrong(": no permission has a blank in its name").hint(meant));
+    }
+    if WRITING.contains(&permission) {
+        let meant = text.replacen(permission, "edit", 1);
+        return Err(wrong(": what writes files needs the permission edit")
+            .hint(format!("did you mean {meant}?")));
     }
     Ok(Rule { permission: permission.into(), pattern: pattern.into(), action: action.into() })
 }
@@ -164,8 +195,22 @@ mod tests {
     }
 
     #[test]
-    fn a_rule_that_says_nothing_is_a_usage_error() {
-        for text in ["", ":x", "bash:"] {
+    fn a_rule_that_says_nothing_or_means_another_one_is_a_usage_error() {
+        let error = |allow: &str, unlisted| {
+            let allow = vec![allow.into()];
+            let flags = PolicyFlags { allow, unlisted, ..PolicyFlags::default() };
+            let error = Policy::new(&flags, Otherwise::Wait).unwrap_err();
+            assert_eq!(error.code.exit(), 2, "{error}");
+            error.to_string()
+        };
+        assert!(error("bash git *", None).contains("did you mean 'bash:git *'?"));
+        assert!(error("bash git:x y", None).contains("did you mean 'bash:git:x y'?"));
+        assert!(error("write", None).contains("did you mean edit?"));
+        assert!(error("apply_patch:src/*", None).contains("did you mean edit:src/*?"));
+        for unlisted in [Unlisted::Ask, Unlisted::Deny] {
+            assert!(error("task:general", Some(unlisted)).contains(unlisted.name()));
+        }
+        for text in ["", ":x", "bash:", " bash", "bash "] {
             let flags = PolicyFlags { allow: vec![text.into()], ..PolicyFlags::default() };
             assert_eq!(Policy::new(&flags, Otherwise::Wait).unwrap_err().code.exit(), 2, "{text}");
         }

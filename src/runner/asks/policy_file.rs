@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use super::settings::{OnPermission, OnQuestion, Setting};
+use super::settings::{OnPermission, OnQuestion, Setting, Unlisted};
 use crate::error::{Error, Result};
 use crate::runner::input::{self, Wanted};
 
@@ -14,7 +14,7 @@ const LARGEST_POLICY: usize = 1 << 20;
 
 /// Shown to a user whose policy cannot be read.
 const EXAMPLE: &str =
-    r#"for example {"on_permission": "fail", "allow": ["bash:git *"], "deny": ["bash:git push*"]}"#;
+    r#"for example {"unlisted": "deny", "allow": ["bash:git *"], "deny": ["bash:git push*"]}"#;
 
 /// A policy as a file holds it. A key that is not known is a mistake.
 #[derive(Debug, Deserialize)]
@@ -24,6 +24,8 @@ struct File {
     on_permission: Option<String>,
     #[serde(default)]
     on_question: Option<String>,
+    #[serde(default)]
+    unlisted: Option<String>,
     #[serde(default)]
     allow: Vec<String>,
     #[serde(default)]
@@ -37,6 +39,8 @@ pub struct PolicyFlags {
     pub on_permission: Option<OnPermission>,
     /// `--on-question`.
     pub on_question: Option<OnQuestion>,
+    /// `--unlisted`.
+    pub unlisted: Option<Unlisted>,
     /// `--allow`, as `permission:pattern`.
     pub allow: Vec<String>,
     /// `--deny`.
@@ -58,6 +62,7 @@ pub fn read(path: &Path, limit: Duration) -> Result<PolicyFlags> {
     Ok(PolicyFlags {
         on_permission: setting(path, "on_permission", file.on_permission.as_deref())?,
         on_question: setting(path, "on_question", file.on_question.as_deref())?,
+        unlisted: setting(path, "unlisted", file.unlisted.as_deref())?,
         allow: file.allow,
         deny: file.deny,
         file: None,

@@ -28,6 +28,58 @@ pub fn matches(pattern: &str, text: &str) -> bool {
     run(&pattern, &text) || optional.is_some_and(|shorter| run(shorter, &text))
 }
 
+/// Whether a pattern matches everything that another one matches. Tried out on texts that the other
+/// one matches: where it has a `*`, nothing, or more characters than the pattern can name one by
+/// one, none of which are in it.
+pub fn covers(pattern: &str, other: &str) -> bool {
+    let unknown = '\u{1}';
+    let many = unknown.to_string().repeat(pattern.len() + 1);
+    let texts = |other: &str| {
+        let other = other.replace('?', &unknown.to_string());
+        [other.replace('*', ""), other.replace('*', &many)]
+    };
+    let optional = other.strip_suffix(" *").map(texts);
+    let texts = texts(other).into_iter().chain(optional.into_iter().flatten());
+    texts.into_iter().all(|text| matches(pattern, &text))
+}
+
+/// What two rules have in common, with the first one's action. `None` if nothing, or if no rule can
+/// say it: then neither has all of the other.
+pub fn common(rule: &Rule, within: &Rule) -> Option<Rule> {
+    Some(Rule {
+        permission: narrower(&rule.permission, &within.permission)?.into(),
+        pattern: narrower(&rule.pattern, &within.pattern)?.into(),
+        action: rule.action.clone(),
+    })
+}
+
+/// The one of two patterns that the other one covers.
+fn narrower<'a>(one: &'a str, other: &'a str) -> Option<&'a str> {
+    if covers(other, one) {
+        Some(one)
+    } else if covers(one, other) {
+        Some(other)
+    } else {
+        None
+    }
+}
+
+/// The action of a rule that lets it be.
+pub const ALLOW: &str = "allow";
+
+/// The action of a rule that asks first.
+pub const ASK: &str = "ask";
+
+/// The action of a rule that refuses.
+pub const DENY: &str = "deny";
+
+/// Whether rules refuse a permission altogether. OpenCode from 1.3 on then takes the tool away from
+/// the model.
+pub fn deny_all(rules: &[Rule], permission: &str) -> bool {
+    let last = rules.iter().rev().find(|rule| matches(&rule.permission, permission));
+    last.is_some_and(|rule| rule.pattern == "*" && rule.action == DENY)
+}
+
 const STAR: u16 = b'*' as u16;
 
 const QUESTION: u16 = b'?' as u16;
@@ -125,6 +177,38 @@ mod tests {
         assert_eq!(action("git push --dry-run"), Some("allow"));
         assert_eq!(decide(&rules[1..], "bash", "ls"), None);
         assert_eq!(decide(&rules, "edit", "a").map(|rule| &rule.pattern[..]), Some("*"));
+    }
+
+    #[test]
+    fn a_pattern_that_covers_another_one_matches_all_that_it_matches() {
+        let words = |letters: &str, longest: usize| {
+            let mut words = vec![String::new()];
+            for at in 0.. {
+                let word = words[at].clone();
+                if word.len() == longest {
+                    return words;
+                }
+                words.extend(letters.chars().map(|letter| format!("{word}{letter}")));
+            }
+            words
+        };
+        let (patterns, texts) = (words("a *?", 3), words("ab ", 5));
+        let mut covered = 0;
+        for pattern in &patterns {
+            for other in patterns.iter().filter(|other| covers(pattern, other)) {
+                covered += 1;
+                let wrong =
+                    texts.iter().find(|text| matches(other, text) && !matches(pattern, text));
+                assert_eq!(wrong, None, "{pattern:?} does not cover {other:?}");
+            }
+        }
+        assert!(covered > patterns.len(), "only {covered}");
+        for (pattern, other) in [("*", "git *"), ("git *", "git push *"), ("git *", "git *")] {
+            assert!(covers(pattern, other), "{pattern:?} covers {other:?}");
+        }
+        for (pattern, other) in [("git *", "*"), ("git ?*", "git *"), ("git *", "git*")] {
+            assert!(!covers(pattern, other), "{pattern:?} does not cover {other:?}");
+        }
     }
 
     #[test]

@@ -85,3 +85,39 @@ impl Otherwise {
         }
     }
 }
+
+/// What holds for what neither `--allow` nor `--deny` names.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Unlisted {
+    /// What OpenCode's configuration says.
+    #[default]
+    Config,
+    /// It is asked for.
+    Ask,
+    /// It is denied.
+    Deny,
+}
+
+impl Unlisted {
+    /// The word of the flag.
+    pub fn name(self) -> &'static str {
+        match self {
+            Unlisted::Config => "config",
+            Unlisted::Ask => "ask",
+            Unlisted::Deny => "deny",
+        }
+    }
+}
+
+impl Setting for Unlisted {
+    const WORDS: &'static [&'static str] = &["config", "ask", "deny"];
+
+    fn named(word: &str) -> Option<Unlisted> {
+        match word {
+            "config" => Some(Unlisted::Config),
+            "ask" => Some(Unlisted::Ask),
+            "deny" => Some(Unlisted::Deny),
+            _ => None,
+        }
+    }
+}

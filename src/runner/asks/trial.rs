@@ -1,11 +1,16 @@
 //! What would become of a command: `test-permission`.
 
+use super::conversation_rules::{Occasion, Rules, agent_of, rules_for};
+use super::policy::{Policy, Ruling};
+use super::policy_file::PolicyFlags;
 use super::rules::decide;
+use super::settings::Otherwise;
 use super::shell::commands;
-use crate::client::wire::{Agent, Rule};
-use crate::error::{Error, Result};
+use crate::client::wire::Rule;
+use crate::error::Result;
 use crate::runner::context::Context;
-use crate::runner::conversation::deny_occtl::no_occtl;
+use crate::runner::conversation::find::by_id;
+use crate::runner::conversation::own_rules::own_rules;
 use crate::runner::session::server::Server;
 use crate::runner::session::version::Version;
 
@@ -58,14 +63,28 @@ pub struct Piece {
     pub rule: Option<Rule>,
 }
 
-/// Decides by the agent's resolved rules, and by those of the conversations that occtl opens.
+/// What is to be found out.
+#[derive(Clone, Debug)]
+pub struct Question {
+    /// For example `bash`.
+    pub permission: String,
+    /// What would be done, for example a line of shell.
+    pub text: String,
+    /// Default: the agent that a prompt without one gets.
+    pub agent: Option<String>,
+    /// In which conversation; `None` for a new one.
+    pub conversation: Option<String>,
+}
+
+/// Decides by the agent's resolved rules, by those of the conversation, and by those that `occtl
+/// send` would give it with these flags.
 pub fn test_permission(
     context: &Context,
     session: &str,
-    permission: &str,
-    text: &str,
-    agent: &str,
+    question: &Question,
+    flags: &PolicyFlags,
 ) -> Result<Trial> {
+    let policy = Policy::new(flags, Otherwise::Wait)?;
     let server = Server::open(context, session)?;
     let version = server.record.opencode_version.as_deref();
     if version.and_then(Version::parse).is_some_and(|version| version < SAME_PATTERNS) {
@@ -73,21 +92,42 @@ pub fn test_permission(
             "warning: OpenCode 1.1 reads patterns in ways of its own, so this may be wrong",
         );
     }
-    let agent = find(server.client.agents(&server.directory)?, agent)?;
-    let mut rules = agent.permission;
-    if !server.record.allow_occtl_commands.unwrap_or(false) {
-        rules.extend(no_occtl());
-    }
-    let patterns = match permission {
-        "bash" => commands(text),
-        _ => vec![text.to_string()],
+    let given = question.conversation.as_deref().map(|id| by_id(&server, id)).transpose()?;
+    let directory = given.as_ref().map_or(&server.directory, |place| &place.directory);
+    let own = given.as_ref().map(|place| own_rules(&server, place)).transpose()?;
+    let agents = server.client.agents(directory)?;
+    let named = question.agent.as_deref().or(server.record.agent.as_deref());
+    let agent = agent_of(&server, directory, &agents, named)?;
+    let occasion = Occasion { directory, agent: Some(&agent.name), own: own.as_deref() };
+    let Rules { imposed, .. } = rules_for(context, &server, &occasion, &policy)?;
+    let mut rules = agent.permission.clone();
+    rules.extend(own.unwrap_or_default());
+    rules.extend(imposed.into_iter().map(|one| one.rule));
+    let patterns = match question.permission.as_str() {
+        "bash" => commands(&question.text),
+        _ => vec![question.text.clone()],
     };
-    let pieces: Vec<Piece> =
-        patterns.into_iter().map(|pattern| piece(&rules, permission, pattern)).collect();
+    let permission = &question.permission;
+    let mut pieces: Vec<Piece> =
+        patterns.iter().map(|pattern| piece(&rules, permission, pattern.clone())).collect();
+    if pieces.iter().any(|piece| piece.verdict == Verdict::Ask) {
+        answer(&policy, permission, &patterns, &mut pieces);
+    }
     // Of equals the first: that is the one whose rule the server names.
     let decisive = pieces.iter().rev().max_by_key(|piece| piece.verdict).cloned();
     let verdict = decisive.as_ref().map_or(Verdict::Allow, |piece| piece.verdict);
-    Ok(Trial { verdict, decisive, pieces, agent: agent.name })
+    Ok(Trial { verdict, decisive, pieces, agent: agent.name.clone() })
+}
+
+/// Gives what is asked for the answer of `--allow`. The server asks once, about everything.
+fn answer(policy: &Policy, permission: &str, patterns: &[String], pieces: &mut [Piece]) {
+    if !matches!(policy.by_rule(permission, patterns), Some(Ruling::Approve { .. })) {
+        return;
+    }
+    for piece in pieces.iter_mut().filter(|piece| piece.verdict == Verdict::Ask) {
+        piece.verdict = Verdict::Allow;
+        piece.rule = decide(&policy.allow, permission, &piece.pattern).cloned();
+    }
 }
 
 fn piece(rules: &[Rule], permission: &str, pattern: String) -> Piece {
@@ -98,12 +138,4 @@ fn piece(rules: &[Rule], permission: &str, pattern: String) -> Piece {
         _ => Verdict::Ask,
     };
     Piece { pattern, verdict, rule }
-}
-
-fn find(agents: Vec<Agent>, name: &str) -> Result<Agent> {
-    let names: Vec<String> = agents.iter().map(|agent| agent.name.clone()).collect();
-    agents
-        .into_iter()
-        .find(|agent| agent.name == name)
-        .ok_or_else(|| Error::not_found(format!("there is no agent {name}")).hint(names.join(", ")))
 }

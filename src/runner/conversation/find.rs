@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use super::deny_occtl::no_occtl;
-use crate::client::wire::{Conversation, NewConversation};
+use crate::client::wire::Conversation;
 use crate::client::{Answer, Failure};
 use crate::error::{Error, Result};
 use crate::runner::context::Context;
@@ -173,14 +172,6 @@ pub fn descendants_within(server: &Server, place: &Place, limit: Duration) -> An
         }
     }
     Ok(found)
-}
-
-/// Opens a conversation in the session's directory.
-pub fn open(server: &Server, title: Option<&str>) -> Result<Place> {
-    let allowed = server.record.allow_occtl_commands.unwrap_or(false);
-    let permission = if allowed { Vec::new() } else { no_occtl() };
-    let new = NewConversation { title, permission };
-    Ok(Place::of(server.client.create(&server.directory, &new)?, server))
 }
 
 /// The conversation that is meant, which is there already.

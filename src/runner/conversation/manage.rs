@@ -65,12 +65,12 @@ pub fn fork(
 
 /// Gives a fork the rules of its original, and makes sure that the server has them.
 fn keep_rules(server: &Server, place: &Place, fork: &str, rules: &OwnRules) -> Result<()> {
-    let kept = server.client.set_rules(fork, &place.directory, rules)?;
+    let kept = server.client.append_rules(fork, &place.directory, rules)?;
     if kept.permission.ends_with(&rules.permission) {
         return Ok(());
     }
     let version = server.record.opencode_version.as_deref().unwrap_or("of this server");
-    Err(Error::failed(format!(
+    Err(Error::unsupported(format!(
         "OpenCode {version} cannot give a copy the rules of {}, so there is none",
         place.id
     ))

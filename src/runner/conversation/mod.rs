@@ -10,6 +10,7 @@ pub mod find;
 pub mod list;
 pub mod manage;
 pub mod messages;
+pub mod own_rules;
 pub mod tail;
 pub mod tail_follow;
 pub mod usage;

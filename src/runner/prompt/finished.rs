@@ -7,16 +7,17 @@ use serde_json::Value;
 use super::follow::{Followed, Follower, tell_end};
 use super::message_id::new_message_id;
 use super::options::{Follow, PromptOptions, Wanted};
-use super::prepared::Prepared;
+use super::prepared::{Placed, Prepared};
 use super::queue::wait_until_taken;
 use super::schema::hold_against;
 use super::stored::{has_message, raw_message};
 use crate::error::Result;
 use crate::runner::context::Context;
 use crate::runner::conversation::find::{Target, no_turn, target_place};
+use crate::runner::conversation::own_rules::own_rules;
 use crate::runner::session::operation::Operation;
 use crate::runner::session::timeouts::LOOK_LIMIT;
-use crate::runner::turn::record::TurnRecord;
+use crate::runner::turn::record::{HeldRule, TurnRecord};
 
 /// A turn that took longer notes the use of the session once more at its end. For a shorter one
 /// that would only cost a write.
@@ -61,7 +62,11 @@ pub fn follow_prepared(
     let server = &operation.server;
     let turn = new_message_id();
     let explain = |error| operation.explain(error);
-    let place = prepared.find_place(context, server).map_err(explain)?;
+    // A hook gets the whole record.
+    let only_answer = follow.wanted == Wanted::Answer && !follow.terms.hook.is_set();
+    let policy = &follow.terms.policy;
+    let Placed { place, rules } =
+        prepared.find_place(context, server, policy, !only_answer).map_err(explain)?;
     let follower = Follower::prepare(&operation, &place, &turn, &follow.terms);
     operation.signals.set_fatal(false);
     // Before the prompt, so that no `cleanup` in between takes the session for unused.
@@ -74,10 +79,10 @@ pub fn follow_prepared(
     // The prompt can be large, and the server has it now.
     prepared.options.message = String::new();
     prepared.files.clear();
-    // A hook gets the whole record.
-    let only_answer = follow.wanted == Wanted::Answer && !follow.terms.hook.is_set();
     let follower = follower.holding(held, only_answer);
     let Followed { mut record, last } = follower.follow(follow.watcher).map_err(explain)?;
+    record.rules = Some(rules);
+    record.unlisted = Some(policy.unlisted.name());
     if let Some(schema) = &prepared.schema {
         hold_against(schema, &mut record);
     }
@@ -106,7 +111,9 @@ pub fn follow_turn(
         return Err(no_turn(server, &place, turn));
     }
     let follower = Follower::prepare(&operation, &place, turn, &follow.terms).joined();
-    let record = follower.follow(follow.watcher)?.record;
+    let mut record = follower.follow(follow.watcher)?.record;
+    let held = |rule| HeldRule { rule, by: None };
+    record.rules = own_rules(server, &place).ok().map(|own| own.into_iter().map(held).collect());
     tell_end(context, &follow.terms, &record);
     Ok(Finished { record, raw: None, session_remains: true })
 }

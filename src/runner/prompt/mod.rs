@@ -26,8 +26,6 @@ pub use options::{Follow, PromptOptions, Terms, Wanted};
 pub use wait::{Reached, Until, WaitOptions, wait};
 pub use watcher::Watcher;
 
-use std::time::Duration;
-
 use crate::error::{Code, Error, Result};
 use crate::runner::context::Context;
 use crate::runner::session::server::Server;
@@ -48,13 +46,15 @@ pub struct Accepted {
     pub turn: String,
 }
 
-/// Sends a prompt and returns once the server has it.
+/// Sends a prompt and returns once the server has it. Of the terms only the time counts, and what
+/// the policy says to the server.
 pub fn send(
     context: &Context,
     word: &str,
     options: PromptOptions,
-    limit: Duration,
+    terms: &Terms,
 ) -> Result<Accepted> {
+    let limit = terms.limits.timeout;
     let deadline = Deadline::after(limit);
     let mut prepared = Prepared::read(options, limit)?;
     let server = Server::open(context, word)?;
@@ -63,7 +63,8 @@ pub fn send(
         Code::Unreachable | Code::TurnFailed if deadline.expired() => out_of_time(error, limit),
         _ => error,
     };
-    let place = prepared.find_place(context, &server).map_err(explain)?;
+    let policy = &terms.policy;
+    let place = prepared.find_place(context, &server, policy, false).map_err(explain)?.place;
     let turn = new_message_id();
     // Before the prompt, so that no `cleanup` in between takes the session for unused.
     server.note_use(context, Some(&place.id));

@@ -10,11 +10,15 @@ use super::options::PromptOptions;
 use super::queue::make_way;
 use super::schema;
 use crate::client::Held;
-use crate::client::wire::{Format, InputPart, Prompt};
+use crate::client::wire::{Format, InputPart, Prompt, Rule};
 use crate::error::Result;
+use crate::runner::asks::conversation_rules::{Occasion, Rules, rules_for};
+use crate::runner::asks::policy::Policy;
 use crate::runner::context::Context;
-use crate::runner::conversation::find::{self, Place, Target, target_place};
+use crate::runner::conversation::find::{Place, Target, target_place};
+use crate::runner::conversation::own_rules::{append, open, own_rules};
 use crate::runner::session::server::Server;
+use crate::runner::turn::record::HeldRule;
 use crate::store::QueueLock;
 
 /// Everything of a prompt that can be wrong before a server is asked.
@@ -24,6 +28,13 @@ pub struct Prepared {
     pub(super) schema: Option<Value>,
     /// Held from the moment when a queued prompt may be sent until the server has it.
     pub(super) queue_lock: Option<QueueLock>,
+}
+
+/// Where a prompt goes.
+pub(super) struct Placed {
+    pub(super) place: Place,
+    /// The conversation's own rules, as far as they are known.
+    pub(super) rules: Vec<HeldRule>,
 }
 
 impl Prepared {
@@ -37,22 +48,43 @@ impl Prepared {
         })
     }
 
-    /// Finds or opens the conversation that the prompt goes to. Names are checked first, so that a
-    /// wrong one opens no conversation.
-    pub(super) fn find_place(&mut self, context: &Context, server: &Server) -> Result<Place> {
+    /// Finds or opens the conversation that the prompt goes to, and gives it its rules. Names and
+    /// rules are checked first, so that a wrong one opens no conversation. `reads_rules` says
+    /// whether the rules of a conversation are wanted even if it is given none.
+    pub(super) fn find_place(
+        &mut self,
+        context: &Context,
+        server: &Server,
+        policy: &Policy,
+        reads_rules: bool,
+    ) -> Result<Placed> {
         let options = &self.options;
-        match &options.target {
+        let agent = options.agent.as_deref().or(server.record.agent.as_deref());
+        let checked = |directory: &str, own: Option<&[Rule]>| {
+            check(server, directory, options)?;
+            rules_for(context, server, &Occasion { directory, agent, own }, policy)
+        };
+        let plain = |imposed: &[HeldRule]| imposed.iter().map(|one| one.rule.clone()).collect();
+        let (place, rules, agent) = match &options.target {
             Target::New(title) => {
-                check(server, &server.directory, options)?;
-                find::open(server, title.as_deref())
+                let Rules { imposed, agent } = checked(&server.directory, None)?;
+                (open(server, title.as_deref(), plain(&imposed))?, imposed, agent)
             }
             target => {
                 let place = target_place(context, server, target)?;
                 self.queue_lock = make_way(context, server, &place, options)?;
-                check(server, &place.directory, options)?;
-                Ok(place)
+                let reads = reads_rules || policy.imposes();
+                let mut own = if reads { own_rules(server, &place)? } else { Vec::new() };
+                let Rules { imposed, agent } = checked(&place.directory, Some(&own))?;
+                let wanted: Vec<Rule> = plain(&imposed);
+                own.truncate(append(server, &place, &own, &wanted)?);
+                let earlier = own.into_iter().map(|rule| HeldRule { rule, by: None });
+                (place, earlier.chain(imposed).collect(), agent)
             }
-        }
+        };
+        // The rules are made for this one.
+        self.options.agent = self.options.agent.take().or(agent);
+        Ok(Placed { place, rules })
     }
 
     /// Gives the prompt to the server, which says at once that it has it.

@@ -60,13 +60,14 @@ pub fn record(server: &Server, place: &Place, turn: &mut Turn, facts: Facts) -> 
     }
     let text = turn.finish_text();
     let answered = structured.is_some() || !text.answer.trim().is_empty();
+    let rejected = turn.asks.all().any(|ask| ask.decision == Decision::Reject);
     let since = |at: Instant| milliseconds(at.saturating_duration_since(began));
     let last = turn.steps().next_back();
     TurnRecord {
         session: server.record.id.clone(),
         conversation: place.id.clone(),
         turn: turn.id().into(),
-        outcome: outcome(conclusion.outcome, turn, answered),
+        outcome: outcome(conclusion.outcome, answered, work.denied || rejected),
         text: text.all,
         answer: text.answer,
         structured,
@@ -90,16 +91,17 @@ pub fn record(server: &Server, place: &Place, turn: &mut Turn, facts: Facts) -> 
         provider_retries: turn.retries.count(),
         children,
         opencode_version: server.record.opencode_version.clone(),
+        rules: None,
+        unlisted: None,
     }
 }
 
 /// The outcome with regard to the answer: a turn that ended well and says nothing is no success.
-fn outcome(outcome: Outcome, turn: &Turn, answered: bool) -> Outcome {
+fn outcome(outcome: Outcome, answered: bool, denied: bool) -> Outcome {
     if outcome != Outcome::Ok || answered {
         return outcome;
     }
-    let rejected = turn.asks.all().any(|ask| ask.decision == Decision::Reject);
-    Outcome::Not(if rejected { Code::Blocked } else { Code::Empty })
+    Outcome::Not(if denied { Code::Blocked } else { Code::Empty })
 }
 
 /// Asks the server for what the follower does not know. After the deadline nothing is asked, and
@@ -192,6 +194,8 @@ fn change(one: FilePatch) -> FileChange {
 struct Work {
     used: Used,
     tools: Vec<Tool>,
+    /// Whether a rule kept a tool from running.
+    denied: bool,
 }
 
 impl Work {
@@ -200,6 +204,7 @@ impl Work {
         for message in messages.iter().filter(|message| message.info.is_answer()) {
             self.used.add_step(&message.info);
             for part in message.parts.iter().filter(|part| part.kind == "tool") {
+                self.denied |= part.state.denied;
                 self.tools.push(Tool {
                     name: part.tool.clone().unwrap_or_default(),
                     status: part.state.status.clone(),

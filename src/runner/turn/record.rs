@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::used::Tokens;
 use crate::client::wire::Reply;
+use crate::client::wire::Rule;
 use crate::error::Code;
 
 /// One turn. Serialised as it stands for `--json`; every field is described in `docs/json.md`.
@@ -56,6 +57,22 @@ pub struct TurnRecord {
     pub children: Vec<String>,
     /// The server's version.
     pub opencode_version: Option<String>,
+    /// The conversation's own rules, in their order; `null` if they are not known.
+    pub rules: Option<Vec<HeldRule>>,
+    /// What held for what no rule names: `config`, `ask` or `deny`; `null` if the prompt was not
+    /// ours.
+    pub unlisted: Option<&'static str>,
+}
+
+/// A rule of a conversation.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct HeldRule {
+    /// The rule.
+    #[serde(flatten)]
+    pub rule: Rule,
+    /// What gave it: a flag, `agent NAME`, `occtl` for the rules against itself; `null` if the
+    /// conversation had it before.
+    pub by: Option<String>,
 }
 
 /// `ok`, or why not: the exit code's name.
