@@ -111,6 +111,24 @@ fn test_permission_says_what_the_real_server_does() {
     assert_eq!(said(&["make"]), "❓ ask — make\nMatched: bash:* → ask\n");
     let edit = session.run("test-permission", &["src/x", "-a", "plan", "--permission", "edit"]);
     assert_eq!(edit.fails(6).stdout, "🚫 deny — src/x\nMatched: edit:* → deny\n");
+    // As `send` with the same flags would have it.
+    let denied = ["--deny", "bash:git *"];
+    assert_eq!(
+        session.run("test-permission", &[&["git status"], &denied[..]].concat()).fails(6).stdout,
+        "🚫 deny — git status\nMatched: bash:git * → deny\n"
+    );
+    let allowed = said(&["make", "--allow", "bash:make"]);
+    assert_eq!(allowed, "✅ allow — make\nMatched: bash:make → allow\n");
+    let walled = ["ls", "--unlisted", "deny", "--allow", "bash:git *"];
+    assert_eq!(
+        session.run("test-permission", &walled).fails(6).stdout,
+        "🚫 deny — ls\nMatched: *:* → deny\n"
+    );
+    let sent = session.run("send", &[&["[[echo x]]"], &denied[..]].concat()).ok();
+    let given = ["git status", "-s", sent.stdout.trim()];
+    session.run("test-permission", &given).fails(6);
+    let planning = Session::start(&sandbox, &["--agent", "plan"]);
+    planning.run("test-permission", &["src/x", "--permission", "edit"]).fails(6);
     let unknown = session.run("test-permission", &["ls", "-a", "unknown"]).fails(3);
     assert!(unknown.stderr.contains("build"), "{}", unknown.stderr);
     sandbox.occtl(&["test-permission", "oc-00000000", "ls"]).run().fails(3);
@@ -147,8 +165,18 @@ const WAYS: [&str; 26] = [
 ];
 
 /// Commands that only contain the word.
-const HARMLESS: [&str; 4] =
-    ["echo about occtl", "echo occtl", "ls -d occtl.md", "echo see docs/occtl.md"];
+const HARMLESS: [&str; 10] = [
+    "echo about occtl",
+    "echo occtl",
+    "ls -d occtl.md",
+    "echo see docs/occtl.md",
+    "ls /srv/occtl",
+    "command -v occtl",
+    "make -n occtl",
+    "bash -c \"echo occtl\"",
+    "FOO=1 echo hi occtl x",
+    "echo occtl.md | xargs -n 1 grep -c occtl",
+];
 
 #[test]
 fn a_model_cannot_run_occtl_unless_it_is_allowed() {

@@ -139,3 +139,78 @@ fn piece(rules: &[Rule], permission: &str, pattern: String) -> Piece {
     };
     Piece { pattern, verdict, rule }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::runner::conversation::deny_occtl::no_occtl;
+
+    fn is_denied(line: &str) -> bool {
+        let rules = no_occtl();
+        commands(line).iter().any(|command| decide(&rules, "bash", command).is_some())
+    }
+
+    #[test]
+    fn what_runs_occtl_is_denied() {
+        for line in [
+            "occtl",
+            "occtl list | cat",
+            "echo a && occtl list",
+            "echo $(occtl list)",
+            "occtl>out",
+            "X=1 occtl list",
+            "OCCTL_DATA_DIR=/tmp/x TZ=UTC occtl list",
+            "/usr/local/bin/occtl list",
+            "./occtl",
+            "../target/release/occtl list",
+            "~/bin/occtl list",
+            "\"$HOME/bin/occtl\" list",
+            "target/release/occtl list",
+            "\\occtl list",
+            "bash -lc 'cd . && occtl list'",
+            "sh -c 'true; occtl'",
+            "/bin/sh -c \"/usr/bin/occtl list\"",
+            "env -i PATH=/bin occtl list",
+            "timeout 120s occtl run x",
+            "nice -n 10 occtl run x",
+            "sudo -E occtl list",
+            "echo list | xargs -n 1 occtl",
+            "ls | xargs -I{} occtl stop {}",
+            "eval 'occtl list'",
+            "bash -s <<X\necho a\nocctl list\nX",
+        ] {
+            assert!(is_denied(line), "{line}");
+        }
+    }
+
+    #[test]
+    fn what_only_names_occtl_is_not_denied() {
+        for line in [
+            "ls /srv/occtl",
+            "cd /srv/occtl && git status",
+            "git clone https://example.com/x/occtl /tmp/y",
+            "git clone https://example.com/x/occtl",
+            "cat docs/occtl notes",
+            "command -v occtl",
+            "which occtl",
+            "make occtl",
+            "make V=1 occtl",
+            "V=1 make occtl",
+            "time make occtl all",
+            "timeout 300 make occtl",
+            "sudo apt install occtl -y",
+            "bash -c \"echo occtl\"",
+            "sh -ec 'grep occtl README.md'",
+            "FOO=1 echo hi occtl x",
+            "cargo build --features=x -p occtl",
+            "git commit --author=me -m 'Teach occtl to count'",
+            "git ls-files | xargs grep occtl",
+            "git ls-files -z | xargs -0 grep -l occtl",
+            "cat > run.sh <<X\nocctl list\nX",
+            "rm -rf build/occtl",
+            "./occtl.sh",
+        ] {
+            assert!(!is_denied(line), "{line}");
+        }
+    }
+}
