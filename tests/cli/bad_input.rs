@@ -193,7 +193,12 @@ fn wrong_flags_and_values_are_usage_errors_that_change_nothing() {
         let failed = sandbox.occtl(&json).run().fails(2);
         assert_eq!(failed.json_error()["code"], "usage", "{arguments:?}");
     }
-    // `--json` as the value of a flag is not a flag.
+    sandbox.assert_no_trace();
+}
+
+#[test]
+fn json_as_the_value_of_a_flag_is_no_flag_and_words_that_are_not_utf_8_are_refused() {
+    let sandbox = sandbox("odd-words", json!({}));
     let title = sandbox.occtl(&["send", "x", "--title", "--json"]).run().fails(2);
     assert!(title.stderr.starts_with("occtl: "), "{}", title.stderr);
     let bytes = sandbox.occtl(&["send", "x", "-"]).stdin(b"a\xff").run().fails(2);
