@@ -106,7 +106,7 @@ fn too_wide(_: &str, text: &str) -> Vec<String> {
 
 #[test]
 fn no_line_is_wider_than_rustfmt_makes_code() {
-    hold(&files("src", ".rs"), too_wide);
+    hold(&rust(), too_wide);
     let fine = format!("{}\n// {}\n", "x".repeat(WIDEST_LINE), "ü".repeat(WIDEST_LINE - 3));
     assert_eq!(too_wide("", &fine), [""; 0]);
     let wide = format!("{fine}//! {}\n", "x".repeat(WIDEST_LINE));

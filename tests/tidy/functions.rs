@@ -1,7 +1,7 @@
 //! How long functions are, and what they are given.
 
 use super::hold;
-use super::text::{files, rust, without_comments, without_strings, words};
+use super::text::{rust, without_comments, without_strings, words};
 
 /// No function has more lines, its first and its last one included.
 const MOST_LINES: usize = 60;
@@ -82,7 +82,7 @@ fn too_many_parameters(_: &str, text: &str) -> Vec<String> {
 
 #[test]
 fn no_function_is_longer_than_a_screen() {
-    hold(&files("src", ".rs"), too_long);
+    hold(&rust(), too_long);
     let of = |lines: usize| format!("fn f() {{\n{}}}\n", "    x;\n".repeat(lines - 2));
     assert_eq!(too_long("", &of(MOST_LINES)), [""; 0]);
     assert_eq!(too_long("", &of(MOST_LINES + 1)), ["f has 61 lines"]);
