@@ -71,7 +71,8 @@ pub const LIMITS: [Flag; 6] = [
         "max-cost",
         None,
         "USD",
-        "Abort the turn when it has cost more than this, including sub-agents",
+        "Abort the turn when it has cost more than this, including sub-agents. A model without a \
+         price gives a warning",
     ),
     Flag::switch("no-abort", None, "Leave the turn running when it reaches a limit"),
     Flag::value(

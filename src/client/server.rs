@@ -34,8 +34,8 @@ impl Client {
     }
 
     /// The providers and models of a directory.
-    pub fn providers(&self, directory: &str) -> Answer<Providers> {
-        self.get("/config/providers", &[("directory", directory)], REQUEST_LIMIT)
+    pub fn providers(&self, directory: &str, limit: Duration) -> Answer<Providers> {
+        self.get("/config/providers", &[("directory", directory)], limit)
     }
 
     /// The names of the tools of a directory: those of OpenCode, and those of the configuration and
@@ -52,7 +52,7 @@ impl Client {
     }
 
     /// The resolved configuration of a directory. It contains secrets.
-    pub fn configuration(&self, directory: &str) -> Answer<Value> {
-        self.get("/config", &[("directory", directory)], REQUEST_LIMIT)
+    pub fn configuration(&self, directory: &str, limit: Duration) -> Answer<Value> {
+        self.get("/config", &[("directory", directory)], limit)
     }
 }

@@ -20,6 +20,7 @@ mod stopping;
 mod tail;
 mod time_zones;
 mod turn_closing;
+mod turn_costs;
 mod turn_faults;
 mod turn_held;
 mod worktree_git;

@@ -30,6 +30,8 @@ const FIELDS: [&str; 21] = [
     "files",
     "tokens",
     "cost_usd",
+    "cost_known_usd",
+    "limits_unenforceable",
     "started_at",
     "first_token_ms",
     "total_ms",

@@ -3,6 +3,7 @@
 mod adopt;
 mod asks;
 mod conversations;
+mod costs;
 mod crowds;
 mod leaving;
 mod main_path;

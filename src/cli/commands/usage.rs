@@ -16,6 +16,8 @@ pub const COMMAND: Command = Command {
     about: &[
         "The figures are sums over the messages. What a fork copied was paid for by its original, \
          and is not counted again.",
+        "The cost of a step is not known if its model has no price, or if the provider did not \
+         report what it used. A sum in which a step is missing is shown as `>` and what is known.",
     ],
     operands: &[SESSION],
     flags: &[&[CONVERSATION]],
@@ -63,7 +65,8 @@ fn run(app: &mut App, session: &str, id: Option<&str>) -> Result<Exit> {
 
 fn document(usage: &Usage) -> Value {
     json!({"conversation": usage.id, "title": usage.title, "parent": usage.parent,
-           "steps": usage.used.steps, "tokens": usage.used.tokens, "cost_usd": usage.used.cost_usd})
+           "steps": usage.used.steps, "tokens": usage.used.tokens,
+           "cost_usd": usage.used.cost_usd(), "cost_known_usd": usage.used.cost_known_usd})
 }
 
 fn row(name: &str, usage: &Usage) -> Vec<Cell> {
@@ -75,6 +78,11 @@ fn row(name: &str, usage: &Usage) -> Vec<Cell> {
     ];
     let count = |count: Option<u64>| Cell::new(count.map_or("-".into(), |n| n.to_string()));
     cells.extend([input, output, reasoning, cache_read, cache_write].map(count));
-    cells.push(Cell::new(usage.used.cost_usd.map_or("-".into(), |cost| format!("${cost:.4}"))));
+    let cost = match (usage.used.cost_usd(), usage.used.cost_known_usd) {
+        (Some(cost), _) => format!("${cost:.4}"),
+        (None, Some(known)) => format!("> ${known:.4}"),
+        (None, None) => "-".into(),
+    };
+    cells.push(Cell::new(cost));
     cells
 }

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{Rule, lenient, those_that_fit};
+use super::{CacheTokens, Rule, lenient, those_that_fit};
 
 /// `GET /agent`: one agent with everything resolved.
 #[derive(Clone, Debug, Deserialize)]
@@ -88,6 +88,9 @@ pub struct Cost {
     /// For a million tokens written.
     #[serde(default, deserialize_with = "lenient")]
     pub output: Option<f64>,
+    /// For a million tokens of the provider's cache.
+    #[serde(default, deserialize_with = "lenient")]
+    pub cache: CacheTokens,
 }
 
 /// How many tokens a model takes.

@@ -42,7 +42,7 @@ pub struct Entry {
     pub agent: Option<String>,
     /// What an answer used.
     pub tokens: Option<Tokens>,
-    /// US dollars.
+    /// US dollars; `None` for 0, which a server also says of what has no price.
     pub cost_usd: Option<f64>,
     /// When it began.
     #[serde(serialize_with = "as_text")]
@@ -218,7 +218,7 @@ impl Entry {
             }),
             agent: info.agent,
             tokens: info.tokens.map(Tokens::from),
-            cost_usd: info.cost,
+            cost_usd: info.cost.filter(|cost| *cost > 0.0),
             created_at: moment(info.time.created),
             completed_at: moment(info.time.completed),
             raw: None,

@@ -31,7 +31,8 @@ pub struct Listed {
     pub created: Option<Timestamp>,
     /// When it was last changed.
     pub updated: Option<Timestamp>,
-    /// What it alone cost in US dollars, if the server tells.
+    /// What it alone cost in US dollars; `None` for 0, which a server also says of what it does not
+    /// know.
     pub cost_usd: Option<f64>,
     /// What it alone used, if the server tells.
     pub tokens: Option<Tokens>,
@@ -191,7 +192,7 @@ impl Listed {
             directory: found.directory,
             created: moment(found.time.created),
             updated: moment(found.time.updated),
-            cost_usd: found.cost,
+            cost_usd: found.cost.filter(|cost| *cost > 0.0),
             tokens: found.tokens.map(Tokens::from),
             state: None,
         }

@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
 use super::find::{self, Place, created};
-use crate::client::wire::{Conversation, Head};
+use crate::client::wire::{Conversation, Head, Info};
 use crate::error::Result;
 use crate::runner::context::Context;
+use crate::runner::session::prices::{Prices, has_usage};
 use crate::runner::session::server::Server;
 use crate::runner::turn::Used;
 use crate::units::REQUEST_LIMIT;
@@ -76,19 +77,60 @@ impl Usage {
 fn count(server: &Server, place: &Place, conversation: Conversation) -> Result<Usage> {
     let opened = created(&conversation);
     let mut usage = Usage::new(conversation.id, conversation.title, conversation.parent);
+    let mut free = Free::default();
     let take = &mut |Head { info }: Head| {
         // The copies in a fork keep their times: a message that is older than its conversation was
         // paid for in the original.
         let own = info.time.created.is_none_or(|created| created >= opened);
         if info.is_answer() && own {
-            usage.used.add_step(&info);
+            match info.cost {
+                Some(cost) if cost > 0.0 => usage.used.add_step(&info, Some(cost)),
+                _ => free.add(info),
+            }
         }
         ControlFlow::Continue(())
     };
     let read = server.client.each_message(&place.id, &place.directory, take);
     read.map_err(|failure| find::gone(server, place, failure))?;
+    usage.used.add(&free.priced(&Prices::new(server, &place.directory)));
     if usage.used.steps == 0 {
         usage.used = Used::nothing();
     }
     Ok(usage)
+}
+
+/// Steps that cost nothing. Whether that is known to be true is asked when all messages are read.
+#[derive(Default)]
+struct Free {
+    /// One step of each kind, and what all of that kind used.
+    kinds: Vec<(Info, Used)>,
+}
+
+impl Free {
+    fn add(&mut self, step: Info) {
+        let kind = |one: &Info| {
+            (one.provider.clone(), one.model.clone(), one.cost.is_some(), has_usage(one))
+        };
+        let at = self.kinds.iter().position(|(one, _)| kind(one) == kind(&step));
+        match at {
+            Some(at) => self.kinds[at].1.add_step(&step, None),
+            None => {
+                let mut used = Used::default();
+                used.add_step(&step, None);
+                self.kinds.push((step, used));
+            }
+        }
+    }
+
+    /// What all of them used, with what is known of their cost.
+    fn priced(self, prices: &Prices) -> Used {
+        let mut sum = Used::default();
+        for (step, used) in self.kinds {
+            match prices.cost(&step, REQUEST_LIMIT) {
+                Some(_) => sum.add(&used.for_nothing()),
+                None => sum.add(&used),
+            }
+        }
+        sum
+    }
 }

@@ -90,6 +90,11 @@ impl Budget {
         self.limits.steps.is_some() || self.limits.cost.is_some()
     }
 
+    /// Whether the turn's cost is limited.
+    pub fn limits_cost(&self) -> bool {
+        self.limits.cost.is_some()
+    }
+
     /// Whether the turn is aborted when a limit is reached.
     pub fn aborts(&self) -> bool {
         !self.limits.no_abort

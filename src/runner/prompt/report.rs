@@ -2,10 +2,11 @@
 
 use std::time::{Duration, Instant};
 
-use crate::client::wire::{Changed, FilePatch, Message};
+use crate::client::wire::{Changed, FilePatch, Info, Message};
 use crate::error::Code;
 use crate::runner::conversation::find::Place;
 use crate::runner::conversation::messages::messages_since;
+use crate::runner::session::prices::Prices;
 use crate::runner::session::server::Server;
 use crate::runner::session::timeouts::LOOK_LIMIT;
 use crate::runner::session::version::Version;
@@ -35,6 +36,8 @@ pub struct Facts {
     pub total: Duration,
     /// Until when the server may be asked for more.
     pub deadline: Deadline,
+    /// The flags of limits that could not be enforced.
+    pub limits_unenforceable: Vec<&'static str>,
 }
 
 /// How a turn ended, whatever its text.
@@ -46,17 +49,23 @@ pub struct Conclusion {
 }
 
 /// The record of a turn.
-pub fn record(server: &Server, place: &Place, turn: &mut Turn, facts: Facts) -> TurnRecord {
-    let Facts { conclusion, messages, started, began, total, deadline } = facts;
-    let inquiry = Inquiry { server, place, deadline };
+pub fn record(
+    server: &Server,
+    place: &Place,
+    turn: &mut Turn,
+    prices: &Prices,
+    facts: Facts,
+) -> TurnRecord {
+    let Facts { conclusion, messages, started, began, total, deadline, .. } = facts;
+    let inquiry = Inquiry { server, place, deadline, prices };
     let children = inquiry.sub_agents(turn, &messages);
     let structured = messages.iter().rev().find_map(|message| message.info.structured.clone());
     let mut work = Work::default();
-    work.add(&place.id, &messages);
+    work.add(&inquiry, &place.id, &messages);
     // Text can be large, and the turn has its own copy.
     drop(messages);
     for child in &children {
-        work.add(child, &inquiry.messages_of(child));
+        work.add(&inquiry, child, &inquiry.messages_of(child));
     }
     let text = turn.finish_text();
     let answered = structured.is_some() || !text.answer.trim().is_empty();
@@ -83,7 +92,9 @@ pub fn record(server: &Server, place: &Place, turn: &mut Turn, facts: Facts) -> 
         tools: work.tools,
         asks: turn.asks.all().cloned().collect(),
         tokens: work.used.tokens,
-        cost_usd: work.used.cost_usd,
+        cost_usd: work.used.cost_usd(),
+        cost_known_usd: work.used.cost_known_usd,
+        limits_unenforceable: facts.limits_unenforceable,
         started_at: started.to_string(),
         first_token_ms: turn.first_text().map(since),
         total_ms: milliseconds(total),
@@ -110,12 +121,18 @@ struct Inquiry<'a> {
     server: &'a Server,
     place: &'a Place,
     deadline: Deadline,
+    prices: &'a Prices<'a>,
 }
 
 impl Inquiry<'_> {
     /// How long one request may take; `None` if there is no time left for one.
     fn time_left(&self) -> Option<Duration> {
         (!self.deadline.expired()).then(|| self.deadline.remaining(LOOK_LIMIT))
+    }
+
+    /// US dollars of a step, if they are known.
+    fn cost(&self, step: &Info) -> Option<f64> {
+        self.prices.cost(step, self.deadline.remaining(LOOK_LIMIT))
     }
 
     /// The sub-agents' conversations, from events and from what the `task` tools say.
@@ -200,9 +217,9 @@ struct Work {
 
 impl Work {
     /// Adds the messages of one conversation.
-    fn add(&mut self, conversation: &str, messages: &[Message]) {
+    fn add(&mut self, inquiry: &Inquiry, conversation: &str, messages: &[Message]) {
         for message in messages.iter().filter(|message| message.info.is_answer()) {
-            self.used.add_step(&message.info);
+            self.used.add_step(&message.info, inquiry.cost(&message.info));
             for part in message.parts.iter().filter(|part| part.kind == "tool") {
                 self.denied |= part.state.denied;
                 self.tools.push(Tool {

@@ -9,6 +9,7 @@ pub mod life;
 pub mod logs;
 pub mod operation;
 pub mod pace;
+pub mod prices;
 pub mod probe;
 pub mod secrets;
 pub mod select;

@@ -58,8 +58,8 @@ pub struct Turn {
     refused: Option<String>,
     /// What the turn asks for.
     pub asks: Asks,
-    /// Steps of the sub-agents and summaries, with what each cost.
-    below: BTreeMap<String, Option<f64>>,
+    /// Steps of the sub-agents and summaries.
+    below: BTreeMap<String, Info>,
     was_busy: bool,
     idle_since: Option<Instant>,
     stage: Stage,
@@ -136,7 +136,7 @@ impl Turn {
     /// Takes a step of a sub-agent, or a summary that the server made on the way.
     pub fn add_step_below(&mut self, info: &Info) {
         if info.is_answer() {
-            self.below.insert(info.id.clone(), info.cost);
+            self.below.insert(info.id.clone(), info.clone());
         }
     }
 
@@ -184,14 +184,18 @@ impl Turn {
 
     /// What the turn and its sub-agents have used so far.
     pub fn spent(&self) -> Spent {
-        let own = self.steps.values().filter_map(|info| info.cost);
-        let below = self.below.values().filter_map(|cost| *cost);
-        Spent { steps: (self.steps.len() + self.below.len()) as u64, cost: own.chain(below).sum() }
+        let cost = self.all_steps().filter_map(|info| info.cost).sum();
+        Spent { steps: (self.steps.len() + self.below.len()) as u64, cost }
     }
 
     /// When the first text was shown.
     pub fn first_text(&self) -> Option<Instant> {
         self.first_text
+    }
+
+    /// The turn's own steps, its sub-agents' and the summaries.
+    pub fn all_steps(&self) -> impl Iterator<Item = &Info> {
+        self.steps.values().chain(self.below.values())
     }
 
     /// The turn's own steps.

@@ -41,8 +41,12 @@ pub struct TurnRecord {
     pub files: Option<Vec<FileChange>>,
     /// Tokens, those of sub-agents included.
     pub tokens: Tokens,
-    /// US dollars, those of sub-agents included.
+    /// US dollars, those of sub-agents included; `null` unless the cost of every step is known.
     pub cost_usd: Option<f64>,
+    /// The same, as far as it is known; `null` if it is known of no step.
+    pub cost_known_usd: Option<f64>,
+    /// The flags of limits that could not be enforced.
+    pub limits_unenforceable: Vec<&'static str>,
     /// When the prompt was sent, in RFC 3339 and UTC.
     pub started_at: String,
     /// From the prompt to the first text.

@@ -1,5 +1,6 @@
-//! What calls of a model used, and sums of it. In a sum, what is not known of one part does not
-//! make the whole unknown; a sum in which no part is known is unknown itself.
+//! What calls of a model used, and sums of it. A sum of tokens is that of the parts that are known,
+//! and a sum in which no part is known is unknown itself. Of money both are told: the sum of what is
+//! known, and whether that is all.
 
 use serde::Serialize;
 
@@ -12,8 +13,10 @@ pub struct Used {
     pub steps: u64,
     /// Tokens.
     pub tokens: Tokens,
-    /// US dollars; `None` if no step has said what it cost.
-    pub cost_usd: Option<f64>,
+    /// US dollars that are known to have been spent; `None` if that is known of no step.
+    pub cost_known_usd: Option<f64>,
+    /// How many of the steps are in that sum.
+    priced: u64,
 }
 
 impl Used {
@@ -26,21 +29,32 @@ impl Used {
             cache_read: Some(0),
             cache_write: Some(0),
         };
-        Used { steps: 0, tokens, cost_usd: Some(0.0) }
+        Used { steps: 0, tokens, cost_known_usd: Some(0.0), priced: 0 }
     }
 
-    /// Adds what one step used.
-    pub fn add_step(&mut self, info: &Info) {
+    /// US dollars that all of it cost; `None` unless that is known of every step.
+    pub fn cost_usd(&self) -> Option<f64> {
+        self.cost_known_usd.filter(|_| self.priced == self.steps)
+    }
+
+    /// Adds what one step used, and what it cost where that is known.
+    pub fn add_step(&mut self, info: &Info, cost: Option<f64>) {
         let tokens = info.tokens.map(Tokens::from).unwrap_or_default();
-        self.add(&Used { steps: 1, tokens, cost_usd: info.cost });
+        self.add(&Used { steps: 1, tokens, cost_known_usd: cost, priced: cost.is_some().into() });
+    }
+
+    /// The same, where it is known that none of the steps cost anything.
+    pub fn for_nothing(self) -> Used {
+        Used { cost_known_usd: Some(0.0), priced: self.steps, ..self }
     }
 
     /// Adds what other steps used.
     pub fn add(&mut self, other: &Used) {
         self.steps += other.steps;
         self.tokens.add(&other.tokens);
-        if let Some(cost) = other.cost_usd {
-            self.cost_usd = Some(self.cost_usd.unwrap_or(0.0) + cost);
+        self.priced += other.priced;
+        if let Some(cost) = other.cost_known_usd {
+            self.cost_known_usd = Some(self.cost_known_usd.unwrap_or(0.0) + cost);
         }
     }
 }
@@ -102,16 +116,19 @@ mod tests {
     #[test]
     fn a_sum_knows_what_any_of_its_steps_knows() {
         let mut used = Used::default();
-        used.add_step(&step(r#"{"id":"msg_1"}"#));
+        used.add_step(&step(r#"{"id":"msg_1"}"#), None);
         assert_eq!(used, Used { steps: 1, ..Used::default() }, "no step has said anything");
-        used.add_step(&step(
-            r#"{"id":"msg_2","cost":0.5,"tokens":{"input":2,"cache":{"read":3}}}"#,
-        ));
-        used.add_step(&step(r#"{"id":"msg_3","cost":0.25,"tokens":{"input":1e300}}"#));
-        assert_eq!((used.steps, used.cost_usd), (3, Some(0.75)));
+        let two = step(r#"{"id":"msg_2","tokens":{"input":2,"cache":{"read":3}}}"#);
+        used.add_step(&two, Some(0.5));
+        used.add_step(&step(r#"{"id":"msg_3","tokens":{"input":1e300}}"#), Some(0.25));
+        assert_eq!((used.steps, used.cost_known_usd), (3, Some(0.75)));
+        assert_eq!(used.cost_usd(), None, "the first step may have cost anything");
         assert_eq!((used.tokens.input, used.tokens.output), (Some(u64::MAX), None));
         let mut total = Used::nothing();
         total.add(&used);
         assert_eq!((total.tokens.cache_read, total.tokens.output), (Some(3), Some(0)));
+        let mut free = Used::nothing();
+        free.add_step(&two, Some(0.0));
+        assert_eq!((free.cost_usd(), free.cost_known_usd), (Some(0.0), Some(0.0)));
     }
 }

@@ -9,6 +9,7 @@
 //! | `delta_ms: N` | N ms before each delta |
 //! | `hold: true` | begins no text before this fault is lifted |
 //! | `start_gap_ms: N` | for N ms after the prompt nothing is stored and nothing is busy |
+//! | `no_usage: true` | the provider does not report what a step used |
 //! | `error: {name, data}` | ends in this error |
 //! | `never_starts: true` | stores the prompt and does nothing more |
 //! | `never_starts: {name, data}` | the same, with a `session.error` (an unknown model) |
@@ -273,12 +274,17 @@ impl<'a> Turn<'a> {
 
     /// Ends an assistant message: first its finish is set, then its time, as in the real server.
     pub(super) fn finish(&self, step: &mut Step, reason: &str) {
+        let (input, output) = if self.faults.has("/turn/no_usage") {
+            (0, 0)
+        } else {
+            (PROMPT_TOKENS, step.completion_tokens)
+        };
         let tokens = json!({
-            "total": PROMPT_TOKENS + step.completion_tokens, "input": PROMPT_TOKENS,
-            "output": step.completion_tokens, "reasoning": 0, "cache": {"read": 0, "write": 0},
+            "total": input + output, "input": input, "output": output, "reasoning": 0,
+            "cache": {"read": 0, "write": 0},
         });
         // The prices of the tests' configuration: 1 and 2 dollars for a million tokens.
-        let cost = (PROMPT_TOKENS + 2 * step.completion_tokens) as f64 / 1e6;
+        let cost = (input + 2 * output) as f64 / 1e6;
         self.part(
             step,
             json!({"type": "step-finish", "reason": reason, "tokens": tokens, "cost": cost}),
@@ -290,11 +296,10 @@ impl<'a> Turn<'a> {
         self.update_info(info);
         info["time"]["completed"] = now().into();
         self.update_info(info);
-        let output = step.completion_tokens;
         let _ = self.with(|found| {
             let info = &mut found.info;
             info["cost"] = (info["cost"].as_f64().unwrap_or(0.0) + cost).into();
-            for (name, more) in [("input", PROMPT_TOKENS), ("output", output)] {
+            for (name, more) in [("input", input), ("output", output)] {
                 let sum = info["tokens"][name].as_u64().unwrap_or(0) + more;
                 info["tokens"][name] = sum.into();
             }

@@ -66,6 +66,7 @@ impl Follower<'_> {
         let total = self.began.elapsed();
         let whole = self.whole_turn(closing);
         self.turn.settle(&whole.messages, Instant::now(), &mut |text| watcher.text(text));
+        self.check_prices();
         let facts = Facts {
             conclusion,
             messages: whole.messages,
@@ -73,8 +74,9 @@ impl Follower<'_> {
             began: self.began,
             total,
             deadline: whole.deadline,
+            limits_unenforceable: std::mem::take(&mut self.limits_unenforceable),
         };
-        let record = record(self.server, self.place, &mut self.turn, facts);
+        let record = record(self.server, self.place, &mut self.turn, &self.prices, facts);
         let last = self.turn.steps().next_back().map(|info| info.id.clone());
         Ok(Followed { record, last })
     }

@@ -4,6 +4,7 @@ mod answer;
 mod closing;
 mod held;
 mod look;
+mod money;
 
 pub use closing::{Followed, tell_end};
 
@@ -19,6 +20,7 @@ use crate::error::{Code, Result};
 use crate::runner::conversation::find::Place;
 use crate::runner::session::operation::Operation;
 use crate::runner::session::pace::{FIRST_WITH_STREAM, FIRST_WITHOUT_STREAM, Outlook, Pace};
+use crate::runner::session::prices::Prices;
 use crate::runner::session::server::Server;
 use crate::runner::session::stream::Stream;
 use crate::runner::session::timeouts::LOOK_FIRST;
@@ -40,6 +42,9 @@ pub struct Follower<'a> {
     /// Whether nothing but the end and the answer is wanted.
     only_answer: bool,
     budget: Budget,
+    prices: Prices<'a>,
+    /// The flags of limits that turned out not to work.
+    limits_unenforceable: Vec<&'static str>,
     terms: &'a Terms,
     /// The asks of which the hook knows, and of which the user knows if nothing answers them.
     told: HashSet<String>,
@@ -104,6 +109,8 @@ impl<'a> Follower<'a> {
             held: None,
             only_answer: false,
             budget: Budget::new(terms.limits.clone(), operation.deadline),
+            prices: Prices::new(&operation.server, &place.directory),
+            limits_unenforceable: Vec::new(),
             terms,
             told: HashSet::new(),
             strangers: HashSet::new(),
@@ -164,7 +171,7 @@ impl<'a> Follower<'a> {
             }
             match self.look(watcher) {
                 Ok(Some(end)) => return StopReason::Over(end),
-                Ok(None) => {}
+                Ok(None) => self.check_prices(),
                 Err(failure) => {
                     if let Some(reason) = self.reason_to_stop(&failure) {
                         return reason;

@@ -1,0 +1,58 @@
+//! What a turn cost, where that is not known.
+
+use serde_json::{Value, json};
+
+use super::{sandbox, send};
+
+#[test]
+fn without_usage_the_cost_is_unknown_and_a_limit_of_it_gives_a_warning() {
+    let sandbox = sandbox("no-usage", json!({}));
+    let session = sandbox.start(&[]);
+    let faults = json!({"turn": {"no_usage": true}});
+    let flags = ["--wait", "--json", "--max-cost", "1"];
+    let sent = send(&sandbox, &session, &faults, &flags).ok();
+    let record = sent.json();
+    assert_eq!((&record["cost_usd"], &record["cost_known_usd"]), (&Value::Null, &Value::Null));
+    assert_eq!(record["limits_unenforceable"], json!(["--max-cost"]));
+    assert!(sent.stderr.contains("scripted does not report what echo used"), "{}", sent.stderr);
+    let sent = send(&sandbox, &session, &faults, &["--wait", "--json"]).ok();
+    assert_eq!((&sent.json()["limits_unenforceable"], sent.stderr.as_str()), (&json!([]), ""));
+    // A conversation in which the cost of one turn is known, and that of another one is not.
+    let conversation = sent.json()["conversation"].as_str().unwrap().to_owned();
+    let words = ["send", &session, "-s", &conversation, "--wait", "--json", "x"];
+    let known = sandbox.occtl(&words).run().ok().json()["cost_usd"].clone();
+    assert!(known.as_f64().unwrap() > 0.0, "{known}");
+    let words = ["usage", &session, "-s", &conversation];
+    let usage = sandbox.occtl(&words).args(&["--json"]).run().ok().json();
+    let total = &usage["total"];
+    assert_eq!((&total["cost_usd"], &total["cost_known_usd"]), (&Value::Null, &known));
+    let shown = sandbox.occtl(&words).run().ok().stdout;
+    assert!(shown.contains("> $0.0"), "{shown}");
+}
+
+#[test]
+fn a_server_that_does_not_say_its_prices_leaves_a_cost_of_nothing_unknown() {
+    let sandbox = sandbox("no-prices", json!({}));
+    let session = sandbox.start(&[]);
+    let model = json!({"name": "Echo", "cost": {"input": 0, "output": 0}});
+    let providers = json!({"providers": [{"id": "scripted", "models": {"echo": model}}]});
+    // The stand-in reckons a cost all the same, so only the warning tells.
+    for (faults, status) in [
+        (json!({"status": {"/config/providers": 500}, "turn": {"never_ends": true}}), 124),
+        (
+            json!({"body": {"/config/providers": {"providers": []}}, "turn": {"never_ends": true}}),
+            124,
+        ),
+        (
+            json!({"body": {"/config/providers": providers}, "status": {"/config": 500},
+            "turn": {"never_ends": true}}),
+            124,
+        ),
+    ] {
+        let flags = ["--wait", "--json", "--max-cost", "1", "-t", "2"];
+        let sent = send(&sandbox, &session, &faults, &flags).fails(status);
+        assert!(sent.stderr.contains("scripted/echo has no price"), "{faults}: {}", sent.stderr);
+        assert_eq!(sent.json()["limits_unenforceable"], json!(["--max-cost"]), "{faults}");
+        assert_eq!(sent.json()["cost_usd"], Value::Null, "{faults}");
+    }
+}
