@@ -14,7 +14,7 @@ use crate::support::sandbox::Sandbox;
 const SOON: Duration = Duration::from_secs(120);
 
 /// Every field of the record of a turn.
-const FIELDS: [&str; 21] = [
+const FIELDS: [&str; 23] = [
     "session",
     "conversation",
     "turn",

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use crate::support::command::{Outcome, Run};
 use crate::support::model::Model;
+use crate::support::opencode::version;
 use crate::support::processes::poll;
 use crate::support::rounds::in_some_round;
 use crate::support::sandbox::Sandbox;
@@ -134,6 +135,39 @@ fn a_turn_that_is_timed_out_or_interrupted_is_aborted_on_the_server() {
     }
     let left = sandbox.marked_processes();
     assert!(!left.iter().any(|(_, line)| line.contains("sleep 600")), "{left:?}");
+    sandbox.occtl(&["stop", &id]).run().ok();
+    sandbox.assert_nothing_left();
+}
+
+#[test]
+fn a_stream_that_is_cut_again_and_again_ends_the_turn() {
+    let (sandbox, model, id) = session("cuts");
+    // 1.14.34 and 1.15.13 end a turn at the first cut text; the others ask again for ever.
+    let asks_again = !["1.14.34", "1.15.13"].contains(&version().as_str());
+    let cut = "[[cut 2]]".repeat(40);
+    let before = model.request_count();
+    let failed = send(&sandbox, &id, &["--wait", "--json", "-t", "60", &cut]).run().fails(5);
+    let record = told(&failed, "turn_failed");
+    let name = if asks_again { "StreamCut" } else { "ProviderCutOff" };
+    assert_eq!(record["error"]["name"], name, "{record}");
+    assert!(record["text"].as_str().unwrap().starts_with("w1 w2"), "the text so far: {record}");
+    assert!(model.request_count() < before + 20, "{} requests", model.request_count() - before);
+    assert_aborted(&sandbox, &model, &id);
+    if asks_again {
+        let flags = ["--wait", "--json", "--max-retries", "2", &cut];
+        let failed = send(&sandbox, &id, &flags).run().fails(124);
+        let record = told(&failed, "timeout");
+        assert_eq!(record["error"]["name"], "MaxRetries", "{record}");
+        assert!(record["provider_retries"].as_u64() >= Some(3), "{record}");
+        assert_aborted(&sandbox, &model, &id);
+        // Four cuts are not too many.
+        let answered = format!("{}[[echo at last]]", "[[cut 2]]".repeat(4));
+        let record = send(&sandbox, &id, &["--wait", "--json", &answered]).run().ok().json();
+        assert_eq!(
+            (&record["answer"], &record["provider_retries"]),
+            (&json!("at last"), &json!(4))
+        );
+    }
     sandbox.occtl(&["stop", &id]).run().ok();
     sandbox.assert_nothing_left();
 }

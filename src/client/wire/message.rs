@@ -119,6 +119,24 @@ impl Info {
         self.role == "user"
     }
 
+    /// Whether the provider reported what the step used. Where it did not, the server counts 0
+    /// tokens.
+    pub fn has_usage(&self) -> bool {
+        let Tokens { input, output, reasoning, cache } = self.tokens.unwrap_or_default();
+        let counts = [input, output, reasoning, cache.read, cache.write];
+        counts.into_iter().flatten().any(|count| count > 0.0)
+    }
+
+    /// Whether the provider's stream ended without saying how the answer ends. 1.14.34 says `other`
+    /// of that; others say so of a reason that they do not know, which comes with the usage.
+    pub fn lacks_finish(&self) -> bool {
+        match self.finish.as_deref() {
+            Some("unknown") => true,
+            Some("other") => !self.has_usage(),
+            _ => false,
+        }
+    }
+
     /// Whether the model wrote the message.
     pub fn is_answer(&self) -> bool {
         self.role == "assistant"

@@ -7,7 +7,7 @@ use super::find::{self, Place, created};
 use crate::client::wire::{Conversation, Head, Info};
 use crate::error::Result;
 use crate::runner::context::Context;
-use crate::runner::session::prices::{Prices, has_usage};
+use crate::runner::session::prices::Prices;
 use crate::runner::session::server::Server;
 use crate::runner::turn::Used;
 use crate::units::REQUEST_LIMIT;
@@ -109,7 +109,7 @@ struct Free {
 impl Free {
     fn add(&mut self, step: Info) {
         let kind = |one: &Info| {
-            (one.provider.clone(), one.model.clone(), one.cost.is_some(), has_usage(one))
+            (one.provider.clone(), one.model.clone(), one.cost.is_some(), one.has_usage())
         };
         let at = self.kinds.iter().position(|(one, _)| kind(one) == kind(&step));
         match at {

@@ -25,6 +25,9 @@ pub struct Limits {
     pub no_abort: bool,
 }
 
+/// How many steps in a row may be cut. The server itself would ask again for ever.
+const CUTS_IN_A_ROW: u64 = 5;
+
 /// One of the limits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum LimitKind {
@@ -90,6 +93,18 @@ impl Budget {
         self.limits.steps.is_some() || self.limits.cost.is_some()
     }
 
+    /// Why the turn ends where no `--max-retries` limits how often a cut stream is asked for again.
+    pub fn too_many_cuts(&self, turn: &Turn) -> Option<Failed> {
+        let cuts = turn.cuts().in_a_row;
+        (self.limits.retries.is_none() && cuts >= CUTS_IN_A_ROW).then(|| {
+            let message = format!(
+                "the provider's stream ended early in {cuts} steps in a row, and the server asks \
+                 again each time"
+            );
+            Failed::new("StreamCut", message)
+        })
+    }
+
     /// Whether the turn's cost is limited.
     pub fn limits_cost(&self) -> bool {
         self.limits.cost.is_some()
@@ -127,7 +142,7 @@ impl Budget {
             let limit = seconds(limit);
             return Some((LimitKind::Stall, format!("nothing happened for {limit}")));
         }
-        let retries = turn.retries.count();
+        let retries = turn.provider_retries();
         if limits.retries.is_some_and(|limit| retries > limit) {
             let what = format!("the provider had to be tried again {retries} times");
             return Some((LimitKind::Retries, what));

@@ -99,7 +99,7 @@ pub fn record(
         first_token_ms: turn.first_text().map(since),
         total_ms: milliseconds(total),
         retry_wait_ms: milliseconds(turn.retries.wait()),
-        provider_retries: turn.retries.count(),
+        provider_retries: turn.provider_retries(),
         children,
         opencode_version: server.record.opencode_version.clone(),
         rules: None,

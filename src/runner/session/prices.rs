@@ -10,7 +10,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::server::Server;
-use crate::client::wire::{Info, Model, Providers, Tokens};
+use crate::client::wire::{Info, Model, Providers};
 
 /// Which models have a price. The server is asked once for each model, and only if a step has cost
 /// nothing.
@@ -30,7 +30,7 @@ impl<'a> Prices<'a> {
     /// Each of the two questions may take as long as `limit`.
     pub fn cost(&self, step: &Info, limit: Duration) -> Option<f64> {
         let cost = step.cost?;
-        (cost > 0.0 || has_usage(step) && self.has_price(step, limit)).then_some(cost)
+        (cost > 0.0 || step.has_usage() && self.has_price(step, limit)).then_some(cost)
     }
 
     /// Whether the model of a step has a price. False if the server does not say.
@@ -71,12 +71,6 @@ fn price(providers: &Providers, provider: &str, model: &str) -> Option<f64> {
 fn lacks_price(configuration: &Value, provider: &str, model: &str) -> bool {
     let models = &configuration["provider"][provider]["models"];
     models.get(model).is_some_and(|model| model["cost"].is_null())
-}
-
-/// Whether the provider reported what a step used. Where it did not, the server counts 0 tokens.
-pub fn has_usage(step: &Info) -> bool {
-    let Tokens { input, output, reasoning, cache } = step.tokens.unwrap_or_default();
-    [input, output, reasoning, cache.read, cache.write].into_iter().flatten().any(|n| n > 0.0)
 }
 
 #[cfg(test)]

@@ -29,6 +29,7 @@ impl Turn {
             Kind::Answered { id, reply } => self.asks.note_answer(id, reply.as_ref()),
             _ if conversation == self.conversation => self.own_event(&event.kind, now, show),
             Kind::Message(info) => self.add_step_below(info),
+            Kind::Part(part) => self.working.note(part),
             Kind::Activity(activity) => self.retries.note_activity(conversation, activity, now),
             _ => {}
         }
@@ -41,6 +42,7 @@ impl Turn {
                 if let Some(child) = &part.state.metadata.conversation {
                     self.descendants.insert(child.clone());
                 }
+                self.working.note(part);
                 self.note_writing();
                 let mut timed = Timed { first: &mut self.first_text, now, show };
                 self.text.take_part(part, &mut timed.show());
@@ -81,7 +83,9 @@ impl Turn {
             return;
         }
         // After `tool-calls` the turn usually goes on; if it does not, the server says idle.
-        let over = info.time.completed.is_some() && info.finish.as_deref() != Some("tool-calls");
+        let over = info.time.completed.is_some()
+            && info.finish.as_deref() != Some("tool-calls")
+            && !info.lacks_finish();
         self.ending = over;
         self.wants_look |= over;
         self.add_step(info);

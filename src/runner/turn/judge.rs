@@ -63,7 +63,7 @@ impl Turn {
         if completed && last.structured.is_some() {
             return Some(End::Finished);
         }
-        if let Some(finish) = last.finish.as_deref().filter(|_| completed)
+        if let Some(finish) = last.finish.as_deref().filter(|_| completed && !last.lacks_finish())
             && let Some(end) = by_finish(finish)
         {
             return Some(end);
@@ -77,7 +77,9 @@ impl Turn {
             Some("tool-calls") if completed => End::Denied,
             // An abort while the provider is being retried leaves neither error nor finish.
             None if completed => End::Aborted,
-            Some("unknown") => failed("ProviderCutOff", "the provider broke off its answer"),
+            _ if completed && last.lacks_finish() => {
+                failed("ProviderCutOff", "the provider broke off its answer")
+            }
             _ => failed("Interrupted", "the server stopped working on it before it was finished"),
         })
     }
@@ -116,7 +118,7 @@ impl Turn {
 /// The end that a complete step says by its finish; `None` if others may follow it.
 fn by_finish(finish: &str) -> Option<End> {
     match finish {
-        "tool-calls" | "unknown" => None,
+        "tool-calls" => None,
         // The server calls these a good end, but the answer is not whole.
         "length" => Some(failed("OutputLength", "the answer was cut off at the model's limit")),
         "content-filter" => Some(failed("ContentFilter", "the provider filtered the answer")),

@@ -5,6 +5,7 @@
 //! text and may ask for a snapshot; only a snapshot ends a turn.
 
 pub mod asks;
+pub mod cuts;
 pub mod events;
 pub mod judge;
 pub mod prompts;
@@ -28,6 +29,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
 use crate::client::wire::{Conversation, Info, Message, TurnError};
+use cuts::Working;
 use prompts::Prompts;
 use seen::Seen;
 use snapshot::Stage;
@@ -60,6 +62,7 @@ pub struct Turn {
     pub asks: Asks,
     /// Steps of the sub-agents and summaries.
     below: BTreeMap<String, Info>,
+    working: Working,
     was_busy: bool,
     idle_since: Option<Instant>,
     stage: Stage,
@@ -88,6 +91,7 @@ impl Turn {
             refused: None,
             asks: Asks::default(),
             below: BTreeMap::new(),
+            working: Working::default(),
             was_busy: false,
             idle_since: None,
             stage: Stage::default(),
@@ -131,6 +135,12 @@ impl Turn {
     /// Whether a message belongs to the turn: one of its steps, or a summary made on the way.
     pub fn includes(&self, info: &Info) -> bool {
         self.prompts.is_step(info) || self.prompts.is_summary(info)
+    }
+
+    /// Takes a message of a sub-agent.
+    pub fn add_message_below(&mut self, message: &Message) {
+        message.parts.iter().for_each(|part| self.working.note(part));
+        self.add_step_below(&message.info);
     }
 
     /// Takes a step of a sub-agent, or a summary that the server made on the way.

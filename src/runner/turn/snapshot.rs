@@ -47,6 +47,7 @@ impl Turn {
         }
         let steps = self.prompts.steps_among(snapshot.messages);
         for part in steps.iter().flat_map(|message| &message.parts) {
+            self.working.note(part);
             self.descendants.extend(part.state.metadata.conversation.clone());
         }
         let mut timed = Timed { first: &mut self.first_text, now: snapshot.at, show };

@@ -53,7 +53,10 @@ impl Follower<'_> {
         watcher: &mut dyn Watcher,
     ) -> Result<Followed> {
         let limit = match reason {
-            StopReason::Limit(_) | StopReason::Blocked(_) | StopReason::Signal(_) => CLOSING,
+            StopReason::Limit(_)
+            | StopReason::Cut(_)
+            | StopReason::Blocked(_)
+            | StopReason::Signal(_) => CLOSING,
             _ => self.budget.deadline().remaining(AFTERCARE).max(CLOSING),
         };
         let closing = Deadline::after(limit);
@@ -99,6 +102,9 @@ impl Follower<'_> {
                 let code = if waits { Code::Blocked } else { Code::Timeout };
                 let aborts = self.budget.aborts();
                 conclusion(code, Some(self.give_up(why, aborts, closing)))
+            }
+            StopReason::Cut(why) => {
+                conclusion(Code::TurnFailed, Some(self.give_up(why, true, closing)))
             }
             StopReason::Blocked(why) => {
                 conclusion(Code::Blocked, Some(self.give_up(why, true, closing)))

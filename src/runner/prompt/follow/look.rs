@@ -155,7 +155,7 @@ impl Follower<'_> {
         for id in children {
             let place = Place { id, directory: self.place.directory.clone() };
             for message in messages_since(self.server, &place, "", None, self.request_limit)? {
-                self.turn.add_step_below(&message.info);
+                self.turn.add_message_below(&message);
             }
         }
         Ok(())

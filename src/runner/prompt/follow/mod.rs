@@ -80,6 +80,8 @@ enum StopReason {
     Refused(Failure),
     /// It reached a limit.
     Limit(Failed),
+    /// The provider's stream was cut again and again.
+    Cut(Failed),
     /// It needs an answer that the policy does not give.
     Blocked(Failed),
     /// A signal arrived.
@@ -155,6 +157,9 @@ impl<'a> Follower<'a> {
             }
             if let Some(why) = self.budget.check(&self.turn, self.snapshots) {
                 return StopReason::Limit(why);
+            }
+            if let Some(why) = self.budget.too_many_cuts(&self.turn) {
+                return StopReason::Cut(why);
             }
             watcher.turn_goes_on();
             if let Some(reason) = self.answer_asks() {

@@ -2,7 +2,6 @@
 
 use super::Follower;
 use crate::client::wire::Info;
-use crate::runner::session::prices::has_usage;
 use crate::runner::session::timeouts::LOOK_FIRST;
 
 /// The limit that needs prices and usage.
@@ -28,7 +27,7 @@ impl Follower<'_> {
             None
         } else if !self.prices.has_price(step, LOOK_FIRST) {
             Some(format!("model {provider}/{model} has no price"))
-        } else if step.time.completed.is_some() && step.error.is_none() && !has_usage(step) {
+        } else if step.time.completed.is_some() && step.error.is_none() && !step.has_usage() {
             Some(format!("{provider} does not report what {model} used"))
         } else {
             None

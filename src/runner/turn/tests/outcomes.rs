@@ -47,10 +47,43 @@ fn name(end: &Option<End>) -> &str {
 }
 
 #[test]
+fn cut_steps_in_a_row_are_counted_until_a_tool_runs() {
+    let mut bench = bench();
+    let cut = |id: u32, parts: Value| {
+        let mut message = answer(&format!("msg_6{id}"), PROMPT, done("unknown"));
+        message["parts"] = parts;
+        message
+    };
+    let tool = |id: u32, name: &str| {
+        json!([{"id": "prt_1", "messageID": format!("msg_6{id}"), "type": "tool", "tool": name,
+            "state": {"status": "completed"}}])
+    };
+    let all = [
+        (cut(1, json!([])), (0, 1)),
+        (cut(2, tool(2, "invalid")), (1, 2)),
+        (cut(3, tool(3, "bash")), (2, 0)),
+        (cut(4, json!([])), (2, 1)),
+        (cut(5, json!([])), (3, 2)),
+    ];
+    let busy = activities(CONVERSATION, json!({"type": "busy"}));
+    for count in 1..=all.len() {
+        let seen: Vec<Value> = all[..count].iter().map(|(message, _)| message.clone()).collect();
+        assert_eq!(bench.look(&messages(seen.into()), Some(&busy)), None);
+        let cuts = bench.turn.cuts();
+        assert_eq!((cuts.repeated, cuts.in_a_row), all[count - 1].1, "{count}");
+    }
+}
+
+#[test]
 fn an_answer_ends_the_turn_by_its_finish() {
     for (info, at_once, idle) in [
         (done("stop"), "finished", "finished"),
-        (done("other"), "finished", "finished"),
+        (
+            json!({"finish": "other", "time": {"completed": 2}, "tokens": {"input": 9}}),
+            "finished",
+            "finished",
+        ),
+        (done("other"), "none", "ProviderCutOff"),
         (done("length"), "OutputLength", "OutputLength"),
         (done("content-filter"), "ContentFilter", "ContentFilter"),
         (done("error"), "ProviderError", "ProviderError"),
