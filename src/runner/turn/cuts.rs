@@ -1,8 +1,8 @@
 //! Steps whose answer was cut: the provider's stream ended without saying how.
 //!
 //! Most versions complete such a step with the finish `unknown` and ask the provider again at once,
-//! a dozen times a second and for ever. 1.14.34 says `other`. A step that ran a tool is progress all
-//! the same: some providers never say how an answer ends.
+//! a dozen times a second and for ever. 1.14.34 says `other`. A step that ran a tool is progress
+//! all the same: some providers never say how an answer ends.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,6 +1,6 @@
 //! What calls of a model used, and sums of it. A sum of tokens is that of the parts that are known,
-//! and a sum in which no part is known is unknown itself. Of money both are told: the sum of what is
-//! known, and whether that is all.
+//! and a sum in which no part is known is unknown itself. Of money both are told: the sum of what
+//! is known, and whether that is all.
 
 use serde::Serialize;
 
