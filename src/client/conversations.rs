@@ -1,12 +1,14 @@
 //! The routes of whole conversations. Each call carries the directory of the conversation, because
 //! the server answers for one directory at a time.
 
+use std::marker::PhantomData;
 use std::ops::ControlFlow;
 use std::time::Duration;
 
 use serde::Serialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::json;
+use serde_json::value::RawValue;
 
 use super::failure::Answer;
 use super::http::{Client, Limit, escape};
@@ -31,6 +33,14 @@ impl Client {
     /// directory.
     pub fn conversation<T: DeserializeOwned>(&self, id: &str, directory: &str) -> Answer<T> {
         self.get(&format!("/session/{}", escape(id)), &[("directory", directory)], REQUEST_LIMIT)
+    }
+
+    /// One conversation as the server sends it.
+    pub fn raw_conversation(&self, id: &str, directory: &str) -> Answer<Box<RawValue>> {
+        let route = format!("/session/{}", escape(id));
+        let limit = Limit::Whole(REQUEST_LIMIT);
+        let exchange = self.send("GET", &route, &[("directory", directory)], None, limit)?;
+        exchange.decode(PhantomData, true)
     }
 
     /// Passes the conversations of a directory to `take`, including those of sub-agents. The order

@@ -5,6 +5,7 @@ use std::io::Read;
 use std::time::{Duration, Instant};
 
 use serde::Deserialize;
+use serde::de::Error as _;
 use serde_json::value::RawValue;
 use ureq::{BodyReader, Timeout};
 
@@ -12,9 +13,13 @@ use super::failure::Answer;
 use super::http::Client;
 use super::interrupt::Interruption;
 use super::sse::{Decoder, LONG, LONGEST};
+use super::surrogates::{Piece, mend};
 use super::wire::{
     Activity, ActivityKind, Conversation, Info, Part, Permission, Question, Reply, TurnError,
 };
+
+/// The event that carries more of a text.
+const DELTA: &str = "message.part.delta";
 
 /// What an event is about. Every event that occtl does not use is [`Kind::Other`].
 #[derive(Clone, Debug)]
@@ -32,7 +37,7 @@ pub enum Kind {
         /// The field that grew: `text` for text and for reasoning.
         field: String,
         /// The added text.
-        text: String,
+        text: Piece,
     },
     /// A conversation became busy or idle, or waits for its provider.
     Activity(Activity),
@@ -98,13 +103,14 @@ struct HasPart {
 }
 
 #[derive(Deserialize)]
-struct Delta {
+struct Delta<'a> {
     #[serde(rename = "messageID")]
     message: String,
     #[serde(rename = "partID")]
     part: String,
     field: String,
-    delta: String,
+    #[serde(borrow)]
+    delta: &'a RawValue,
 }
 
 #[derive(Deserialize)]
@@ -146,7 +152,12 @@ impl Event {
                 kind: Kind::Other,
             });
         }
-        let kind = kind(envelope.kind.as_deref()?, properties).unwrap_or(Kind::Other);
+        // A delta may be cut where the next one goes on, so it is read as it is.
+        let mended = mend(properties.as_bytes());
+        let name = envelope.kind.as_deref()?;
+        let read =
+            if name == DELTA { kind(name, properties.as_bytes()) } else { kind(name, &mended) };
+        let kind = read.unwrap_or(Kind::Other);
         let conversation = match &kind {
             Kind::Message(info) => Some(info.conversation.clone()),
             Kind::Part(part) => Some(part.conversation.clone()),
@@ -159,20 +170,21 @@ impl Event {
     }
 }
 
-fn kind(name: &str, properties: &str) -> serde_json::Result<Kind> {
-    fn read<'a, T: Deserialize<'a>>(text: &'a str) -> serde_json::Result<T> {
-        serde_json::from_str(text)
+fn kind(name: &str, properties: &[u8]) -> serde_json::Result<Kind> {
+    fn read<'a, T: Deserialize<'a>>(text: &'a [u8]) -> serde_json::Result<T> {
+        serde_json::from_slice(text)
     }
     Ok(match name {
         "message.updated" => Kind::Message(read::<HasInfo<Info>>(properties)?.info),
         "message.part.updated" => Kind::Part(read::<HasPart>(properties)?.part),
-        "message.part.delta" => {
+        DELTA => {
             let delta: Delta = read(properties)?;
+            let text = Piece::read(delta.delta.get());
             Kind::Delta {
                 message: delta.message,
                 part: delta.part,
                 field: delta.field,
-                text: delta.delta,
+                text: text.ok_or_else(|| serde_json::Error::custom("not a text"))?,
             }
         }
         "session.status" => Kind::Activity(read::<HasStatus>(properties)?.status),
@@ -278,7 +290,7 @@ mod tests {
             let event = decode(data).unwrap();
             assert_eq!(event.id.as_deref(), Some("evt_1"));
             assert_eq!(event.conversation.as_deref(), Some("ses_1"));
-            assert!(matches!(event.kind, Kind::Delta { text, .. } if text == "hé\n"));
+            assert!(matches!(event.kind, Kind::Delta { text, .. } if text == "hé\n".into()));
         }
     }
 

@@ -8,10 +8,13 @@ use ureq::Body;
 use ureq::http::Response;
 
 use super::failure::{Answer, Cause, Failure, cause, error_message};
+use super::surrogates::Mended;
 
 /// The largest answer that is read. A whole conversation can be a few hundred megabytes; anything
 /// larger is a fault.
 const LARGEST_ANSWER: u64 = 1 << 30;
+/// How much of an answer is read at once.
+const BUFFER: usize = 32 * 1024;
 /// How much of an error's body is searched for its message.
 const LARGEST_ERROR: u64 = 64 * 1024;
 
@@ -49,22 +52,26 @@ impl Exchange {
     /// The whole answer. It is decoded while it is read, so that a large one is never in memory as
     /// text.
     pub(super) fn json<T: DeserializeOwned>(self) -> Answer<T> {
-        self.decode(PhantomData)
+        self.decode(PhantomData, false)
     }
 
-    /// The same, decoded by a seed.
+    /// The same, decoded by a seed. What is to be kept as the server sent it is read `unchanged`.
     pub(super) fn decode<T>(
         mut self,
         seed: impl for<'de> DeserializeSeed<'de, Value = T>,
+        unchanged: bool,
     ) -> Answer<T> {
         if self.mime().is_some_and(|mime| mime.contains("html")) {
             return Err(self.alien("a page of HTML"));
         }
         let reader = self.response.body_mut().with_config().limit(LARGEST_ANSWER).reader();
-        let reader = BufReader::with_capacity(32 * 1024, reader);
+        let reader: Box<dyn Read> =
+            if unchanged { Box::new(reader) } else { Box::new(Mended::new(reader, BUFFER)) };
+        let reader = BufReader::with_capacity(BUFFER, reader);
         let mut decoder = serde_json::Deserializer::from_reader(reader);
         let decoded = seed.deserialize(&mut decoder);
         let result = decoded.and_then(|value| decoder.end().map(|()| value));
+        drop(decoder);
         result.map_err(|error| match error.io_error_kind() {
             Some(_) => self.fail(cause(ureq::Error::from(io::Error::from(error)))),
             None if error.is_eof() => self.fail(Cause::Broken("the answer was cut".into())),

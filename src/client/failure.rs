@@ -5,6 +5,7 @@ use std::io;
 
 use serde_json::Value;
 
+use super::surrogates::mend;
 use crate::error::{Code, Error};
 
 /// The result of a request; see [`Failure`].
@@ -121,7 +122,7 @@ pub(super) fn cause(error: ureq::Error) -> Cause {
 
 /// The explanation in the body of an error, which comes in several shapes.
 pub(super) fn error_message(body: &[u8]) -> String {
-    let Ok(value) = serde_json::from_slice::<Value>(body) else {
+    let Ok(value) = serde_json::from_slice::<Value>(&mend(body)) else {
         let text = String::from_utf8_lossy(body);
         let text = text.trim();
         let page = text.starts_with('<');

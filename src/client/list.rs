@@ -10,11 +10,12 @@ use serde::de::{DeserializeOwned, DeserializeSeed, Error as _, SeqAccess, Visito
 
 use super::failure::Answer;
 use super::http::{Client, Limit};
+use super::wire::Element;
 
 impl Client {
     /// Asks for an array and passes each element to `take` as it arrives. Returns where the next
     /// page starts. After a `Break` the rest is not read.
-    pub(super) fn each<T: DeserializeOwned>(
+    pub(super) fn each<T: Element>(
         &self,
         route: &str,
         query: &[(&str, &str)],
@@ -25,7 +26,7 @@ impl Client {
         let cursor = exchange.cursor();
         let mut stopped = false;
         let each = Each { take, stopped: &mut stopped, element: PhantomData };
-        match exchange.decode(each) {
+        match exchange.decode(each, T::UNCHANGED) {
             Err(_) if stopped => Ok(cursor),
             other => other.map(|()| cursor),
         }

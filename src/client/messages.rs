@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 
 use super::failure::Answer;
 use super::http::{Client, Limit, escape};
-use super::wire::Prompt;
+use super::wire::{Element, Prompt};
 use crate::units::REQUEST_LIMIT;
 
 /// How long one read of a long answer may take. A server reads the whole conversation before it
@@ -22,7 +22,7 @@ impl Client {
     }
 
     /// Passes all messages to `take`, oldest first. [`Client::pages`] reads the newest ones first.
-    pub fn each_message<T: DeserializeOwned>(
+    pub fn each_message<T: Element>(
         &self,
         conversation: &str,
         directory: &str,

@@ -16,6 +16,7 @@ mod messages;
 mod pages;
 mod server;
 mod sse;
+mod surrogates;
 pub mod wire;
 
 pub use event::{Event, EventStream, Received};
@@ -24,3 +25,4 @@ pub use held::Held;
 pub use http::{Client, Endpoint, Limit};
 pub use messages::LONG_READ;
 pub use pages::Pages;
+pub use surrogates::{Piece, mend};

@@ -2,8 +2,6 @@
 
 use std::ops::ControlFlow;
 
-use serde::de::DeserializeOwned;
-
 use super::failure::Answer;
 use super::http::{Client, Limit, escape};
 use super::wire::{HasId, Message};
@@ -58,7 +56,7 @@ impl Pages<'_> {
     }
 
     /// The next page of at most `count` messages, oldest first; `None` after the last one.
-    pub fn next<T: HasId + DeserializeOwned>(&mut self, count: usize) -> Answer<Option<Vec<T>>> {
+    pub fn next<T: HasId>(&mut self, count: usize) -> Answer<Option<Vec<T>>> {
         if self.next == Next::Nothing {
             return Ok(None);
         }
@@ -72,7 +70,7 @@ impl Pages<'_> {
     ///
     /// On a server without cursors the second page has all older messages, however many there are.
     /// After a failure the same page can be read again.
-    pub fn each_of_next<T: HasId + DeserializeOwned>(
+    pub fn each_of_next<T: HasId>(
         &mut self,
         count: usize,
         take: &mut dyn FnMut(T),

@@ -12,6 +12,7 @@ mod doctor;
 mod elsewhere;
 mod first_contact;
 mod git;
+mod halves;
 mod kernel;
 mod listing;
 mod logs;

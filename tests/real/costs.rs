@@ -2,7 +2,6 @@
 
 use serde_json::{Value, json};
 
-use super::start;
 use crate::support::command::Outcome;
 use crate::support::opencode::config;
 use crate::support::sandbox::Sandbox;
@@ -26,7 +25,7 @@ fn sandbox(name: &str) -> (Sandbox, crate::support::model::Model) {
 #[test]
 fn a_cost_of_nothing_is_told_only_where_the_price_is_nothing() {
     let (sandbox, _model) = sandbox("costs");
-    let id = start(&sandbox);
+    let id = sandbox.start(&[]);
     let send = |model: &str, flags: &[&str]| -> Outcome {
         let words = ["send", &id, "--title", "t", "--wait", "--json", "-m", model, TWO_STEPS];
         sandbox.occtl(&words).args(flags).run()

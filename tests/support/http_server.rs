@@ -3,6 +3,7 @@
 //! The scripted model and the stand-in share it. It is written by hand because both must be able to
 //! misbehave on purpose (cut a body, never answer), which the server of a library would prevent.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -50,6 +51,7 @@ pub struct Connection {
     reader: BufReader<TcpStream>,
     writer: io::BufWriter<TcpStream>,
     head_has_begun: bool,
+    halves: bool,
 }
 
 impl Connection {
@@ -59,11 +61,27 @@ impl Connection {
             reader: BufReader::new(stream.try_clone()?),
             writer: io::BufWriter::with_capacity(64 * 1024, stream),
             head_has_begun: false,
+            halves: false,
         })
+    }
+
+    /// From now on `<` and `>` of a body are sent as the halves of 😀, as a JavaScript program
+    /// writes them that has cut a text within it.
+    pub fn halve(&mut self, halves: bool) {
+        self.halves = halves;
+    }
+
+    fn halved<'a>(&self, body: &'a [u8]) -> Cow<'a, [u8]> {
+        if !self.halves {
+            return Cow::Borrowed(body);
+        }
+        let text = String::from_utf8_lossy(body);
+        Cow::Owned(text.replace('<', "\\ud83d").replace('>', "\\ude00").into_bytes())
     }
 
     /// Answers with a body of known length.
     pub fn answer(&mut self, status: u16, headers: &[(&str, &str)], body: &[u8]) -> io::Result<()> {
+        let body = &*self.halved(body);
         self.head(status, headers)?;
         // 204 has no body, and a length there confuses clients that keep the connection.
         if status == 204 {
@@ -99,6 +117,7 @@ impl Connection {
 
     /// Adds to a chunked answer; [`Connection::flush`] sends it.
     pub fn push(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let bytes = &*self.halved(bytes);
         write!(self.writer, "{:x}\r\n", bytes.len())?;
         self.writer.write_all(bytes)?;
         self.writer.write_all(b"\r\n")

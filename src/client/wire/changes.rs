@@ -2,6 +2,7 @@
 
 use serde::Deserialize;
 
+use super::Element;
 use super::lenient;
 
 /// A message, of which only the changes are read.
@@ -10,6 +11,8 @@ pub struct Changed {
     /// The message.
     pub info: ChangedInfo,
 }
+
+impl Element for Changed {}
 
 /// See [`Changed`].
 #[derive(Clone, Debug, Deserialize)]

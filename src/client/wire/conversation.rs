@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Rule, Time, Tokens, id, lenient};
+use super::{Element, Rule, Time, Tokens, id, lenient};
 
 /// A conversation: what the server calls a session.
 #[derive(Clone, Debug, Deserialize)]
@@ -32,6 +32,8 @@ pub struct Conversation {
     #[serde(default, deserialize_with = "lenient")]
     pub tokens: Option<Tokens>,
 }
+
+impl Element for Conversation {}
 
 /// A conversation that was opened just now, as the server has it.
 #[derive(Clone, Debug, Deserialize)]

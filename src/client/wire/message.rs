@@ -4,7 +4,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 use super::lean::lean;
-use super::{Time, id, lenient};
+use super::{Element, Time, id, lenient};
 
 /// A message with its parts.
 #[derive(Clone, Debug, Deserialize)]
@@ -151,10 +151,12 @@ impl ToolState {
 }
 
 /// A message that is read in pages.
-pub trait HasId {
+pub trait HasId: Element {
     /// Its id; empty if what the server sent is not a message.
     fn id(&self) -> &str;
 }
+
+impl Element for Message {}
 
 impl HasId for Message {
     fn id(&self) -> &str {

@@ -25,6 +25,16 @@ pub use message::*;
 pub use prompt::*;
 pub use transcript::*;
 
+/// What a list of the server holds.
+pub trait Element: DeserializeOwned {
+    /// Whether it is kept as the server sent it, halves of characters included.
+    const UNCHANGED: bool = false;
+}
+
+impl Element for Box<RawValue> {
+    const UNCHANGED: bool = true;
+}
+
 /// Reads a value of any type. A value that does not fit becomes the default.
 pub(super) fn lenient<'de, D: Deserializer<'de>, T: DeserializeOwned + Default>(
     input: D,

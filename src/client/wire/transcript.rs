@@ -6,7 +6,8 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::lean::lean;
-use super::{HasId, Info, Message, Part, Time, ToolState, lenient};
+use super::{Element, HasId, Info, Message, Part, Time, ToolState, lenient};
+use crate::client::mend;
 
 /// A message with its parts and all details of its tools.
 #[derive(Clone, Debug, Deserialize)]
@@ -17,6 +18,8 @@ pub struct FullMessage {
     #[serde(default = "Vec::new")]
     pub parts: Vec<FullPart>,
 }
+
+impl Element for FullMessage {}
 
 impl HasId for FullMessage {
     fn id(&self) -> &str {
@@ -36,9 +39,13 @@ pub struct RawMessage {
 impl<'de> Deserialize<'de> for RawMessage {
     fn deserialize<D: Deserializer<'de>>(input: D) -> Result<RawMessage, D::Error> {
         let raw = Box::<RawValue>::deserialize(input)?;
-        let message = serde_json::from_str(raw.get()).ok();
+        let message = serde_json::from_slice(&mend(raw.get().as_bytes())).ok();
         Ok(RawMessage { raw, message })
     }
+}
+
+impl Element for RawMessage {
+    const UNCHANGED: bool = true;
 }
 
 impl HasId for RawMessage {
@@ -126,3 +133,5 @@ pub struct Head {
     /// The author, the times, the cost, and how it ended.
     pub info: Info,
 }
+
+impl Element for Head {}

@@ -4,7 +4,6 @@ use std::ops::ControlFlow;
 
 use jiff::Timestamp;
 use serde::Serialize;
-use serde::de::DeserializeOwned;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
@@ -137,7 +136,7 @@ pub fn each_of_next(
 }
 
 /// A message of the wire that becomes an [`Entry`].
-trait Source: HasId + DeserializeOwned {
+trait Source: HasId {
     /// The entry; `None` if what the server sent is not a message.
     fn entry(self, place: &Place) -> Option<Entry>;
 }

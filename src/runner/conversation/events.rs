@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
+use crate::client::mend;
 use crate::error::{Code, Error, Result};
 use crate::runner::context::Context;
 use crate::runner::session::server::Server;
@@ -100,7 +101,7 @@ fn line(data: &[u8]) -> Option<String> {
     let raw: &RawValue = serde_json::from_slice(data).ok()?;
     let text = raw.get();
     if text.contains('\n') {
-        let value: Value = serde_json::from_str(text).ok()?;
+        let value: Value = serde_json::from_slice(&mend(text.as_bytes())).ok()?;
         return Some(value.to_string());
     }
     Some(text.into())

@@ -23,7 +23,7 @@ pub fn export(
     let place = find::given_or_latest(&server, id)?;
     let client = &server.client;
     let directory = &place.directory;
-    let info: Box<RawValue> = client.conversation(&place.id, directory)?;
+    let info = client.raw_conversation(&place.id, directory)?;
     write(&format!("{{\"info\":{},\"messages\":[", info.get()))?;
     let mut count = 0;
     let mut trouble = None;

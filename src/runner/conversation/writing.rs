@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::entry::{Entry, ToolCall};
 use super::find::Place;
 use super::tail::{Filter, TailOptions};
+use crate::client::Piece;
 use crate::client::wire::{Head, Info, Part};
 use crate::runner::turn::text::Text;
 
@@ -73,7 +74,7 @@ impl<'a> Writing<'a> {
     }
 
     /// Takes more of a part's text from an event.
-    pub fn take_delta(&mut self, id: &str, part: &str, text: &str) {
+    pub fn take_delta(&mut self, id: &str, part: &str, text: &Piece) {
         let message = self.messages.entry(id.into()).or_default();
         message.text.take_delta(id, part, text, &mut |text| message.taken.push_str(text));
     }

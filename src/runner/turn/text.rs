@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::ops::Bound;
 
+use crate::client::Piece;
 use crate::client::wire::{Message, Part};
 
 /// Names one part. Ids sort by time, so the order of these is the order of the text.
@@ -21,6 +22,8 @@ struct PartText {
     is_text: Option<bool>,
     /// All that is known of it.
     text: String,
+    /// The first half of a character, of which the other one has not come yet.
+    half: Option<u16>,
     /// How many bytes of it have been shown.
     shown: usize,
     /// Deltas were missed, so another one would be appended at the wrong place.
@@ -75,8 +78,12 @@ impl Text {
         piece.is_text = Some(part.is_text());
         // A part that is still being written may be older than the deltas since; in REST it is
         // empty.
-        if ended || part.text.len() >= piece.text.len() {
-            piece.replace(&part.text);
+        // Where it is cut within a character, half of one is missing, which will come.
+        let cut = part.text.strip_suffix(char::REPLACEMENT_CHARACTER).filter(|_| !ended);
+        let text = cut.unwrap_or(&part.text);
+        if ended || text.len() >= piece.text.len() {
+            piece.half.take_if(|_| ended || piece.text != text);
+            piece.replace(text);
             piece.gap &= !ended && part.text.is_empty();
         }
         piece.complete |= ended || part.kind != "text";
@@ -88,7 +95,7 @@ impl Text {
         &mut self,
         message: &str,
         part: &str,
-        text: &str,
+        text: &Piece,
         show: &mut dyn FnMut(&str),
     ) {
         let id = PartId { message: message.into(), part: part.into() };
@@ -96,7 +103,7 @@ impl Text {
         let unknown = PartText { gap: !self.whole, ..PartText::default() };
         let piece = self.pieces.entry(id).or_insert(unknown);
         if !piece.gap && !piece.complete {
-            piece.text.push_str(text);
+            text.add_to(&mut piece.text, &mut piece.half);
             self.show(show);
         }
     }
@@ -271,10 +278,10 @@ mod tests {
     fn deltas_are_shown_as_they_come_and_the_whole_part_adds_nothing() {
         let all = shown(|text, show| {
             text.take_part(&part("prt_1", "text", "", false), show);
-            text.take_delta("msg_1", "prt_1", "a", show);
-            text.take_delta("msg_1", "prt_1", "b", show);
+            text.take_delta("msg_1", "prt_1", &"a".into(), show);
+            text.take_delta("msg_1", "prt_1", &"b".into(), show);
             text.take_part(&part("prt_1", "text", "ab", true), show);
-            text.take_delta("msg_1", "prt_1", "late", show);
+            text.take_delta("msg_1", "prt_1", &"late".into(), show);
         });
         assert_eq!(all, "ab");
     }
@@ -282,11 +289,11 @@ mod tests {
     #[test]
     fn deltas_before_their_part_wait_for_it_and_reasoning_is_not_shown() {
         let all = shown(|text, show| {
-            text.take_delta("msg_1", "prt_1", "thought", show);
-            text.take_delta("msg_1", "prt_2", "a", show);
+            text.take_delta("msg_1", "prt_1", &"thought".into(), show);
+            text.take_delta("msg_1", "prt_2", &"a".into(), show);
             text.take_part(&part("prt_1", "reasoning", "thought", true), show);
             text.take_part(&part("prt_2", "text", "", false), show);
-            text.take_delta("msg_1", "prt_2", "b", show);
+            text.take_delta("msg_1", "prt_2", &"b".into(), show);
         });
         assert_eq!(all, "ab");
     }
@@ -306,9 +313,9 @@ mod tests {
     fn after_a_gap_nothing_is_shown_until_the_truth_is_known() {
         let all = shown(|text, show| {
             text.take_part(&part("prt_1", "text", "", false), show);
-            text.take_delta("msg_1", "prt_1", "one ", show);
+            text.take_delta("msg_1", "prt_1", &"one ".into(), show);
             text.note_gap();
-            text.take_delta("msg_1", "prt_1", "three", show);
+            text.take_delta("msg_1", "prt_1", &"three".into(), show);
             text.take_part(&part("prt_2", "text", "next", false), show);
             let parts = vec![part("prt_1", "text", "one two three", true)];
             text.settle([message(parts)].iter(), false, show);
@@ -331,7 +338,7 @@ mod tests {
         let mut shown = String::new();
         let show = &mut |piece: &str| shown.push_str(piece);
         text.take_part(&part("prt_1", "text", "", false), show);
-        text.take_delta("msg_1", "prt_1", "a \n", show);
+        text.take_delta("msg_1", "prt_1", &"a \n".into(), show);
         text.take_part(&part("prt_1", "text", "a", true), show);
         assert_eq!((text.all().as_str(), shown.as_str()), ("a", "a \n"));
     }
@@ -340,7 +347,7 @@ mod tests {
     fn a_text_that_is_joined_in_its_middle_trusts_no_delta_before_its_part() {
         let (mut text, mut shown) = (Text::default(), String::new());
         let show = &mut |new: &str| shown.push_str(new);
-        text.take_delta("msg_1", "prt_1", "two", show);
+        text.take_delta("msg_1", "prt_1", &"two".into(), show);
         text.take_part(&part("prt_1", "text", "", false), show);
         text.take_part(&part("prt_1", "text", "one two", true), show);
         assert_eq!(shown, "one two");

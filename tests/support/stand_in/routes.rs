@@ -27,6 +27,7 @@ pub fn handle(
 ) -> io::Result<()> {
     let faults = Faults::read();
     note(request);
+    connection.halve(faults.has("/halves"));
     if faults.has("/never_answer") || faults.lists("/silence", request) {
         return connection.wait_until_closed();
     }

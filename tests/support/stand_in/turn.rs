@@ -234,7 +234,8 @@ impl<'a> Turn<'a> {
         if !reversed {
             self.update_part(part.clone());
         }
-        for word in text.split_inclusive(' ') {
+        // Half a character, which `halves` makes of `<`, ends a delta.
+        for word in text.split_inclusive([' ', '<']) {
             self.pause(pace)?;
             self.publish("message.part.delta", json!({
                 "messageID": step.info["id"], "partID": part["id"], "field": "text", "delta": word,

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use crate::client::mend;
 use crate::error::{Code, Error, Result};
 use crate::runner::input::{self, Wanted};
 use crate::runner::turn::record::{Failed, Outcome, TurnRecord};
@@ -42,7 +43,7 @@ pub fn hold_against(schema: &Value, record: &mut TurnRecord) {
         return;
     }
     record.error = None;
-    let from_text = || serde_json::from_str(&record.answer).ok();
+    let from_text = || serde_json::from_slice(&mend(record.answer.as_bytes())).ok();
     let why = match record.structured.clone().or_else(from_text) {
         Some(value) => {
             let why = misfit(schema, &value);
