@@ -94,7 +94,7 @@ pub fn agent_of<'a>(
         let missing = || Error::not_found(format!("there is no agent {name}"));
         return find(name).ok_or_else(|| missing().hint(names.join(", ")));
     }
-    let configuration = server.client.configuration(directory)?;
+    let configuration = server.client.configuration(directory, REQUEST_LIMIT)?;
     let default = configuration.get("default_agent").and_then(|name| name.as_str());
     let primary =
         |agent: &&Agent| agent.mode.as_deref() != Some("subagent") && agent.hidden != Some(true);
