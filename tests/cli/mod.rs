@@ -1,6 +1,7 @@
 //! Commands against the stand-in: faults that a real server does not produce on demand.
 
 mod adopting;
+mod asks;
 mod attach;
 mod bad_input;
 mod bad_opencode;

@@ -113,17 +113,17 @@ pub fn reply(
     if meant.is_empty() {
         return Ok(replied);
     }
-    let mut sent = Vec::new();
+    let mut sent: Vec<PendingPermission> = Vec::new();
     for one in meant {
         let answer = server.client.reply_permission(&one.id, &one.directory, reply);
         match answer {
             Ok(()) => sent.push(one),
-            // It was there a moment ago: the reply to another one may have settled it.
+            // It was pending a moment ago, so it has been settled in between.
             Err(failure) if failure.status() == Some(404) => {
-                if ids.is_none() || *reply != Reply::Once {
+                if is_settled_by(&sent, reply, &one) {
                     sent.push(one);
                 } else {
-                    let message = format!("somebody else has answered {} in between", one.id);
+                    let message = format!("permission {} was answered by another client", one.id);
                     replied.trouble.push(Error::not_found(message));
                 }
             }
@@ -136,6 +136,16 @@ pub fn reply(
     server.note_use(context, None);
     verify(context, &server, sent, &mut replied)?;
     Ok(replied)
+}
+
+/// Whether replies that were sent before have settled a request as well: a rejection settles all of
+/// its conversation, and `always` those of its directory that it covers.
+fn is_settled_by(sent: &[PendingPermission], reply: &Reply, one: &PendingPermission) -> bool {
+    sent.iter().any(|other| match reply {
+        Reply::Once => false,
+        Reply::Always => other.directory == one.directory && other.permission == one.permission,
+        Reply::Reject(_) => other.conversation == one.conversation,
+    })
 }
 
 fn verify(
@@ -178,6 +188,39 @@ fn find<'a>(
         Found::None => {
             Err(Error::not_found(format!("session {session} has no pending permission {word}"))
                 .hint(format!("occtl permissions {session} shows {}", pending.len())))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request(conversation: &str, directory: &str, permission: &str) -> PendingPermission {
+        PendingPermission {
+            id: format!("per_{conversation}"),
+            conversation: conversation.into(),
+            directory: directory.into(),
+            permission: permission.into(),
+            patterns: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn a_request_that_is_gone_is_only_settled_by_a_reply_that_can_have_reached_it() {
+        let sent = [request("ses_1", "/a", "bash")];
+        let settled = |reply: &Reply, conversation: &str, directory: &str, permission: &str| {
+            is_settled_by(&sent, reply, &request(conversation, directory, permission))
+        };
+        let reject = Reply::Reject(None);
+        assert!(settled(&reject, "ses_1", "/a", "edit"), "a rejection ends its conversation");
+        assert!(!settled(&reject, "ses_2", "/a", "bash"));
+        assert!(settled(&Reply::Always, "ses_2", "/a", "bash"));
+        assert!(!settled(&Reply::Always, "ses_2", "/b", "bash"));
+        assert!(!settled(&Reply::Always, "ses_1", "/a", "edit"));
+        assert!(!settled(&Reply::Once, "ses_1", "/a", "bash"));
+        for reply in [reject, Reply::Always, Reply::Once] {
+            assert!(!is_settled_by(&[], &reply, &sent[0]), "nothing was sent before");
         }
     }
 }

@@ -94,7 +94,13 @@ pub fn answer(
             server.client.reply_question(&question.id, &question.directory, &answers)
         }
     };
-    sent.map_err(|failure| server.explain(context, failure))?;
+    sent.map_err(|failure| match failure.status() {
+        // It was pending a moment ago.
+        Some(404) => {
+            Error::not_found(format!("question {} was answered by another client", question.id))
+        }
+        _ => server.explain(context, failure),
+    })?;
     server.note_use(context, None);
     let left = list(&server, std::slice::from_ref(&question.directory))
         .map_err(|error| server.explain(context, error))?;
