@@ -7,8 +7,6 @@ use crate::support::processes::poll;
 use crate::support::sandbox::Sandbox;
 use crate::support::session::{SOON, Session};
 
-use super::versions::can;
-
 /// The ids of the listed permissions.
 fn ids(asks: &Value) -> Vec<String> {
     let rows = asks["permissions"].as_array().unwrap().iter();
@@ -100,17 +98,85 @@ fn permissions_are_found_everywhere_and_settled() {
     for conversation in prompts {
         assert_eq!(session.tools(&conversation)[0].1, "error");
     }
+}
 
-    // The ask of an aborted turn stays until it is replied to.
-    let aborted = session.prompt("[[bash uptime]]");
-    session.wait_for_asks("/permission", session.directory(), 1);
-    session.ask("POST", &format!("/session/{aborted}/abort"), session.directory(), &json!({}));
-    if can("an abort ends the answer that waits for a permission") {
-        session.wait_until_idle();
-        assert_eq!(session.run("permissions", &["-q"]).ok().stdout.lines().count(), 1);
-    }
+/// A session whose model has to ask for bash, and may ask questions.
+fn asking(sandbox: &mut Sandbox, model: &crate::support::model::Model) {
+    sandbox.set_env("OPENCODE_ENABLE_QUESTION_TOOL", "1");
+    let mut settings = config(model);
+    settings["permission"] = json!({"bash": "ask"});
+    sandbox.configure(&sandbox.work(), &settings);
+}
+
+#[test]
+fn an_ask_of_an_aborted_turn_is_left_out_everywhere_until_it_is_named() {
+    let (mut sandbox, model) = Sandbox::real("ghosts");
+    asking(&mut sandbox, &model);
+    let session = Session::start(&sandbox, &[]);
+    let abort = |conversation: &str| {
+        let route = format!("/session/{conversation}/abort");
+        session.ask("POST", &route, session.directory(), &json!({}));
+    };
+    let conversation = session.prompt("[[bash echo ghost]]");
+    let dead = session.wait_for_asks("/permission", session.directory(), 1);
+    let dead = dead[0]["id"].as_str().unwrap();
+    assert_eq!(session.run("permissions", &["-q"]).ok().stdout.trim(), dead, "it is live");
+    abort(&conversation);
+    let asked = session.prompt("[[question Which?|Red]]");
+    session.wait_for_asks("/question", session.directory(), 1);
+    abort(&asked);
+    let gone = |list: &str, none: &str| {
+        let shown = || session.run(list, &[]).ok().stdout;
+        poll(SOON, || (shown() == none).then_some(())).expect("a list without dead asks");
+    };
+    gone("permissions", "No pending permissions\n");
+    gone("questions", "No pending questions\n");
+    let until = ["-s", &conversation, "-s", &asked, "--until", "ask", "-t", "3"];
+    session.run("wait", &until).fails(124);
+    assert_eq!(session.run("approve", &["--all"]).ok().stdout, "No pending permissions\n");
+    let unused = ["--max-idle", "0.1", "--dry-run", "--json"];
+    let cleanup = || sandbox.occtl(&["cleanup"]).args(&unused).run().ok().json();
+    let cleaned = || cleanup()["cleaned"].as_array().is_some_and(|all| !all.is_empty());
+    poll(SOON, || cleaned().then_some(())).expect("a session that nothing is going on in");
+
+    // A live one of another conversation is shown beside it.
+    session.prompt("[[bash echo live]]");
+    session.wait_for_asks("/permission", session.directory(), 2);
+    let shown = session.run("permissions", &["-q"]).ok().stdout;
+    assert!(shown.lines().count() == 1 && shown.trim() != dead, "{shown}");
+    session.run("reject", &[dead]).ok();
     session.run("reject", &["--all"]).ok();
-    assert_eq!(session.run("permissions", &[]).ok().stdout, "No pending permissions\n");
+    session.wait_for_asks("/permission", session.directory(), 0);
+}
+
+#[test]
+fn what_occtl_ends_leaves_no_ask_behind() {
+    let (mut sandbox, model) = Sandbox::real("no-ghosts");
+    asking(&mut sandbox, &model);
+    let session = Session::start(&sandbox, &[]);
+    let none_left = || {
+        session.wait_for_asks("/permission", session.directory(), 0);
+        session.wait_for_asks("/question", session.directory(), 0);
+    };
+    let (bash, question) = ("[[bash echo hi]]", "[[question Which?|Red]]");
+    for words in [
+        &["--on-permission", "fail", bash][..],
+        &["--on-question", "fail", question],
+        &["-t", "4", bash],
+        &["--on-permission", "fail", "[[task {{bash echo child}}]]"],
+    ] {
+        session.run("send", &[&["--title", "t", "--wait"], words].concat()).fails(6);
+        none_left();
+    }
+    let conversation = session.prompt(bash);
+    session.wait_for_asks("/permission", session.directory(), 1);
+    session.run("abort", &["-s", &conversation]).ok();
+    none_left();
+    let conversation = session.prompt(bash);
+    session.wait_for_asks("/permission", session.directory(), 1);
+    session.run("delete", &["--force", &conversation]).ok();
+    none_left();
+    assert_eq!(session.get("/session/status"), json!({}), "a deleted conversation is not busy");
 }
 
 #[test]

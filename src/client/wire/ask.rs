@@ -13,6 +13,8 @@ pub struct Permission {
     pub id: String,
     /// The conversation whose tool wants it.
     pub conversation: String,
+    /// The call that wants it.
+    pub tool: AskingCall,
     /// For example `bash`, `edit`.
     pub permission: String,
     /// What the tool wants to do, for example its commands.
@@ -27,6 +29,8 @@ struct PermissionFields {
     id: String,
     #[serde(default, rename = "sessionID", deserialize_with = "lenient")]
     conversation: String,
+    #[serde(default, deserialize_with = "lenient")]
+    tool: AskingCall,
     #[serde(default, deserialize_with = "lenient")]
     permission: String,
     #[serde(default, rename = "type", deserialize_with = "lenient")]
@@ -43,7 +47,44 @@ impl From<PermissionFields> for Permission {
         let permission = if is_old { fields.old_permission } else { fields.permission };
         let no_patterns = fields.patterns.is_empty();
         let patterns = if no_patterns { fields.old_patterns } else { fields.patterns };
-        Permission { id: fields.id, conversation: fields.conversation, permission, patterns }
+        let PermissionFields { id, conversation, tool, .. } = fields;
+        Permission { id, conversation, tool, permission, patterns }
+    }
+}
+
+/// The call of a tool that waits for the reply to an ask.
+#[derive(Clone, Debug, Default, Deserialize)]
+pub struct AskingCall {
+    /// The answer that the call is part of, `msg_…`.
+    #[serde(default, rename = "messageID", deserialize_with = "lenient")]
+    pub message: Option<String>,
+}
+
+/// What permission requests and questions have in common.
+pub trait Ask {
+    /// The conversation that asks.
+    fn conversation(&self) -> &str;
+    /// The answer in which it asks, `msg_…`; `None` if the server does not tell.
+    fn message(&self) -> Option<&str>;
+}
+
+impl Ask for Permission {
+    fn conversation(&self) -> &str {
+        &self.conversation
+    }
+
+    fn message(&self) -> Option<&str> {
+        self.tool.message.as_deref()
+    }
+}
+
+impl Ask for Question {
+    fn conversation(&self) -> &str {
+        &self.conversation
+    }
+
+    fn message(&self) -> Option<&str> {
+        self.tool.message.as_deref()
     }
 }
 
@@ -56,6 +97,9 @@ pub struct Question {
     /// The conversation whose model asks.
     #[serde(default, rename = "sessionID", deserialize_with = "lenient")]
     pub conversation: String,
+    /// The call with which it asks.
+    #[serde(default, deserialize_with = "lenient")]
+    pub tool: AskingCall,
     /// In the order in which they must be answered.
     #[serde(default, deserialize_with = "those_that_fit")]
     pub questions: Vec<QuestionText>,

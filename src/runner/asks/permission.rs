@@ -1,7 +1,7 @@
 //! Pending permission requests: find them, wherever they are, and reply.
 
 use super::ids::{Found, unique};
-use super::reach::directories;
+use super::reach::{Scope, directories};
 use crate::client::wire::Reply;
 use crate::error::{Code, Error, Result};
 use crate::runner::context::Context;
@@ -36,7 +36,7 @@ pub struct SessionPermissions {
 /// The pending requests of one session.
 pub fn permissions(context: &Context, session: &str) -> Result<SessionPermissions> {
     let server = Server::open(context, session)?;
-    let permissions = Ok(pending(context, &server)?);
+    let permissions = Ok(pending(context, &server, Scope::Live)?);
     Ok(SessionPermissions { session: server.record.id, permissions })
 }
 
@@ -45,20 +45,24 @@ pub fn all_permissions(context: &Context) -> Result<Vec<SessionPermissions>> {
     let mut all = Vec::new();
     for id in all_ids(context, &Default::default())? {
         let Ok(server) = Server::open(context, &id) else { continue };
-        all.push(SessionPermissions { session: id, permissions: pending(context, &server) });
+        all.push(SessionPermissions {
+            session: id,
+            permissions: pending(context, &server, Scope::Live),
+        });
     }
     Ok(all)
 }
 
-fn pending(context: &Context, server: &Server) -> Result<Vec<PendingPermission>> {
-    let ask = || -> Result<Vec<PendingPermission>> { list(server, &directories(context, server)?) };
+fn pending(context: &Context, server: &Server, scope: Scope) -> Result<Vec<PendingPermission>> {
+    let ask = || list(server, &directories(context, server)?, scope);
     ask().map_err(|error| server.explain(context, error))
 }
 
-fn list(server: &Server, directories: &[String]) -> Result<Vec<PendingPermission>> {
+fn list(server: &Server, directories: &[String], scope: Scope) -> Result<Vec<PendingPermission>> {
     let mut found: Vec<PendingPermission> = Vec::new();
     for directory in directories {
-        for one in server.client.permissions(directory, REQUEST_LIMIT)? {
+        let listed = server.client.permissions(directory, REQUEST_LIMIT)?;
+        for one in scope.choose(server, directory, listed)? {
             found.push(PendingPermission {
                 id: one.id,
                 conversation: one.conversation,
@@ -95,7 +99,9 @@ pub fn reply(
 ) -> Result<Replied> {
     let server = Server::open(context, session)?;
     let id = server.record.id.clone();
-    let pending = pending(context, &server)?;
+    // One that is left out of lists can still be named.
+    let scope = if ids.is_some() { Scope::All } else { Scope::Live };
+    let pending = pending(context, &server, scope)?;
     let mut replied = Replied { session: id.clone(), done: Vec::new(), trouble: Vec::new() };
     let mut meant: Vec<PendingPermission> = Vec::new();
     match ids {
@@ -157,7 +163,7 @@ fn verify(
     let mut places: Vec<String> = sent.iter().map(|one| one.directory.clone()).collect();
     places.sort();
     places.dedup();
-    let left = match list(server, &places) {
+    let left = match list(server, &places, Scope::All) {
         Ok(left) => left,
         Err(error) => return Err(server.explain(context, error)),
     };

@@ -1,7 +1,7 @@
 //! Pending questions of models: find them and answer.
 
 use super::ids::{Found, unique};
-use super::reach::directories;
+use super::reach::{Scope, directories};
 use crate::client::wire::QuestionText;
 use crate::error::{Error, Result};
 use crate::runner::context::Context;
@@ -40,18 +40,19 @@ pub enum Answer {
 /// The pending questions of a session.
 pub fn questions(context: &Context, session: &str) -> Result<Vec<PendingQuestion>> {
     let server = Server::open(context, session)?;
-    pending(context, &server)
+    pending(context, &server, Scope::Live)
 }
 
-fn pending(context: &Context, server: &Server) -> Result<Vec<PendingQuestion>> {
-    let ask = || list(server, &directories(context, server)?);
+fn pending(context: &Context, server: &Server, scope: Scope) -> Result<Vec<PendingQuestion>> {
+    let ask = || list(server, &directories(context, server)?, scope);
     ask().map_err(|error| server.explain(context, error))
 }
 
-fn list(server: &Server, directories: &[String]) -> Result<Vec<PendingQuestion>> {
+fn list(server: &Server, directories: &[String], scope: Scope) -> Result<Vec<PendingQuestion>> {
     let mut found = Vec::new();
     for directory in directories {
-        for one in server.client.questions(directory, REQUEST_LIMIT)? {
+        let listed = server.client.questions(directory, REQUEST_LIMIT)?;
+        for one in scope.choose(server, directory, listed)? {
             found.push(PendingQuestion {
                 id: one.id,
                 session: server.record.id.clone(),
@@ -73,7 +74,8 @@ pub fn answer(
 ) -> Result<PendingQuestion> {
     let server = Server::open(context, session)?;
     let id = &server.record.id;
-    let mut pending = pending(context, &server)?;
+    // One that is left out of lists can still be named.
+    let mut pending = pending(context, &server, Scope::All)?;
     let missing = || {
         Error::not_found(format!("session {id} has no pending question {word}"))
             .hint(format!("occtl questions {id} shows {}", pending.len()))
@@ -102,7 +104,7 @@ pub fn answer(
         _ => server.explain(context, failure),
     })?;
     server.note_use(context, None);
-    let left = list(&server, std::slice::from_ref(&question.directory))
+    let left = list(&server, std::slice::from_ref(&question.directory), Scope::All)
         .map_err(|error| server.explain(context, error))?;
     if left.iter().any(|other| other.id == question.id) {
         let message = format!("the server took the answer to {} and still lists it", question.id);

@@ -2,18 +2,43 @@
 
 use std::collections::BTreeSet;
 
-use crate::client::Limit;
-use crate::client::wire::Conversation;
+use crate::client::wire::{Ask, Conversation};
+use crate::client::{Answer, Limit};
 use crate::error::Result;
 use crate::runner::context::Context;
 use crate::runner::conversation::find::changed;
+use crate::runner::session::ghosts::live;
 use crate::runner::session::life::{Life, life};
 use crate::runner::session::server::Server;
-use crate::units::PROBE_LIMIT;
+use crate::units::{PROBE_LIMIT, REQUEST_LIMIT};
 
 /// How many conversations outside the session's directory are looked at, newest first. A server on
 /// a shared database lists those of every other server as well.
 const LOOKS: usize = 200;
+
+/// Which of the asks that a server lists are meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// Those that a turn waits for.
+    Live,
+    /// Also those of turns that were aborted.
+    All,
+}
+
+impl Scope {
+    /// The asks that are meant, of those that the server lists for a directory.
+    pub(super) fn choose<T: Ask>(
+        self,
+        server: &Server,
+        directory: &str,
+        listed: Vec<T>,
+    ) -> Answer<Vec<T>> {
+        match self {
+            Scope::Live => live(server, directory, listed, REQUEST_LIMIT),
+            Scope::All => Ok(listed),
+        }
+    }
+}
 
 /// The session's own directory, and those of conversations that this server may still work on.
 ///

@@ -6,9 +6,10 @@ use jiff::Timestamp;
 
 use super::entry::moment;
 use super::find::{self, changed, created};
-use crate::client::wire::{Activities, Conversation};
+use crate::client::wire::{Activities, Ask, Conversation};
 use crate::error::Result;
 use crate::runner::context::Context;
+use crate::runner::session::ghosts::is_over;
 use crate::runner::session::labels::Labels;
 use crate::runner::session::probe::State;
 use crate::runner::session::server::Server;
@@ -141,9 +142,12 @@ impl Doing {
         let mut permissions = BTreeSet::new();
         let mut questions = BTreeSet::new();
         if activities.values().any(|activity| activity.is_busy()) {
-            let asked = client.permissions(directory, PROBE_LIMIT).ok()?;
+            let waits = |ask: &dyn Ask| !is_over(client, directory, ask, PROBE_LIMIT);
+            let mut asked = client.permissions(directory, PROBE_LIMIT).ok()?;
+            asked.retain(|ask| waits(ask));
             permissions.extend(asked.into_iter().map(|ask| ask.conversation));
-            let asked = client.questions(directory, PROBE_LIMIT).ok()?;
+            let mut asked = client.questions(directory, PROBE_LIMIT).ok()?;
+            asked.retain(|ask| waits(ask));
             questions.extend(asked.into_iter().map(|ask| ask.conversation));
         }
         Some(Doing { activities, permissions, questions })

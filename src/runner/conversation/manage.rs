@@ -1,12 +1,18 @@
 //! Copies and deletes conversations: `fork`, `delete`.
 
+use std::time::Duration;
+
 use super::deny_occtl::no_occtl;
 use super::find::{self, Place};
+use super::work::{is_busy, reject_asks};
 use crate::client::wire::{Conversation, Head, OwnRules};
 use crate::error::{Error, Result};
 use crate::runner::context::Context;
 use crate::runner::session::server::Server;
-use crate::units::REQUEST_LIMIT;
+use crate::units::{Deadline, REQUEST_LIMIT, TICK, pause};
+
+/// How long an aborted turn may take to end before its conversation is deleted.
+const SETTLES: Duration = Duration::from_secs(2);
 
 /// A copy of a conversation.
 #[derive(Clone, Debug)]
@@ -106,6 +112,12 @@ pub fn delete(context: &Context, word: &str, id: &str, force: bool) -> Result<()
     }
     if busy {
         client.abort(id, directory, REQUEST_LIMIT)?;
+        let settled = Deadline::after(SETTLES);
+        while is_busy(&client.activities(directory, REQUEST_LIMIT)?, id) && !settled.expired() {
+            pause(TICK);
+        }
+        // The server would list them for ever, and the conversation that is gone as busy.
+        reject_asks(&server, &place, &[id], &[]);
     }
     client.delete(id, directory).map_err(|failure| find::gone(&server, &place, failure))?;
     // The server answers `true` whatever happened, so it is asked again.

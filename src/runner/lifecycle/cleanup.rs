@@ -12,6 +12,7 @@ use crate::error::{Error, Result};
 use crate::runner::asks::reach::directories;
 use crate::runner::context::Context;
 use crate::runner::conversation::find::{changed, newest_root};
+use crate::runner::session::ghosts::live;
 use crate::runner::session::life::{Life, life};
 use crate::runner::session::logs::file::last_lines;
 use crate::runner::session::server::Server;
@@ -205,10 +206,12 @@ fn working(
     if let Some((conversation, _)) = activities.iter().find(|(_, activity)| activity.is_busy()) {
         return Ok(Some(format!("a turn is going on in {conversation}")));
     }
-    if let Some(ask) = client.permissions(place, ASK_LIMIT)?.first() {
+    let permissions = client.permissions(place, ASK_LIMIT)?;
+    if let Some(ask) = live(server, place, permissions, ASK_LIMIT)?.first() {
         return Ok(Some(format!("permission {} is pending in {}", ask.id, ask.conversation)));
     }
-    if let Some(ask) = client.questions(place, ASK_LIMIT)?.first() {
+    let questions = client.questions(place, ASK_LIMIT)?;
+    if let Some(ask) = live(server, place, questions, ASK_LIMIT)?.first() {
         return Ok(Some(format!("question {} is pending in {}", ask.id, ask.conversation)));
     }
     let Some(newest) = newest_root(server, place, Some(NEWEST))?.conversation else {

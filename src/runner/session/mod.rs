@@ -2,6 +2,7 @@
 
 pub mod address;
 pub mod facts;
+pub mod ghosts;
 pub mod git;
 pub mod inspect;
 pub mod labels;

@@ -3,9 +3,10 @@
 
 use std::time::Duration;
 
+use super::ghosts::is_over;
 use super::life::Life;
 use super::server::endpoint;
-use crate::client::wire::Activities;
+use crate::client::wire::{Activities, Ask};
 use crate::client::{Answer, Client, Held};
 use crate::store::Record;
 use crate::units::{Deadline, PROBE_LIMIT, pause};
@@ -164,16 +165,17 @@ impl Inquiry {
         if activities.values().all(|activity| !activity.is_busy()) {
             return Ok(State::Idle);
         }
-        // An ask of an aborted turn stays in the list; only a busy conversation waits for one.
-        let is_busy = |conversation: &str| {
-            activities.get(conversation).is_some_and(|activity| activity.is_busy())
+        // An ask of an aborted turn stays in the list.
+        let waits = |ask: &dyn Ask| {
+            activities.get(ask.conversation()).is_some_and(|activity| activity.is_busy())
+                && !is_over(&self.client, &self.directory, ask, limit())
         };
         let permissions = self.client.permissions(&self.directory, limit())?;
-        if permissions.iter().any(|ask| is_busy(&ask.conversation)) {
+        if permissions.iter().any(|ask| waits(ask)) {
             return Ok(State::WaitingPermission);
         }
         let questions = self.client.questions(&self.directory, limit())?;
-        if questions.iter().any(|ask| is_busy(&ask.conversation)) {
+        if questions.iter().any(|ask| waits(ask)) {
             return Ok(State::WaitingQuestion);
         }
         Ok(State::Running)

@@ -11,6 +11,7 @@ use crate::client::wire::Message;
 use crate::error::{Code, Result};
 use crate::runner::context::Context;
 use crate::runner::conversation::messages::messages_since;
+use crate::runner::conversation::work::reject_asks;
 use crate::runner::prompt::abort::abort;
 use crate::runner::prompt::options::Terms;
 use crate::runner::prompt::report::{Conclusion, Facts, record};
@@ -139,12 +140,25 @@ impl Follower<'_> {
             coming.expired() || self.held.as_ref().is_none_or(|held| held.is_ready(Duration::ZERO))
         };
         match abort(self.server, self.place, &below, closing, &settled) {
-            Ok(true) => "it was aborted",
+            Ok(true) => {
+                self.reject_asks(&below);
+                "it was aborted"
+            }
             Ok(false) => "it was aborted, and the server says that it goes on",
             Err(failure) => {
                 self.trouble.get_or_insert_with(|| failure.to_string());
                 "it was aborted, and the server does not confirm that it ended"
             }
+        }
+    }
+
+    /// Rejects what the aborted turn asked for: the server would list it until it gets a reply.
+    fn reject_asks(&self, below: &[String]) {
+        let mut members: Vec<&str> = below.iter().map(String::as_str).collect();
+        members.push(&self.place.id);
+        let known: Vec<String> = self.turn.asks.all().map(|ask| ask.id.clone()).collect();
+        if !known.is_empty() {
+            reject_asks(self.server, self.place, &members, &known);
         }
     }
 

@@ -6,11 +6,12 @@ use std::hash::{Hash, Hasher};
 use std::time::Instant;
 
 use super::Follower;
-use crate::client::wire::{Activities, Conversation, Info, Message};
+use crate::client::wire::{Activities, Ask, Conversation, Info, Message};
 use crate::client::{Answer, Cause, Failure};
 use crate::runner::conversation::find::Place;
 use crate::runner::conversation::messages::messages_since;
 use crate::runner::prompt::watcher::Watcher;
+use crate::runner::session::ghosts::is_over;
 use crate::runner::session::timeouts::LOOK_LIMIT;
 use crate::runner::turn::{End, Snapshot};
 
@@ -105,8 +106,13 @@ impl Follower<'_> {
     fn find_asks(&mut self) -> Answer<()> {
         let client = &self.server.client;
         let directory = &self.place.directory;
-        let permissions = client.permissions(directory, self.request_limit)?;
-        let questions = client.questions(directory, self.request_limit)?;
+        let mut permissions = client.permissions(directory, self.request_limit)?;
+        let mut questions = client.questions(directory, self.request_limit)?;
+        // What a turn before this one asked for is still listed if that was aborted.
+        let is_known = |id: &str| self.turn.asks.all().any(|ask| ask.id == id);
+        let waits = |ask: &dyn Ask| !is_over(client, directory, ask, self.request_limit);
+        permissions.retain(|ask| is_known(&ask.id) || waits(ask));
+        questions.retain(|ask| is_known(&ask.id) || waits(ask));
         let mut listed = BTreeSet::new();
         for ask in &permissions {
             if self.trace_to_tree(&ask.conversation)? {
