@@ -11,8 +11,11 @@ use crate::runner::asks::{PendingPermission, Replied, Reply};
 pub const PERMISSIONS: Operand =
     Operand::optional("PERMISSION", "Ids or unique prefixes of ids, with or without per_").many();
 /// Every request of the session gets the reply.
-pub const ALL: Flag =
-    Flag::switch("all", None, "Reply to every pending request, including those of sub-agents");
+pub const ALL: Flag = Flag::switch(
+    "all",
+    None,
+    "Reply to every request that occtl permissions shows, including those of sub-agents",
+);
 
 pub const COMMAND: Command = Command {
     name: "approve",

@@ -13,7 +13,8 @@ pub const COMMAND: Command = Command {
     summary: "Show the permissions that turns are waiting for",
     about: &[
         "The requests of sub-agents and of conversations in other directories are included. The \
-         request of an aborted turn stays pending until it gets a reply.",
+         server lists the request of an aborted turn until it gets a reply: such a request is not \
+         shown, unless it may still be waited for. `occtl reject` settles it by its id.",
     ],
     operands: &[Operand::optional("SESSION", "Id, unique prefix of an id, or name of a session")
         .absent("all sessions")],
