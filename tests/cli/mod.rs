@@ -18,6 +18,7 @@ mod kernel;
 mod listing;
 mod logs;
 mod scarce;
+mod schemas;
 mod stopping;
 mod tail;
 mod time_zones;

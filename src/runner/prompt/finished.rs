@@ -9,7 +9,7 @@ use super::message_id::new_message_id;
 use super::options::{Follow, PromptOptions, Wanted};
 use super::prepared::{Placed, Prepared};
 use super::queue::wait_until_taken;
-use super::schema::hold_against;
+use super::schema::{self, hold_against};
 use super::stored::{has_message, raw_message};
 use crate::error::Result;
 use crate::runner::context::Context;
@@ -69,6 +69,9 @@ pub fn follow_prepared(
         prepared.find_place(context, server, policy, !only_answer).map_err(explain)?;
     let follower = Follower::prepare(&operation, &place, &turn, &follow.terms);
     operation.signals.set_fatal(false);
+    if let Some(warning) = prepared.schema.as_ref().and_then(schema::warning) {
+        (context.say)(&warning);
+    }
     // Before the prompt, so that no `cleanup` in between takes the session for unused.
     server.note_use(context, Some(&place.id));
     let held = prepared.hold(server, &place, &turn).map_err(explain)?;

@@ -2,6 +2,8 @@
 
 use serde_json::Value;
 
+use super::place::find;
+
 /// The types of JSON Schema.
 const TYPES: [&str; 7] = ["null", "boolean", "object", "array", "number", "integer", "string"];
 
@@ -57,14 +59,10 @@ fn is_list_of_names(value: &Value) -> bool {
     value.as_array().is_some_and(|names| names.iter().all(Value::is_string))
 }
 
-/// Whether a `$ref` can lead somewhere. Anchors, other documents and escapes are looked up only
-/// when an answer needs them.
+/// Whether a `$ref` leads somewhere. What it leads to in another document is not checked.
 fn may_be_found(root: &Value, target: &Value) -> bool {
     let Some(target) = target.as_str() else { return false };
-    match target.strip_prefix('#') {
-        Some(path) if path.starts_with('/') && !path.contains('%') => root.pointer(path).is_some(),
-        _ => true,
-    }
+    !target.starts_with('#') || find(root, target).is_some()
 }
 
 /// What is wrong with the schemas inside a keyword's value.
@@ -103,8 +101,8 @@ mod tests {
                 "$defs": {"of": {"enum": [1], "anyOf": [{"const": 1}]}}}),
             json!({"items": [{"type": "integer"}], "$ref": "#"}),
             json!({"minimum": 0, "exclusiveMinimum": true, "required": true}),
-            json!({"anyOf": [{"$ref": "#leaf"}, {"$ref": "other.json"}]}),
-            json!({"$ref": "#/$defs/a%20b"}),
+            json!({"anyOf": [{"$ref": "#leaf"}, {"$ref": "other.json"}, {"$anchor": "leaf"}]}),
+            json!({"$ref": "#/$defs/a%20b", "$defs": {"a b": true}}),
         ] {
             assert_eq!(fault(good.clone()), None, "{good}");
         }
@@ -120,6 +118,8 @@ mod tests {
             (json!({"anyOf": [true, {"not": 1}]}), "/anyOf/1/not is neither"),
             (json!({"oneOf": {}}), "/oneOf is no list"),
             (json!({"$ref": "#/$defs/none"}), "/$ref is"),
+            (json!({"$ref": "#/$defs/a%20b"}), "/$ref is"),
+            (json!({"$ref": "#leaf"}), "/$ref is"),
             (json!({"$ref": 1}), "/$ref is"),
             (json!({"type": []}), "/type is []"),
             (json!({"enum": []}), "/enum is []"),

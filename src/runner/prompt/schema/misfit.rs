@@ -2,13 +2,16 @@
 //!
 //! Checked are `type`, `enum`, `const`, `properties`, `required`, `additionalProperties`, `items`,
 //! `prefixItems`, the limits of numbers, strings, arrays and objects, `anyOf`, `oneOf`, `allOf`,
-//! `not`, and `$ref` within the document. Other keywords (`pattern`, `format`, …) are left to the
-//! server.
+//! `not`, and `$ref` within the document. Other keywords (`pattern`, `patternProperties`, …) are
+//! left to the server. An answer that only they can tell from a wrong one fits.
 
 use serde_json::Value;
 
-/// How deeply schemas may be nested: a `$ref` to itself must not run for ever.
-const DEEPEST: usize = 64;
+use super::place::find;
+use super::unchecked::unchecked;
+
+/// How deeply schemas for one value may be nested: a `$ref` to itself must not run for ever.
+const DEEPEST: usize = 32;
 
 /// What in `value` does not fit, with its place; `None` if all of it fits.
 pub fn misfit(schema: &Value, value: &Value) -> Option<String> {
@@ -32,26 +35,30 @@ impl Check<'_> {
     fn value(&self, schema: &Value, value: &Value, place: &str, depth: usize) -> Fit {
         let no = |why: String| Err(format!("{} {why}", if place.is_empty() { "/" } else { place }));
         if depth > DEEPEST {
-            return no("lies too deep".into());
+            return Ok(());
         }
         let Some(rules) = schema.as_object() else {
             let is_forbidden = *schema == Value::Bool(false);
             return if is_forbidden { no("is not allowed".into()) } else { Ok(()) };
         };
         if let Some(target) = rules.get("$ref").and_then(Value::as_str) {
-            let found = target.strip_prefix('#').and_then(|path| self.root.pointer(path));
-            let Some(found) = found else { return no(format!("has an unknown $ref {target}")) };
-            self.value(found, value, place, depth + 1)?;
+            if let Some(found) = find(self.root, target) {
+                self.value(found, value, place, depth + 1)?;
+            }
+            if self.refs_stand_alone() {
+                return Ok(());
+            }
         }
-        if rules.get("const").is_some_and(|only| only != value) {
+        if rules.get("const").is_some_and(|only| !is_same(only, value)) {
             return no(format!("is not {}", rules["const"]));
         }
         if let Some(Value::Array(choices)) = rules.get("enum")
-            && !choices.contains(value)
+            && !choices.iter().any(|choice| is_same(choice, value))
         {
             return no("is not one of the allowed values".into());
         }
-        if let Some(wanted) = rules.get("type") {
+        let may_be_null = value.is_null() && rules.get("nullable") == Some(&Value::Bool(true));
+        if let Some(wanted) = rules.get("type").filter(|_| !may_be_null) {
             let names: Vec<&str> = match wanted {
                 Value::Array(many) => many.iter().filter_map(Value::as_str).collect(),
                 one => one.as_str().into_iter().collect(),
@@ -61,9 +68,14 @@ impl Check<'_> {
             }
         }
         self.size(rules, value).or_else(no)?;
-        self.object(rules, value, place, depth)?;
-        self.array(rules, value, place, depth)?;
+        self.object(rules, value, place)?;
+        self.array(rules, value, place)?;
         self.combinations(rules, value, place, depth)
+    }
+
+    /// Whether a `$ref` hides what stands beside it, as up to the seventh draft.
+    fn refs_stand_alone(&self) -> bool {
+        self.root["$schema"].as_str().is_some_and(|draft| draft.contains("/draft-0"))
     }
 
     /// `allOf`, `anyOf`, `oneOf` and `not`.
@@ -75,11 +87,14 @@ impl Check<'_> {
         if list("anyOf").is_some_and(|many| !many.iter().any(|one| fits(one).is_ok())) {
             return no("fits none of anyOf");
         }
-        let count = |many: &Vec<Value>| many.iter().filter(|one| fits(one).is_ok()).count();
-        if list("oneOf").is_some_and(|many| count(many) != 1) {
+        // What is not checked may be all that tells the schemas apart.
+        let fits_surely = |one: &&Value| fits(one).is_ok() && unchecked(self.root, one).is_empty();
+        if list("oneOf").is_some_and(|many| {
+            !many.iter().any(|one| fits(one).is_ok()) || many.iter().filter(fits_surely).count() > 1
+        }) {
             return no("does not fit exactly one of oneOf");
         }
-        if rules.get("not").is_some_and(|one| fits(one).is_ok()) {
+        if rules.get("not").filter(fits_surely).is_some() {
             return no("fits what it must not");
         }
         Ok(())
@@ -119,7 +134,7 @@ impl Check<'_> {
         }
     }
 
-    fn object(&self, rules: &Rules, value: &Value, place: &str, depth: usize) -> Fit {
+    fn object(&self, rules: &Rules, value: &Value, place: &str) -> Fit {
         let Some(map) = value.as_object() else { return Ok(()) };
         let required = rules.get("required").and_then(Value::as_array).into_iter().flatten();
         for key in required.filter_map(Value::as_str) {
@@ -128,26 +143,49 @@ impl Check<'_> {
             }
         }
         let properties = rules.get("properties").and_then(Value::as_object);
+        // Without knowing which names the patterns match, no other name can be refused.
+        let others = rules.get("additionalProperties");
+        let others = others.filter(|_| !rules.contains_key("patternProperties"));
         for (key, inner) in map {
             let place = format!("{place}/{key}");
             let known = properties.and_then(|properties| properties.get(key));
-            if let Some(schema) = known.or(rules.get("additionalProperties")) {
-                self.value(schema, inner, &place, depth + 1)?;
+            if let Some(schema) = known.or(others) {
+                self.value(schema, inner, &place, 0)?;
             }
         }
         Ok(())
     }
 
-    fn array(&self, rules: &Rules, value: &Value, place: &str, depth: usize) -> Fit {
+    fn array(&self, rules: &Rules, value: &Value, place: &str) -> Fit {
         let Some(items) = value.as_array() else { return Ok(()) };
-        let first = rules.get("prefixItems").and_then(Value::as_array);
+        // Until the draft of 2019 a list of schemas was in `items`.
+        let in_items = rules.get("items").and_then(Value::as_array);
+        let first = rules.get("prefixItems").and_then(Value::as_array).or(in_items);
+        let rest = rules.get(if in_items.is_some() { "additionalItems" } else { "items" });
         for (index, item) in items.iter().enumerate() {
             let own = first.and_then(|schemas| schemas.get(index));
-            if let Some(schema) = own.or(rules.get("items")) {
-                self.value(schema, item, &format!("{place}/{index}"), depth + 1)?;
+            if let Some(schema) = own.or(rest) {
+                self.value(schema, item, &format!("{place}/{index}"), 0)?;
             }
         }
         Ok(())
+    }
+}
+
+/// Whether two values are equal: `1` and `1.0` are.
+fn is_same(a: &Value, b: &Value) -> bool {
+    match (a, b) {
+        (Value::Number(one), Value::Number(other)) => {
+            one == other || one.as_f64() == other.as_f64()
+        }
+        (Value::Array(one), Value::Array(other)) => {
+            one.len() == other.len() && one.iter().zip(other).all(|(a, b)| is_same(a, b))
+        }
+        (Value::Object(one), Value::Object(other)) => {
+            let same = |(key, a): (&String, &Value)| other.get(key).is_some_and(|b| is_same(a, b));
+            one.len() == other.len() && one.iter().all(same)
+        }
+        _ => a == b,
     }
 }
 
@@ -195,6 +233,46 @@ mod tests {
         assert!(misfit(&one, &json!(5)).is_some());
         assert_eq!(misfit(&one, &json!(50)), None);
         assert!(misfit(&json!({"not": {"type": "null"}}), &json!(null)).is_some());
-        assert!(misfit(&json!({"$ref": "#"}), &json!(1)).is_some(), "it must not run for ever");
+        assert_eq!(misfit(&json!({"$ref": "#"}), &json!(1)), None, "it must not run for ever");
+    }
+
+    #[test]
+    fn valid_answers_fit_whatever_the_schema_is_written_in() {
+        let draft = "http://json-schema.org/draft-07/schema#";
+        for (schema, value) in [
+            (
+                json!({"patternProperties": {"^x": {}}, "additionalProperties": false}),
+                json!({"x1": 1}),
+            ),
+            (json!({"$ref": "#/$defs/a%20b", "$defs": {"a b": {"type": "string"}}}), json!("x")),
+            (json!({"$ref": "#leaf", "$defs": {"l": {"$anchor": "leaf", "const": 1}}}), json!(1)),
+            (json!({"$ref": "https://other.example/schema"}), json!(1)),
+            (json!({"const": 1}), json!(1.0)),
+            (json!({"enum": [{"a": [1.0]}, 2]}), json!({"a": [1]})),
+            (json!({"oneOf": [{"pattern": "^a"}, {"pattern": "^b"}]}), json!("a")),
+            (json!({"not": {"pattern": "^b"}}), json!("a")),
+            (json!({"items": [{"type": "string"}, {"type": "integer"}]}), json!(["x", 1])),
+            (json!({"type": "string", "nullable": true}), json!(null)),
+            (
+                json!({"$schema": draft, "$ref": "#/definitions/a", "type": "string",
+                "definitions": {"a": {"type": "integer"}}}),
+                json!(1),
+            ),
+        ] {
+            assert_eq!(misfit(&schema, &value), None, "{schema} {value}");
+        }
+        let mut deep = json!(null);
+        (0..60).for_each(|_| deep = json!({"next": deep}));
+        let list = json!({"type": ["object", "null"], "properties": {"next": {"$ref": "#"}}});
+        assert_eq!(misfit(&list, &deep), None);
+        for (schema, value) in [
+            (json!({"$ref": "#/$defs/a%20b", "$defs": {"a b": {"type": "string"}}}), json!(1)),
+            (json!({"patternProperties": {"^x": {}}, "required": ["y"]}), json!({"x1": 1})),
+            (json!({"items": [{"type": "string"}], "additionalItems": false}), json!(["x", 1])),
+            (json!({"const": 1}), json!(1.5)),
+            (json!({"oneOf": [{"type": "string", "pattern": "^a"}, {"type": "null"}]}), json!(1)),
+        ] {
+            assert!(misfit(&schema, &value).is_some(), "{schema} {value}");
+        }
     }
 }

@@ -2,6 +2,8 @@
 
 mod fault;
 mod misfit;
+mod place;
+mod unchecked;
 
 use std::path::Path;
 use std::time::Duration;
@@ -14,6 +16,7 @@ use crate::runner::input::{self, Wanted};
 use crate::runner::turn::record::{Failed, Outcome, TurnRecord};
 use fault::fault;
 use misfit::misfit;
+use unchecked::unchecked;
 
 /// The largest schema, in bytes.
 const LARGEST: usize = 1 << 20;
@@ -31,6 +34,13 @@ pub fn read(path: &Path, limit: Duration) -> Result<Value> {
         Some(fault) => Err(Error::usage(format!("the schema {shown} is none: {fault}"))),
         None => Ok(schema),
     }
+}
+
+/// What of a schema is not checked here, for the user; `None` if all of it is.
+pub fn warning(schema: &Value) -> Option<String> {
+    let names: Vec<String> = unchecked(schema, schema).into_iter().collect();
+    let names = (!names.is_empty()).then(|| names.join(", "))?;
+    Some(format!("warning: of the schema, {names} is left to the model: occtl does not check it"))
 }
 
 /// Checks the answer of a turn on our side as well: old servers ignore a schema, and models make
