@@ -129,7 +129,12 @@ impl Drop for Capture {
     fn drop(&mut self) {
         if let Ok(None) = self.child.try_wait() {
             let _ = self.child.kill();
-            let _ = self.child.wait();
+            // A program that waits for a dead network mount does not end, and is left to itself.
+            let deadline = Deadline::after(TICK);
+            let mut pauses = Backoff::new(Duration::from_micros(100), POLL_LONGEST);
+            while matches!(self.child.try_wait(), Ok(None)) && !deadline.expired() {
+                pause(pauses.next());
+            }
         }
     }
 }

@@ -110,3 +110,38 @@ fn a_server_of_this_store_is_not_adopted_and_a_password_without_end_is_refused()
     assert!(!unnamed.stderr.contains("sesame"), "{}", unnamed.stderr);
     sandbox.occtl(&["stop", "--all"]).run().ok();
 }
+
+#[test]
+fn a_name_that_nothing_resolves_keeps_no_list_waiting_and_no_other_session_from_its_state() {
+    let sandbox = sandbox("slow-names", Value::Null);
+    let server = sandbox.serve();
+    let far: Vec<String> = (0..3)
+        .map(|number| {
+            let server = sandbox.serve();
+            let id = sandbox.occtl(&["adopt", "-q", &server.url()]).run().ok().stdout;
+            let url = format!("http://box{number}.example:{}", server.port);
+            sandbox.edit_record(id.trim(), |record| record["adopted_url"] = json!(url));
+            id.trim().to_owned()
+        })
+        .collect();
+    let near = sandbox.occtl(&["adopt", "-q", &server.url()]).run().ok().stdout;
+    let own = sandbox.start(&[]);
+    sandbox.install("getent", "#!/bin/sh\nexec sleep 600\n");
+    let listed = sandbox.occtl(&["list", "--json"]).run().ok();
+    // The limit of a list is 5 s.
+    assert!(listed.elapsed < SOON, "{:?}", listed.elapsed);
+    let listed = listed.json();
+    for row in listed["sessions"].as_array().unwrap() {
+        let id = row["id"].as_str().unwrap();
+        let is_far = far.iter().any(|one| one == id);
+        assert_eq!(row["state"], if is_far { "error" } else { "idle" }, "{row}");
+    }
+    assert_eq!(listed["sessions"].as_array().unwrap().len(), 5);
+    let status = sandbox.occtl(&["status", &far[0], "--json"]).run().ok();
+    assert!(status.elapsed < SOON, "{:?}", status.elapsed);
+    for id in far.iter().map(String::as_str).chain([near.trim(), &*own]) {
+        sandbox.occtl(&["stop", id]).run().ok();
+    }
+    let asleep = sandbox.marked_processes().into_iter().find(|(_, line)| line == "sleep 600");
+    assert_eq!(asleep, None);
+}

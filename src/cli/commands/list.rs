@@ -15,6 +15,10 @@ use crate::runner::Context;
 use crate::runner::conversation::{ConversationList, Listed};
 use crate::runner::session::{Labels, SessionStatus};
 
+/// Whether git is left out.
+pub const NO_GIT: Flag =
+    Flag::switch("no-git", None, "Do not ask git for uncommitted changes, as with OCCTL_GIT=off");
+
 pub const COMMAND: Command = Command {
     name: "list",
     summary: "List sessions, what they are doing, and whether they have uncommitted changes",
@@ -36,6 +40,7 @@ pub const COMMAND: Command = Command {
         Flag::value("interval", None, "SECONDS", "Time between two lists")
             .default("2")
             .needs(&["watch"]),
+        NO_GIT,
         QUIET,
     ]],
     examples: &[
@@ -52,6 +57,7 @@ struct Args {
     columns: Vec<&'static Column>,
     labels: Labels,
     conversations: bool,
+    no_git: bool,
     quiet: bool,
 }
 
@@ -60,6 +66,7 @@ fn parse(words: &Words) -> Result<Action> {
         columns: columns::columns(&words.text("format")?)?,
         labels: runner::session::parse_labels(&words.values("label")?)?,
         conversations: words.has("all-conversations"),
+        no_git: words.has("no-git"),
         quiet: words.has("quiet"),
     };
     let interval = words.seconds("interval")?;
@@ -98,7 +105,7 @@ fn show(app: &mut App, context: &Context, args: &Args, before: &str) -> Result<(
         let ids = runner::session::all_ids(context, &args.labels)?;
         return app.out.write(&ids.iter().fold(before.into(), |all: String, id| all + id + "\n"));
     }
-    let statuses = runner::session::list(context, &args.labels)?;
+    let statuses = runner::session::list(context, &args.labels, args.no_git)?;
     app.out.write(before)?;
     if app.json {
         let sessions: Vec<_> = statuses.iter().map(session::status).collect();

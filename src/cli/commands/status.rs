@@ -1,3 +1,4 @@
+use super::list::NO_GIT;
 use crate::cli::App;
 use crate::cli::output::one_line;
 use crate::cli::show::session;
@@ -17,18 +18,19 @@ pub const COMMAND: Command = Command {
          and `state` in --json.",
     ],
     operands: &[SESSION],
-    flags: &[],
+    flags: &[&[NO_GIT]],
     examples: &[("occtl status $S --json | jq -r .state", "only the state")],
     parse,
 };
 
 fn parse(words: &Words) -> Result<Action> {
     let session = words.required(0)?;
-    Ok(Box::new(move |app| run(app, &session)))
+    let no_git = words.has("no-git");
+    Ok(Box::new(move |app| run(app, &session, no_git)))
 }
 
-fn run(app: &mut App, session: &str) -> Result<Exit> {
-    let status = runner::session::status(&app.context()?, session)?;
+fn run(app: &mut App, session: &str, no_git: bool) -> Result<Exit> {
+    let status = runner::session::status(&app.context()?, session, no_git)?;
     if app.json {
         let mut value = session::status(&status);
         value["uncommitted_changes"] = match &status.changes {

@@ -111,7 +111,7 @@ pub fn sessions(context: &Context, word: &str) -> Result<ConversationList> {
 /// servers that do not answer are missing, and the user is told so.
 pub fn all_conversations(context: &Context, labels: &Labels) -> Result<Vec<ConversationList>> {
     let mut all = Vec::new();
-    for SessionStatus { facts, state, trouble, .. } in list(context, labels)? {
+    for SessionStatus { facts, state, trouble, .. } in list(context, labels, true)? {
         let missing = |why: &str| (context.say)(&format!("without those of {}: {why}", facts.id));
         match state {
             State::Dead | State::Starting => {}

@@ -9,8 +9,8 @@ use crate::client::wire::{Activities, Message, Reply};
 use crate::client::{Answer, Client, Limit};
 use crate::runner::context::Context;
 use crate::runner::session::life::{Life, life};
-use crate::runner::session::server::{Server, directory, endpoint};
-use crate::units::{Backoff, POLL_FIRST, PROBE_LIMIT, REQUEST_LIMIT, pause};
+use crate::runner::session::server::{Server, directory, endpoint_by};
+use crate::units::{Backoff, Deadline, POLL_FIRST, PROBE_LIMIT, REQUEST_LIMIT, pause};
 
 /// How long after a prompt the server may still be about to begin: a cold directory takes 1.5 s.
 pub const BEGINS_WITHIN: Duration = Duration::from_secs(2);
@@ -125,7 +125,7 @@ fn other_worker(context: &Context, server: &Server, place: &Place) -> Option<Str
         if !lives || directory(&record, life.server()) != place.directory {
             return None;
         }
-        let client = Client::new(endpoint(&record, life.server()));
+        let client = Client::new(endpoint_by(&record, life.server(), Deadline::after(PROBE_LIMIT)));
         let activities = client.activities(&place.directory, PROBE_LIMIT).ok()?;
         is_busy(&activities, &place.id).then_some(record.id)
     })

@@ -2,7 +2,8 @@
 //!
 //! The C library's own look-up cannot be limited in time without a thread. A static binary would
 //! also have to include a large part of that library, and would still need the machine's shared
-//! ones. So `getent`, a program that can be given a limit, looks names up, or else `/etc/hosts`.
+//! ones. So `/etc/hosts` is read, and `getent`, a program that can be given a limit, looks up what
+//! is not there.
 
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -18,16 +19,30 @@ const LOOK_UP_LIMIT: Duration = Duration::from_secs(5);
 
 /// The address of the host in `http://HOST:PORT`; `None` if the name is unknown.
 pub fn look_up(url: &str) -> Option<IpAddr> {
-    let rest = url.strip_prefix("http://")?;
-    let host = rest.rsplit_once(':').map_or(rest, |(host, _)| host);
-    let host = host.trim_start_matches('[').trim_end_matches(']');
+    look_up_by(url, Deadline::never())
+}
+
+/// The same, until a deadline if that comes before [`LOOK_UP_LIMIT`].
+pub fn look_up_by(url: &str, deadline: Deadline) -> Option<IpAddr> {
+    without_look_up(url).or_else(|| by_getent(host(url)?, deadline.or_after(LOOK_UP_LIMIT)))
+}
+
+/// The address if no other program has to tell it: it is a number, or in `/etc/hosts`.
+pub fn without_look_up(url: &str) -> Option<IpAddr> {
+    let host = host(url)?;
     if let Ok(address) = host.parse() {
         return Some(address);
     }
     if host == "localhost" {
         return Some(Ipv4Addr::LOCALHOST.into());
     }
-    by_getent(host).or_else(|| in_hosts(&fs::read_to_string("/etc/hosts").ok()?, host))
+    in_hosts(&fs::read_to_string("/etc/hosts").ok()?, host)
+}
+
+fn host(url: &str) -> Option<&str> {
+    let rest = url.strip_prefix("http://")?;
+    let host = rest.rsplit_once(':').map_or(rest, |(host, _)| host);
+    Some(host.trim_start_matches('[').trim_end_matches(']'))
 }
 
 /// Whether an address belongs to this machine: only such an address can be bound. Nothing is sent.
@@ -35,10 +50,10 @@ pub fn is_local(address: IpAddr) -> bool {
     std::net::UdpSocket::bind((address, 0)).is_ok()
 }
 
-fn by_getent(host: &str) -> Option<IpAddr> {
+fn by_getent(host: &str, deadline: Deadline) -> Option<IpAddr> {
     let mut getent = Command::new("getent");
     let output = Capture::start(getent.args(["ahosts", "--", host])).ok()?;
-    let output = output.finish(Deadline::after(LOOK_UP_LIMIT))?;
+    let output = output.finish(deadline)?;
     String::from_utf8_lossy(&output).split_whitespace().next()?.parse().ok()
 }
 

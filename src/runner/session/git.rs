@@ -1,6 +1,7 @@
 //! Asks git for the uncommitted changes of a directory, and says so if git does not tell.
 
-use std::path::Path;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::process::{Capture, Variables};
@@ -56,13 +57,67 @@ impl Uncommitted {
     }
 }
 
+/// A question to git for its settings in a directory, which comes before `git status`.
+pub struct Settings {
+    directory: PathBuf,
+    listing: Option<Capture>,
+}
+
 /// A running `git status`, which works while the caller does something else.
 pub struct PendingStatus(Option<Capture>);
 
-/// Starts `git status` in a directory. Git itself looks for the repository: on a dead network mount
-/// that look never ends, and only another process can be left to it.
-pub fn start_status(directory: &Path) -> PendingStatus {
-    PendingStatus(Capture::start(command(directory).args(STATUS)).ok())
+/// Asks for the settings in a directory. Git itself looks for the repository: on a dead network
+/// mount that look never ends, and only another process can be left to it.
+pub fn start(directory: &Path) -> Settings {
+    let words = ["config", "--list", "--includes", "--show-scope", "-z"];
+    let listing = Capture::start(command(directory).args(words)).ok();
+    Settings { directory: directory.into(), listing }
+}
+
+impl Settings {
+    /// Starts `git status` without the filters that the repository names itself: each is a program
+    /// that git would run for a changed file.
+    pub fn start_status(self, deadline: Deadline) -> PendingStatus {
+        let settings = self.listing.and_then(|listing| listing.finish(deadline));
+        PendingStatus(settings.and_then(|settings| {
+            let mut git = command(&self.directory);
+            leave_out(&mut git, &filters(&settings));
+            // Neither does git ask a server that the repository names for objects that it lacks.
+            git.env("GIT_NO_LAZY_FETCH", "1");
+            Capture::start(git.args(STATUS)).ok()
+        }))
+    }
+}
+
+/// The settings that name a filter's program and come from the repository, out of `git config`'s
+/// list: scope, name and value, where a zero byte follows the scope and the value.
+fn filters(settings: &[u8]) -> BTreeSet<String> {
+    let mut words = settings.split(|byte| *byte == 0);
+    let mut found = BTreeSet::new();
+    while let (Some(scope), Some(setting)) = (words.next(), words.next()) {
+        let name = setting.split(|byte| *byte == b'\n').next().unwrap_or_default();
+        let name = String::from_utf8_lossy(name);
+        let is_program = name.ends_with(".clean") || name.ends_with(".process");
+        let is_own = matches!(scope, b"local" | b"worktree");
+        if is_own && is_program && name.starts_with("filter.") {
+            found.insert(name.into_owned());
+        }
+    }
+    found
+}
+
+/// Makes settings empty for one git. By variables, because a name with `=` is no word for `-c`.
+fn leave_out(git: &mut Command, names: &BTreeSet<String>) {
+    let given = Variables::of_process();
+    let count = given.get("GIT_CONFIG_COUNT").and_then(|count| count.to_str()?.parse().ok());
+    let count: usize = count.unwrap_or(0);
+    for (number, name) in (count..).zip(names) {
+        git.env(format!("GIT_CONFIG_KEY_{number}"), name);
+        git.env(format!("GIT_CONFIG_VALUE_{number}"), "");
+    }
+    if !names.is_empty() {
+        git.env("GIT_CONFIG_COUNT", (count + names.len()).to_string());
+    }
 }
 
 /// Git in a directory, told the same whatever the user has set: its output is believed.
@@ -116,5 +171,13 @@ mod tests {
         let files: Vec<_> = entries(output).map(|(_, file)| file).collect();
         assert_eq!(files, ["a b", "new\nname", "\u{fffd}x"]);
         assert_eq!(entries(b"").count(), 0);
+    }
+
+    #[test]
+    fn only_the_programs_that_a_repository_names_are_left_out() {
+        let listed = b"global\0filter.lfs.clean\nlfs\0local\0filter.a=b.clean\nrm\n-rf\0\
+                       local\0core.bare\nno\0worktree\0filter.x.process\0local\0f.y.smudge\nz\0";
+        let expected = ["filter.a=b.clean", "filter.x.process"];
+        assert!(filters(listed).iter().eq(&expected), "{:?}", filters(listed));
     }
 }

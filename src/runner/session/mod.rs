@@ -1,6 +1,7 @@
 //! Which session is meant, whether its server lives, how to reach it, how it is.
 
 pub mod address;
+pub mod changes;
 pub mod facts;
 pub mod ghosts;
 pub mod git;

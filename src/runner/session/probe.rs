@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::ghosts::is_over;
 use super::life::Life;
-use super::server::endpoint;
+use super::server::endpoint_by;
 use crate::client::wire::{Activities, Ask};
 use crate::client::{Answer, Client, Held};
 use crate::store::Record;
@@ -108,7 +108,7 @@ impl Probe {
         if deadline.expired() {
             return Probe::Failed("no time was left to ask it".into());
         }
-        let client = Client::new(endpoint(record, life.server()));
+        let client = Client::new(endpoint_by(record, life.server(), deadline.or_after(limit / 2)));
         let directory = directory.unwrap_or("/").to_string();
         match client.hold_activities(&directory, limit) {
             Ok(answer) => Probe::Sent(Box::new(Inquiry { client, directory, answer })),

@@ -8,6 +8,7 @@ use crate::error::{Error, Result};
 use crate::process::{self, Identity};
 use crate::runner::context::Context;
 use crate::store::Record;
+use crate::units::Deadline;
 
 /// Where occtl's servers listen, unless they are opened to other machines.
 pub const LOOPBACK: &str = "127.0.0.1";
@@ -28,6 +29,11 @@ pub fn url(record: &Record) -> String {
 
 /// How to reach a record's server.
 pub fn endpoint(record: &Record, server: Option<&Identity>) -> Endpoint {
+    endpoint_by(record, server, Deadline::never())
+}
+
+/// The same for a command that asks many servers: a name is looked up until a deadline.
+pub fn endpoint_by(record: &Record, server: Option<&Identity>, by: Deadline) -> Endpoint {
     // When 0.4.0 saves the store, it drops the fields that it does not know, this password among
     // them. The server's own environment still has it.
     let inherited = || {
@@ -36,7 +42,7 @@ pub fn endpoint(record: &Record, server: Option<&Identity>) -> Endpoint {
     };
     Endpoint {
         url: url(record),
-        address: record.adopted_url.as_deref().and_then(address::look_up),
+        address: record.adopted_url.as_deref().and_then(|url| address::look_up_by(url, by)),
         username: record.username.clone().unwrap_or_else(|| USERNAME.into()),
         password: record.password.clone().or_else(inherited),
     }

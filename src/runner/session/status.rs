@@ -1,12 +1,12 @@
 //! What sessions are doing: `list` and `status`.
 
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use super::address;
+use super::changes::{Changes, is_git_wanted};
 use super::facts::{SessionFacts, known_directory};
-use super::git::{self, PendingStatus, Uncommitted};
+use super::git::Uncommitted;
 use super::labels::{Labels, has_labels};
 use super::life::{Life, life};
 use super::probe::{self, Condition, Probe, SMALLEST_SHARE, State};
@@ -37,60 +37,59 @@ pub struct SessionStatus {
 /// All sessions that have these labels, in the order of the store. Never takes longer than five
 /// seconds. The servers are asked together, so that one that does not answer takes no time from
 /// those that do.
-pub fn list(context: &Context, labels: &Labels) -> Result<Vec<SessionStatus>> {
+pub fn list(context: &Context, labels: &Labels, no_git: bool) -> Result<Vec<SessionStatus>> {
     let deadline = Deadline::after(LIST_LIMIT);
+    let git = is_git_wanted(context, no_git)?;
     let mut records = context.store.read()?.records()?;
     records.retain(|record| has_labels(&record.labels, labels));
     let sessions: Vec<Session> =
         records.into_iter().map(|record| Session::of(context, record)).collect();
-    // Git works while the servers are asked. Several sessions often share one repository.
-    let mut pending: BTreeMap<&Path, PendingStatus> = BTreeMap::new();
-    for repository in sessions.iter().filter_map(|session| session.repository.as_deref()) {
-        pending.entry(repository).or_insert_with(|| git::start_status(repository));
-    }
+    // Git works while the servers are asked. Several sessions often share one directory.
+    let directories = sessions.iter().filter_map(Session::directory_here).filter(|_| git);
+    let changes = Changes::start(directories);
     let conditions = conditions(&sessions, deadline);
-    let git_deadline = deadline.or_after(GIT_LIMIT);
-    let mut changes: BTreeMap<&Path, Uncommitted> = BTreeMap::new();
-    for (repository, status) in pending {
-        changes.insert(repository, status.wait(git_deadline));
-    }
+    let changes = changes.wait(deadline);
     let rows = sessions.iter().zip(conditions).map(|(session, condition)| {
-        let repository = session.repository.as_deref();
-        let changes = repository.and_then(|repository| changes.get(repository));
+        let changes = session.directory_here().and_then(|directory| changes.get(directory));
         session.status(context, condition, changes.cloned().unwrap_or(Uncommitted::Unknown))
     });
     Ok(rows.collect())
 }
 
 /// One session.
-pub fn status(context: &Context, word: &str) -> Result<SessionStatus> {
+pub fn status(context: &Context, word: &str, no_git: bool) -> Result<SessionStatus> {
+    let git = is_git_wanted(context, no_git)?;
     let session = Session::of(context, select(&context.store.read()?, word)?);
-    let pending = session.repository.as_deref().map(git::start_status);
+    let pending = Changes::start(session.directory_here().filter(|_| git).into_iter());
     let deadline = Deadline::after(PROBE_LIMIT);
     let condition = session.probe(deadline, PROBE_LIMIT).condition(deadline);
-    let git_deadline = Deadline::after(GIT_LIMIT);
-    let changes = pending.map_or(Uncommitted::Unknown, |status| status.wait(git_deadline));
-    Ok(session.status(context, condition, changes))
+    let changes = pending.wait(Deadline::after(GIT_LIMIT)).into_values().next();
+    Ok(session.status(context, condition, changes.unwrap_or(Uncommitted::Unknown)))
 }
 
 /// What all these sessions are doing, in their order.
 fn conditions(sessions: &[Session], deadline: Deadline) -> Vec<Condition> {
     let at_once = (process::descriptor_limit() / 4).clamp(1, AT_ONCE);
+    // A look-up of a name may take all the time that there is, so those come last.
+    let (named, plain): (Vec<_>, Vec<_>) =
+        (0..sessions.len()).partition(|number| sessions[*number].has_name());
     let mut sessions_left = sessions.len();
-    let mut conditions = Vec::new();
-    for group in sessions.chunks(at_once) {
+    let mut conditions: Vec<(usize, Condition)> = Vec::new();
+    let groups = plain.chunks(at_once).chain(named.chunks(at_once));
+    for group in groups {
         let mut probes = Vec::new();
-        for session in group {
+        for number in group {
             // A server that is slow to accept a connection must not use up the time of the others.
             let limit = share(deadline, sessions_left);
             sessions_left -= 1;
-            probes.push(session.probe(deadline, limit));
+            probes.push(sessions[*number].probe(deadline, limit));
         }
         let groups_left = 1 + sessions_left.div_ceil(at_once);
         let answers_by = Deadline::after(share(deadline, groups_left));
-        conditions.extend(probe::conditions(probes, answers_by));
+        conditions.extend(group.iter().copied().zip(probe::conditions(probes, answers_by)));
     }
-    conditions
+    conditions.sort_by_key(|(number, _)| *number);
+    conditions.into_iter().map(|(_, condition)| condition).collect()
 }
 
 /// The part of the time left for each of `count`, which come one after the other.
@@ -105,20 +104,28 @@ struct Session {
     life: Life,
     /// Where the server works, if that is known.
     directory: Option<String>,
-    /// The repository that it works in; `None` also if the server is on another machine.
-    repository: Option<PathBuf>,
 }
 
 impl Session {
     fn of(context: &Context, record: Record) -> Session {
         let life = life(context, &record);
         let directory = known_directory(&record, &life);
-        let is_here =
-            |url: &String| address::look_up(url).is_some_and(|address| address.is_loopback());
-        let local = life != Life::Elsewhere && record.adopted_url.as_ref().is_none_or(is_here);
-        let here = directory.as_deref().filter(|_| local);
-        let repository = here.map(PathBuf::from);
-        Session { record, life, directory, repository }
+        Session { record, life, directory }
+    }
+
+    /// Where its server works, if that is on this machine. Nothing here looks at the directory: the
+    /// look would never end on a dead network mount.
+    fn directory_here(&self) -> Option<&Path> {
+        let is_here = |url: &String| address::without_look_up(url).is_some_and(|a| a.is_loopback());
+        let local =
+            self.life != Life::Elsewhere && self.record.adopted_url.as_ref().is_none_or(is_here);
+        self.directory.as_deref().filter(|_| local).map(Path::new)
+    }
+
+    /// Whether its host is only known by a name.
+    fn has_name(&self) -> bool {
+        let url = self.record.adopted_url.as_ref();
+        url.is_some_and(|url| address::without_look_up(url).is_none())
     }
 
     fn probe(&self, deadline: Deadline, limit: Duration) -> Probe {

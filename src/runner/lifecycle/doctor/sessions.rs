@@ -14,9 +14,9 @@ use crate::runner::lifecycle::end::{end_processes, sweep};
 use crate::runner::lifecycle::remembered::{CARRIED, Carried};
 use crate::runner::lifecycle::stop::{StopOptions, stop};
 use crate::runner::session::life::{Life, MARK, life};
-use crate::runner::session::server::{LOOPBACK, endpoint};
+use crate::runner::session::server::{LOOPBACK, endpoint, endpoint_by};
 use crate::store::{Record, Status, is_id};
-use crate::units::{PROBE_LIMIT, STOP_GRACE};
+use crate::units::{Deadline, PROBE_LIMIT, STOP_GRACE};
 
 pub fn check(context: &Context, options: DoctorOptions) -> Vec<Finding> {
     let fix = options.fix;
@@ -130,7 +130,9 @@ fn look(context: &Context, record: &Record) -> Option<Finding> {
 }
 
 fn answering(record: &Record, found: &Life, advice: &str) -> Finding {
-    match Client::new(endpoint(record, found.server())).health(PROBE_LIMIT) {
+    match Client::new(endpoint_by(record, found.server(), Deadline::after(PROBE_LIMIT)))
+        .health(PROBE_LIMIT)
+    {
         Ok(health) => Finding::good("session", format!("answers, version {}", health.version)),
         Err(failure) => Finding::warning("session", failure.to_string(), advice),
     }
