@@ -26,6 +26,7 @@ mod turn_closing;
 mod turn_costs;
 mod turn_faults;
 mod turn_held;
+mod waiting;
 mod worktree_git;
 mod worktrees;
 

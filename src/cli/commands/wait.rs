@@ -53,7 +53,7 @@ pub const COMMAND: Command = Command {
          neither the conversation nor a sub-agent below it does anything; text:STRING looks for \
          STRING in the text of the newest turn.",
         "Without --turn the command only watches: it aborts nothing, and status 0 does not mean \
-         that the turn succeeded.",
+         that the turn succeeded. If the newest turn ended in an error, that is named after idle.",
         "With --turn it follows that turn as `occtl send --wait` does: it prints the answer, the \
          exit status is that of the turn, limits abort the turn, and --allow, --deny and the like \
          answer what it asks for. It sends no rules: what the turn does without asking goes on.",
@@ -110,7 +110,7 @@ fn run(app: &mut App, session: &str, options: &WaitOptions, quiet: bool) -> Resu
     if app.json {
         let row = |reached: &Reached| {
             json!({"conversation": reached.conversation, "reached": reached.what.name(),
-                   "ask": reached.what.ask()})
+                   "ask": reached.what.ask(), "error": reached.what.error()})
         };
         let rows: Vec<_> = all_reached.iter().map(row).collect();
         app.out.json(&json!({"reached": rows}))?;
@@ -123,6 +123,13 @@ fn run(app: &mut App, session: &str, options: &WaitOptions, quiet: bool) -> Resu
             line.push_str(&format!(" {}", reached.what.name()));
             if let Some(ask) = reached.what.ask() {
                 line.push_str(&format!(" {}", one_line(ask)));
+            }
+            if let Some(error) = reached.what.error() {
+                line.push_str(&format!(
+                    " ({}: {})",
+                    one_line(&error.name),
+                    one_line(&error.message)
+                ));
             }
         }
         app.out.line(&line)?;

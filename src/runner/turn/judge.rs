@@ -31,6 +31,16 @@ pub enum End {
     Denied,
 }
 
+impl End {
+    /// The error that ended it.
+    pub fn failure(self) -> Option<Failed> {
+        match self {
+            End::Failed(why) => Some(why),
+            _ => None,
+        }
+    }
+}
+
 impl Turn {
     /// Notes that the server answered the prompt with an error of its own, which does not prove
     /// that the turn fails.

@@ -61,7 +61,7 @@ pub fn wait(context: &Context, word: &str, options: &WaitOptions) -> Result<Vec<
         if deadline.expired() {
             return Err(not_reached(server, options, &waiting));
         }
-        waiting.listen(Instant::now() + pauses.next(), *deadline);
+        waiting.listen(Instant::now() + pauses.next(), *deadline, signals);
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::runner::turn::record::Failed;
+
 /// What is waited for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Until {
@@ -48,8 +50,8 @@ pub struct Reached {
 /// What can be reached.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Milestone {
-    /// Nothing goes on any more.
-    Idle,
+    /// Nothing goes on any more; the error that the newest turn ended in, if it did.
+    Idle(Option<Failed>),
     /// The ask of this id is pending.
     Ask(String),
     /// The text contains what was wanted.
@@ -62,10 +64,18 @@ impl Milestone {
     /// The word for it in results.
     pub fn name(&self) -> &'static str {
         match self {
-            Milestone::Idle => "idle",
+            Milestone::Idle(_) => "idle",
             Milestone::Ask(_) => "ask",
             Milestone::Text => "text",
             Milestone::Dead => "dead",
+        }
+    }
+
+    /// The error that the newest turn ended in.
+    pub fn error(&self) -> Option<&Failed> {
+        match self {
+            Milestone::Idle(error) => error.as_ref(),
+            _ => None,
         }
     }
 

@@ -9,10 +9,12 @@ use crate::client::wire::{Activities, Message};
 use crate::client::{Answer, Limit};
 use crate::runner::conversation::find::{self, Place};
 use crate::runner::conversation::messages::messages_since;
+use crate::runner::conversation::work::{BEGINS_WITHIN, is_busy};
 use crate::runner::prompt::watcher::{Watcher, take_heard};
 use crate::runner::session::server::Server;
 use crate::runner::session::stream::{Heard, Stream};
 use crate::runner::session::timeouts::LOOK_LIMIT;
+use crate::runner::signals::Signals;
 use crate::runner::turn::{Snapshot, Turn};
 use crate::units::{Deadline, TICK, pause};
 
@@ -35,6 +37,8 @@ struct Open {
     /// Its newest turn.
     turn: Option<Turn>,
     search: Search,
+    /// Since when it has had no prompt and nothing has been going on.
+    empty_since: Option<Instant>,
 }
 
 /// The newest prompt of a conversation.
@@ -65,7 +69,8 @@ impl<'a> Waiting<'a> {
             streams
                 .entry(place.directory.clone())
                 .or_insert_with(|| Stream::open(&server.client, &place.directory, false));
-            open.push(Open { place, turn: None, search: Search::new(&options.until) });
+            let search = Search::new(&options.until);
+            open.push(Open { place, turn: None, search, empty_since: None });
         }
         Waiting { server, options, open, streams, reached: Vec::new() }
     }
@@ -84,7 +89,7 @@ impl<'a> Waiting<'a> {
     }
 
     /// Listens to the events until one of them makes a look worth while, but not beyond `until`.
-    pub(super) fn listen(&mut self, until: Instant, deadline: Deadline) {
+    pub(super) fn listen(&mut self, until: Instant, deadline: Deadline, signals: &Signals) {
         let mut wanted = false;
         while !wanted && Instant::now() < until && !deadline.expired() {
             if self.streams.is_empty() {
@@ -98,7 +103,7 @@ impl<'a> Waiting<'a> {
                         wanted |= one.take_heard(&heard);
                     }
                 });
-                if !stream.is_open() || !self.server.lives() {
+                if !self.server.lives() || signals.received().is_some() {
                     return;
                 }
             }
@@ -141,6 +146,16 @@ impl Open {
         turn.wants_look() || turn.asks.pending().count() > pending || self.search.has_found()
     }
 
+    /// Whether the conversation has had nothing to do for as long as a prompt may be missing that
+    /// the server has accepted.
+    fn stays_empty(&mut self, activities: &Activities) -> bool {
+        if is_busy(activities, &self.place.id) {
+            self.empty_since = None;
+            return false;
+        }
+        self.empty_since.get_or_insert_with(Instant::now).elapsed() >= BEGINS_WITHIN
+    }
+
     /// Asks REST; `Some` if the conversation has reached something.
     fn look(
         &mut self,
@@ -152,11 +167,12 @@ impl Open {
         let (id, age) = match newest_prompt(server, place)? {
             NewestPrompt::Known { id, age } => (id, age),
             NewestPrompt::Unreadable => return Ok(None),
-            // A conversation without a prompt has nothing to do.
             NewestPrompt::Missing => {
-                return Ok(until.contains(&Until::Idle).then_some(Milestone::Idle));
+                let is_idle = until.contains(&Until::Idle) && self.stays_empty(activities);
+                return Ok(is_idle.then_some(Milestone::Idle(None)));
             }
         };
+        self.empty_since = None;
         let turn = match self.turn.take().filter(|turn| turn.id() == id) {
             Some(turn) => turn,
             None => {
@@ -174,11 +190,11 @@ impl Open {
         let end = turn.apply_snapshot(&snapshot, &mut |text| search.text(text));
         let below = find::descendants_within(server, place, LOOK_LIMIT)?;
         let ask = pending_ask(server, place, &below)?;
-        let is_busy = |id: &String| activities.get(id).is_some_and(|one| one.is_busy());
-        let is_idle = end.is_some() && !below.iter().any(is_busy);
+        let is_busy = |id: &String| is_busy(activities, id);
+        let end = end.filter(|_| !below.iter().any(is_busy));
         Ok(until.iter().find_map(|until| match until {
             Until::Ask => ask.clone().map(Milestone::Ask),
-            Until::Idle => is_idle.then_some(Milestone::Idle),
+            Until::Idle => end.clone().map(|end| Milestone::Idle(end.failure())),
             Until::Text(wanted) => turn.text().all().contains(wanted).then_some(Milestone::Text),
             Until::Dead => None,
         }))
