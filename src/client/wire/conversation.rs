@@ -39,6 +39,7 @@ impl Element for Conversation {}
 #[derive(Clone, Debug, Deserialize)]
 pub struct OpenedConversation {
     /// `ses_…`.
+    #[serde(deserialize_with = "id")]
     pub id: String,
     /// Its directory.
     #[serde(default, deserialize_with = "lenient")]
