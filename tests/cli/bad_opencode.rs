@@ -220,3 +220,19 @@ fn a_late_server_is_waited_for_and_one_that_never_says_that_it_listens_is_found(
     sandbox.occtl(&["stop", "--all"]).run().ok();
     sandbox.assert_no_trace();
 }
+
+#[test]
+fn a_program_that_cannot_run_here_is_answered_with_what_to_set_or_to_install() {
+    let mut sandbox = sandbox("cannot-run", Value::Null);
+    let denied = "EACCES: permission denied, mkdir '/root/.local/state/opencode'";
+    for (script, hint) in [
+        ("kill -ILL $$".to_owned(), "baseline"),
+        (format!("echo \"{denied}\" >&2; exit 1"), "XDG_STATE_HOME"),
+    ] {
+        let program = sandbox.install("broken", &format!("#!/bin/sh\n{script}\n"));
+        sandbox.set_env("OCCTL_OPENCODE", program);
+        let failed = sandbox.occtl(&["start"]).run().fails(4);
+        assert!(failed.stderr.contains(hint), "{}", failed.stderr);
+        sandbox.assert_no_trace();
+    }
+}

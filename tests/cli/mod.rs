@@ -27,6 +27,7 @@ mod turn_costs;
 mod turn_faults;
 mod turn_held;
 mod waiting;
+mod workplace;
 mod worktree_git;
 mod worktrees;
 

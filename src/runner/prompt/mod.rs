@@ -16,6 +16,7 @@ pub mod schema;
 pub mod stored;
 pub mod wait;
 pub mod watcher;
+pub mod workplace;
 
 pub use crate::client::wire::ModelName;
 pub use abort::{Aborted, abort_conversation};

@@ -9,6 +9,7 @@ use super::files;
 use super::options::PromptOptions;
 use super::queue::make_way;
 use super::schema;
+use super::workplace::check_workplace;
 use crate::client::Held;
 use crate::client::wire::{Format, InputPart, Prompt, Rule};
 use crate::error::Result;
@@ -61,6 +62,7 @@ impl Prepared {
         let options = &self.options;
         let agent = options.agent.as_deref().or(server.record.agent.as_deref());
         let checked = |directory: &str, own: Option<&[Rule]>| {
+            check_workplace(server, directory)?;
             check(server, directory, options)?;
             rules_for(context, server, &Occasion { directory, agent, own }, policy)
         };

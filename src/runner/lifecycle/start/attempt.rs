@@ -194,15 +194,28 @@ impl Attempt<'_> {
     fn exited(&self, status: ExitStatus) -> Error {
         let how = match (status.code(), status.signal()) {
             (Some(code), _) => format!("ended with status {code}"),
+            (None, Some(4)) => "was ended by SIGILL".into(),
             (None, Some(9)) => "was killed (out of memory?)".into(),
             (None, Some(15)) => "was ended by SIGTERM".into(),
             (None, Some(signal)) => format!("was ended by signal {signal}"),
             _ => "ended".into(),
         };
-        self.with_log(
+        let error = self.with_log(
             Code::Unreachable,
             format!("{} {how} before it answered", self.program.display()),
-        )
+        );
+        if status.signal() == Some(4) {
+            return error.hint(
+                "this processor lacks an instruction of that build: the baseline build \
+                 (opencode-linux-x64-baseline) does without",
+            );
+        }
+        match unwritable(&error.message) {
+            Some(variable) => error.hint(format!(
+                "this user cannot write there: set HOME or {variable} to a directory of its own"
+            )),
+            None => error,
+        }
     }
 
     fn failed(&self, why: NotReady) -> Error {
@@ -273,6 +286,21 @@ fn handle(child: &mut Child) -> Result<Option<Handle>> {
 /// 244 random bits: each of the two has 122.
 fn new_password() -> String {
     format!("{}{}", uuid::Uuid::new_v4().simple(), uuid::Uuid::new_v4().simple())
+}
+
+/// The variable that leads a server elsewhere than to the directory that it could not make, out of
+/// what it printed. All versions say it like this.
+fn unwritable(log: &str) -> Option<&'static str> {
+    let sign = ["EACCES: permission denied, mkdir '", "EROFS: read-only file system, mkdir '"];
+    let path = sign.iter().find_map(|sign| log.split_once(sign))?.1.split('\'').next()?;
+    [
+        ("/.local/share", "XDG_DATA_HOME"),
+        ("/.local/state", "XDG_STATE_HOME"),
+        ("/.cache", "XDG_CACHE_HOME"),
+        ("/.config", "XDG_CONFIG_HOME"),
+    ]
+    .into_iter()
+    .find_map(|(part, variable)| path.contains(part).then_some(variable))
 }
 
 fn database_busy(log: &str) -> bool {
