@@ -59,8 +59,10 @@ pub const LIMITS: [Flag; 6] = [
         "max-retries",
         None,
         "N",
-        "Abort the turn after more than N retries of the provider",
-    ),
+        "Abort the turn after more than N retries of the provider, those after a stream that ended \
+         early included",
+    )
+    .absent("no limit, but five such streams in a row end the turn"),
     Flag::value(
         "max-steps",
         None,

@@ -58,6 +58,7 @@ fn a_session_of_another_container_is_only_removed_with_forget_elsewhere() {
 
     let dropped = sandbox.occtl(&["stop", &id, "--forget-elsewhere"]).run().ok();
     assert!(dropped.stderr.contains("may still run on other-box"), "{}", dropped.stderr);
+    assert!(dropped.stdout.contains("its server was not reached"), "{}", dropped.stdout);
     assert_eq!(sandbox.store()["sessions"], json!({}));
     assert!(is_running(server), "its server is left running");
     kill(server);

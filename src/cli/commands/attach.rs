@@ -11,7 +11,8 @@ pub const COMMAND: Command = Command {
     summary: "Open OpenCode's own terminal interface on a session",
     about: &[
         "occtl becomes `opencode attach URL`: from then on signals, terminal and exit status are \
-         that program's. The password is passed in its environment.",
+         that program's. The password is passed in its environment, which has no proxy variables \
+         if the server is on loopback: otherwise OpenCode sends the password to the proxy.",
     ],
     operands: &[SESSION],
     flags: &[&[CONVERSATION.absent("none")]],

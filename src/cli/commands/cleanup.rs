@@ -15,11 +15,12 @@ pub const COMMAND: Command = Command {
     name: "cleanup",
     summary: "Stop idle sessions, and remove what dead ones left behind",
     about: &[
-        "A session is stopped if it was last used longer ago than --max-idle, or than its own \
-         --idle-timeout, and if its server has no turn running and no ask pending. The server is \
+        "A session is stopped if it was last used longer ago than its own --idle-timeout, or else \
+         than --max-idle, and if its server has no turn running and no ask pending. The server is \
          asked twice, the second time right before it is stopped. If it does not answer, the \
          session is left alone and stderr says so.",
-        "send, abort, approve, reject, answer, fork, attach and touch count as use.",
+        "send, abort, approve, reject, answer, fork, attach and touch count as use. Adopted \
+         sessions and those that are elsewhere are left alone.",
         "A session whose server is dead is removed, with its log and any processes it left. \
          stderr says why the server died, if its log tells.",
     ],

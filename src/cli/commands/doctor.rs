@@ -14,8 +14,9 @@ pub const COMMAND: Command = Command {
     about: &[
         "Prints each finding and what to do about it. The status is 1 if something is wrong.",
         "--fix ends the processes that dead sessions left, records running servers that the store \
-         has lost, and removes files that belong to no session. It never touches other stores or \
-         the processes of other users.",
+         has lost, removes files that belong to no session, and closes the store and its directory \
+         to other users. It never touches other stores, the processes of other users, or the \
+         rights of a directory that holds other files or is shared on purpose (sticky or setgid).",
     ],
     operands: &[],
     flags: &[&[

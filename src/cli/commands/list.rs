@@ -24,8 +24,9 @@ pub const COMMAND: Command = Command {
     summary: "List sessions, what they are doing, and whether they have uncommitted changes",
     about: &[
         "Every server is asked, each with a short time limit. The state is `error` if it does not \
-         answer, and `dead` if its process is gone.",
-        "Dirty is ✓ for uncommitted changes, ✗ for none, and - if git cannot tell.",
+         answer, `dead` if its process is gone, and `elsewhere` if it lives on another machine or \
+         in another container that shares the store.",
+        "Dirty is ✓ for uncommitted changes, ✗ for none, and - if git cannot tell or is not asked.",
         "The columns for --format are id, name, port, url, pid, state, agent, dirty, active, \
          created, workdir, branch, parent, version, labels and error.",
     ],

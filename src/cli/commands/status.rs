@@ -13,7 +13,8 @@ pub const COMMAND: Command = Command {
     summary: "Show what one session is doing, and its uncommitted changes",
     about: &[
         "The states are running (a turn is going on), waiting_permission, waiting_question, idle, \
-         starting, error (the process lives, but the server does not answer) and dead.",
+         starting, error (the process lives, but the server does not answer), dead, and elsewhere \
+         (the server lives on another machine or in another container, and cannot be asked).",
         "The exit status is 0 whatever the state is. The state is the first word of the output, \
          and `state` in --json.",
     ],

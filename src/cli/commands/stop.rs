@@ -18,7 +18,7 @@ pub const COMMAND: Command = Command {
          gets SIGTERM, and after --grace SIGKILL. The session is forgotten once all of them are \
          gone and the port is free.",
         "A session from which other sessions were started is refused, unless --recursive stops \
-         those first.",
+         those first. So is one that is elsewhere, unless --forget-elsewhere is given.",
         "Without --remove-worktree the worktree of a session stays, and the git commands that \
          remove it are shown; `occtl start --worktree NAME` goes on in it. It is only removed if \
          neither it nor a submodule has an uncommitted change or a commit that exists nowhere \
@@ -26,7 +26,7 @@ pub const COMMAND: Command = Command {
     ],
     operands: &[Operand::optional("SESSION", "Ids, unique prefixes of ids, or names").many()],
     flags: &[&[
-        Flag::switch("all", None, "Stop all sessions"),
+        Flag::switch("all", None, "Stop all sessions but those that are elsewhere"),
         Flag::switch("force", Some('f'), "Send SIGKILL at once"),
         Flag::value("grace", None, "SECONDS", "Time between SIGTERM and SIGKILL")
             .default("5")
@@ -43,7 +43,10 @@ pub const COMMAND: Command = Command {
         ),
         QUIET,
     ]],
-    examples: &[("occtl stop $S", "stop one session"), ("occtl stop --all", "stop all of them")],
+    examples: &[
+        ("occtl stop $S", "stop one session"),
+        ("occtl stop --all", "stop all of them here"),
+    ],
     parse,
 };
 
@@ -84,7 +87,7 @@ fn run(app: &mut App, sessions: &[String], options: &StopOptions, quiet: bool) -
     let sessions = if everything {
         for one in runner::lifecycle::stop_dead(&context, options)? {
             if !app.json {
-                print(app, &one, quiet)?;
+                print(app, &one, options, quiet)?;
             }
             stopped.push(one);
         }
@@ -98,7 +101,7 @@ fn run(app: &mut App, sessions: &[String], options: &StopOptions, quiet: bool) -
             Ok(done) => {
                 for one in done {
                     if !app.json {
-                        print(app, &one, quiet)?;
+                        print(app, &one, options, quiet)?;
                     }
                     stopped.push(one);
                 }
@@ -121,12 +124,14 @@ fn run(app: &mut App, sessions: &[String], options: &StopOptions, quiet: bool) -
     print_all_but_last(trouble, app.json).map_or(Ok(Exit::OK), Err)
 }
 
-fn print(app: &mut App, one: &Stopped, quiet: bool) -> Result<()> {
+fn print(app: &mut App, one: &Stopped, options: &StopOptions, quiet: bool) -> Result<()> {
     if quiet {
         return app.out.line(&one.id);
     }
     let note = if one.was_dead {
         " (was already dead)"
+    } else if one.forgotten && options.forget_elsewhere {
+        " (forgotten; its server was not reached)"
     } else if one.forgotten {
         " (forgotten; its server was adopted and keeps running)"
     } else {

@@ -212,7 +212,7 @@ fn every_example_of_the_help_and_of_the_documents_is_accepted() {
             lines.extend((fenced || line.starts_with("    ")).then_some(line));
         }
     }
-    let plain = |line: &str| command_lines(&line.replace("${LIMIT:-1200}", "1200"));
+    let plain = |line: &str| command_lines(&line.replace("${LIMIT:-20m}", "20m"));
     let lines: Vec<_> = lines.into_iter().flat_map(plain).collect();
     for words in &lines {
         let accepted = match read(words.clone(), COMMANDS, &mut Default::default()) {

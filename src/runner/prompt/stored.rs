@@ -53,8 +53,9 @@ pub fn wait_until_stored(
         }
         if deadline.expired() {
             let message = format!("the server accepted the prompt and does not have it: {why}");
+            let all = format!("occtl agents {}", server.record.id);
             return Err(Error::new(Code::TurnFailed, message)
-                .hint("an unknown agent does that: occtl config SESSION agent lists them"));
+                .hint(format!("an unknown agent does that: {all} lists them")));
         }
         pause(pauses.next());
     }
