@@ -1,4 +1,5 @@
-//! What `--allow`, `--deny` and `--unlisted` promise, held against what the real server lets happen.
+//! What `--allow`, `--deny` and `--unlisted` promise, held against what the real server lets
+//! happen.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -195,12 +196,17 @@ fn behind_a_wall_only_what_is_allowed_and_reading_happens() {
         place("bash:git push* deny (--deny bash:git push*)"),
     ];
     assert!(order.is_sorted(), "{held:#?}");
+}
 
-    // Under `ask` the same is asked for, and --allow answers.
+#[test]
+fn under_unlisted_ask_what_is_not_listed_is_asked_for_and_what_is_allowed_is_not() {
+    let (sandbox, _model) = repository("unlisted-ask", &json!({}));
+    let session = Session::start(&sandbox, &[]);
     let asks = ["--unlisted", "ask", "--on-permission", "reject"];
     let record = session.turn("[[bash touch no]][[echo x]]", &asks).ok().json();
     assert_eq!(record["asks"][0]["decision"], "reject", "{record}");
-    let record = session.turn(&denied[3], &asks).ok().json();
+    let read = format!("[[read {}/.env]][[echo x]]", session.directory());
+    let record = session.turn(&read, &asks).ok().json();
     assert_eq!(record["asks"][0]["decision"], "reject", "{record}");
     let allow = [&asks[..], &["--allow", "bash:touch *"]].concat();
     let record = session.turn("[[bash touch asked]][[echo x]]", &allow).ok().json();
@@ -263,7 +269,8 @@ fn a_given_conversation_gets_the_rules_once_or_the_prompt_is_not_sent() {
     session.turn("[[bash touch ran]][[echo x]]", &wall).ok();
     assert!(session.made("ran") && pushed(&sandbox).is_empty());
     assert_eq!(session.rules(conversation).len(), walled, "appended once");
-    // A turn that is going on would go on by the old rules, and hand them to the prompt that takes over.
+    // A turn that is going on would go on by the old rules, and hand them to the prompt that takes
+    // over.
     let slow = session.run("send", &["[[bash sleep 600]]"]).ok().stdout.trim().to_owned();
     let busy = session.turn("[[echo x]]", &["-s", &slow, "--deny", "bash"]);
     assert_eq!(busy.fails(1).json_error()["reason"], "busy");

@@ -3,12 +3,13 @@
 use serde_json::json;
 
 use super::versions::can;
+use crate::support::model::Model;
 use crate::support::opencode::config;
 use crate::support::processes::poll;
 use crate::support::sandbox::Sandbox;
 use crate::support::session::{SOON, Session};
 
-/// Commands that do no harm when they are allowed. The rules for them are in the test.
+/// Commands that do no harm when they are allowed. The rules for them are in [`with_rules`].
 const COMMANDS: [&str; 48] = [
     "ls",
     "ls -a",
@@ -65,9 +66,9 @@ fn is_denial(said: &str) -> bool {
     said.contains("prevents") || said.contains("PermissionDenied")
 }
 
-#[test]
-fn test_permission_says_what_the_real_server_does() {
-    let (sandbox, model) = Sandbox::real("test-permission");
+/// A sandbox whose configuration has rules for the commands.
+fn with_rules(name: &str) -> (Sandbox, Model) {
+    let (sandbox, model) = Sandbox::real(name);
     let mut configured = config(&model);
     // The order of the rules counts, and serde_json sorts keys: the file is written as text.
     configured["permission"] = json!("RULES");
@@ -76,8 +77,13 @@ fn test_permission_says_what_the_real_server_does() {
         "printf a\\b":"deny","printf ??":"allow","ls > *":"deny","cat *":"allow"}}"#;
     let text = configured.to_string().replace("\"RULES\"", rules);
     std::fs::write(sandbox.work().join("opencode.json"), text).unwrap();
-    let session = Session::start(&sandbox, &["--allow-occtl-commands"]);
+    (sandbox, model)
+}
 
+#[test]
+fn test_permission_says_what_the_real_server_does() {
+    let (sandbox, _model) = with_rules("test-permission");
+    let session = Session::start(&sandbox, &["--allow-occtl-commands"]);
     let conversations: Vec<String> =
         COMMANDS.iter().map(|command| session.prompt(&format!("[[bash {command} ]]"))).collect();
     let mut wrong = Vec::new();
@@ -104,7 +110,12 @@ fn test_permission_says_what_the_real_server_does() {
         }
     }
     assert!(!can("patterns match as documented") || wrong.is_empty(), "{wrong:#?}");
+}
 
+#[test]
+fn test_permission_names_the_rule_that_decides_and_takes_agents_and_the_flags_of_send() {
+    let (sandbox, _model) = with_rules("deciding-rule");
+    let session = Session::start(&sandbox, &["--allow-occtl-commands"]);
     let said = |words: &[&str]| session.run("test-permission", words).stdout;
     assert_eq!(said(&["git status"]), "✅ allow — git status\nMatched: bash:git * → allow\n");
     assert_eq!(said(&["git push -f"]), "🚫 deny — git push -f\nMatched: bash:git push * → deny\n");
