@@ -54,8 +54,8 @@ impl Handle {
     /// Asks the process to end. An error means that it has already ended.
     pub fn terminate(&self) -> io::Result<()> {
         self.signal(Signal::TERM)?;
-        // A stopped process receives the signal only when it continues. Another one may have ended by
-        // now, which is no error.
+        // A stopped process receives the signal only when it continues. Another one may have ended
+        // by now, which is no error.
         let _ = self.signal(Signal::CONT);
         Ok(())
     }
