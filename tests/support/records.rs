@@ -87,8 +87,12 @@ impl Sandbox {
     /// `what` as that which left it.
     #[track_caller]
     pub fn wait_for_no_trace(&self, timeout: Duration, what: &str) {
-        let gone = poll(timeout, || self.traces().is_empty().then_some(()));
-        assert!(gone.is_some(), "left by {what}: {:#?}", self.traces());
+        let mut left = Vec::new();
+        let gone = poll(timeout, || {
+            left = self.traces();
+            left.is_empty().then_some(())
+        });
+        assert!(gone.is_some(), "left by {what}: {left:#?}");
     }
 }
 

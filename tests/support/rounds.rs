@@ -6,7 +6,7 @@ use super::command::Outcome;
 
 /// How often a promise about time may be missed before that counts as a failure: the promise is not
 /// made for a busy machine.
-const ROUNDS: usize = 4;
+const ROUNDS: usize = 8;
 
 /// Repeats what is promised to happen within some time, until it does. `Err` says what was late.
 #[track_caller]

@@ -247,8 +247,12 @@ impl Sandbox {
     /// Waits until no process of this sandbox is left; fails the test after `timeout`.
     #[track_caller]
     pub fn wait_for_nothing_left(&self, timeout: Duration) {
-        let gone = processes::poll(timeout, || self.marked_processes().is_empty().then_some(()));
-        assert!(gone.is_some(), "left running after {timeout:?}: {:#?}", self.marked_processes());
+        let mut left = Vec::new();
+        let gone = processes::poll(timeout, || {
+            left = self.marked_processes();
+            left.is_empty().then_some(())
+        });
+        assert!(gone.is_some(), "left running after {timeout:?}: {left:#?}");
     }
 
     fn variable(&self) -> String {
