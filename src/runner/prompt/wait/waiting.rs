@@ -11,6 +11,7 @@ use crate::runner::conversation::find::{self, Place};
 use crate::runner::conversation::messages::messages_since;
 use crate::runner::conversation::work::{BEGINS_WITHIN, is_busy};
 use crate::runner::prompt::watcher::{Watcher, take_heard};
+use crate::runner::session::ghosts::live;
 use crate::runner::session::server::Server;
 use crate::runner::session::stream::{Heard, Stream};
 use crate::runner::session::timeouts::LOOK_LIMIT;
@@ -233,13 +234,17 @@ fn newest_prompt(server: &Server, place: &Place) -> Answer<NewestPrompt> {
     Ok(NewestPrompt::Known { id: info.parent.unwrap_or(info.id), age })
 }
 
-/// The id of an ask that is pending in the conversation or below it.
+/// The id of a live ask of the conversation or of one below it.
 fn pending_ask(server: &Server, place: &Place, below: &[String]) -> Answer<Option<String>> {
     let is_ours = |conversation: &String| *conversation == place.id || below.contains(conversation);
-    let permissions = server.client.permissions(&place.directory, LOOK_LIMIT)?;
-    if let Some(ask) = permissions.into_iter().find(|ask| is_ours(&ask.conversation)) {
+    let mut permissions = server.client.permissions(&place.directory, LOOK_LIMIT)?;
+    permissions.retain(|ask| is_ours(&ask.conversation));
+    let permissions = live(server, &place.directory, permissions, LOOK_LIMIT)?;
+    if let Some(ask) = permissions.into_iter().next() {
         return Ok(Some(ask.id));
     }
-    let questions = server.client.questions(&place.directory, LOOK_LIMIT)?;
-    Ok(questions.into_iter().find(|ask| is_ours(&ask.conversation)).map(|ask| ask.id))
+    let mut questions = server.client.questions(&place.directory, LOOK_LIMIT)?;
+    questions.retain(|ask| is_ours(&ask.conversation));
+    let questions = live(server, &place.directory, questions, LOOK_LIMIT)?;
+    Ok(questions.into_iter().next().map(|ask| ask.id))
 }
