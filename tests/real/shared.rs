@@ -112,10 +112,14 @@ fn a_busy_conversation_is_refused_taken_over_or_waited_for() {
 
     let running = send(&["-c", "--json", "[[wait two]][[echo old]]"]).run().ok().json();
     model.wait_for_gate("two", SOON);
+    // A prompt that waits is newer than those that were sent in the meantime.
+    let last = send(&["-c", "--queue", "--wait", "[[bash sleep 2]][[echo last]]"]).spawn();
+    let queue = || std::fs::read_dir(sandbox.data().join("queue")).ok()?.next();
+    drop(poll(SOON, queue).expect("a prompt that waits"));
     let taken = send(&["-s", &conversation, "[[echo new]]"]).run().ok();
     assert!(taken.stderr.contains(running["turn"].as_str().unwrap()), "{}", taken.stderr);
     model.release("two");
-    session.wait_until_idle();
+    assert_eq!(last.wait(SOON).ok().stdout, "last\n");
 }
 
 #[test]

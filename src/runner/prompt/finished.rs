@@ -60,13 +60,15 @@ pub fn follow_prepared(
     let mut operation = Operation::begin(context, word, limits.timeout)?;
     operation.limit = limits.rest_of.unwrap_or(limits.timeout);
     let server = &operation.server;
-    let turn = new_message_id();
     let explain = |error| operation.explain(error);
     // A hook gets the whole record.
     let only_answer = follow.wanted == Wanted::Answer && !follow.terms.hook.is_set();
     let policy = &follow.terms.policy;
     let Placed { place, rules } =
         prepared.find_place(context, server, policy, !only_answer).map_err(explain)?;
+    // Ids sort by time. One from before the wait of --queue would be older than the turns that have
+    // ended since.
+    let turn = new_message_id();
     let follower = Follower::prepare(&operation, &place, &turn, &follow.terms);
     operation.signals.set_fatal(false);
     if let Some(warning) = prepared.schema.as_ref().and_then(schema::warning) {
