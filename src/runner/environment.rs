@@ -142,12 +142,13 @@ fn is_executable(path: &Path) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
+pub mod tests {
     use std::os::unix::fs::PermissionsExt;
 
     use super::*;
 
-    fn environment(pairs: &[(&str, &str)]) -> Environment {
+    /// Surroundings with these variables and nothing else.
+    pub fn environment(pairs: &[(&str, &str)]) -> Environment {
         Environment {
             variables: pairs.iter().map(|(n, v)| (n.into(), v.into())).collect(),
             directory: Some("/srv".into()),

@@ -31,7 +31,7 @@ impl Store {
                 Err(error) => return Err(error),
             }
             // The holder before may have removed the file after it was opened here. A lock on a
-            // file without a name keeps nobody out.
+            // file without a name keeps no other process out.
             let named = fs::metadata(&path).is_ok_and(|named| {
                 file.metadata()
                     .is_ok_and(|own| (own.dev(), own.ino()) == (named.dev(), named.ino()))

@@ -105,14 +105,7 @@ pub fn variables(own: &Environment, new: &NewServer) -> Variables {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn environment(pairs: &[(&str, &str)]) -> Environment {
-        Environment {
-            variables: pairs.iter().map(|(n, v)| (n.into(), v.into())).collect(),
-            directory: Some("/srv".into()),
-            temporary: "/nonexistent".into(),
-        }
-    }
+    use crate::runner::environment::tests::environment;
 
     #[test]
     fn a_server_gets_nothing_that_an_outer_opencode_left_behind() {
