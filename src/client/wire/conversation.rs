@@ -95,6 +95,11 @@ impl Activity {
 /// `GET /session/status`.
 pub type Activities = BTreeMap<String, Activity>;
 
+/// Whether a server lists a conversation as busy.
+pub fn is_busy(activities: &Activities, conversation: &str) -> bool {
+    activities.get(conversation).is_some_and(Activity::is_busy)
+}
+
 /// The body of `POST /session`. The server refuses unknown fields.
 #[derive(Debug, Default, Serialize)]
 pub struct NewConversation<'a> {

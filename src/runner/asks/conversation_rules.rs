@@ -13,8 +13,7 @@ use crate::runner::turn::record::HeldRule;
 use crate::units::REQUEST_LIMIT;
 
 /// The first version that holds the denials of a conversation against its sub-agents: 1.15.13 does
-/// not,
-/// 1.18.33 does.
+/// not, 1.18.33 does.
 const REACHES_SUB_AGENTS: Version = Version::new(1, 18);
 
 /// For which prompt rules are wanted.

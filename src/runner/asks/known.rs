@@ -98,8 +98,7 @@ fn sanitised(server: &str) -> String {
 /// Checks that the server can keep the model from what is denied or wants an ask.
 ///
 /// For tools that are not OpenCode's own there are no asks: such a tool can only be taken away,
-/// from
-/// 1.3 on. The same holds for `question`. `rules` are those that the policy makes.
+/// from 1.3 on. The same holds for `question`. `rules` are those that the policy makes.
 pub fn check_tools(
     server: &Server,
     directory: &str,

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::entry::moment;
 use super::find::{self, changed, created};
-use crate::client::wire::{Activities, Ask, Conversation};
+use crate::client::wire::{Activities, Ask, Conversation, is_busy};
 use crate::error::Result;
 use crate::runner::context::Context;
 use crate::runner::session::ghosts::is_over;
@@ -155,7 +155,7 @@ impl Doing {
 
     fn state(&self, id: &str) -> State {
         // An ask of an aborted turn stays in the list; only a busy conversation waits for one.
-        if !self.activities.get(id).is_some_and(|activity| activity.is_busy()) {
+        if !is_busy(&self.activities, id) {
             State::Idle
         } else if self.permissions.contains(id) {
             State::WaitingPermission

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::deny_occtl::no_occtl;
 use super::find::{self, Place};
-use super::work::{is_busy, reject_asks};
-use crate::client::wire::{Conversation, Head, OwnRules};
+use super::work::reject_asks;
+use crate::client::wire::{Conversation, Head, OwnRules, is_busy};
 use crate::error::{Error, Result};
 use crate::runner::context::Context;
 use crate::runner::session::server::Server;
@@ -102,10 +102,7 @@ pub fn delete(context: &Context, word: &str, id: &str, force: bool) -> Result<()
     let place = find::by_id(&server, id)?;
     let client = &server.client;
     let directory = &place.directory;
-    let busy = client
-        .activities(directory, REQUEST_LIMIT)?
-        .get(id)
-        .is_some_and(|activity| activity.is_busy());
+    let busy = is_busy(&client.activities(directory, REQUEST_LIMIT)?, id);
     if busy && !force {
         return Err(Error::failed(format!("conversation {id} is busy"))
             .hint("--force aborts its turn and deletes it"));

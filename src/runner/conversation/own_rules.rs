@@ -3,7 +3,7 @@
 
 use super::deny_occtl::no_occtl;
 use super::find::Place;
-use crate::client::wire::{NewConversation, OwnRules, Rule};
+use crate::client::wire::{NewConversation, OwnRules, Rule, is_busy};
 use crate::error::{Error, Result};
 use crate::runner::session::server::Server;
 use crate::units::REQUEST_LIMIT;
@@ -67,7 +67,7 @@ fn overlap(own: &[Rule], wanted: &[Rule]) -> usize {
 
 fn refuse_busy(server: &Server, place: &Place) -> Result<()> {
     let activities = server.client.activities(&place.directory, REQUEST_LIMIT)?;
-    if activities.get(&place.id).is_none_or(|one| !one.is_busy()) {
+    if !is_busy(&activities, &place.id) {
         return Ok(());
     }
     let what =

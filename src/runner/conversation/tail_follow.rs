@@ -8,7 +8,7 @@ use super::find::{self, Place};
 use super::tail::{MessageSink, TailOptions, hand_over};
 use super::writing::{LiveSink, Writing};
 use crate::client::event::Kind;
-use crate::client::wire::{Conversation, Head};
+use crate::client::wire::{Conversation, Head, is_busy};
 use crate::client::{Answer, Cause, Event, Failure, Limit};
 use crate::error::{Code, Error, Result};
 use crate::runner::context::Context;
@@ -266,7 +266,7 @@ impl LiveTail<'_> {
         // The activity is read before the messages: a message that is written in between is then
         // part of a busy conversation, which is looked at again.
         let activities = self.server.client.activities(&self.place.directory, LOOK_LIMIT)?;
-        let busy = activities.get(&self.place.id).is_some_and(|activity| activity.is_busy());
+        let busy = is_busy(&activities, &self.place.id);
         let entries = self.unfinished()?;
         let idle = !busy && !self.is_about_to_start(&entries)?;
         let since = *self.idle_since.get_or_insert_with(Instant::now);

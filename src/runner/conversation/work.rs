@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::find::Place;
-use crate::client::wire::{Activities, Message, Reply};
+use crate::client::wire::{Message, Reply, is_busy};
 use crate::client::{Answer, Client, Limit};
 use crate::runner::context::Context;
 use crate::runner::session::life::{Life, life};
@@ -91,11 +91,6 @@ pub fn newest_turn(server: &Server, place: &Place) -> Option<String> {
     let limit = Limit::Whole(REQUEST_LIMIT);
     let newest = server.client.newest_message(&place.id, &place.directory, limit);
     newest.ok().flatten().map(|message| message.info.parent.unwrap_or(message.info.id))
-}
-
-/// Whether a server lists a conversation as busy.
-pub fn is_busy(activities: &Activities, id: &str) -> bool {
-    activities.get(id).is_some_and(|activity| activity.is_busy())
 }
 
 /// Whether an answer is neither complete nor failed.

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
+use crate::client::wire::is_busy;
 use crate::client::{Answer, Cause};
 use crate::error::{Code, Error, Result};
 use crate::runner::context::Context;
 use crate::runner::conversation::find::{self, Place, Target, target_place};
-use crate::runner::conversation::work::{Work, find_work, is_busy, reject_asks};
+use crate::runner::conversation::work::{Work, find_work, reject_asks};
 use crate::runner::session::server::Server;
 use crate::runner::session::timeouts::out_of_time;
 use crate::units::{Backoff, Deadline, POLL_FIRST, pause};

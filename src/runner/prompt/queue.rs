@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::options::PromptOptions;
-use super::stored::has_message;
+use super::stored::{STORED_WITHIN, has_message};
 use crate::client::Held;
 use crate::error::{Error, Result};
 use crate::runner::context::Context;
@@ -22,9 +22,6 @@ const IDLE_FOR: Duration = Duration::from_millis(700);
 
 /// The pauses between two looks at a conversation that is waited for.
 const PAUSES: Backoff = Backoff::new(Duration::from_millis(50), Duration::from_millis(250));
-
-/// How long a server may take until a prompt can be read back; a cold directory needs 1.5 s.
-const TAKEN_WITHIN: Duration = Duration::from_secs(15);
 
 /// Makes sure that a prompt may go to a conversation that is there already. With `--queue` it waits
 /// until nothing goes on there; the result is to be kept until the server has the prompt.
@@ -100,7 +97,7 @@ fn wait_in_queue(context: &Context, server: &Server, place: &Place) -> Result<Qu
 
 /// Waits until the server has a queued prompt. A prompt that it refuses is answered instead.
 pub fn wait_until_taken(server: &Server, place: &Place, turn: &str, held: &Held) {
-    let deadline = server.client.deadline().or_after(TAKEN_WITHIN);
+    let deadline = server.client.deadline().or_after(STORED_WITHIN);
     let is_missing = || matches!(has_message(server, place, turn, LOOK_LIMIT), Ok(false));
     while !held.is_ready(Duration::ZERO) && !deadline.expired() && is_missing() {
         pause(TICK / 5);

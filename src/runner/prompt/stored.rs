@@ -15,7 +15,7 @@ use crate::units::{Backoff, Deadline, POLL_FIRST, pause};
 
 /// How long a server may take from its 204 until the prompt can be read back. A cold directory
 /// needs 1.5 s.
-const STORED_WITHIN: Duration = Duration::from_secs(15);
+pub const STORED_WITHIN: Duration = Duration::from_secs(15);
 
 /// Whether the server has a message, even if it cannot show it.
 pub fn has_message(server: &Server, place: &Place, message: &str, limit: Duration) -> Answer<bool> {

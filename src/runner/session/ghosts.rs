@@ -7,7 +7,7 @@
 use std::time::{Duration, Instant};
 
 use super::server::Server;
-use crate::client::wire::{Ask, Head};
+use crate::client::wire::{Ask, Head, is_busy};
 use crate::client::{Answer, Client};
 use crate::units::{TICK, pause};
 
@@ -36,7 +36,7 @@ pub fn live<T: Ask>(
     let since = Instant::now();
     while !suspects.is_empty() {
         let activities = client.activities(directory, limit)?;
-        suspects.retain(|id| activities.get(id).is_none_or(|activity| !activity.is_busy()));
+        suspects.retain(|id| !is_busy(&activities, id));
         if since.elapsed() >= IDLE_FOR {
             break;
         }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::ghosts::is_over;
 use super::life::Life;
 use super::server::endpoint_by;
-use crate::client::wire::{Activities, Ask};
+use crate::client::wire::{Activities, Ask, is_busy};
 use crate::client::{Answer, Client, Held};
 use crate::store::Record;
 use crate::units::{Deadline, PROBE_LIMIT, pause};
@@ -167,7 +167,7 @@ impl Inquiry {
         }
         // An ask of an aborted turn stays in the list.
         let waits = |ask: &dyn Ask| {
-            activities.get(ask.conversation()).is_some_and(|activity| activity.is_busy())
+            is_busy(&activities, ask.conversation())
                 && !is_over(&self.client, &self.directory, ask, limit())
         };
         let permissions = self.client.permissions(&self.directory, limit())?;

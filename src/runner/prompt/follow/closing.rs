@@ -11,7 +11,7 @@ use crate::client::wire::Message;
 use crate::error::{Code, Result};
 use crate::runner::context::Context;
 use crate::runner::conversation::messages::messages_since;
-use crate::runner::conversation::work::reject_asks;
+use crate::runner::conversation::work::{BEGINS_WITHIN, reject_asks};
 use crate::runner::prompt::abort::abort;
 use crate::runner::prompt::options::Terms;
 use crate::runner::prompt::report::{Conclusion, Facts, record};
@@ -26,9 +26,6 @@ const AFTERCARE: Duration = Duration::from_secs(10);
 
 /// The same where the server did not answer before either.
 const SHORT_AFTERCARE: Duration = Duration::from_secs(1);
-
-/// How long an aborted turn may still be about to begin: a cold directory takes 1.5 s for that.
-const BEGINS_WITHIN: Duration = Duration::from_secs(2);
 
 /// A turn that was followed to its end.
 pub struct Followed {

@@ -6,7 +6,7 @@ use std::hash::{Hash, Hasher};
 use std::time::Instant;
 
 use super::Follower;
-use crate::client::wire::{Activities, Ask, Conversation, Info, Message};
+use crate::client::wire::{Activities, Ask, Conversation, Info, Message, is_busy};
 use crate::client::{Answer, Cause, Failure};
 use crate::runner::conversation::find::Place;
 use crate::runner::conversation::messages::messages_since;
@@ -42,7 +42,7 @@ impl Follower<'_> {
             self.fingerprint = fingerprint;
             self.snapshots += 1;
         }
-        let is_busy = |id: &str| activities.get(id).is_some_and(|activity| activity.is_busy());
+        let is_busy = |id: &str| is_busy(&activities, id);
         let tree_busy = self.turn.descendants().any(is_busy);
         let end = self.settle_tree(end, tree_busy);
         if end.is_some() {

@@ -20,8 +20,8 @@ pub enum Until {
 /// What `wait` was asked for.
 #[derive(Clone, Debug)]
 pub struct WaitOptions {
-    /// The conversations; if there are none, the one that occtl used last
-    /// on the session is meant, or else the newest root one.
+    /// The conversations; if there are none, the one that occtl used last on the session is meant,
+    /// or else the newest root one.
     pub conversations: Vec<String>,
     /// Whether it is enough if one of them reaches something.
     pub any: bool,

@@ -5,11 +5,11 @@ use std::time::{Duration, Instant};
 
 use super::options::{Milestone, Reached, Until, WaitOptions};
 use super::search::Search;
-use crate::client::wire::{Activities, Message};
+use crate::client::wire::{Activities, Message, is_busy};
 use crate::client::{Answer, Limit};
 use crate::runner::conversation::find::{self, Place};
 use crate::runner::conversation::messages::messages_since;
-use crate::runner::conversation::work::{BEGINS_WITHIN, is_busy};
+use crate::runner::conversation::work::BEGINS_WITHIN;
 use crate::runner::prompt::watcher::{Watcher, take_heard};
 use crate::runner::session::ghosts::live;
 use crate::runner::session::server::Server;
