@@ -16,6 +16,9 @@ const WHOLE_PAGE: usize = 50;
 /// The messages of a conversation from the prompt `turn` on, oldest first. With `is_own`, which
 /// says whether a message belongs to the turn, it is enough if the newest ones include such a
 /// message; the older ones may then be missing.
+///
+/// 1.15.13 to 1.18.33 answer 400 for every page that contains a prompt with a schema. Then the
+/// messages are read one by one, and the one that cannot be read is the prompt.
 pub fn messages_since(
     server: &Server,
     place: &Place,
@@ -23,13 +26,17 @@ pub fn messages_since(
     is_own: Option<&dyn Fn(&Info) -> bool>,
     limit: Duration,
 ) -> Answer<Vec<Message>> {
+    let from_the_newest = || server.client.pages(&place.id, &place.directory, Limit::Whole(limit));
+    let mut pages = from_the_newest();
     let mut found: Vec<Message> = Vec::new();
-    let mut pages = server.client.pages(&place.id, &place.directory, Limit::Whole(limit));
     let mut size = if is_own.is_none() { WHOLE_PAGE } else { PAGE };
+    let mut one_by_one = false;
     loop {
         let mut page = match pages.next(size) {
+            Err(failure) if failure.is_unreadable() && one_by_one => Vec::new(),
             Err(failure) if failure.is_unreadable() => {
-                return after_the_prompt(server, place, turn, is_own, limit);
+                (pages, found, size, one_by_one) = (from_the_newest(), Vec::new(), 1, true);
+                continue;
             }
             page => page?.unwrap_or_default(),
         };
@@ -42,41 +49,8 @@ pub fn messages_since(
             found.retain(|message| message.info.id.as_str() >= turn);
             return Ok(found);
         }
-        size = WHOLE_PAGE;
-    }
-}
-
-/// The messages after the prompt, read one by one. 1.15.13 to 1.18.33 answer 400 for every page
-/// that contains a prompt with a schema, so the first such page is where the prompt is. With
-/// `is_own` the newest ones up to such a message are enough.
-fn after_the_prompt(
-    server: &Server,
-    place: &Place,
-    turn: &str,
-    is_own: Option<&dyn Fn(&Info) -> bool>,
-    limit: Duration,
-) -> Answer<Vec<Message>> {
-    let mut found: Vec<Message> = Vec::new();
-    let mut pages = server.client.pages(&place.id, &place.directory, Limit::Whole(limit));
-    loop {
-        let page: Option<Vec<Message>> = match pages.next(1) {
-            // This is the prompt.
-            Err(failure) if failure.is_unreadable() => break,
-            page => page?,
-        };
-        let message = page.and_then(|mut page| page.pop());
-        match message.filter(|message| message.info.id.as_str() >= turn) {
-            Some(message) => {
-                // A look at a turn of n steps would otherwise cost n requests, and all looks n².
-                let is_enough = is_own.is_some_and(|is_own| is_own(&message.info));
-                found.push(message);
-                if is_enough {
-                    break;
-                }
-            }
-            None => break,
+        if !one_by_one {
+            size = WHOLE_PAGE;
         }
     }
-    found.reverse();
-    Ok(found)
 }
