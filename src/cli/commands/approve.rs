@@ -23,6 +23,8 @@ pub const COMMAND: Command = Command {
     about: &[
         "occtl checks that the server no longer lists the requests. The status is 3 if one of \
          them was not pending.",
+        "What --always grants comes after all other rules, in every conversation of the server's \
+         directory: it lifts --deny for what it covers.",
     ],
     operands: &[SESSION, PERMISSIONS],
     flags: &[&[
