@@ -19,8 +19,8 @@ pub const COMMAND: Command = Command {
          than --max-idle, and if its server has no turn running and no ask pending. The server is \
          asked twice, the second time right before it is stopped. If it does not answer, the \
          session is left alone and stderr says so.",
-        "send, abort, approve, reject, answer, fork, attach and touch count as use, and so does any \
-         change of a conversation: a turn that has just ended, for example. Adopted \
+        "send, abort, approve, reject, answer, fork, attach and touch count as use, and so \
+         does any change of a conversation: a turn that has just ended, for example. Adopted \
          sessions and those that are elsewhere are left alone.",
         "A session whose server is dead is removed, with its log and any processes it left. \
          stderr says why the server died, if its log tells.",
