@@ -152,6 +152,7 @@ fn wrong_flags_and_values_are_usage_errors_that_change_nothing() {
         (vec!["start", "-t", "1x"], "--timeout cannot be 1x"),
         (vec!["start", "-t", "30m1h"], "with units: 500ms, 1h30m"),
         (vec!["start", "-t", "inf"], "a number of seconds above 0"),
+        (vec!["stop", "x", "--grace", "1x"], "a number of seconds, 0 or more"),
         (vec!["send", "x", "hello", "-t", "0"], "--timeout cannot be 0"),
         (vec!["start", "--name", "a b"], "cannot be a name"),
         (vec!["start", "--name", "oc-1"], "are ids"),

@@ -104,10 +104,9 @@ impl Words {
 
     /// The same, but zero is accepted.
     pub fn seconds_or_zero(&self, long: &str) -> Result<Duration> {
-        if duration(&self.text(long)?) == Some(Duration::ZERO) {
-            return Ok(Duration::ZERO);
-        }
-        self.seconds(long)
+        let text = self.text(long)?;
+        let hint = "a number of seconds, 0 or more, for example 90, or with units: 500ms, 1h30m";
+        duration(&text).ok_or_else(|| wrong_flag(long, &text, hint))
     }
 
     /// The operand at an index, or else its default. An error if it is not UTF-8.
