@@ -295,9 +295,10 @@ fn left_files_and_an_unfinished_store_are_removed() {
 fn a_session_that_becomes_ready_while_doctor_repairs_another_is_not_ended() {
     let mut sandbox = sandbox("becomes-ready", json!({}));
     let stubborn = sandbox.start(&[]);
-    // A tool that ignores SIGTERM and makes a file of it: doctor gives it the whole grace time.
+    // A tool that ignores SIGTERM and makes a file of it: doctor gives it the whole grace time. The
+    // shell makes the file itself: a program for that would get a SIGTERM of its own.
     let [deaf, asked, go] = ["deaf", "asked", "go"].map(|name| sandbox.root().join(name));
-    let script = "trap 'touch \"$2\"' TERM; touch \"$1\"; while :; do sleep 0.05; done";
+    let script = "trap ': >\"$2\"' TERM; : >\"$1\"; while :; do sleep 0.05; done";
     let tool = sandbox.shell(script, &[&deaf, &asked]).env("OPENCODE_SESSION_ID", &stubborn);
     let tool = tool.spawn();
     poll(SOON, || deaf.exists().then_some(())).expect("a tool that ignores SIGTERM");
