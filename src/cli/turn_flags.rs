@@ -30,7 +30,14 @@ pub const PROMPT: &[Flag] = &[
         .may_be_empty(),
     Flag::value("model", Some('m'), "PROVIDER/MODEL", "The model").absent("the agent's"),
     Flag::value("variant", None, "NAME", "Variant of the model, for example a reasoning effort"),
-    Flag::value("file", Some('f'), "PATH", "Attach this file").repeated(),
+    Flag::value(
+        "file",
+        Some('f'),
+        "PATH",
+        "Attach this file; its type is told by its content, and stdin has the name stdin",
+    )
+    .repeated()
+    .may_be_stdin(),
     Flag::value("system", None, "TEXT", "Add this to the system prompt"),
     Flag::value(
         "schema",
@@ -48,7 +55,7 @@ pub const TITLE: Flag = Flag::value("title", None, "TEXT", "Title of the new con
 
 /// What the turn may use up, besides `--timeout`, and what is told of it. These flags do something
 /// only while the turn is followed.
-pub const LIMITS: [Flag; 6] = [
+pub const LIMITS: [Flag; 5] = [
     Flag::value(
         "stall-timeout",
         None,
@@ -76,7 +83,6 @@ pub const LIMITS: [Flag; 6] = [
         "Abort the turn when it has cost more than this, including sub-agents. A model without a \
          price gives a warning",
     ),
-    Flag::switch("no-abort", None, "Leave the turn running when it reaches a limit"),
     Flag::value(
         "on-event",
         None,
@@ -84,6 +90,10 @@ pub const LIMITS: [Flag; 6] = [
         "Run this shell command for every ask and at the end, with JSON on its stdin",
     ),
 ];
+
+/// What becomes of the turn at a limit. It is of use where the server goes on.
+pub const NO_ABORT: Flag =
+    Flag::switch("no-abort", None, "Leave the turn running when it reaches a limit");
 
 /// The values of [`PROMPT`]. The message is added later, because reading stdin is an effect.
 pub fn prompt(words: &Words) -> Result<PromptOptions> {
@@ -123,8 +133,8 @@ pub fn message(words: &[Option<String>], terms: &mut Terms) -> Result<String> {
     Ok(message)
 }
 
-/// The values of [`LIMITS`] and `--timeout`. `policy` is what flags say of permissions, `otherwise`
-/// what becomes of asks that neither flag nor policy settles.
+/// The values of [`LIMITS`], [`NO_ABORT`] and `--timeout`. `policy` is what flags say of
+/// permissions, `otherwise` what becomes of asks that neither flag nor policy settles.
 pub fn terms(
     words: &Words,
     policy: PolicyFlags,

@@ -22,9 +22,18 @@ pub struct Wanted {
 /// Reads a file that the user named, or stdin if the path is `-`, as UTF-8 with `\n` at the ends of
 /// lines. A byte order mark is left out, and UTF-16 that begins with one is converted.
 pub fn read_text(path: &Path, wanted: Wanted) -> Result<String> {
+    let bytes = read_bytes(path, wanted)?;
+    decoded(bytes).map_err(|why| {
+        Error::usage(format!("{} {} {why}", wanted.what, name(path)))
+            .hint("iconv -f UTF-16 -t UTF-8 converts it if it is UTF-16")
+    })
+}
+
+/// Reads a file that the user named, or stdin if the path is `-`, as it is.
+pub fn read_bytes(path: &Path, wanted: Wanted) -> Result<Vec<u8>> {
     let Wanted { what, most, limit } = wanted;
     let shown = name(path);
-    let bytes = process::read_input(path, most, limit).map_err(|error| {
+    process::read_input(path, most, limit).map_err(|error| {
         let message = format!("cannot read {what} {shown}: {error}");
         match error.kind() {
             ErrorKind::NotFound => Error::not_found(message),
@@ -43,10 +52,6 @@ pub fn read_text(path: &Path, wanted: Wanted) -> Result<String> {
             }
             _ => Error::failed(message),
         }
-    })?;
-    decoded(bytes).map_err(|why| {
-        Error::usage(format!("{what} {shown} {why}"))
-            .hint("iconv -f UTF-16 -t UTF-8 converts it if it is UTF-16")
     })
 }
 

@@ -3,6 +3,7 @@
 mod adopting;
 mod asks;
 mod attach;
+mod attaching_files;
 mod bad_input;
 mod bad_opencode;
 mod bad_server;

@@ -174,6 +174,40 @@ fn kept_data_stays_when_doctor_and_cleanup_run_afterwards() {
 }
 
 #[test]
+fn a_flag_that_no_named_session_has_a_use_for_is_refused_before_anything_is_stopped() {
+    let sandbox = sandbox("moot", Value::Null);
+    let plain = sandbox.start(&[]);
+    let isolated = sandbox.start(&["--isolate"]);
+    let server = sandbox.serve();
+    let adopted = sandbox.occtl(&["adopt", &server.url(), "-q"]).run().ok().stdout;
+    let adopted = adopted.trim();
+    for words in [
+        &["--keep-data", &plain][..],
+        &["--remove-worktree", &plain, &isolated],
+        &["--kill", &isolated],
+        &["--kill", adopted],
+        &["--grace", "1", adopted],
+        &["--recursive", "--keep-data", &plain],
+    ] {
+        let refused = sandbox.occtl(&["stop"]).args(words).run().fails(2);
+        let what = format!("{} would do nothing for oc-", words.iter().rfind(is_flag).unwrap());
+        assert!(refused.stderr.contains(&what), "{}", refused.stderr);
+        assert_eq!(sandbox.records().len(), 3, "{words:?}");
+    }
+    // It is enough that one of several has a use for it; --all is for whatever there is.
+    assert_eq!(stopped(&sandbox, &["--keep-data", &plain, &isolated]).len(), 2);
+    let all = ["--all", "--keep-data", "--remove-worktree", "--kill", "--grace", "1"];
+    assert_eq!(stopped(&sandbox, &all).len(), 1);
+    sandbox.occtl(&["stop", "--kill", "oc-77"]).run().fails(3);
+    assert!(sandbox.records().is_empty());
+    drop(server);
+}
+
+fn is_flag(word: &&&str) -> bool {
+    word.starts_with("--")
+}
+
+#[test]
 fn the_port_is_looked_at_where_the_server_listens() {
     let sandbox = sandbox("address", Value::Null);
     let start = || {

@@ -19,7 +19,8 @@ pub const COMMAND: Command = Command {
     flags: &[&[
         CONVERSATION,
         Flag::value("turn", None, "TURN", "Only what this turn changed (msg_…)"),
-        Flag::switch("patch", Some('p'), "Print the patches instead of the table"),
+        Flag::switch("patch", Some('p'), "Print the patches instead of the table")
+            .excludes(&["quiet"], "-q prints only names"),
         Flag::switch("quiet", Some('q'), "Print only the names of the files, one per line"),
     ]],
     examples: &[("occtl diff $S --patch", "what the newest conversation changed")],

@@ -4,7 +4,7 @@ use crate::cli::App;
 use crate::cli::output::{Cell, Colour};
 use crate::cli::spec::{Action, Command, Exit, Flag};
 use crate::cli::words::Words;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::runner;
 use crate::runner::lifecycle::{DoctorOptions, Finding, Health};
 
@@ -24,9 +24,10 @@ pub const COMMAND: Command = Command {
         Flag::switch(
             "forget-elsewhere",
             None,
-            "With --fix, drop the records and files of sessions whose servers live on another \
-             machine or in another container",
-        ),
+            "Drop the records and files of sessions whose servers live on another machine or in \
+             another container",
+        )
+        .needs(&["fix"]),
     ]],
     examples: &[("occtl doctor --fix", "after a crash, a full disk or a kill -9")],
     parse,
@@ -35,9 +36,6 @@ pub const COMMAND: Command = Command {
 fn parse(words: &Words) -> Result<Action> {
     let options =
         DoctorOptions { fix: words.has("fix"), forget_elsewhere: words.has("forget-elsewhere") };
-    if options.forget_elsewhere && !options.fix {
-        return Err(Error::usage("--forget-elsewhere is for --fix"));
-    }
     Ok(Box::new(move |app| run(app, options)))
 }
 

@@ -34,14 +34,14 @@ pub const COMMAND: Command = Command {
     flags: &[&[
         Flag::value("format", Some('o'), "COLUMNS", "Columns to show, separated by commas")
             .default(columns::DEFAULT)
-            .excludes(&["all-conversations"], "that list has columns of its own"),
+            .excludes(&["all-conversations", "quiet"], "those have columns of their own"),
         Flag::value("label", None, "KEY=VALUE", "Only sessions with this label").repeated(),
         Flag::switch("all-conversations", None, "List the conversations of all sessions instead"),
         Flag::switch("watch", None, "List again and again until interrupted"),
         Flag::value("interval", None, "SECONDS", "Time between two lists")
             .default("2")
             .needs(&["watch"]),
-        NO_GIT,
+        NO_GIT.excludes(&["all-conversations", "quiet"], "git is not asked for those"),
         QUIET,
     ]],
     examples: &[

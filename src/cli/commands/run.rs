@@ -2,8 +2,8 @@ use super::start::{ALLOW_OCCTL, OPENCODE, WORKDIR};
 use crate::cli::App;
 use crate::cli::policy_flags::{self, ABOUT, ALLOW, RULES, UNSETTLED};
 use crate::cli::show::turn::{self, Show};
-use crate::cli::spec::{Action, Command, Exit, Flag};
-use crate::cli::turn_flags::{self, LIMITS, MESSAGE, PROMPT, TITLE};
+use crate::cli::spec::{Action, Command, Exit, Flag, all_need};
+use crate::cli::turn_flags::{self, LIMITS, MESSAGE, NO_ABORT, PROMPT, TITLE};
 use crate::cli::words::Words;
 use crate::error::{Error, Result};
 use crate::runner;
@@ -30,6 +30,9 @@ const OWN: &[Flag] = &[
     TITLE,
 ];
 
+/// Without --keep the server ends, and its turn with it.
+const GOING_ON: &[Flag] = &all_need([NO_ABORT], &["keep"], "");
+
 pub const COMMAND: Command = Command {
     name: "run",
     summary: "Run one prompt on a server of its own: start, send, wait, stop",
@@ -45,7 +48,7 @@ pub const COMMAND: Command = Command {
          status 6, unless --on-permission says otherwise.",
     ],
     operands: &[MESSAGE],
-    flags: &[OWN, PROMPT, &LIMITS, &[ALLOW], &RULES, &UNSETTLED],
+    flags: &[OWN, PROMPT, &LIMITS, GOING_ON, &[ALLOW], &RULES, &UNSETTLED],
     examples: &[
         ("occtl run 'Explain this repository'", "print the answer"),
         (

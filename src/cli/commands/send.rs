@@ -4,7 +4,7 @@ use crate::cli::App;
 use crate::cli::policy_flags::{self, ABOUT, ALLOW, RULES, UNSETTLED};
 use crate::cli::show::turn::{self, Show};
 use crate::cli::spec::{Action, Command, Exit, Flag, QUIET, SESSION, all_need};
-use crate::cli::turn_flags::{self, LIMITS, MESSAGE, PROMPT, TITLE};
+use crate::cli::turn_flags::{self, LIMITS, MESSAGE, NO_ABORT, PROMPT, TITLE};
 use crate::cli::words::Words;
 use crate::error::{Error, Result};
 use crate::runner;
@@ -15,7 +15,7 @@ use crate::runner::prompt::{Follow, PromptOptions, Terms};
 const OWN: &[Flag] = &[
     Flag::switch("wait", Some('w'), "Wait for the answer and print it"),
     Flag::switch("stream", None, "Print all text as it is written")
-        .excludes(&["raw"], "--raw prints one JSON document at the end"),
+        .excludes(&["raw", "quiet"], "each says what is printed; --wait waits as well"),
     Flag::switch(
         "raw",
         Some('r'),
@@ -50,6 +50,7 @@ const OWN: &[Flag] = &[
 /// What does something only while the turn is followed; without it --allow is a rule where a wall
 /// is.
 const FOLLOWING: &[Flag] = &all_need(LIMITS, FOLLOWED, WAIT_TURN);
+const GOING_ON: &[Flag] = &all_need([NO_ABORT], FOLLOWED, WAIT_TURN);
 const GRANTS: &[Flag] = &all_need([ALLOW], &["wait", "stream", "unlisted", "policy"], WAIT_TURN);
 const ASKING: &[Flag] = &all_need(UNSETTLED, FOLLOWED, WAIT_TURN);
 const FOLLOWED: &[&str] = &["wait", "stream"];
@@ -78,7 +79,7 @@ pub const COMMAND: Command = Command {
          says otherwise. `occtl approve` grants it from another terminal.",
     ],
     operands: &[SESSION, MESSAGE],
-    flags: &[OWN, PROMPT, FOLLOWING, GRANTS, &RULES, ASKING],
+    flags: &[OWN, PROMPT, FOLLOWING, GOING_ON, GRANTS, &RULES, ASKING],
     examples: &[
         ("occtl send $S --wait 'Explain this repository'", "print the answer"),
         ("git diff | occtl send $S --stream -", "read the prompt from a pipe"),

@@ -23,6 +23,8 @@ pub const COMMAND: Command = Command {
          remove it are shown; `occtl start --worktree NAME` goes on in it. It is only removed if \
          neither it nor a submodule has an uncommitted change or a commit that exists nowhere \
          else. Files that git ignores are named and go with it.",
+        "A flag that no SESSION has a use for is refused (status 2), and nothing is stopped: \
+         --keep-data without --isolate, for example. With --all it counts where it can.",
     ],
     operands: &[Operand::optional("SESSION", "Ids, unique prefixes of ids, or names").many()],
     flags: &[&[
@@ -31,7 +33,8 @@ pub const COMMAND: Command = Command {
         Flag::value("grace", None, "SECONDS", "Time between SIGTERM and SIGKILL")
             .default("5")
             .excludes(&["force"], "--force sends SIGKILL at once"),
-        Flag::switch("recursive", None, "First stop the sessions that were started from this one"),
+        Flag::switch("recursive", None, "First stop the sessions that were started from this one")
+            .excludes(&["all"], "--all stops them anyway"),
         Flag::switch("keep-data", None, "Keep the database and state of an isolated session"),
         Flag::switch("remove-worktree", None, "Remove the session's git worktree and branch, too"),
         Flag::switch("kill", None, "End the server of an adopted session, too"),
@@ -40,6 +43,10 @@ pub const COMMAND: Command = Command {
             None,
             "Drop the record and files of a session whose server lives on another machine or in \
              another container; the server itself is not reached",
+        )
+        .excludes(
+            &["all", "grace", "recursive", "keep-data", "remove-worktree", "kill"],
+            "it drops one record after the other, and ends nothing",
         ),
         QUIET,
     ]],
@@ -65,17 +72,17 @@ fn parse(words: &Words) -> Result<Action> {
         kill: words.has("kill"),
         forget_elsewhere: words.has("forget-elsewhere"),
     };
-    if all && options.forget_elsewhere {
-        return Err(Error::usage("--forget-elsewhere wants each SESSION to be named")
-            .hint("occtl list shows which are elsewhere"));
-    }
     if all && !sessions.is_empty() {
         return Err(Error::usage("--all and a SESSION cannot be used together"));
     }
     if !all && sessions.is_empty() {
         return Err(Error::usage("occtl stop needs a SESSION").hint("or --all for all of them"));
     }
-    Ok(Box::new(move |app| run(app, &sessions, &options, quiet)))
+    let has_grace = words.has("grace");
+    Ok(Box::new(move |app| {
+        runner::lifecycle::check_stop_flags(&app.context()?, &sessions, &options, has_grace)?;
+        run(app, &sessions, &options, quiet)
+    }))
 }
 
 /// A session that cannot be stopped does not keep the others running.

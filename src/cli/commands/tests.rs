@@ -82,11 +82,7 @@ fn a_flag_that_would_do_nothing_is_refused_and_the_error_says_what_it_is_for() {
         let flag_of = |long: &str| command.all_flags().find(|flag| flag.long == long).unwrap();
         for flag in command.all_flags() {
             // Operands that any command accepts, because none of its own names has a meaning here.
-            let operands = match command.name {
-                "list" | "start" => "",
-                "stop" | "wait" => " x",
-                _ => " x y",
-            };
+            let operands = [" x", " y"][..command.operands.len().min(2)].concat();
             let line = format!("{}{operands} {}", command.name, typed(flag));
             for needed in flag.needs {
                 let error = judged(&line).unwrap_err();
@@ -112,7 +108,8 @@ fn a_flag_that_would_do_nothing_is_refused_and_the_error_says_what_it_is_for() {
         let error = judged(&format!("send x y {flag}")).unwrap_err();
         assert_eq!(error, format!("{long} is for --wait, --stream or occtl wait --turn"));
         assert_eq!(judged(&format!("wait x {flag}")).unwrap_err(), format!("{long} is for --turn"));
-        assert_eq!(judged(&format!("run x {flag}")), Ok(()));
+        let keep = if long == "--no-abort" { " --keep" } else { "" };
+        assert_eq!(judged(&format!("run x {flag}{keep}")), Ok(()));
     }
     // Behind a wall --allow is a rule, and a file may build one.
     let error = judged("send x y --allow=bash").unwrap_err();
@@ -125,6 +122,29 @@ fn a_flag_that_would_do_nothing_is_refused_and_the_error_says_what_it_is_for() {
     }
     assert!(judged("wait x --turn=msg_1 --unlisted=ask").is_err());
     assert_eq!(judged("wait x --turn=msg_1 --deny=bash --allow=bash"), Ok(()));
+}
+
+#[test]
+fn a_flag_is_refused_beside_another_one_that_leaves_it_nothing_to_do() {
+    for (moot, why) in [
+        ("stop --all --recursive", "--recursive and --all cannot be used together"),
+        ("list -q -o id", "--format and --quiet cannot be used together"),
+        ("list -q --no-git", "--no-git and --quiet cannot be used together"),
+        ("diff x -p -q", "--patch and --quiet cannot be used together"),
+        ("send x y --stream -q", "--stream and --quiet cannot be used together"),
+        ("run x --no-abort", "--no-abort is for --keep"),
+        ("doctor --forget-elsewhere", "--forget-elsewhere is for --fix"),
+        ("wait x --any", "--any is for several -s"),
+        ("wait x --any -s ses_1", "--any is for several -s"),
+        ("wait x --all -s ses_1", "--all is for several -s"),
+        ("wait x -s ses_1 --until dead", "-s is not for --until dead alone"),
+    ] {
+        assert!(judged(moot).unwrap_err().starts_with(why), "{moot}: {:?}", judged(moot));
+    }
+    for other in ["", "idle", "ask"] {
+        let until = if other.is_empty() { "".into() } else { format!(" --until {other}") };
+        assert_eq!(judged(&format!("wait x -s ses_1 -s ses_2 --any{until}")), Ok(()));
+    }
 }
 
 #[test]
@@ -168,6 +188,27 @@ fn an_empty_value_is_refused_except_where_it_counted_as_none_in_0_4_0() {
         panic!("an empty agent is refused");
     };
     assert_eq!(words.value("agent").unwrap(), None, "the last one counts");
+}
+
+#[test]
+fn a_dash_is_stdin_as_the_value_of_every_flag_that_takes_a_file_to_read() {
+    let mut count = 0;
+    for command in COMMANDS.iter().copied() {
+        for flag in command.all_flags() {
+            let reads = match flag.long {
+                // Written, not read.
+                "output" => false,
+                long => flag.value == Some("FILE") || long == "file" || long.ends_with("-file"),
+            };
+            assert_eq!(flag.may_be_stdin, reads, "--{} of occtl {}", flag.long, command.name);
+            count += usize::from(reads);
+        }
+    }
+    assert!(count > 8, "only {count} flags take a file");
+    for twice in ["send x - --file=-", "send x y -f - -f -", "run y -f - --schema=-"] {
+        assert!(judged(twice).unwrap_err().starts_with("only one - can be stdin"), "{twice}");
+    }
+    assert_eq!(judged("send x -f - -- -"), Ok(()));
 }
 
 /// The words after each `occtl` in a line of shell. Only plain and quoted words are understood.

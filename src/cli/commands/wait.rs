@@ -5,7 +5,7 @@ use crate::cli::output::{one_line, status};
 use crate::cli::policy_flags::{self, ANSWERS, UNSETTLED};
 use crate::cli::show::turn::{self, Show};
 use crate::cli::spec::{Action, CONVERSATION, Command, Exit, Flag, QUIET, SESSION, all_need};
-use crate::cli::turn_flags::{self, LIMITS};
+use crate::cli::turn_flags::{self, LIMITS, NO_ABORT};
 use crate::cli::words::{Words, wrong_value};
 use crate::error::{Error, Result};
 use crate::runner;
@@ -17,9 +17,9 @@ const OWN: &[Flag] = &[
     CONVERSATION
         .absent("the one that occtl used last on this session, or else the newest one")
         .repeated(),
-    Flag::switch("any", None, "Wait for any one of the conversations")
+    Flag::switch("any", None, "Wait for any one of several conversations")
         .excludes(&["all"], "--all waits for each of them"),
-    Flag::switch("all", None, "Wait for all of the conversations, as without --any"),
+    Flag::switch("all", None, "Wait for all of several conversations, as without --any"),
     Flag::value(
         "until",
         None,
@@ -42,6 +42,7 @@ const OWN: &[Flag] = &[
 
 /// What does something only while a turn is followed.
 const FOLLOWING: &[Flag] = &all_need(LIMITS, &["turn"], "");
+const GOING_ON: &[Flag] = &all_need([NO_ABORT], &["turn"], "");
 const ANSWERING: &[Flag] = &all_need(ANSWERS, &["turn"], "");
 const ASKING: &[Flag] = &all_need(UNSETTLED, &["turn"], "");
 
@@ -59,7 +60,7 @@ pub const COMMAND: Command = Command {
          answer what it asks for. It sends no rules: what the turn does without asking goes on.",
     ],
     operands: &[SESSION],
-    flags: &[OWN, FOLLOWING, ANSWERING, ASKING],
+    flags: &[OWN, FOLLOWING, GOING_ON, ANSWERING, ASKING],
     examples: &[
         ("occtl wait $S", "until the conversation that was used last is idle"),
         ("occtl wait $S --until ask -t 60 && occtl permissions $S", "until a person has to decide"),
@@ -74,7 +75,7 @@ fn parse(words: &Words) -> Result<Action> {
     let terms = turn_flags::terms(words, policy_flags::answers(words)?, Otherwise::Wait)?;
     let any = words.has("any");
     // --all says what holds without --any.
-    words.has("all");
+    let of_several = words.has("all") || any;
     let quiet = words.has("quiet");
     let until =
         words.values("until")?.iter().map(|text| condition(text)).collect::<Result<Vec<_>>>()?;
@@ -87,6 +88,15 @@ fn parse(words: &Words) -> Result<Action> {
         let show = if quiet { Show::Id } else { Show::Answer };
         let turn = ChosenTurn { session, target, turn };
         return Ok(Box::new(move |app| follow(app, &turn, terms()?, show)));
+    }
+    if of_several && conversations.len() < 2 {
+        let flag = if any { "any" } else { "all" };
+        return Err(Error::usage(format!("--{flag} is for several -s"))
+            .hint("without -s one conversation is waited for; occtl sessions -q lists them"));
+    }
+    if !conversations.is_empty() && until.iter().all(|one| *one == Until::Dead) {
+        return Err(Error::usage("-s is not for --until dead alone")
+            .hint("all conversations of a server end with it"));
     }
     let timeout = words.seconds("timeout")?;
     let options = WaitOptions { conversations, any, until, timeout };

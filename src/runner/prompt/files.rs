@@ -3,16 +3,25 @@
 use base64::Engine;
 use std::fs;
 use std::path::Path;
+use std::time::Duration;
 
 use crate::client::wire::InputPart;
 use crate::error::{Error, Result};
+use crate::runner::input::{self, Wanted};
 
 /// The largest file that is attached. Its content travels as base64 inside one JSON document.
 const LARGEST_FILE: u64 = 20 << 20;
 
+/// The most that is read from stdin, as of every other text there.
+const LARGEST_STDIN: usize = 16 << 20;
+
 /// A file as a part of a prompt. The content is inside, because the server may be on another
-/// machine.
-pub fn part(path: &Path) -> Result<InputPart<'static>> {
+/// machine. `-` is stdin, which has no name: the model is told that it is `stdin`.
+pub fn part(path: &Path, limit: Duration) -> Result<InputPart<'static>> {
+    if input::is_stdin(path) {
+        let wanted = Wanted { what: "the file", most: LARGEST_STDIN, limit };
+        return Ok(with_content(&input::read_bytes(path, wanted)?, Some("stdin".into())));
+    }
     let shown = path.display();
     let missing = |why: String| Error::not_found(format!("cannot attach {shown}: {why}"));
     let metadata = fs::metadata(path).map_err(|error| missing(error.to_string()))?;
@@ -24,13 +33,13 @@ pub fn part(path: &Path) -> Result<InputPart<'static>> {
         return Err(Error::failed(format!("cannot attach {shown}: it is larger than {limit} MiB")));
     }
     let content = fs::read(path).map_err(|error| missing(error.to_string()))?;
-    let mime = media_type(&content);
-    let data = base64::engine::general_purpose::STANDARD.encode(&content);
-    Ok(InputPart::File {
-        mime,
-        filename: path.file_name().map(|name| name.to_string_lossy().into_owned()),
-        url: format!("data:{mime};base64,{data}"),
-    })
+    Ok(with_content(&content, path.file_name().map(|name| name.to_string_lossy().into_owned())))
+}
+
+fn with_content(content: &[u8], filename: Option<String>) -> InputPart<'static> {
+    let mime = media_type(content);
+    let data = base64::engine::general_purpose::STANDARD.encode(content);
+    InputPart::File { mime, filename, url: format!("data:{mime};base64,{data}") }
 }
 
 /// The media type by content, not by name. All text is `text/plain`: the server passes that on to
@@ -72,7 +81,7 @@ mod tests {
     #[test]
     fn a_directory_and_a_missing_file_are_not_found() {
         for path in ["/", "/nonexistent/x"] {
-            assert_eq!(part(Path::new(path)).unwrap_err().code.exit(), 3, "{path}");
+            assert_eq!(part(Path::new(path), Duration::ZERO).unwrap_err().code.exit(), 3, "{path}");
         }
     }
 }

@@ -41,8 +41,9 @@ pub(super) struct Placed {
 impl Prepared {
     /// Reads the files that go with the prompt, within a limit.
     pub fn read(options: PromptOptions, limit: Duration) -> Result<Prepared> {
+        let files = options.files.iter().map(|path| files::part(path, limit));
         Ok(Prepared {
-            files: options.files.iter().map(|path| files::part(path)).collect::<Result<_>>()?,
+            files: files.collect::<Result<_>>()?,
             schema: options.schema.as_deref().map(|path| schema::read(path, limit)).transpose()?,
             options,
             queue_lock: None,
