@@ -47,6 +47,9 @@ pub const HEARTBEAT_SILENCE: Duration = Duration::from_secs(30);
 pub const START_WINDOW: Duration = Duration::from_secs(30);
 /// Everything after a turn's limit or a signal: the abort, checking it, and the record.
 pub const CLOSING: Duration = Duration::from_secs(5);
+/// Everything of `run` after its limit or a signal: [`CLOSING`], and the end of its server.
+/// `docker stop` kills after 10 s, and a second may pass until the signal is noticed.
+pub const ENDING: Duration = Duration::from_secs(7);
 /// How many lines of a failed server's log are shown.
 pub const LOG_TAIL_LINES: usize = 20;
 
@@ -75,6 +78,14 @@ impl Deadline {
         match self.0 {
             Some(at) => at.saturating_duration_since(Instant::now()).min(cap),
             None => cap,
+        }
+    }
+
+    /// The moment at which one of `parts` equal parts of the time that is left is over.
+    pub fn part(self, parts: u32) -> Deadline {
+        match self.0 {
+            Some(_) => Deadline::after(self.remaining(Duration::MAX) / parts.max(1)),
+            None => self,
         }
     }
 
@@ -150,6 +161,13 @@ mod tests {
         let deadline = Deadline::after(Duration::MAX);
         assert!(!deadline.expired());
         assert_eq!(deadline.remaining(TICK), TICK);
+    }
+
+    #[test]
+    fn a_part_of_the_time_that_is_left_is_sooner_than_all_of_it_and_never_stays_never() {
+        let half = Deadline::after(Duration::from_secs(60)).part(2).remaining(Duration::MAX);
+        assert!((29..=30).contains(&half.as_secs()), "{half:?}");
+        assert_eq!(Deadline::never().part(2).remaining(TICK), TICK);
     }
 
     #[test]

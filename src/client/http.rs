@@ -115,6 +115,11 @@ impl Client {
         self.interruption.set(flag.cloned());
     }
 
+    /// Whether the flag ends every request now.
+    pub fn is_interrupted(&self) -> bool {
+        self.interruption.is_wanted()
+    }
+
     /// A client for that server. Nothing is sent yet.
     pub fn new(endpoint: Endpoint) -> Client {
         let interruption = Interruption::default();

@@ -101,6 +101,7 @@ impl Detached<'_> {
 #[derive(Debug)]
 pub struct Guardian {
     child: Child,
+    patience: Deadline,
 }
 
 impl Guardian {
@@ -122,12 +123,17 @@ impl Guardian {
         unsafe {
             command.pre_exec(|| Ok(rustix::process::setsid().map(drop)?));
         }
-        Ok(Guardian { child: command.spawn()? })
+        Ok(Guardian { child: command.spawn()?, patience: Deadline::never() })
     }
 
     /// Tells the guardian something short. This never waits, because a pipe has room for it.
     pub fn tell(&self, text: &str) -> io::Result<()> {
         self.child.stdin.as_ref().map_or(Ok(()), |mut pipe| pipe.write_all(text.as_bytes()))
+    }
+
+    /// Ends it as dropping it does, but waits for it no longer than until `by`.
+    pub fn end(mut self, by: Deadline) {
+        self.patience = by;
     }
 }
 
@@ -136,7 +142,7 @@ impl Guardian {
 impl Drop for Guardian {
     fn drop(&mut self) {
         drop(self.child.stdin.take());
-        let deadline = Deadline::after(KILL_WAIT);
+        let deadline = self.patience.or_after(KILL_WAIT);
         let mut pauses = Backoff::new(POLL_FIRST, POLL_LONGEST);
         while matches!(self.child.try_wait(), Ok(None)) && !deadline.expired() {
             pause(deadline.remaining(pauses.next()));

@@ -7,7 +7,7 @@ use super::environment::Environment;
 use super::signals::Signals;
 use crate::error::Result;
 use crate::store::{Document, Patience, Store};
-use crate::units::BRIEF_LOCK_WAIT;
+use crate::units::{BRIEF_LOCK_WAIT, Deadline};
 
 /// What every command works with. The environment comes in as values, so that tests own it.
 pub struct Context {
@@ -42,10 +42,16 @@ impl Context {
 
     /// Does something that is not worth a long wait for the store's lock.
     pub(super) fn briefly<T>(&self, act: impl FnOnce() -> T) -> T {
-        let before =
-            self.store.set_patience(Patience { still: BRIEF_LOCK_WAIT, most: BRIEF_LOCK_WAIT });
+        self.within(Deadline::after(BRIEF_LOCK_WAIT), act)
+    }
+
+    /// Does something that waits for the store's lock no longer than until a deadline.
+    pub(super) fn within<T>(&self, deadline: Deadline, act: impl FnOnce() -> T) -> T {
+        let usual = self.store.set_patience(Patience::default());
+        let still = deadline.remaining(usual.still);
+        self.store.set_patience(Patience { still, most: deadline.remaining(usual.most) });
         let done = act();
-        self.store.set_patience(before);
+        self.store.set_patience(usual);
         done
     }
 

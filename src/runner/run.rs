@@ -9,6 +9,7 @@ use crate::runner::lifecycle::stop::{StopOptions, stop};
 use crate::runner::prompt::finished::{Finished, follow_prepared};
 use crate::runner::prompt::options::{Follow, PromptOptions};
 use crate::runner::prompt::prepared::Prepared;
+use crate::units::{Deadline, ENDING};
 
 /// What `run` was asked for.
 pub struct RunOptions {
@@ -45,16 +46,25 @@ pub fn run(context: &Context, options: RunOptions, follow: Follow) -> Result<Fin
         (context.say)(&format!("session {id} is left running: occtl stop {id}"));
         return finished;
     }
-    let options = StopOptions { recursive: true, ..StopOptions::default() };
+    let given_up = finished.as_ref().ok().and_then(|finished| finished.given_up);
+    let deadline = ending(began.checked_add(limit), given_up);
+    let options = StopOptions { recursive: true, deadline, ..StopOptions::default() };
     let stopped = stop(context, &session.id, &options);
-    drop(guard);
-    let finished = finished?;
-    // The answer is worth more than an error about its server, which becomes a warning.
-    match stopped {
-        Ok(_) => Ok(Finished { session_remains: false, ..finished }),
-        Err(error) => {
-            (context.say)(&format!("warning: {error}"));
-            Ok(finished)
-        }
+    if let Some(guard) = guard {
+        guard.end(deadline);
     }
+    // What became of the turn is worth more than an error about its server: that is a warning.
+    if let Err(error) = &stopped {
+        (context.say)(&format!("warning: {error}"));
+    }
+    finished.map(|finished| Finished { session_remains: stopped.is_err(), ..finished })
+}
+
+/// When everything must be over. One span of time begins as soon as there is a reason to end, and
+/// all that is done from then on shares it: the abort of the turn, its record, and the server's end
+/// by SIGTERM and SIGKILL.
+fn ending(limit_reached: Option<Instant>, given_up: Option<Instant>) -> Deadline {
+    let now = Instant::now();
+    let began = [limit_reached, given_up].into_iter().flatten().fold(now, Instant::min);
+    Deadline::after(ENDING.saturating_sub(now - began))
 }

@@ -10,17 +10,17 @@ use crate::support::sandbox::{Sandbox, example};
 
 const SOON: Duration = Duration::from_secs(30);
 
-/// A command of occtl for which the kernel has no `pidfd_open`.
-fn without_pidfd(sandbox: &Sandbox, words: &[&str]) -> crate::support::command::Run {
-    let mut arguments = vec![OsString::from(env!("CARGO_BIN_EXE_occtl"))];
+/// A command of occtl for which the kernel lacks something.
+pub fn without(what: &str, sandbox: &Sandbox, words: &[&str]) -> crate::support::command::Run {
+    let mut arguments = vec![OsString::from(what), env!("CARGO_BIN_EXE_occtl").into()];
     arguments.extend(words.iter().map(OsString::from));
-    sandbox.command(example("without-pidfd"), &arguments).timeout(SOON)
+    sandbox.command(example("without"), &arguments).timeout(SOON)
 }
 
 #[test]
 fn without_pidfd_open_sessions_start_work_and_end_as_they_do_elsewhere() {
     let sandbox = sandbox("no-pidfd", json!({}));
-    let run = |words: &[&str]| without_pidfd(&sandbox, words).run();
+    let run = |words: &[&str]| without("pidfd", &sandbox, words).run();
     let id = run(&["start", "-q"]).ok().stdout.trim().to_owned();
     let listed = run(&["list", "--json"]).ok().json();
     assert_eq!(listed["sessions"][0]["state"], "idle", "{listed}");

@@ -18,6 +18,7 @@ mod halves;
 mod kernel;
 mod listing;
 mod logs;
+mod run_ending;
 mod scarce;
 mod schemas;
 mod stopping;

@@ -71,6 +71,7 @@ fn parse(words: &Words) -> Result<Action> {
         remove_worktree: words.has("remove-worktree"),
         kill: words.has("kill"),
         forget_elsewhere: words.has("forget-elsewhere"),
+        ..StopOptions::default()
     };
     if all && !sessions.is_empty() {
         return Err(Error::usage("--all and a SESSION cannot be used together"));

@@ -18,6 +18,12 @@ use crate::units::{Backoff, Deadline, KILL_WAIT, POLL_FIRST, pause};
 /// How many processes are waited for at once: each takes a descriptor.
 const WAITED_FOR: usize = 256;
 
+/// How much of a limited time is kept for SIGKILL and for what comes after it.
+const KILL_RESERVE: Duration = Duration::from_secs(1);
+
+/// How long processes are waited for after SIGKILL even if there is no time left.
+const KILL_LEAST: Duration = Duration::from_millis(500);
+
 /// How processes were ended.
 pub struct Ended {
     /// How many.
@@ -31,15 +37,23 @@ const FORK_BECOMES_SERVER: Duration = Duration::from_millis(300);
 
 /// Ends a session's processes: the server, and every process that carries its mark. SIGTERM,
 /// `grace`, SIGKILL; looks again until there is nothing, because what is being ended may still
-/// start something.
-pub fn end_processes(record: &Record, server: Option<&Identity>, grace: Duration) -> Result<Ended> {
+/// start something. All of it is over at the deadline, or as soon after it as SIGKILL allows. What
+/// does not end is an error that names the pids; its record must stay.
+pub fn end_processes(
+    record: &Record,
+    server: Option<&Identity>,
+    grace: Duration,
+    deadline: Deadline,
+) -> Result<Ended> {
     // A child that was just forked carries the mark only once it has become the server.
     let own = std::process::id();
     if record.status() == Status::Starting && record.pid != Some(own) && server.is_none() {
         pause(FORK_BECOMES_SERVER);
     }
+    let time = deadline.remaining(Duration::MAX).max(KILL_LEAST);
+    let grace = grace.min(time.saturating_sub(KILL_RESERVE));
+    let limit = Deadline::after(grace.saturating_add(KILL_WAIT).min(time));
     let grace = Deadline::after(grace);
-    let limit = grace_and(KILL_WAIT, grace);
     let mut ending = Ending { record, server, asked: HashSet::new(), killed: false };
     let mut was_empty = false;
     let mut pauses = Backoff::new(POLL_FIRST, Duration::from_millis(100));
@@ -58,8 +72,9 @@ pub fn end_processes(record: &Record, server: Option<&Identity>, grace: Duration
         was_empty = false;
         if limit.expired() {
             let pids: Vec<String> = left.iter().map(u32::to_string).collect();
-            let message = format!("session {} has processes that do not end", record.id);
-            return Err(Error::failed(message).hint(format!("pids {}", pids.join(", "))));
+            let (id, pids) = (&record.id, pids.join(", "));
+            let message = format!("session {id} has processes that SIGKILL did not end: {pids}");
+            return Err(Error::failed(message).hint(format!("occtl stop {id} tries again")));
         }
         // A pidfd tells the end more truly than /proc, where threads may still hold the port.
         let round = if kill { KILL_WAIT } else { pauses.next() };
@@ -148,17 +163,13 @@ pub fn each(record: &Record, server: Option<&Identity>, act: &mut dyn FnMut(u32,
     }
 }
 
-fn grace_and(extra: Duration, grace: Deadline) -> Deadline {
-    Deadline::after(grace.remaining(Duration::MAX).saturating_add(extra))
-}
-
 /// Waits until the port of a server that was ended is free, and says whether it is. The process is
 /// gone a moment before the port: threads of it may still run.
-pub fn await_free_port(record: &Record) -> bool {
+pub fn await_free_port(record: &Record, deadline: Deadline) -> bool {
     let adopted = record.adopted_url.as_deref().and_then(look_up);
     let address = adopted.unwrap_or_else(|| listening_address(record).into());
     let port = record.port;
-    let deadline = Deadline::after(KILL_WAIT);
+    let deadline = deadline.or_after(KILL_WAIT);
     let mut pauses = Backoff::new(POLL_FIRST, Duration::from_millis(100));
     while !is_port_free(address, port) {
         if deadline.expired() {

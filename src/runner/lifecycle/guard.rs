@@ -50,7 +50,7 @@ fn end(context: &Context, session: &str) -> Result<()> {
     let record = context.store.read()?.record(session)?;
     let recorded = record.is_some();
     if let Some(record) = &record {
-        end_processes(record, None, Duration::ZERO)?;
+        end_processes(record, None, Duration::ZERO, Deadline::never())?;
     } else if context.store.unfinished().is_some() {
         context.store.remove_unfinished()?;
     }

@@ -12,13 +12,15 @@ use crate::runner::context::Context;
 use crate::runner::session::life::{Life, elsewhere, life};
 use crate::runner::session::select::select;
 use crate::store::{Document, Record, Worktree};
-use crate::units::STOP_GRACE;
+use crate::units::{Deadline, STOP_GRACE};
 
 /// How a session is stopped.
 #[derive(Clone, Debug)]
 pub struct StopOptions {
     /// How long between SIGTERM and SIGKILL.
     pub grace: Duration,
+    /// When all of it must be over, whatever the grace is.
+    pub deadline: Deadline,
     /// Stop the sessions that were started from within it first.
     pub recursive: bool,
     /// Leave an isolated session's database and state.
@@ -35,6 +37,7 @@ impl Default for StopOptions {
     fn default() -> StopOptions {
         StopOptions {
             grace: STOP_GRACE,
+            deadline: Deadline::never(),
             recursive: false,
             keep_data: false,
             remove_worktree: false,
@@ -121,7 +124,10 @@ fn stop_tree(
     // The flags that lose something speak of this session alone; its nested ones keep what they
     // have.
     let others = StopOptions { remove_worktree: false, kill: false, ..options.clone() };
-    for one in &nested {
+    for (index, one) in nested.iter().enumerate() {
+        // The rest of the time is for the others and for this session.
+        let parts = u32::try_from(nested.len() - index).unwrap_or(u32::MAX).saturating_add(1);
+        let others = StopOptions { deadline: options.deadline.part(parts), ..others.clone() };
         match stop_tree(context, one, &others, above) {
             Ok(more) => stopped.extend(more),
             Err(error) if error.code == Code::NotFound => {}
@@ -202,9 +208,9 @@ fn stop_one(context: &Context, record: &Record, options: &StopOptions) -> Result
     let ended = if forgotten {
         Ended { count: 0, killed: false }
     } else {
-        end_processes(record, now.server(), options.grace)?
+        end_processes(record, now.server(), options.grace, options.deadline)?
     };
-    if ended.count > 0 && !await_free_port(record) {
+    if ended.count > 0 && !await_free_port(record, options.deadline) {
         let port = record.port;
         return Err(Error::failed(format!("port {port} of {id} is still taken"))
             .hint(format!("another process listens there: ss -ltnp 'sport = :{port}'")));
@@ -222,7 +228,7 @@ fn stop_one(context: &Context, record: &Record, options: &StopOptions) -> Result
     }
     // The files go first: on a full disk they are the room in which the store can be written.
     sweep(context, record);
-    context.update(|document| Ok(document.remove(id)))?;
+    context.within(options.deadline, || context.update(|document| Ok(document.remove(id))))?;
     say_what_stays(context, record);
     let was_dead = now == Life::Dead && ended.count == 0;
     let (processes, killed) = (ended.count, ended.killed);

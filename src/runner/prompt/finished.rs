@@ -32,6 +32,8 @@ pub struct Finished {
     pub raw: Option<Value>,
     /// Whether the session is still there, so that the conversation can be read.
     pub session_remains: bool,
+    /// When the turn was given up for a limit, a signal or an ask, if it was.
+    pub given_up: Option<Instant>,
 }
 
 /// Sends a prompt and follows its turn to the end.
@@ -85,7 +87,8 @@ pub fn follow_prepared(
     prepared.options.message = String::new();
     prepared.files.clear();
     let follower = follower.holding(held, only_answer);
-    let Followed { mut record, last } = follower.follow(follow.watcher).map_err(explain)?;
+    let Followed { mut record, last, given_up } =
+        follower.follow(follow.watcher).map_err(explain)?;
     record.rules = Some(rules);
     record.unlisted = Some(policy.unlisted.name());
     if let Some(schema) = &prepared.schema {
@@ -97,7 +100,7 @@ pub fn follow_prepared(
     }
     let last = last.filter(|_| follow.wanted == Wanted::Raw);
     let raw = last.and_then(|last| raw_message(server, &place, &last));
-    Ok(Finished { record, raw, session_remains: true })
+    Ok(Finished { record, raw, session_remains: true, given_up })
 }
 
 /// Follows a turn that began before this command.
@@ -116,9 +119,9 @@ pub fn follow_turn(
         return Err(no_turn(server, &place, turn));
     }
     let follower = Follower::prepare(&operation, &place, turn, &follow.terms).joined();
-    let mut record = follower.follow(follow.watcher)?.record;
+    let Followed { mut record, given_up, .. } = follower.follow(follow.watcher)?;
     let held = |rule| HeldRule { rule, by: None };
     record.rules = own_rules(server, &place).ok().map(|own| own.into_iter().map(held).collect());
     tell_end(context, &follow.terms, &record);
-    Ok(Finished { record, raw: None, session_remains: true })
+    Ok(Finished { record, raw: None, session_remains: true, given_up })
 }

@@ -104,7 +104,7 @@ fn session(context: &Context, record: &Record, options: DoctorOptions) -> Findin
     };
     let finding = Finding::bad("session", what, &format!("occtl stop {id}")).of(id);
     let end = || -> Result<&str> {
-        end_processes(&record, found.server(), STOP_GRACE)?;
+        end_processes(&record, found.server(), STOP_GRACE, Deadline::never())?;
         sweep(context, &record);
         context.update(|document| Ok(document.remove(id)))?;
         Ok("ended what was left of it and forgot it")
@@ -201,7 +201,7 @@ fn orphans(context: &Context, id: &str, members: &[Running], within: bool, fix: 
     let finding = Finding::bad("process", detail, "occtl doctor --fix ends them").of(id);
     let end = || -> Result<&str> {
         let record = Record { id: id.into(), ..Record::default() };
-        end_processes(&record, None, STOP_GRACE).map(|_| "ended")
+        end_processes(&record, None, STOP_GRACE, Deadline::never()).map(|_| "ended")
     };
     if fix { finding.after(end()) } else { finding }
 }

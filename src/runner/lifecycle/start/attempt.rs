@@ -28,7 +28,7 @@ use crate::runner::session::server::LOOPBACK;
 use crate::runner::session::version::Version;
 use crate::runner::signals::Signals;
 use crate::store::Record;
-use crate::units::{Deadline, LOG_TAIL_LINES, pause, seconds};
+use crate::units::{Backoff, Deadline, LOG_TAIL_LINES, POLL_FIRST, POLL_LONGEST, pause, seconds};
 
 /// How often a server that stumbled over another one's first start is started again. Servers that
 /// migrate one database together kill each other; the last one standing has done the work.
@@ -37,6 +37,9 @@ const DATABASE_TRIES: usize = 20;
 /// How often a start moves on because its port was taken between the look at it and the server's
 /// own. More often than that is no accident: the program says so for another reason.
 const PORT_TRIES: usize = 3;
+
+/// How long a server may take to end after SIGKILL before the rest goes on without that.
+const CHILD_ENDS: Duration = Duration::from_secs(1);
 
 /// One `start`, which may need several servers until one stays.
 pub struct Attempt<'a> {
@@ -98,8 +101,7 @@ impl Attempt<'_> {
                 }
                 Err(other) => {
                     // Before the log is read: it is complete once its writer is gone.
-                    let _ = child.kill();
-                    let _ = child.wait();
+                    end_child(&mut child);
                     return Err(self.failed(other));
                 }
             }
@@ -258,11 +260,27 @@ impl Attempt<'_> {
         Error::new(code, format!("{message}; it printed:\n{}", tail.join("\n")))
     }
 
-    /// Ends what was started and forgets the session.
-    pub fn clean_up(&self) {
-        let _ = end::end_processes(&self.record, None, Duration::ZERO);
-        let _ = self.context.update(|document| Ok(document.remove(&self.record.id)));
+    /// Ends what was started and forgets the session, until a deadline. The record of a session of
+    /// which something is left stays, so that it can be stopped later.
+    pub fn clean_up(&self, deadline: Deadline) {
+        if let Err(error) = end::end_processes(&self.record, None, Duration::ZERO, deadline) {
+            (self.context.say)(&format!("warning: {error}"));
+            return;
+        }
+        let forget = || self.context.update(|document| Ok(document.remove(&self.record.id)));
+        let _ = self.context.within(deadline, forget);
         end::sweep(self.context, &self.record);
+    }
+}
+
+/// Ends a server that did not become ready, and collects what is left of it. One that SIGKILL does
+/// not end is not waited for.
+fn end_child(child: &mut Child) {
+    let _ = child.kill();
+    let deadline = Deadline::after(CHILD_ENDS);
+    let mut pauses = Backoff::new(POLL_FIRST, POLL_LONGEST);
+    while matches!(child.try_wait(), Ok(None)) && !deadline.expired() {
+        pause(pauses.next());
     }
 }
 
@@ -274,8 +292,7 @@ fn handle(child: &mut Child) -> Result<Option<Handle>> {
     if !matches!(child.try_wait(), Ok(None)) {
         return Ok(None);
     }
-    let _ = child.kill();
-    let _ = child.wait();
+    end_child(child);
     Err(Error::failed(format!(
         "/proc does not show process {}, which was just started",
         child.id()

@@ -17,6 +17,7 @@ use std::fs;
 use std::net::Ipv4Addr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::guard;
 use super::worktree;
@@ -38,6 +39,9 @@ use variables::{ISOLATED, RESERVED};
 
 /// The longest value of a variable that Linux hands to a program.
 const LONGEST_VARIABLE: usize = 128 * 1024 - 64;
+
+/// What was started is ended within this time after the limit or a signal.
+const CLEAN_UP: Duration = Duration::from_secs(5);
 
 const LARGE_CONFIG: &str = "OPENCODE_CONFIG=FILE in the environment names a large configuration";
 
@@ -75,7 +79,17 @@ pub fn launch(
     let Reservation { record, lock } = reserve(context, &plan)?;
     let mut attempt =
         Attempt { context, signals, options, deadline, record, lock, workdir, program, extra };
-    let record = attempt.run().inspect_err(|_| attempt.clean_up())?;
+    let record = match attempt.run() {
+        Ok(record) => record,
+        Err(error) => {
+            let deadline = Deadline::after(CLEAN_UP);
+            attempt.clean_up(deadline);
+            if let Some(guard) = guard {
+                guard.end(deadline);
+            }
+            return Err(error);
+        }
+    };
     warn_of_mixed_versions(context, &record);
     warn_of_an_open_server(context, &record);
     Ok((SessionFacts::of(context, &record, &life(context, &record)), guard))

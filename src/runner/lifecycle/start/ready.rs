@@ -43,6 +43,9 @@ const LEAST_LIMIT: Duration = Duration::from_millis(1);
 /// After so long without an answer the program is asked for its version.
 const DOUBTED_AFTER: Duration = Duration::from_secs(15);
 
+/// How long it may take to say it. No signal is noticed meanwhile.
+const VERSION_WAIT: Duration = Duration::from_secs(5);
+
 /// A server that answers.
 pub struct Ready {
     /// For example `1.18.33`.
@@ -86,7 +89,7 @@ pub fn await_ready(
         }
         if is_due && (announced || has_listener(record)) {
             let limit = if announced { QUESTION_LIMIT } else { began.elapsed() / UNANNOUNCED_PART };
-            match question(record, deadline.remaining(limit).max(LEAST_LIMIT)) {
+            match question(record, deadline.remaining(limit).max(LEAST_LIMIT), signals) {
                 // A server that has ended meanwhile may have left its port to another program.
                 Ok(ready) if !server.wait(Duration::ZERO) => return Ok(ready),
                 Ok(_) => return Err(NotReady::Exited),
@@ -103,7 +106,7 @@ pub fn await_ready(
                     if announced && wrong && !doubted {
                         doubted = true;
                         let program = Path::new(record.opencode.as_deref().unwrap_or_default());
-                        let version = program_version(program, deadline);
+                        let version = program_version(program, deadline.or_after(VERSION_WAIT));
                         if let Some(Err(failure)) = version.as_deref().map(version::check) {
                             return Err(NotReady::Alien(failure));
                         }
@@ -123,8 +126,9 @@ pub fn await_ready(
 }
 
 /// Asks once over a new connection, because the server may never answer an older one.
-fn question(record: &Record, limit: Duration) -> Answer<Ready> {
+fn question(record: &Record, limit: Duration, signals: &Signals) -> Answer<Ready> {
     let client = Client::new(endpoint(record, None));
+    client.limit_to(Deadline::after(limit), Some(signals.flag()));
     let directory = directory(record, None);
     let version = usable_in(&client, &directory, limit)?;
     Ok(Ready { version })

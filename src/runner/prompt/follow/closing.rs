@@ -33,6 +33,8 @@ pub struct Followed {
     pub record: TurnRecord,
     /// The id of its last step.
     pub last: Option<String>,
+    /// When it was given up, if it was: a limit, a signal, or an answer that it did not get.
+    pub given_up: Option<Instant>,
 }
 
 /// The messages of a turn that is over.
@@ -50,15 +52,23 @@ impl Follower<'_> {
         reason: StopReason,
         watcher: &mut dyn Watcher,
     ) -> Result<Followed> {
-        let limit = match reason {
+        let gives_up = matches!(
+            reason,
             StopReason::Limit(_)
-            | StopReason::Cut(_)
-            | StopReason::Blocked(_)
-            | StopReason::Signal(_) => CLOSING,
-            _ => self.budget.deadline().remaining(AFTERCARE).max(CLOSING),
+                | StopReason::Cut(_)
+                | StopReason::Blocked(_)
+                | StopReason::Signal(_)
+        );
+        let given_up = gives_up.then(Instant::now);
+        let limit = if gives_up {
+            CLOSING
+        } else {
+            self.budget.deadline().remaining(AFTERCARE).max(CLOSING)
         };
         let closing = Deadline::after(limit);
-        self.server.client.limit_to(closing, None);
+        // A signal that comes only now cuts the care short.
+        let flag = (!gives_up).then(|| self.operation.signals.flag());
+        self.server.client.limit_to(closing, flag);
         let conclusion = self.conclude(reason, closing)?;
         if conclusion.outcome == Outcome::Ok {
             // What it asked for was answered, even if no event said so.
@@ -79,7 +89,7 @@ impl Follower<'_> {
         };
         let record = record(self.server, self.place, &mut self.turn, &self.prices, facts);
         let last = self.turn.steps().next_back().map(|info| info.id.clone());
-        Ok(Followed { record, last })
+        Ok(Followed { record, last, given_up })
     }
 
     /// What the reason means for the turn, which is aborted where that is due. An error if the
@@ -163,7 +173,7 @@ impl Follower<'_> {
     /// knows of its steps, and no time for further questions.
     fn whole_turn(&mut self, closing: Deadline) -> WholeTurn {
         let silent = self.trouble.is_some();
-        let deadline = if silent { closing.or_after(SHORT_AFTERCARE) } else { closing };
+        let mut deadline = if silent { closing.or_after(SHORT_AFTERCARE) } else { closing };
         let mut pauses = Backoff::new(POLL_FIRST, TICK);
         let mut known = self.whole.take();
         loop {
@@ -174,6 +184,11 @@ impl Follower<'_> {
                     self.turn.learn(&messages);
                     messages.retain(|one| self.turn.includes(&one.info));
                     return WholeTurn { messages, deadline };
+                }
+                // A signal ended the request, which a healthy server answers at once.
+                Err(_) if self.server.client.is_interrupted() => {
+                    deadline = deadline.or_after(SHORT_AFTERCARE);
+                    self.server.client.limit_to(deadline, None);
                 }
                 Err(failure)
                     if !deadline.expired() && failure.is_passing() && self.server.lives() =>
