@@ -16,6 +16,7 @@ use ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver};
 use ureq::unversioned::transport::{Connector, DefaultConnector, NextTimeout};
 use ureq::{Agent, Body};
 
+use super::clock::Shown;
 use super::exchange::Exchange;
 use super::failure::{Answer, Failure, cause};
 use super::interrupt::{Attentive, Interruption};
@@ -92,6 +93,8 @@ pub struct Client {
     endpoint: Endpoint,
     authorization: Option<String>,
     deadline: Cell<Deadline>,
+    /// The server's clock, as the newest answer showed it.
+    shown: Cell<Option<Shown>>,
     pub(super) interruption: Interruption,
 }
 
@@ -106,6 +109,12 @@ impl Client {
     /// Past which no request runs.
     pub fn deadline(&self) -> Deadline {
         self.deadline.get()
+    }
+
+    /// What the server's clock shows now, in milliseconds since 1970: this long or up to
+    /// [`DATE_LAG`](super::clock::DATE_LAG) more. `None` if no answer told.
+    pub fn server_time(&self) -> Option<u64> {
+        self.shown.get()?.now()
     }
 
     /// From now on no request runs past the deadline, whatever its own limit is, and every request
@@ -130,7 +139,8 @@ impl Client {
             format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(pair))
         });
         let deadline = Cell::new(Deadline::never());
-        Client { agent, endpoint, authorization, deadline, interruption }
+        let shown = Cell::new(None);
+        Client { agent, endpoint, authorization, deadline, shown, interruption }
     }
 
     /// The same client over another kind of connection.
@@ -140,6 +150,7 @@ impl Client {
             endpoint: self.endpoint.clone(),
             authorization: self.authorization.clone(),
             deadline: self.deadline.clone(),
+            shown: Cell::new(None),
             interruption: self.interruption.clone(),
         }
     }
@@ -226,6 +237,7 @@ impl Client {
             Ok(response) => response,
             Err(error) => return Err(Failure { request, cause: cause(error) }),
         };
+        self.shown.set(Shown::by(&response).or(self.shown.get()));
         Exchange { request, response }.checked()
     }
 

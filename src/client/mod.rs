@@ -4,6 +4,7 @@
 //! [`Endpoint`] and returns what the server said, or a [`Failure`].
 
 mod asks;
+mod clock;
 mod conversations;
 pub mod event;
 mod exchange;
@@ -19,6 +20,7 @@ mod sse;
 mod surrogates;
 pub mod wire;
 
+pub use clock::DATE_LAG;
 pub use event::{Event, EventStream, Received};
 pub use failure::{Answer, Cause, Failure};
 pub use held::Held;

@@ -9,6 +9,7 @@ mod bad_opencode;
 mod bad_server;
 mod bad_store;
 mod cleanup;
+mod clocks;
 mod crowds;
 mod doctor;
 mod elsewhere;

@@ -2,6 +2,7 @@
 
 mod adopt;
 mod asks;
+mod clocks;
 mod conversations;
 mod costs;
 mod crowds;

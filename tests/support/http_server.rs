@@ -52,6 +52,7 @@ pub struct Connection {
     writer: io::BufWriter<TcpStream>,
     head_has_begun: bool,
     halves: bool,
+    date: String,
 }
 
 impl Connection {
@@ -62,13 +63,15 @@ impl Connection {
             writer: io::BufWriter::with_capacity(64 * 1024, stream),
             head_has_begun: false,
             halves: false,
+            date: String::new(),
         })
     }
 
     /// From now on `<` and `>` of a body are sent as the halves of 😀, as a JavaScript program
-    /// writes them that has cut a text within it.
-    pub fn halve(&mut self, halves: bool) {
+    /// writes them that has cut a text within it, or not; and answers have this `Date`.
+    pub fn set(&mut self, halves: bool, date: String) {
         self.halves = halves;
+        self.date = date;
     }
 
     fn halved<'a>(&self, body: &'a [u8]) -> Cow<'a, [u8]> {
@@ -166,6 +169,9 @@ impl Connection {
         }
         for (name, value) in headers {
             write!(self.writer, "{name}: {value}\r\n")?;
+        }
+        if !self.date.is_empty() {
+            write!(self.writer, "date: {}\r\n", self.date)?;
         }
         Ok(())
     }

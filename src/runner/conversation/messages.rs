@@ -43,14 +43,85 @@ pub fn messages_since(
         let ended = page.is_empty();
         page.append(&mut found);
         found = page;
-        let reached = found.first().is_none_or(|first| first.info.id.as_str() <= turn);
         let enough = is_own.is_some_and(|is_own| found.iter().any(|message| is_own(&message.info)));
-        if ended || reached || enough {
-            found.retain(|message| message.info.id.as_str() >= turn);
+        if ended || enough || reaches(&found, turn) {
+            leave_out_older(&mut found, turn);
             return Ok(found);
         }
         if !one_by_one {
             size = WHOLE_PAGE;
         }
+    }
+}
+
+fn answers(message: &Message, turn: &str) -> bool {
+    message.info.parent.as_deref() == Some(turn)
+}
+
+/// Whether messages go back to the prompt, or beyond it if the server does not have it.
+///
+/// An id alone does not tell: that of a prompt may come from a clock that was ahead of the server's
+/// when it wrote the answers.
+fn reaches(found: &[Message], turn: &str) -> bool {
+    let Some(first) = found.first() else { return true };
+    let is_older = first.info.id.as_str() <= turn && !found.iter().any(|one| answers(one, turn));
+    is_older || found.iter().any(|message| message.info.id == turn)
+}
+
+/// Leaves out what is older than the prompt. Versions before 1.14 sort by id, so an answer may be
+/// before its prompt.
+fn leave_out_older(found: &mut Vec<Message>, turn: &str) {
+    let mut begun = false;
+    let knows_prompt = found.iter().any(|message| message.info.id == turn);
+    found.retain(|message| {
+        begun |= message.info.id == turn;
+        let is_newer = if knows_prompt { begun } else { message.info.id.as_str() >= turn };
+        is_newer || answers(message, turn)
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn messages(ids: &[(&str, &str)]) -> Vec<Message> {
+        let message = |(id, parent): &(&str, &str)| {
+            let parent = if parent.is_empty() { "null".into() } else { format!("\"{parent}\"") };
+            let text = format!(r#"{{"info":{{"id":"{id}","parentID":{parent}}}}}"#);
+            serde_json::from_str(&text).unwrap()
+        };
+        ids.iter().map(message).collect()
+    }
+
+    fn kept(ids: &[(&str, &str)], turn: &str) -> Vec<String> {
+        let mut found = messages(ids);
+        leave_out_older(&mut found, turn);
+        found.into_iter().map(|message| message.info.id).collect()
+    }
+
+    #[test]
+    fn the_messages_since_a_prompt_are_found_whatever_clock_its_id_is_from() {
+        let old = [("msg_1", ""), ("msg_2", "msg_1")];
+        let plain = [old[0], old[1], ("msg_3", ""), ("msg_4", "msg_3")];
+        assert_eq!(kept(&plain, "msg_3"), ["msg_3", "msg_4"]);
+        let ahead = [old[0], old[1], ("msg_9", ""), ("msg_4", "msg_9"), ("msg_5", "msg_9")];
+        assert_eq!(kept(&ahead, "msg_9"), ["msg_9", "msg_4", "msg_5"]);
+        let by_id = [old[0], old[1], ("msg_4", "msg_9"), ("msg_9", "")];
+        assert_eq!(kept(&by_id, "msg_9"), ["msg_4", "msg_9"]);
+        let behind = [("msg_7", ""), ("msg_8", "msg_7"), ("msg_3", ""), ("msg_9", "msg_3")];
+        assert_eq!(kept(&behind, "msg_3"), ["msg_3", "msg_9"]);
+        // The prompt cannot be read, or is not there yet.
+        assert_eq!(kept(&plain[..2], "msg_3"), [""; 0]);
+        assert_eq!(kept(&[old[0], old[1], ("msg_4", "msg_3")], "msg_3"), ["msg_4"]);
+    }
+
+    #[test]
+    fn pages_are_read_until_the_prompt_and_not_beyond() {
+        let page = messages(&[("msg_5", "msg_9"), ("msg_6", "msg_9")]);
+        assert!(!reaches(&page, "msg_9"), "the prompt is on an earlier page");
+        assert!(reaches(&messages(&[("msg_9", ""), ("msg_5", "msg_9")]), "msg_9"));
+        assert!(reaches(&messages(&[("msg_5", "msg_4")]), "msg_9"), "it is not there yet");
+        assert!(!reaches(&messages(&[("msg_5", "msg_4")]), "msg_3"));
+        assert!(reaches(&[], "msg_3"));
     }
 }

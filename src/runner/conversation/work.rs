@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::find::Place;
-use crate::client::wire::{Message, Reply, is_busy};
+use crate::client::wire::{Info, Reply, is_busy};
 use crate::client::{Answer, Client, Limit};
 use crate::runner::context::Context;
 use crate::runner::session::life::{Life, life};
@@ -32,39 +32,51 @@ pub enum Work {
     Idle,
 }
 
+/// What one look at a conversation showed.
+#[derive(Debug)]
+pub struct Seen {
+    /// What goes on.
+    pub work: Work,
+    /// The newest message, if it had to be read and could be.
+    pub newest: Option<Info>,
+}
+
 /// Looks once what goes on in a conversation and below it.
 pub fn look_at_work(
     context: &Context,
     server: &Server,
     place: &Place,
     below: &[String],
-) -> Answer<Work> {
+) -> Answer<Seen> {
     let (client, directory) = (&server.client, &place.directory);
     let works = || -> Answer<bool> {
         let activities = client.activities(directory, REQUEST_LIMIT)?;
         Ok(is_busy(&activities, &place.id) || below.iter().any(|id| is_busy(&activities, id)))
     };
+    let seen = |work, newest| Ok(Seen { work, newest });
     if works()? {
-        return Ok(Work::Here);
+        return seen(Work::Here, None);
     }
     let newest = match client.newest_message(&place.id, directory, Limit::Whole(REQUEST_LIMIT)) {
         // Only a prompt cannot be read.
         Err(failure) if failure.is_unreadable() => None,
         newest => newest?,
     };
-    match newest {
-        Some(newest) if is_open(&newest) => {}
-        Some(newest) if newest.info.is_answer() => return Ok(Work::Idle),
-        _ => return Ok(Work::MayBegin),
+    let newest = newest.map(|message| message.info);
+    match &newest {
+        Some(info) if is_open(info) => {}
+        Some(info) if info.is_answer() => return seen(Work::Idle, newest),
+        _ => return seen(Work::MayBegin, newest),
     }
     // A turn that began between the two requests is busy now.
     if works()? {
-        return Ok(Work::Here);
+        return seen(Work::Here, newest);
     }
     if has_asked_here(server, place)? {
-        return Ok(Work::Idle);
+        return seen(Work::Idle, newest);
     }
-    Ok(other_worker(context, server, place).map_or(Work::Unfinished, Work::There))
+    let other = other_worker(context, server, place);
+    seen(other.map_or(Work::Unfinished, Work::There), newest)
 }
 
 /// The same, but a prompt that was accepted a moment ago is given time to begin. The result is
@@ -74,28 +86,28 @@ pub fn find_work(
     server: &Server,
     place: &Place,
     below: &[String],
-) -> Answer<Work> {
+) -> Answer<Seen> {
     let begins = server.client.deadline().or_after(BEGINS_WITHIN);
     let mut pauses = Backoff::new(POLL_FIRST, Duration::from_millis(250));
     loop {
-        match look_at_work(context, server, place, below)? {
-            Work::MayBegin if begins.expired() => return Ok(Work::Idle),
+        let seen = look_at_work(context, server, place, below)?;
+        match seen.work {
+            Work::MayBegin if begins.expired() => return Ok(Seen { work: Work::Idle, ..seen }),
             Work::MayBegin => pause(begins.remaining(pauses.next())),
-            work => return Ok(work),
+            _ => return Ok(seen),
         }
     }
 }
 
-/// The newest turn of a conversation, `msg_…`; `None` if the server does not tell.
-pub fn newest_turn(server: &Server, place: &Place) -> Option<String> {
+/// The newest message of a conversation; `None` if the server does not tell.
+pub fn newest_message(server: &Server, place: &Place) -> Option<Info> {
     let limit = Limit::Whole(REQUEST_LIMIT);
     let newest = server.client.newest_message(&place.id, &place.directory, limit);
-    newest.ok().flatten().map(|message| message.info.parent.unwrap_or(message.info.id))
+    newest.ok().flatten().map(|message| message.info)
 }
 
 /// Whether an answer is neither complete nor failed.
-fn is_open(message: &Message) -> bool {
-    let info = &message.info;
+fn is_open(info: &Info) -> bool {
     info.is_answer() && info.time.completed.is_none() && info.error.is_none()
 }
 

@@ -47,7 +47,8 @@ pub fn abort_conversation(
     };
     let place = target_place(context, &server, target).map_err(explain)?;
     let below = find::descendants(&server, &place).map_err(explain)?;
-    let was_busy = match find_work(context, &server, &place, &below) {
+    let seen = find_work(context, &server, &place, &below);
+    let was_busy = match seen.map(|seen| seen.work) {
         Ok(Work::There(other)) => return Err(elsewhere(&server, &place, Some(&other))),
         Ok(Work::Unfinished) => return Err(elsewhere(&server, &place, None)),
         Ok(work) => work == Work::Here,

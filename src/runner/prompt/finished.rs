@@ -5,7 +5,7 @@ use std::time::Instant;
 use serde_json::Value;
 
 use super::follow::{Followed, Follower, tell_end};
-use super::message_id::new_message_id;
+use super::message_id::new_turn;
 use super::options::{Follow, PromptOptions, Wanted};
 use super::prepared::{Placed, Prepared};
 use super::queue::wait_until_taken;
@@ -66,11 +66,11 @@ pub fn follow_prepared(
     // A hook gets the whole record.
     let only_answer = follow.wanted == Wanted::Answer && !follow.terms.hook.is_set();
     let policy = &follow.terms.policy;
-    let Placed { place, rules } =
-        prepared.find_place(context, server, policy, !only_answer).map_err(explain)?;
+    let placed = prepared.find_place(context, server, policy, !only_answer).map_err(explain)?;
     // Ids sort by time. One from before the wait of --queue would be older than the turns that have
     // ended since.
-    let turn = new_message_id();
+    let turn = new_turn(context, server, &placed).map_err(explain)?;
+    let Placed { place, rules, .. } = placed;
     let follower = Follower::prepare(&operation, &place, &turn, &follow.terms);
     operation.signals.set_fatal(false);
     if let Some(warning) = prepared.schema.as_ref().and_then(schema::warning) {

@@ -32,7 +32,7 @@ use crate::runner::context::Context;
 use crate::runner::session::server::Server;
 use crate::runner::session::timeouts::out_of_time;
 use crate::units::Deadline;
-use message_id::new_message_id;
+use message_id::new_turn;
 use prepared::Prepared;
 use stored::wait_until_stored;
 
@@ -65,8 +65,9 @@ pub fn send(
         _ => error,
     };
     let policy = &terms.policy;
-    let place = prepared.find_place(context, &server, policy, false).map_err(explain)?.place;
-    let turn = new_message_id();
+    let placed = prepared.find_place(context, &server, policy, false).map_err(explain)?;
+    let turn = new_turn(context, &server, &placed).map_err(explain)?;
+    let place = placed.place;
     // Before the prompt, so that no `cleanup` in between takes the session for unused.
     server.note_use(context, Some(&place.id));
     prepared.hand_over(&server, &place, &turn).map_err(explain)?;

@@ -11,7 +11,7 @@ use super::queue::make_way;
 use super::schema;
 use super::workplace::check_workplace;
 use crate::client::Held;
-use crate::client::wire::{Format, InputPart, Prompt, Rule};
+use crate::client::wire::{Format, Info, InputPart, Prompt, Rule};
 use crate::error::Result;
 use crate::runner::asks::conversation_rules::{Occasion, Rules, rules_for};
 use crate::runner::asks::policy::Policy;
@@ -34,6 +34,8 @@ pub struct Prepared {
 /// Where a prompt goes.
 pub(super) struct Placed {
     pub(super) place: Place,
+    /// The newest message there, if there is one and it could be read.
+    pub(super) newest: Option<Info>,
     /// The conversation's own rules, as far as they are known.
     pub(super) rules: Vec<HeldRule>,
 }
@@ -68,6 +70,7 @@ impl Prepared {
             rules_for(context, server, &Occasion { directory, agent, own }, policy)
         };
         let plain = |imposed: &[HeldRule]| imposed.iter().map(|one| one.rule.clone()).collect();
+        let mut newest = None;
         let (place, rules, agent) = match &options.target {
             Target::New(title) => {
                 let Rules { imposed, agent } = checked(&server.directory, None)?;
@@ -75,7 +78,8 @@ impl Prepared {
             }
             target => {
                 let place = target_place(context, server, target)?;
-                self.queue_lock = make_way(context, server, &place, options)?;
+                let way = make_way(context, server, &place, options)?;
+                (self.queue_lock, newest) = (way.lock, way.newest);
                 let reads = reads_rules || policy.imposes();
                 let mut own = if reads { own_rules(server, &place)? } else { Vec::new() };
                 let Rules { imposed, agent } = checked(&place.directory, Some(&own))?;
@@ -87,7 +91,7 @@ impl Prepared {
         };
         // The rules are made for this one.
         self.options.agent = self.options.agent.take().or(agent);
-        Ok(Placed { place, rules })
+        Ok(Placed { place, newest, rules })
     }
 
     /// Gives the prompt to the server, which says at once that it has it.

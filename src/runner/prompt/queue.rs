@@ -5,11 +5,12 @@ use std::time::{Duration, Instant};
 use super::options::PromptOptions;
 use super::stored::{STORED_WITHIN, has_message};
 use crate::client::Held;
+use crate::client::wire::Info;
 use crate::error::{Error, Result};
 use crate::runner::context::Context;
 use crate::runner::conversation::find::{Place, Target};
 use crate::runner::conversation::work::{
-    BEGINS_WITHIN, Work, find_work, look_at_work, newest_turn,
+    BEGINS_WITHIN, Seen, Work, find_work, look_at_work, newest_message,
 };
 use crate::runner::session::server::Server;
 use crate::runner::session::timeouts::LOOK_LIMIT;
@@ -23,19 +24,28 @@ const IDLE_FOR: Duration = Duration::from_millis(700);
 /// The pauses between two looks at a conversation that is waited for.
 const PAUSES: Backoff = Backoff::new(Duration::from_millis(50), Duration::from_millis(250));
 
+/// What was found in a conversation that a prompt may go to now.
+#[derive(Default)]
+pub struct Way {
+    /// To be kept until the server has a queued prompt.
+    pub lock: Option<QueueLock>,
+    /// The newest message.
+    pub newest: Option<Info>,
+}
+
 /// Makes sure that a prompt may go to a conversation that is there already. With `--queue` it waits
-/// until nothing goes on there; the result is to be kept until the server has the prompt.
+/// until nothing goes on there.
 pub fn make_way(
     context: &Context,
     server: &Server,
     place: &Place,
     options: &PromptOptions,
-) -> Result<Option<QueueLock>> {
+) -> Result<Way> {
     if options.queue {
-        return wait_in_queue(context, server, place).map(Some);
+        return wait_in_queue(context, server, place);
     }
     let refuses = options.target == Target::LastUsed;
-    let work = if refuses {
+    let Seen { work, newest } = if refuses {
         find_work(context, server, place, &[])?
     } else {
         look_at_work(context, server, place, &[])?
@@ -43,10 +53,11 @@ pub fn make_way(
     let on = match &work {
         Work::Here => String::new(),
         Work::There(session) => format!(" on session {session}"),
-        Work::MayBegin | Work::Unfinished | Work::Idle => return Ok(None),
+        Work::MayBegin | Work::Unfinished | Work::Idle => return Ok(Way { lock: None, newest }),
     };
     let (session, id) = (&server.record.id, &place.id);
-    let turn = newest_turn(server, place).map_or("its turn".into(), |turn| format!("turn {turn}"));
+    let newest = newest_message(server, place);
+    let turn = newest.as_ref().map_or("its turn".into(), |newest| format!("turn {}", turn(newest)));
     if refuses {
         return Err(Error::busy(format!("conversation {id} is busy{on} with {turn}")).hint(
             format!(
@@ -55,23 +66,28 @@ pub fn make_way(
         ));
     }
     (context.say)(&format!("conversation {id} is busy{on}: this prompt takes over {turn}"));
-    Ok(None)
+    Ok(Way { lock: None, newest })
+}
+
+/// The turn that a message belongs to.
+fn turn(info: &Info) -> &str {
+    info.parent.as_deref().unwrap_or(&info.id)
 }
 
 /// Waits until a conversation has been idle for a while, under a lock that all others who wait for
 /// it need as well. A server that is silent, and a conversation that stays busy, until the deadline
 /// of the client are both unreachable: the caller says that its limit is over.
-fn wait_in_queue(context: &Context, server: &Server, place: &Place) -> Result<QueueLock> {
+fn wait_in_queue(context: &Context, server: &Server, place: &Place) -> Result<Way> {
     let deadline = server.client.deadline();
     let lock = lock(context, place, deadline)?;
     let mut pauses = PAUSES;
     let mut idle_since: Option<Instant> = None;
     let mut may_begin_since: Option<Instant> = None;
     loop {
-        let work = match look_at_work(context, server, place, &[]) {
+        let Seen { work, newest } = match look_at_work(context, server, place, &[]) {
             Err(_) if deadline.expired() => return Err(still_busy(place)),
             Err(failure) => return Err(server.explain(context, failure)),
-            Ok(work) => work,
+            Ok(seen) => seen,
         };
         let now = Instant::now();
         if work != Work::MayBegin {
@@ -86,7 +102,7 @@ fn wait_in_queue(context: &Context, server: &Server, place: &Place) -> Result<Qu
         if !is_idle {
             idle_since = None;
         } else if *idle_since.get_or_insert(now) + IDLE_FOR <= now {
-            return Ok(lock);
+            return Ok(Way { lock: Some(lock), newest });
         }
         if deadline.expired() {
             return Err(still_busy(place));

@@ -1,12 +1,32 @@
 //! Ids as OpenCode makes them. They sort by time, and those of conversations backwards.
 
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
+
+use serde_json::Value;
+
+use super::faults::Faults;
+
+/// By how many milliseconds the clock is ahead of that of the machine.
+static AHEAD: AtomicI64 = AtomicI64::new(0);
+
+/// Sets the clock as the faults say; gives it in the form of a `Date` header.
+pub fn date_by(faults: &Faults) -> String {
+    let ahead = faults.get("/clock_ms").and_then(Value::as_i64).unwrap_or(0);
+    if AHEAD.swap(ahead, Ordering::SeqCst) != ahead {
+        *LAST.lock().unwrap() = (0, 0);
+    }
+    let now = jiff::Timestamp::from_millisecond(i64::try_from(now()).unwrap_or(0));
+    let zoned = now.unwrap_or_default().to_zoned(jiff::tz::TimeZone::UTC);
+    zoned.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()
+}
 
 /// Milliseconds since 1970.
 pub fn now() -> u64 {
     let elapsed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX)
+    let now = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
+    now.saturating_add_signed(AHEAD.load(Ordering::SeqCst))
 }
 
 /// The millisecond of the last id, and how many ids were made in it.

@@ -35,6 +35,8 @@
 //! | `no_cursors: true` | pages of messages do not name the next page, as in 1.1.65 |
 //! | `messages: N` | starts with a conversation of N messages |
 //! | `bulk_conversations: N` | starts with N empty conversations |
+//! | `clock_ms: N` | its clock is N ms ahead of that of the machine |
+//! | `ids_decide: true` | goes by ids, as versions before 1.16 do |
 //! | `halves: true` | sends `<` and `>` in bodies and events as the two halves of 😀 |
 //! | `turn: {…}` | see `turn` |
 //! | `events: {…}` | see `events` |

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::super::http_server::{Connection, Request};
 use super::faults::{self, Faults};
 use super::state::Shared;
-use super::{answers, conversation, events};
+use super::{answers, conversation, events, ids};
 
 const HTML: [(&str, &str); 1] = [("content-type", "text/html")];
 const JSON: [(&str, &str); 1] = [("content-type", "application/json")];
@@ -27,7 +27,7 @@ pub fn handle(
 ) -> io::Result<()> {
     let faults = Faults::read();
     note(request);
-    connection.halve(faults.has("/halves"));
+    connection.set(faults.has("/halves"), ids::date_by(&faults));
     if faults.has("/never_answer") || faults.lists("/silence", request) {
         return connection.wait_until_closed();
     }

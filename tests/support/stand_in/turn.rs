@@ -87,7 +87,7 @@ fn answer_newest(shared: &Shared, conversation: &str) {
             let Some(found) = state.find(conversation) else {
                 return;
             };
-            let newest = found.messages.iter().rfind(|message| message["info"]["role"] == "user");
+            let newest = newest_prompt(&found.messages, Faults::read().has("/ids_decide"));
             let busy_elsewhere = last.is_null() && found.running;
             // An abort drops the prompts that wait.
             let aborted = std::mem::take(&mut found.aborted) && !last.is_null();
@@ -103,8 +103,24 @@ fn answer_newest(shared: &Shared, conversation: &str) {
             }
         };
         last = turn.user["id"].clone();
+        let by_ids = turn.faults.has("/ids_decide");
         turn.run();
+        if by_ids {
+            // It counts as answered once there is an answer with a later id.
+            last = Value::Bool(true);
+        }
     }
+}
+
+/// The prompt that is to be answered next.
+fn newest_prompt(messages: &[Value], by_ids: bool) -> Option<&Value> {
+    let id = |message: &&Value| message["info"]["id"].as_str().unwrap_or_default().to_owned();
+    let of = |role: &'static str| messages.iter().filter(move |one| one["info"]["role"] == role);
+    if !by_ids {
+        return of("user").next_back();
+    }
+    let answered = of("assistant").map(|message| id(&message)).max();
+    of("user").max_by_key(id).filter(|newest| Some(id(newest)) > answered)
 }
 
 /// Text without spaces, with `bytes` bytes. Its line ends have to be escaped in JSON.
