@@ -55,6 +55,12 @@ impl Failure {
         matches!(&self.cause, Cause::Status(400, why) if why.contains("OutputFormat"))
     }
 
+    /// Whether the server has permission requests and cannot list them. Versions 1.15.13 to 1.18.33
+    /// fail so while one of the requests has a field without a value.
+    pub fn hides_asks(&self) -> bool {
+        self.status() == Some(400) && self.request == "GET /permission"
+    }
+
     /// Whether the server does not have what was asked for. Some versions answer 400 for an id that
     /// does not exist, others 404.
     pub fn is_missing(&self) -> bool {

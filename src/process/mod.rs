@@ -22,6 +22,6 @@ pub use signals::catch;
 pub use sockets::listens;
 pub use spawn::{Detached, Guardian};
 pub use table::{
-    Running, ancestors, command_line, each_marked, environment, marked, with_variable,
+    Running, ancestors, command_line, each_marked, environment, marked, open_files, with_variable,
 };
 pub use variables::Variables;

@@ -3,6 +3,8 @@
 use std::collections::HashSet;
 use std::fs;
 
+use super::table::open_files;
+
 /// Whether a process of this user listens on a TCP port. False if `/proc` does not tell.
 pub fn listens(pid: u32, port: u16) -> bool {
     let mut sockets = HashSet::new();
@@ -11,8 +13,7 @@ pub fn listens(pid: u32, port: u16) -> bool {
         let text = fs::read_to_string(format!("/proc/{pid}/net/{table}")).unwrap_or_default();
         sockets.extend(text.lines().filter_map(|line| listening(line, port)));
     }
-    let descriptors = fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten();
-    descriptors.filter_map(|entry| fs::read_link(entry.path()).ok()).any(|target| {
+    open_files(pid).into_iter().any(|target| {
         let name = target.to_string_lossy();
         let inode = name.strip_prefix("socket:[").and_then(|rest| rest.strip_suffix(']'));
         inode.is_some_and(|inode| sockets.contains(inode))

@@ -4,6 +4,7 @@ use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::{Handle, Identity, Variables, own_uid};
@@ -124,6 +125,17 @@ pub fn command_line(pid: u32) -> Vec<OsString> {
     let words = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
     let words = words.split(|byte| *byte == 0).filter(|word| !word.is_empty());
     words.map(|word| OsStr::from_bytes(word).into()).collect()
+}
+
+/// What a process has open: the paths of files, and names such as `socket:[1]`. Empty if `/proc`
+/// does not tell.
+pub fn open_files(pid: u32) -> Vec<PathBuf> {
+    let entries = fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten();
+    let mut found: Vec<PathBuf> =
+        entries.filter_map(|entry| fs::read_link(entry.path()).ok()).collect();
+    found.sort();
+    found.dedup();
+    found
 }
 
 /// The processes that this one descends from, its parent first.

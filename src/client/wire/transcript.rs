@@ -1,6 +1,7 @@
 //! Messages with the arguments and results of their tools, for commands that show a conversation.
 //! Following a turn does not need those; see [`super::Message`].
 
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -88,6 +89,12 @@ struct FullState {
     output: Option<String>,
     #[serde(default, deserialize_with = "lean")]
     error: Option<String>,
+    #[serde(default, rename = "metadata", deserialize_with = "is_given")]
+    reports: bool,
+}
+
+fn is_given<'de, D: Deserializer<'de>>(input: D) -> Result<bool, D::Error> {
+    IgnoredAny::deserialize(input).map(|_| true)
 }
 
 /// A tool's arguments and result.
@@ -99,13 +106,21 @@ pub struct ToolDetails {
     pub output: Option<String>,
     /// Why it failed, in state `error`.
     pub error: Option<String>,
+    /// Whether it has reported something about its work. A tool that waits for a permission has
+    /// not.
+    pub reports: bool,
 }
 
 impl FullPart {
     /// The part as [`Part`], and the details of its tool.
     pub fn split(self) -> (Part, ToolDetails) {
         let state = self.state;
-        let details = ToolDetails { input: state.input, output: state.output, error: state.error };
+        let details = ToolDetails {
+            input: state.input,
+            output: state.output,
+            error: state.error,
+            reports: state.reports,
+        };
         let state = ToolState {
             status: state.status,
             title: state.title,

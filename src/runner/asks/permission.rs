@@ -3,9 +3,11 @@
 use super::ids::{Found, unique};
 use super::reach::{Scope, directories};
 use crate::client::wire::Reply;
+use crate::client::{Answer, Failure};
 use crate::error::{Code, Error, Result};
 use crate::runner::context::Context;
 use crate::runner::session::labels::all_ids;
+use crate::runner::session::pending::{Pending, Scene, cannot_list, unlistable};
 use crate::runner::session::server::Server;
 use crate::units::REQUEST_LIMIT;
 
@@ -14,8 +16,9 @@ use crate::units::REQUEST_LIMIT;
 pub struct PendingPermission {
     /// `per_…`.
     pub id: String,
-    /// The conversation whose tool wants it; perhaps a sub-agent's.
-    pub conversation: String,
+    /// The conversation whose tool wants it; perhaps a sub-agent's. `None` if the server could not
+    /// list the request.
+    pub conversation: Option<String>,
     /// The conversation's directory.
     pub directory: String,
     /// For example `bash`.
@@ -36,7 +39,7 @@ pub struct SessionPermissions {
 /// The pending requests of one session.
 pub fn permissions(context: &Context, session: &str) -> Result<SessionPermissions> {
     let server = Server::open(context, session)?;
-    let permissions = Ok(pending(context, &server, Scope::Live)?);
+    let permissions = Ok(pending(context, &server, Scope::Live)?.asks);
     Ok(SessionPermissions { session: server.record.id, permissions })
 }
 
@@ -45,27 +48,58 @@ pub fn all_permissions(context: &Context) -> Result<Vec<SessionPermissions>> {
     let mut all = Vec::new();
     for id in all_ids(context, &Default::default())? {
         let Ok(server) = Server::open(context, &id) else { continue };
-        all.push(SessionPermissions {
-            session: id,
-            permissions: pending(context, &server, Scope::Live),
-        });
+        let permissions = pending(context, &server, Scope::Live).map(|found| found.asks);
+        all.push(SessionPermissions { session: id, permissions });
     }
     Ok(all)
 }
 
-fn pending(context: &Context, server: &Server, scope: Scope) -> Result<Vec<PendingPermission>> {
+/// What is pending in some directories.
+#[derive(Default)]
+struct Known {
+    asks: Vec<PendingPermission>,
+    /// The directories of which the server cannot list the requests.
+    unlisted: Vec<String>,
+    /// Whether something may be pending there of which no id was found.
+    unknown: bool,
+}
+
+/// The pending requests. The user is told if there may be others; if none is known then, that is an
+/// error.
+fn pending(context: &Context, server: &Server, scope: Scope) -> Result<Known> {
+    let found = look(context, server, scope)?;
+    if found.unknown && found.asks.is_empty() {
+        return Err(unlistable(server));
+    }
+    if !found.unlisted.is_empty() && scope == Scope::Live {
+        let why = cannot_list(server);
+        (context.say)(&format!("{why}: these are from its log, and there may be others"));
+    }
+    Ok(found)
+}
+
+fn look(context: &Context, server: &Server, scope: Scope) -> Result<Known> {
     let ask = || list(server, &directories(context, server)?, scope);
     ask().map_err(|error| server.explain(context, error))
 }
 
-fn list(server: &Server, directories: &[String], scope: Scope) -> Result<Vec<PendingPermission>> {
-    let mut found: Vec<PendingPermission> = Vec::new();
+fn list(server: &Server, directories: &[String], scope: Scope) -> Result<Known> {
+    let mut found = Known::default();
     for directory in directories {
-        let listed = server.client.permissions(directory, REQUEST_LIMIT)?;
-        for one in scope.choose(server, directory, listed)? {
-            found.push(PendingPermission {
+        let listed = match Scene::of(server, directory, REQUEST_LIMIT).permissions() {
+            Err(failure) if failure.hides_asks() => {
+                found.unknown = true;
+                Pending::default()
+            }
+            listed => listed?,
+        };
+        if !listed.complete {
+            found.unlisted.push(directory.clone());
+        }
+        for one in scope.choose(server, directory, listed.asks)? {
+            found.asks.push(PendingPermission {
                 id: one.id,
-                conversation: one.conversation,
+                conversation: Some(one.conversation),
                 directory: directory.clone(),
                 permission: one.permission,
                 patterns: one.patterns,
@@ -90,7 +124,8 @@ pub struct Replied {
 /// sent.
 ///
 /// The server's own word is not enough, as old ones say `true` to anything: what counts is that the
-/// request was in the list before and is not afterwards.
+/// request was in the list before and is not afterwards. Versions that cannot always list them say
+/// 404 of what is not pending, so there their word is enough.
 pub fn reply(
     context: &Context,
     session: &str,
@@ -100,17 +135,19 @@ pub fn reply(
     let server = Server::open(context, session)?;
     let id = server.record.id.clone();
     // One that is left out of lists can still be named.
-    let scope = if ids.is_some() { Scope::All } else { Scope::Live };
-    let pending = pending(context, &server, scope)?;
+    let known = match ids {
+        Some(_) => look(context, &server, Scope::All)?,
+        None => pending(context, &server, Scope::Live)?,
+    };
     let mut replied = Replied { session: id.clone(), done: Vec::new(), trouble: Vec::new() };
     let mut meant: Vec<PendingPermission> = Vec::new();
     match ids {
-        None => meant = pending,
+        None => meant = known.asks,
         Some(ids) => {
             for word in ids {
-                match find(&pending, word, &id) {
+                match find(&known, word, &id) {
                     Ok(one) if meant.iter().any(|other| other.id == one.id) => {}
-                    Ok(one) => meant.push(one.clone()),
+                    Ok(one) => meant.push(one),
                     Err(error) => replied.trouble.push(error),
                 }
             }
@@ -120,10 +157,12 @@ pub fn reply(
         return Ok(replied);
     }
     let mut sent: Vec<PendingPermission> = Vec::new();
-    for one in meant {
-        let answer = server.client.reply_permission(&one.id, &one.directory, reply);
-        match answer {
+    for mut one in meant {
+        match send(&server, &mut one, &known.unlisted, reply) {
             Ok(()) => sent.push(one),
+            Err(failure) if one.conversation.is_none() && failure.status() == Some(404) => {
+                replied.trouble.push(none_such(&one.id, &id));
+            }
             // It was pending a moment ago, so it has been settled in between.
             Err(failure) if failure.status() == Some(404) => {
                 if is_settled_by(&sent, reply, &one) {
@@ -144,14 +183,38 @@ pub fn reply(
     Ok(replied)
 }
 
+/// Replies to a request. One that the server could not list is looked for in each of those
+/// directories.
+fn send(
+    server: &Server,
+    one: &mut PendingPermission,
+    unlisted: &[String],
+    reply: &Reply,
+) -> Answer<()> {
+    let try_it = |directory: &str| server.client.reply_permission(&one.id, directory, reply);
+    if one.conversation.is_some() {
+        return try_it(&one.directory);
+    }
+    let mut answer = Ok(());
+    for directory in unlisted {
+        answer = try_it(directory);
+        if !answer.as_ref().is_err_and(Failure::is_missing) {
+            one.directory = directory.clone();
+            break;
+        }
+    }
+    answer
+}
+
 /// Whether replies that were sent before have settled a request as well: a rejection settles all of
 /// its conversation, and `always` those of its directory that it covers.
 fn is_settled_by(sent: &[PendingPermission], reply: &Reply, one: &PendingPermission) -> bool {
-    sent.iter().any(|other| match reply {
-        Reply::Once => false,
-        Reply::Always => other.directory == one.directory && other.permission == one.permission,
-        Reply::Reject(_) => other.conversation == one.conversation,
-    })
+    one.conversation.is_some()
+        && sent.iter().any(|other| match reply {
+            Reply::Once => false,
+            Reply::Always => other.directory == one.directory && other.permission == one.permission,
+            Reply::Reject(_) => other.conversation == one.conversation,
+        })
 }
 
 fn verify(
@@ -168,7 +231,8 @@ fn verify(
         Err(error) => return Err(server.explain(context, error)),
     };
     for one in sent {
-        if left.iter().any(|other| other.id == one.id) {
+        let is_listed = !left.unlisted.contains(&one.directory);
+        if is_listed && left.asks.iter().any(|other| other.id == one.id) {
             let message = format!("the server took the reply to {} and still lists it", one.id);
             replied.trouble.push(Error::failed(message));
         } else {
@@ -178,24 +242,36 @@ fn verify(
     Ok(())
 }
 
-fn find<'a>(
-    pending: &'a [PendingPermission],
-    word: &str,
-    session: &str,
-) -> Result<&'a PendingPermission> {
-    let index = unique(pending.iter().map(|one| one.id.as_str()), word, "per_");
-    match index {
-        Found::One(index) => Ok(&pending[index]),
+/// The request that a word means. A whole id may be one that the server cannot list.
+fn find(known: &Known, word: &str, session: &str) -> Result<PendingPermission> {
+    match unique(known.asks.iter().map(|one| one.id.as_str()), word, "per_") {
+        Found::One(index) => Ok(known.asks[index].clone()),
         Found::Many(candidates) => Err(Error::new(
             Code::NotFound,
             format!("more than one pending permission begins with {word}"),
         )
         .hint(candidates.join(", "))),
-        Found::None => {
-            Err(Error::not_found(format!("session {session} has no pending permission {word}"))
-                .hint(format!("occtl permissions {session} shows {}", pending.len())))
-        }
+        Found::None if !known.unlisted.is_empty() && is_whole(word) => Ok(PendingPermission {
+            id: word.into(),
+            conversation: None,
+            directory: known.unlisted[0].clone(),
+            permission: String::new(),
+            patterns: Vec::new(),
+        }),
+        Found::None => Err(none_such(word, session)),
     }
+}
+
+/// How many characters an id of a request has.
+const ID_LENGTH: usize = 30;
+
+fn is_whole(word: &str) -> bool {
+    word.len() == ID_LENGTH && word.starts_with("per_")
+}
+
+fn none_such(word: &str, session: &str) -> Error {
+    Error::not_found(format!("session {session} has no pending permission {word}"))
+        .hint(format!("occtl permissions {session} shows what is pending"))
 }
 
 #[cfg(test)]
@@ -205,7 +281,7 @@ mod tests {
     fn request(conversation: &str, directory: &str, permission: &str) -> PendingPermission {
         PendingPermission {
             id: format!("per_{conversation}"),
-            conversation: conversation.into(),
+            conversation: Some(conversation.into()),
             directory: directory.into(),
             permission: permission.into(),
             patterns: Vec::new(),

@@ -11,6 +11,7 @@ use crate::error::Result;
 use crate::runner::context::Context;
 use crate::runner::session::ghosts::is_over;
 use crate::runner::session::labels::Labels;
+use crate::runner::session::pending::Scene;
 use crate::runner::session::probe::State;
 use crate::runner::session::server::Server;
 use crate::runner::session::status::{SessionStatus, list};
@@ -143,7 +144,11 @@ impl Doing {
         let mut questions = BTreeSet::new();
         if activities.values().any(|activity| activity.is_busy()) {
             let waits = |ask: &dyn Ask| !is_over(client, directory, ask, PROBE_LIMIT);
-            let mut asked = client.permissions(directory, PROBE_LIMIT).ok()?;
+            let mut asked = match Scene::of(server, directory, PROBE_LIMIT).permissions() {
+                Ok(pending) => pending.asks,
+                Err(failure) if failure.hides_asks() => Vec::new(),
+                Err(_) => return None,
+            };
             asked.retain(|ask| waits(ask));
             permissions.extend(asked.into_iter().map(|ask| ask.conversation));
             let mut asked = client.questions(directory, PROBE_LIMIT).ok()?;

@@ -9,6 +9,7 @@ use crate::client::wire::{Info, Reply, is_busy};
 use crate::client::{Answer, Client, Limit};
 use crate::runner::context::Context;
 use crate::runner::session::life::{Life, life};
+use crate::runner::session::pending::Scene;
 use crate::runner::session::server::{Server, directory, endpoint_by};
 use crate::units::{Backoff, Deadline, POLL_FIRST, PROBE_LIMIT, REQUEST_LIMIT, pause};
 
@@ -116,7 +117,12 @@ fn is_open(info: &Info) -> bool {
 fn has_asked_here(server: &Server, place: &Place) -> Answer<bool> {
     let (client, directory) = (&server.client, &place.directory);
     let mut asked: BTreeSet<String> = BTreeSet::new();
-    asked.extend(client.permissions(directory, REQUEST_LIMIT)?.into_iter().map(|a| a.conversation));
+    match client.permissions(directory, REQUEST_LIMIT) {
+        Ok(asks) => asked.extend(asks.into_iter().map(|ask| ask.conversation)),
+        // Versions that cannot list them complete the answer.
+        Err(failure) if failure.hides_asks() => {}
+        Err(failure) => return Err(failure),
+    }
     asked.extend(client.questions(directory, REQUEST_LIMIT)?.into_iter().map(|a| a.conversation));
     Ok(asked.contains(&place.id))
 }
@@ -147,7 +153,12 @@ fn other_worker(context: &Context, server: &Server, place: &Place) -> Option<Str
 pub fn reject_asks(server: &Server, place: &Place, members: &[&str], known: &[String]) {
     let (client, directory) = (&server.client, &place.directory);
     let ours = |conversation: &String| members.contains(&conversation.as_str());
-    let listed = client.permissions(directory, PROBE_LIMIT).unwrap_or_default();
+    let listed = match client.permissions(directory, PROBE_LIMIT) {
+        Err(failure) if failure.hides_asks() => {
+            Scene::of(server, directory, PROBE_LIMIT).left_behind(members)
+        }
+        listed => listed.unwrap_or_default(),
+    };
     let listed = listed.into_iter().filter(|ask| ours(&ask.conversation)).map(|ask| ask.id);
     let mut permissions: BTreeSet<String> = listed.collect();
     permissions.extend(known.iter().filter(|id| id.starts_with("per_")).cloned());

@@ -15,6 +15,7 @@ use crate::runner::conversation::find::{changed, newest_root};
 use crate::runner::session::ghosts::live;
 use crate::runner::session::life::{Life, life};
 use crate::runner::session::logs::file::last_lines;
+use crate::runner::session::pending::Scene;
 use crate::runner::session::server::Server;
 use crate::store::Record;
 use crate::units::{PROBE_LIMIT, seconds};
@@ -206,8 +207,8 @@ fn working(
     if let Some((conversation, _)) = activities.iter().find(|(_, activity)| activity.is_busy()) {
         return Ok(Some(format!("a turn is going on in {conversation}")));
     }
-    let permissions = client.permissions(place, ASK_LIMIT)?;
-    if let Some(ask) = live(server, place, permissions, ASK_LIMIT)?.first() {
+    let permissions = Scene::of(server, place, ASK_LIMIT).permissions()?;
+    if let Some(ask) = live(server, place, permissions.asks, ASK_LIMIT)?.first() {
         return Ok(Some(format!("permission {} is pending in {}", ask.id, ask.conversation)));
     }
     let questions = client.questions(place, ASK_LIMIT)?;

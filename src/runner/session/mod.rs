@@ -11,6 +11,7 @@ pub mod life;
 pub mod logs;
 pub mod operation;
 pub mod pace;
+pub mod pending;
 pub mod prices;
 pub mod probe;
 pub mod secrets;

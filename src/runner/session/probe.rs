@@ -5,9 +5,11 @@ use std::time::Duration;
 
 use super::ghosts::is_over;
 use super::life::Life;
+use super::pending::Scene;
 use super::server::endpoint_by;
 use crate::client::wire::{Activities, Ask, is_busy};
 use crate::client::{Answer, Client, Held};
+use crate::process::Identity;
 use crate::store::Record;
 use crate::units::{Deadline, PROBE_LIMIT, pause};
 
@@ -86,6 +88,7 @@ pub enum Probe {
 /// What a server was asked, and where its answer will be.
 pub struct Inquiry {
     client: Client,
+    process: Option<Identity>,
     directory: String,
     answer: Held<Activities>,
 }
@@ -111,7 +114,10 @@ impl Probe {
         let client = Client::new(endpoint_by(record, life.server(), deadline.or_after(limit / 2)));
         let directory = directory.unwrap_or("/").to_string();
         match client.hold_activities(&directory, limit) {
-            Ok(answer) => Probe::Sent(Box::new(Inquiry { client, directory, answer })),
+            Ok(answer) => {
+                let process = life.server().cloned();
+                Probe::Sent(Box::new(Inquiry { client, process, directory, answer }))
+            }
             Err(failure) => Probe::Failed(failure.to_string()),
         }
     }
@@ -170,9 +176,13 @@ impl Inquiry {
             is_busy(&activities, ask.conversation())
                 && !is_over(&self.client, &self.directory, ask, limit())
         };
-        let permissions = self.client.permissions(&self.directory, limit())?;
-        if permissions.iter().any(|ask| waits(ask)) {
-            return Ok(State::WaitingPermission);
+        let (client, process) = (&self.client, self.process.as_ref());
+        let scene = Scene { client, process, directory: &self.directory, limit: limit() };
+        match scene.permissions() {
+            Ok(pending) if !pending.asks.iter().any(|ask| waits(ask)) => {}
+            Err(failure) if !failure.hides_asks() => return Err(failure),
+            // Something is asked for, also where nothing tells what.
+            _ => return Ok(State::WaitingPermission),
         }
         let questions = self.client.questions(&self.directory, limit())?;
         if questions.iter().any(|ask| waits(ask)) {

@@ -49,9 +49,9 @@ impl Asks {
     }
 
     /// Takes the ids that REST lists: the other asks have been answered, and not by this process.
-    pub fn keep_pending(&mut self, listed: &BTreeSet<&str>) {
+    pub fn keep_pending(&mut self, listed: &BTreeSet<String>) {
         for ask in self.0.values_mut().filter(|ask| ask.decision == Decision::Pending) {
-            if !listed.contains(ask.id.as_str()) {
+            if !listed.contains(&ask.id) {
                 ask.decision = Decision::Answered;
                 ask.by = Some(SOMEBODY.into());
             }
@@ -74,6 +74,11 @@ impl Asks {
     /// The asks without an answer.
     pub fn pending(&self) -> impl Iterator<Item = &Ask> {
         self.0.values().filter(|ask| ask.decision == Decision::Pending)
+    }
+
+    /// The permission requests without an answer.
+    pub fn pending_permissions(&self) -> impl Iterator<Item = &Ask> {
+        self.pending().filter(|ask| ask.kind == AskKind::Permission)
     }
 
     /// All asks, in the order of their ids.

@@ -12,6 +12,7 @@ use crate::runner::conversation::find::Place;
 use crate::runner::conversation::messages::messages_since;
 use crate::runner::prompt::watcher::Watcher;
 use crate::runner::session::ghosts::is_over;
+use crate::runner::session::pending::{Pending, Scene, unlistable};
 use crate::runner::session::timeouts::LOOK_LIMIT;
 use crate::runner::turn::{End, Snapshot};
 
@@ -106,7 +107,7 @@ impl Follower<'_> {
     fn find_asks(&mut self) -> Answer<()> {
         let client = &self.server.client;
         let directory = &self.place.directory;
-        let mut permissions = client.permissions(directory, self.request_limit)?;
+        let Pending { asks: mut permissions, complete } = self.find_permissions()?;
         let mut questions = client.questions(directory, self.request_limit)?;
         // What a turn before this one asked for is still listed if that was aborted.
         let is_known = |id: &str| self.turn.asks.all().any(|ask| ask.id == id);
@@ -117,17 +118,43 @@ impl Follower<'_> {
         for ask in &permissions {
             if self.trace_to_tree(&ask.conversation)? {
                 self.turn.asks.add_permission(ask);
-                listed.insert(ask.id.as_str());
+                listed.insert(ask.id.clone());
             }
         }
         for ask in &questions {
             if self.trace_to_tree(&ask.conversation)? {
                 self.turn.asks.add_question(ask);
-                listed.insert(ask.id.as_str());
+                listed.insert(ask.id.clone());
             }
+        }
+        if !complete {
+            listed.extend(self.turn.asks.pending_permissions().map(|ask| ask.id.clone()));
         }
         self.turn.asks.keep_pending(&listed);
         Ok(())
+    }
+
+    /// The pending permission requests of the directory. Where the server cannot list them, what
+    /// events have told is enough; without any, they are looked for elsewhere.
+    fn find_permissions(&mut self) -> Answer<Pending> {
+        let (server, directory) = (self.server, &self.place.directory);
+        let failure = match server.client.permissions(directory, self.request_limit) {
+            Ok(asks) => return Ok(Pending { asks, complete: true }),
+            Err(failure) if failure.hides_asks() => failure,
+            Err(failure) => return Err(failure),
+        };
+        if self.turn.asks.pending_permissions().next().is_some() {
+            return Ok(Pending::default());
+        }
+        match Scene::of(server, directory, self.request_limit).otherwise(failure) {
+            Err(failure) if failure.hides_asks() => {
+                if self.told.insert(failure.request.clone()) {
+                    (self.operation.context.say)(&unlistable(server).to_string());
+                }
+                Err(failure)
+            }
+            found => found,
+        }
     }
 
     /// Whether a conversation is in the turn's tree. If that is not known, its ancestors are asked

@@ -12,6 +12,7 @@ use crate::error::{Code, Error, Result};
 use crate::runner::context::Context;
 use crate::runner::conversation::find::{self, Place, Target, target_place};
 use crate::runner::session::operation::Operation;
+use crate::runner::session::pending::unlistable;
 use crate::runner::session::server::Server;
 use crate::units::{Backoff, seconds};
 use waiting::Waiting;
@@ -34,6 +35,7 @@ pub fn wait(context: &Context, word: &str, options: &WaitOptions) -> Result<Vec<
     }
     let mut waiting = Waiting::new(server, places, options);
     let mut pauses = PAUSES;
+    let mut told = false;
     loop {
         if let Some(code) = signals.received() {
             return Err(Error::new(code, "interrupted; the turns go on"));
@@ -54,6 +56,9 @@ pub fn wait(context: &Context, word: &str, options: &WaitOptions) -> Result<Vec<
             && !failure.is_passing()
         {
             return Err(failure.into());
+        }
+        if waiting.may_ask_unseen() && !std::mem::replace(&mut told, true) {
+            (context.say)(&unlistable(server).to_string());
         }
         if waiting.is_done() {
             return Ok(waiting.reached);

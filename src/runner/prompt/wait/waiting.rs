@@ -12,6 +12,7 @@ use crate::runner::conversation::messages::messages_since;
 use crate::runner::conversation::work::BEGINS_WITHIN;
 use crate::runner::prompt::watcher::{Watcher, take_heard};
 use crate::runner::session::ghosts::live;
+use crate::runner::session::pending::Scene;
 use crate::runner::session::server::Server;
 use crate::runner::session::stream::{Heard, Stream};
 use crate::runner::session::timeouts::LOOK_LIMIT;
@@ -40,6 +41,8 @@ struct Open {
     search: Search,
     /// Since when it has had no prompt and nothing has been going on.
     empty_since: Option<Instant>,
+    /// Whether it may ask for something that the server cannot list.
+    is_unlistable: bool,
 }
 
 /// The newest prompt of a conversation.
@@ -71,7 +74,7 @@ impl<'a> Waiting<'a> {
                 .entry(place.directory.clone())
                 .or_insert_with(|| Stream::open(&server.client, &place.directory, false));
             let search = Search::new(&options.until);
-            open.push(Open { place, turn: None, search, empty_since: None });
+            open.push(Open { place, turn: None, search, empty_since: None, is_unlistable: false });
         }
         Waiting { server, options, open, streams, reached: Vec::new() }
     }
@@ -82,6 +85,11 @@ impl<'a> Waiting<'a> {
             return false;
         }
         self.open.is_empty() || (self.options.any && !self.reached.is_empty())
+    }
+
+    /// Whether one of them may ask for something that the server cannot list.
+    pub(super) fn may_ask_unseen(&self) -> bool {
+        self.open.iter().any(|one| one.is_unlistable)
     }
 
     /// The conversations that have reached nothing yet.
@@ -190,7 +198,17 @@ impl Open {
         let search = &mut self.search;
         let end = turn.apply_snapshot(&snapshot, &mut |text| search.text(text));
         let below = find::descendants_within(server, place, LOOK_LIMIT)?;
-        let ask = pending_ask(server, place, &below)?;
+        let mut ask = None;
+        if until.contains(&Until::Ask) {
+            let heard = turn.asks.pending_permissions().next().map(|ask| ask.id.clone());
+            ask = match pending_ask(server, place, &below, heard) {
+                Err(failure) if failure.hides_asks() => {
+                    self.is_unlistable = true;
+                    None
+                }
+                ask => ask?,
+            };
+        }
         let is_busy = |id: &String| is_busy(activities, id);
         let end = end.filter(|_| !below.iter().any(is_busy));
         Ok(until.iter().find_map(|until| match until {
@@ -234,14 +252,27 @@ fn newest_prompt(server: &Server, place: &Place) -> Answer<NewestPrompt> {
     Ok(NewestPrompt::Known { id: info.parent.unwrap_or(info.id), age })
 }
 
-/// The id of a live ask of the conversation or of one below it.
-fn pending_ask(server: &Server, place: &Place, below: &[String]) -> Answer<Option<String>> {
+/// The id of a live ask of the conversation or of one below it. The one that an event told of
+/// counts where the server cannot list them.
+fn pending_ask(
+    server: &Server,
+    place: &Place,
+    below: &[String],
+    heard: Option<String>,
+) -> Answer<Option<String>> {
     let is_ours = |conversation: &String| *conversation == place.id || below.contains(conversation);
-    let mut permissions = server.client.permissions(&place.directory, LOOK_LIMIT)?;
+    let pending = match Scene::of(server, &place.directory, LOOK_LIMIT).permissions() {
+        Err(failure) if failure.hides_asks() && heard.is_some() => return Ok(heard),
+        pending => pending?,
+    };
+    let mut permissions = pending.asks;
     permissions.retain(|ask| is_ours(&ask.conversation));
     let permissions = live(server, &place.directory, permissions, LOOK_LIMIT)?;
     if let Some(ask) = permissions.into_iter().next() {
         return Ok(Some(ask.id));
+    }
+    if !pending.complete && heard.is_some() {
+        return Ok(heard);
     }
     let mut questions = server.client.questions(&place.directory, LOOK_LIMIT)?;
     questions.retain(|ask| is_ours(&ask.conversation));

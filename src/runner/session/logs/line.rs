@@ -29,6 +29,11 @@ pub fn level(line: &str) -> Option<&'static str> {
 }
 
 impl LogLine {
+    /// The value behind a key of a line.
+    pub fn field(line: &str, key: &str) -> Option<String> {
+        fields(line).into_iter().find(|field| field.key == Some(key)).map(|field| field.value)
+    }
+
     /// Reads `timestamp=… level=INFO run=… message=… key=value` (1.18) and
     /// `INFO  2026-11-22T20:38:22 +0ms service=bus type=x the message` (before).
     pub fn parse(line: &str) -> LogLine {

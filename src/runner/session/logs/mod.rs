@@ -1,5 +1,6 @@
 //! Reads logs: OpenCode's own, and what a session's server printed.
 
+pub mod asking;
 pub mod file;
 pub mod line;
 pub mod source;
