@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::support::command::Outcome;
 use crate::support::opencode::config;
 use crate::support::processes::poll;
 use crate::support::sandbox::Sandbox;
@@ -177,6 +178,81 @@ fn what_occtl_ends_leaves_no_ask_behind() {
     session.run("delete", &["--force", &conversation]).ok();
     none_left();
     assert_eq!(session.get("/session/status"), json!({}), "a deleted conversation is not busy");
+}
+
+/// A page that nothing serves. Without a `timeout` the request for it has a field without a value.
+const FETCH: &str = "[[tool webfetch {\"url\":\"http://127.0.0.1:9/\",\"format\":\"text\"}]]\
+                     [[echo end]]";
+
+#[test]
+fn requests_that_the_server_cannot_list_are_found_and_answered_all_the_same() {
+    let (sandbox, model) = Sandbox::real("unlistable");
+    let mut settings = config(&model);
+    settings["permission"] = json!({"webfetch": "ask", "bash": "ask"});
+    sandbox.configure(&sandbox.work(), &settings);
+    let session = Session::start(&sandbox, &[]);
+    let shown = |count: usize| {
+        let shown = || session.run("permissions", &["--json"]);
+        let count_of = |told: &Outcome| told.json()["permissions"].as_array().map(Vec::len);
+        let found = poll(SOON, || {
+            Some(shown()).filter(|told| told.status == 0 && count_of(told) == Some(count))
+        });
+        found.expect("all that is pending")
+    };
+    let conversation = session.prompt(FETCH);
+    let told = shown(1);
+    let one = &told.json()["permissions"][0];
+    assert_eq!(
+        (&one["permission"], &one["conversation"]),
+        (&json!("webfetch"), &conversation.as_str().into())
+    );
+    assert_eq!(one["patterns"], json!(["http://127.0.0.1:9/"]));
+    let refuses =
+        session.ask("GET", "/permission", session.directory(), &Value::Null).status == 400;
+    assert_eq!(told.stderr.contains("cannot list"), refuses, "{}", told.stderr);
+    println!("the list is refused: {refuses}");
+    let other = session.prompt("[[bash echo hi && ls]]");
+    let both = shown(2).json();
+    let rows = both["permissions"].as_array().unwrap();
+    let of_other = rows.iter().find(|row| row["conversation"] == *other).unwrap();
+    assert_eq!(of_other["patterns"], json!(["echo hi", "ls"]));
+    for waiting in [&conversation, &other] {
+        let reached = session.run("wait", &["-s", waiting, "--until", "ask", "-t", "60"]).ok();
+        assert!(reached.stdout.contains("ask per_"), "{}", reached.stdout);
+    }
+    let status = || session.run("status", &[]).ok().stdout.starts_with("waiting_permission");
+    poll(SOON, || status().then_some(())).expect("a session that waits for a permission");
+    let id = one["id"].as_str().unwrap();
+    let approved = session.run("approve", &[id]).ok().stdout;
+    assert_eq!(approved, format!("Approved (once): {id}\n"));
+    session.run("approve", &[id]).fails(3);
+    session.run("approve", &["--all"]).ok();
+    session.wait_until_idle();
+
+    // A turn that was begun without occtl, and one that occtl aborts.
+    let sent = session.run("send", &["--title", "t", "--json", FETCH]).ok().json();
+    shown(1);
+    let turn = ["--turn", sent["turn"].as_str().unwrap(), "--allow", "webfetch"];
+    assert_eq!(session.run("wait", &turn).ok().stdout, "end\n");
+    let conversation = session.prompt(FETCH);
+    shown(1);
+    session.run("abort", &["-s", &conversation]).ok();
+    assert_eq!(session.get("/permission"), json!([]), "an ask would spoil the list for ever");
+}
+
+#[test]
+fn what_an_aborted_turn_asked_for_does_not_hold_up_the_next_one() {
+    let (mut sandbox, model) = Sandbox::real("dead-ask");
+    asking(&mut sandbox, &model);
+    let session = Session::start(&sandbox, &[]);
+    let conversation = session.prompt("[[bash echo ghost]]");
+    session.wait_for_asks("/permission", session.directory(), 1);
+    let route = format!("/session/{conversation}/abort");
+    session.ask("POST", &route, session.directory(), &json!({}));
+    let next = ["-s", &conversation, "--wait", "--on-permission", "fail", "[[slow 20 200]]"];
+    let answered = session.run("send", &next).ok();
+    assert!(answered.stdout.ends_with("w20\n"), "{}", answered.stdout);
+    session.wait_for_asks("/permission", session.directory(), 1);
 }
 
 #[test]

@@ -207,7 +207,11 @@ fn under_unlisted_ask_what_is_not_listed_is_asked_for_and_what_is_allowed_is_not
     assert_eq!(record["asks"][0]["decision"], "reject", "{record}");
     let read = format!("[[read {}/.env]][[echo x]]", session.directory());
     let record = session.turn(&read, &asks).ok().json();
-    assert_eq!(record["asks"][0]["decision"], "reject", "{record}");
+    assert_eq!(record["tools"][0]["status"], "error", "{record}");
+    // Where the agent denies it, so do the rules.
+    let decision =
+        if can("the agent asks before it reads .env") { "reject".into() } else { Value::Null };
+    assert_eq!(record["asks"][0]["decision"], decision, "{record}");
     let allow = [&asks[..], &["--allow", "bash:touch *"]].concat();
     let record = session.turn("[[bash touch asked]][[echo x]]", &allow).ok().json();
     assert!(session.made("asked") && !session.made("no"), "{record}");
@@ -252,10 +256,12 @@ fn a_given_conversation_gets_the_rules_once_or_the_prompt_is_not_sent() {
         session.turn("[[echo again]]", &flags[..2]).ok();
         return;
     }
+    // Where rules do not reach sub-agents, `task` is denied with them.
+    let added = if can("rules of a conversation reach its sub-agents") { 1 } else { 2 };
     for flags in [&flags[..], &flags, &["-c", "--deny", "bash:git push*"]] {
         let record = session.turn(push, flags).ok().json();
         assert_eq!(record["tools"][0]["status"], "error", "{record}");
-        assert_eq!(session.rules(conversation).len(), before.0.len() + 1, "appended once");
+        assert_eq!(session.rules(conversation).len(), before.0.len() + added, "appended once");
         let newest = record["rules"].as_array().unwrap().last().unwrap();
         assert_eq!(newest["by"], "--deny bash:git push*", "{record}");
     }

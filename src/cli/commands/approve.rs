@@ -22,7 +22,7 @@ pub const COMMAND: Command = Command {
     summary: "Grant the permissions that turns are waiting for",
     about: &[
         "occtl checks that the server no longer lists the requests. The status is 3 if one of \
-         them was not pending.",
+         them was not pending. A server that cannot list them needs whole ids.",
         "What --always grants comes after all other rules, in every conversation of the server's \
          directory: it lifts --deny for what it covers.",
     ],

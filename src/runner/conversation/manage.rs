@@ -6,7 +6,7 @@ use super::deny_occtl::no_occtl;
 use super::find::{self, Place};
 use super::work::reject_asks;
 use crate::client::wire::{Conversation, Head, OwnRules, is_busy};
-use crate::error::{Error, Result};
+use crate::error::{Error, Reason, Result};
 use crate::runner::context::Context;
 use crate::runner::session::server::Server;
 use crate::units::{Deadline, REQUEST_LIMIT, TICK, pause};
@@ -43,6 +43,7 @@ pub fn fork(
         check_message(&server, &place, message)?;
     }
     let mut rules: OwnRules = client.conversation(&place.id, directory)?;
+    let has_promises = rules.permission.iter().any(|rule| !no_occtl().contains(rule));
     let forked = client
         .fork(&place.id, directory, before)
         .map_err(|failure| find::gone(&server, &place, failure))?;
@@ -55,6 +56,15 @@ pub fn fork(
     if !rules.permission.is_empty()
         && let Err(error) = keep_rules(&server, &place, &forked.id, &rules)
     {
+        // The rules against occtl are a precaution, and no promise to the user.
+        if error.reason == Some(Reason::Unsupported) && !has_promises {
+            (context.say)(&format!(
+                "OpenCode {} gives a copy no rules: in {} the model is not kept from running occtl",
+                version(&server),
+                forked.id
+            ));
+            return Ok(noted(context, server, place, forked));
+        }
         // A copy without the rules of its original would be a way around them.
         let left = client.delete(&forked.id, directory).err();
         return Err(match left {
@@ -64,9 +74,18 @@ pub fn fork(
             }
         });
     }
+    Ok(noted(context, server, place, forked))
+}
+
+/// The result, and a note of the copy in the session's record.
+fn noted(context: &Context, server: Server, place: Place, forked: Conversation) -> Forked {
     server.note_use(context, Some(&forked.id));
-    let title = forked.title;
-    Ok(Forked { session: server.record.id, id: forked.id, parent: place.id, title })
+    let (id, title) = (forked.id, forked.title);
+    Forked { session: server.record.id, id, parent: place.id, title }
+}
+
+fn version(server: &Server) -> &str {
+    server.record.opencode_version.as_deref().unwrap_or("of this server")
 }
 
 /// Gives a fork the rules of its original, and makes sure that the server has them.
@@ -75,9 +94,9 @@ fn keep_rules(server: &Server, place: &Place, fork: &str, rules: &OwnRules) -> R
     if kept.permission.ends_with(&rules.permission) {
         return Ok(());
     }
-    let version = server.record.opencode_version.as_deref().unwrap_or("of this server");
     Err(Error::unsupported(format!(
-        "OpenCode {version} cannot give a copy the rules of {}, so there is none",
+        "OpenCode {} cannot give a copy the rules of {}, so there is none",
+        version(server),
         place.id
     ))
     .hint("OpenCode 1.14 and newer can"))

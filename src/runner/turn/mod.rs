@@ -162,6 +162,14 @@ impl Turn {
         self.wants_look = true;
     }
 
+    /// Whether what asked for something ended before the turn's first step began, `message` being
+    /// the answer in which it asked: then it was aborted. One step follows the other, and the
+    /// server's ids sort by time.
+    pub fn has_passed(&self, message: Option<&str>) -> bool {
+        let first = self.steps.keys().next();
+        message.zip(first).is_some_and(|(message, first)| message < first.as_str())
+    }
+
     /// Whether something happened after which REST may say that the turn is over.
     pub fn wants_look(&self) -> bool {
         self.wants_look

@@ -20,6 +20,7 @@
 //! | `version: "1.0.5"` | the version that it claims |
 //! | `health: {…}` | the answer of `/global/health` |
 //! | `ignores_rules: true` | ignores the rules of a PATCH, as versions before 1.14 do |
+//! | `lists_no_asks: true` | 400 for `GET /permission` while one is pending, as from 1.15.13 on |
 //! | `never_answer: true` | accepts every request and answers none |
 //! | `unauthorized: true` | 401 for everything |
 //! | `status: {PATH: 500}` | this status with an error object |

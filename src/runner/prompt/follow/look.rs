@@ -111,7 +111,10 @@ impl Follower<'_> {
         let mut questions = client.questions(directory, self.request_limit)?;
         // What a turn before this one asked for is still listed if that was aborted.
         let is_known = |id: &str| self.turn.asks.all().any(|ask| ask.id == id);
-        let waits = |ask: &dyn Ask| !is_over(client, directory, ask, self.request_limit);
+        let waits = |ask: &dyn Ask| {
+            !self.turn.has_passed(ask.message())
+                && !is_over(client, directory, ask, self.request_limit)
+        };
         permissions.retain(|ask| is_known(&ask.id) || waits(ask));
         questions.retain(|ask| is_known(&ask.id) || waits(ask));
         let mut listed = BTreeSet::new();
