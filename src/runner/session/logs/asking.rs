@@ -49,8 +49,7 @@ pub fn read_asks(
 }
 
 /// Reads `timestamp=… run=… message=asking id=per_… permission=bash patterns="[\"ls\"]"` (1.18) and
-/// `INFO  2026-11-29T18:03:29 +1ms service=permission id=per_… permission=bash patterns=["ls"]
-/// asking` (before).
+/// `INFO  2026-11-29T18:03:29 +1ms … id=per_… permission=bash patterns=["ls"] asking` (before).
 fn ask(line: &str) -> Option<LoggedAsk> {
     let (_, list) = line.split_once(" patterns=")?;
     let patterns = match list.strip_suffix(" asking") {
@@ -73,8 +72,14 @@ mod tests {
 
     #[test]
     fn requests_are_read_in_both_forms_of_a_line() {
-        let new = r#"timestamp=2026-11-29T18:02:57.233Z level=INFO run=a8 message=asking id=per_1 permission=bash patterns="[\"sleep 40\",\"echo \\\"x  y\\\"\"]""#;
-        let old = r#"INFO  2026-11-29T18:02:57 +1ms service=permission id=per_1 permission=bash patterns=["sleep 40","echo \"x  y\""] asking"#;
+        let new = concat!(
+            "timestamp=2026-11-29T18:02:57.233Z level=INFO run=a8 message=asking id=per_1 ",
+            r#"permission=bash patterns="[\"sleep 40\",\"echo \\\"x  y\\\"\"]""#,
+        );
+        let old = concat!(
+            "INFO  2026-11-29T18:02:57 +1ms service=permission id=per_1 permission=bash ",
+            r#"patterns=["sleep 40","echo \"x  y\""] asking"#,
+        );
         for (line, run, time_ms) in
             [(new, Some("a8"), 1_795_975_377_233.0), (old, None, 1_795_975_377_000.0)]
         {
