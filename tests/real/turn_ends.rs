@@ -173,6 +173,37 @@ fn a_stream_that_is_cut_again_and_again_ends_the_turn() {
 }
 
 #[test]
+fn a_sub_agent_whose_stream_is_cut_again_and_again_ends_the_turn_too() {
+    let (sandbox, model, id) = session("cuts-below");
+    let prompt = format!("[[task {}]][[echo done]]", "{{cut 2}}".repeat(40));
+    let before = model.request_count();
+    if ["1.14.34", "1.15.13"].contains(&version().as_str()) {
+        // The first cut ends the sub-agent's turn, and its parent goes on.
+        send(&sandbox, &id, &["--wait", "-t", "60", &prompt]).run().ok();
+    } else {
+        let failed = send(&sandbox, &id, &["--wait", "--json", "-t", "60", &prompt]).run().fails(5);
+        let record = told(&failed, "turn_failed");
+        assert_eq!(record["error"]["name"], "StreamCut", "{record}");
+        assert_aborted(&sandbox, &model, &id);
+    }
+    assert!(model.request_count() < before + 20, "{} requests", model.request_count() - before);
+    sandbox.occtl(&["stop", &id]).run().ok();
+    sandbox.assert_nothing_left();
+}
+
+#[test]
+fn the_answer_is_that_of_the_attempt_that_succeeded() {
+    let (sandbox, _model, id) = session("attempts");
+    let prompt = "[[cut 3 broken times=2]][[echo the whole answer]]";
+    let record = send(&sandbox, &id, &["--wait", "--json", prompt]).run().ok().json();
+    let told = [&record["text"], &record["answer"]];
+    assert_eq!(told, ["the whole answer"; 2], "{record}");
+    assert!(record["provider_retries"].as_u64() >= Some(1), "{record}");
+    sandbox.occtl(&["stop", &id]).run().ok();
+    sandbox.assert_nothing_left();
+}
+
+#[test]
 fn a_reader_that_goes_away_changes_neither_the_turn_nor_its_status() {
     let (sandbox, model, id) = session("reader");
     let message =

@@ -232,8 +232,8 @@ fn chat(shared: &Shared, body: &Value, connection: &mut Connection) -> io::Resul
 /// The step that is due. Errors that have happened often enough are passed over.
 fn next_step(shared: &Shared, text: &str, mut step: usize) -> Option<Step> {
     for (index, actions) in parse(text).into_iter().enumerate() {
-        if let Some(Action::Http { times: times @ Some(_), .. }) = actions.last() {
-            if step == 0 && shared.take_failure(text, index, *times) {
+        if let times @ Some(_) = actions.last().and_then(Action::times) {
+            if step == 0 && shared.take_failure(text, index, times) {
                 return Some(actions.into_iter().rev().take(1).collect());
             }
             continue;

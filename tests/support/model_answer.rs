@@ -77,7 +77,7 @@ fn perform(context: &dyn Context, step: &Step, sink: &mut dyn Sink) -> io::Resul
                 end.completion_tokens += 1;
                 end.reason = "tool_calls";
             }
-            Action::Cut { count, broken } => {
+            Action::Cut { count, broken, .. } => {
                 tokens(*count, 0, sink)?;
                 end.cut = Some(*broken);
                 return Ok(end);

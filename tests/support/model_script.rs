@@ -17,7 +17,7 @@
 //! | `[[http STATUS MESSAGE times=N]]` | the same, for the first N requests only (or `after=N`) |
 //! | `[[silence]]` | never answers |
 //! | `[[cut N]]` | N deltas, then the answer ends without a finish reason |
-//! | `[[cut N broken]]` | N deltas, then the connection breaks inside the body |
+//! | `[[cut N broken times=N]]` | N deltas, then the connection breaks inside the body |
 //! | `[[text TEXT]]` | prefix: this text first, then the next directive in the same step |
 //! | `[[wait NAME]]` | prefix: waits until the test calls `release(NAME)` |
 //!
@@ -55,11 +55,20 @@ pub enum Action {
     Cut {
         count: u64,
         broken: bool,
+        times: Option<u64>,
     },
     Wait(String),
 }
 
 impl Action {
+    /// How often it happens, if it is a failure that happens only so often.
+    pub fn times(&self) -> Option<u64> {
+        match self {
+            Action::Http { times, .. } | Action::Cut { times, .. } => *times,
+            _ => None,
+        }
+    }
+
     /// Whether it only precedes another action of the same step.
     fn is_prefix(name: &str) -> bool {
         matches!(name, "text" | "wait")
@@ -127,7 +136,15 @@ fn actions(name: &str, arguments: &str) -> Option<Vec<Action>> {
         "tool" => call(first, serde_json::from_str(rest).unwrap_or(json!({}))),
         "http" => http_error(first, rest),
         "silence" => Action::Silence,
-        "cut" => Action::Cut { count: number(first), broken: rest.trim() == "broken" },
+        "cut" => {
+            let times = rest.split_whitespace().find_map(|word| word.strip_prefix("times="));
+            let broken = rest.split_whitespace().next() == Some("broken");
+            Action::Cut {
+                count: number(first),
+                broken,
+                times: times.and_then(|count| count.parse().ok()),
+            }
+        }
         "wait" => Action::Wait(arguments.to_owned()),
         _ => return None,
     }])

@@ -30,6 +30,11 @@ struct PartText {
     gap: bool,
     /// Nothing more will be added.
     complete: bool,
+    /// It is no text, and begins an attempt at its step.
+    starts: bool,
+    /// It is of an attempt that failed: the connection to the provider broke, and the message goes
+    /// on with another attempt.
+    failed: bool,
 }
 
 /// The text of the steps of one turn.
@@ -74,7 +79,16 @@ impl Text {
             earlier.complete |= !earlier.gap;
         }
         self.done.take_if(|done| *done >= id);
+        let starts = part.kind == "step-start";
+        let failed = self.has_later_attempt(&id);
+        if starts {
+            let earlier = self.pieces.range_mut(..id.clone()).rev();
+            for (_, piece) in earlier.take_while(|(at, _)| at.message == message) {
+                piece.failed = true;
+            }
+        }
         let piece = self.pieces.entry(id).or_default();
+        (piece.starts, piece.failed) = (starts, failed);
         piece.is_text = Some(part.is_text());
         // A part that is still being written may be older than the deltas since; in REST it is
         // empty.
@@ -88,6 +102,13 @@ impl Text {
         }
         piece.complete |= ended || part.kind != "text";
         self.show(show);
+    }
+
+    /// Whether another attempt at the same step begins behind a part.
+    fn has_later_attempt(&self, id: &PartId) -> bool {
+        let later = self.pieces.range((Bound::Excluded(id.clone()), Bound::Unbounded));
+        let mut of_step = later.take_while(|(at, _)| at.message == id.message);
+        of_step.any(|(_, piece)| piece.starts)
     }
 
     /// Takes what was added to a part.
@@ -151,7 +172,7 @@ impl Text {
         };
         for (id, piece) in self.pieces.range_mut((from, Bound::Unbounded)) {
             match piece.is_text {
-                Some(true) => {}
+                Some(true) if !piece.failed => {}
                 None if !piece.complete => return,
                 _ => continue,
             }
@@ -185,7 +206,7 @@ impl Text {
         FinishedText { all, answer }
     }
 
-    /// All text of the turn, as it was shown.
+    /// All text of the turn, as it was shown, but for failed attempts.
     pub fn all(&self) -> String {
         join(self.texts(|_| true))
     }
@@ -209,7 +230,7 @@ impl Text {
 
 impl PartText {
     fn has_text(&self) -> bool {
-        self.is_text == Some(true) && !self.text.is_empty()
+        self.is_text == Some(true) && !self.failed && !self.text.is_empty()
     }
 
     /// Takes the whole text. If it differs from what has been shown, which cannot be taken back,
@@ -341,6 +362,24 @@ mod tests {
         text.take_delta("msg_1", "prt_1", &"a \n".into(), show);
         text.take_part(&part("prt_1", "text", "a", true), show);
         assert_eq!((text.all().as_str(), shown.as_str()), ("a", "a \n"));
+    }
+
+    #[test]
+    fn the_text_of_an_attempt_that_failed_is_left_out_in_whatever_order_its_parts_come() {
+        let parts = [
+            part("prt_1", "step-start", "", true),
+            part("prt_2", "text", "w1 w2", false),
+            part("prt_3", "step-start", "", true),
+            part("prt_4", "text", "whole", true),
+        ];
+        for order in [[0, 1, 2, 3], [0, 2, 3, 1], [3, 2, 1, 0]] {
+            let mut text = Text::new();
+            order.iter().for_each(|at| text.take_part(&parts[*at], &mut |_| {}));
+            text.settle([message(parts.to_vec())].iter(), true, &mut |_| {});
+            assert_eq!((text.all().as_str(), text.answer().as_str()), ("whole", "whole"));
+            let expected = FinishedText { all: "whole".into(), answer: "whole".into() };
+            assert_eq!(text.finish(), expected, "{order:?}");
+        }
     }
 
     #[test]

@@ -182,9 +182,10 @@ impl Follower<'_> {
         Ok(false)
     }
 
-    /// Reads the sub-agents' steps, if a limit counts them.
+    /// Reads the sub-agents' steps, if a limit counts them and where no events tell of them.
     fn count_sub_agents(&mut self) -> Answer<()> {
-        if !self.budget.counts_sub_agents() {
+        // Events tell of them too, also that their streams are cut again and again.
+        if !self.budget.counts_sub_agents() && self.stream.is_open() {
             return Ok(());
         }
         let children: Vec<String> = self.turn.descendants().map(String::from).collect();
