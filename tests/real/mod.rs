@@ -7,6 +7,7 @@ mod conversations;
 mod costs;
 mod crowds;
 mod leaving;
+mod limits;
 mod main_path;
 mod manage;
 mod permission_flags;

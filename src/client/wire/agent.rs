@@ -25,6 +25,9 @@ pub struct Agent {
     /// The model that it always uses.
     #[serde(default, deserialize_with = "lenient")]
     pub model: Option<AgentModel>,
+    /// The step in which it tells the model to end with a text.
+    #[serde(default, deserialize_with = "lenient")]
+    pub steps: Option<f64>,
     /// Its rules in order. The last rule that matches decides.
     #[serde(default, deserialize_with = "those_that_fit")]
     pub permission: Vec<Rule>,

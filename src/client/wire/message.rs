@@ -222,6 +222,9 @@ pub struct ToolState {
     /// The tool's description of what it does.
     #[serde(default, deserialize_with = "lenient")]
     pub title: Option<String>,
+    /// What it was called with.
+    #[serde(default, deserialize_with = "lean")]
+    pub input: ToolInput,
     /// Start and end.
     #[serde(default, deserialize_with = "lenient")]
     pub time: Time,
@@ -231,6 +234,14 @@ pub struct ToolState {
     /// Only tools that edit files and `task` have it.
     #[serde(default, deserialize_with = "lean")]
     pub metadata: ToolMetadata,
+}
+
+/// The input of a tool call, which can be a whole file. Only `bash` has a command.
+#[derive(Clone, Debug, Default, Deserialize)]
+pub struct ToolInput {
+    /// The command.
+    #[serde(default, deserialize_with = "lenient")]
+    pub command: Option<String>,
 }
 
 /// What the server says in place of a result if a rule denies a tool call; 1.2.27 says only the

@@ -11,6 +11,7 @@ pub mod list;
 pub mod manage;
 pub mod messages;
 pub mod own_rules;
+pub mod running;
 pub mod tail;
 pub mod tail_follow;
 pub mod usage;

@@ -7,6 +7,7 @@ use crate::client::{Answer, Cause};
 use crate::error::{Code, Error, Result};
 use crate::runner::context::Context;
 use crate::runner::conversation::find::{self, Place, Target, target_place};
+use crate::runner::conversation::running::{LOOK, running_tool};
 use crate::runner::conversation::work::{Work, find_work, reject_asks};
 use crate::runner::session::server::Server;
 use crate::runner::session::timeouts::out_of_time;
@@ -67,8 +68,13 @@ pub fn abort_conversation(
     }
     match aborted {
         Err(failure) => Err(explain(failure.into())),
-        Ok(_) => Err(Error::failed(format!("conversation {} was aborted and goes on", place.id))
-            .hint(format!("occtl stop {} ends its server", server.record.id))),
+        Ok(_) => {
+            server.client.limit_to(Deadline::after(LOOK), None);
+            let tool = running_tool(&server, &place, "");
+            let held = tool.map(|tool| format!(": it waits for {tool}")).unwrap_or_default();
+            Err(Error::failed(format!("conversation {} was aborted and goes on{held}", place.id))
+                .hint(format!("occtl stop {} ends its server", server.record.id)))
+        }
     }
 }
 

@@ -9,6 +9,7 @@ use crate::client::wire::Info;
 use crate::error::{Error, Result};
 use crate::runner::context::Context;
 use crate::runner::conversation::find::{Place, Target};
+use crate::runner::conversation::running::{LOOK, running_tool};
 use crate::runner::conversation::work::{
     BEGINS_WITHIN, Seen, Work, find_work, look_at_work, newest_message,
 };
@@ -85,7 +86,7 @@ fn wait_in_queue(context: &Context, server: &Server, place: &Place) -> Result<Wa
     let mut may_begin_since: Option<Instant> = None;
     loop {
         let Seen { work, newest } = match look_at_work(context, server, place, &[]) {
-            Err(_) if deadline.expired() => return Err(still_busy(place)),
+            Err(_) if deadline.expired() => return Err(still_held(server, place)),
             Err(failure) => return Err(server.explain(context, failure)),
             Ok(seen) => seen,
         };
@@ -105,7 +106,7 @@ fn wait_in_queue(context: &Context, server: &Server, place: &Place) -> Result<Wa
             return Ok(Way { lock: Some(lock), newest });
         }
         if deadline.expired() {
-            return Err(still_busy(place));
+            return Err(still_held(server, place));
         }
         pause(deadline.remaining(pauses.next()));
     }
@@ -135,4 +136,15 @@ fn lock(context: &Context, place: &Place, deadline: Deadline) -> Result<QueueLoc
 fn still_busy(place: &Place) -> Error {
     let id = &place.id;
     Error::unreachable(format!("conversation {id} was not seen idle, and nothing was sent"))
+}
+
+/// The same with the tool call that the conversation waits for.
+fn still_held(server: &Server, place: &Place) -> Error {
+    let busy = still_busy(place);
+    // The limit is over; this is only for the message.
+    server.client.limit_to(Deadline::after(LOOK), None);
+    match running_tool(server, place, "") {
+        Some(tool) => Error::unreachable(format!("{}: it waits for {tool}", busy.message)),
+        None => busy,
+    }
 }

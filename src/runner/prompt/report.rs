@@ -88,6 +88,7 @@ pub fn record(
         }),
         agent: last.and_then(|info| info.agent.clone()),
         steps: work.used.steps,
+        step_limit_of_agent: None,
         files: inquiry.files(turn.id(), &work.tools),
         tools: work.tools,
         asks: turn.asks.all().cloned().collect(),

@@ -33,6 +33,8 @@ pub struct TurnRecord {
     pub agent: Option<String>,
     /// How often a model was called, sub-agents included.
     pub steps: u64,
+    /// The agent's own limit of steps, if the turn reached it.
+    pub step_limit_of_agent: Option<u64>,
     /// Every tool call, those of sub-agents included.
     pub tools: Vec<Tool>,
     /// Permissions and answers that the turn wanted.

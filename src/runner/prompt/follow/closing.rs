@@ -11,6 +11,7 @@ use crate::client::wire::Message;
 use crate::error::{Code, Result};
 use crate::runner::context::Context;
 use crate::runner::conversation::messages::messages_since;
+use crate::runner::conversation::running::running_tool;
 use crate::runner::conversation::work::{BEGINS_WITHIN, reject_asks};
 use crate::runner::prompt::abort::abort;
 use crate::runner::prompt::options::Terms;
@@ -87,7 +88,8 @@ impl Follower<'_> {
             deadline: whole.deadline,
             limits_unenforceable: std::mem::take(&mut self.limits_unenforceable),
         };
-        let record = record(self.server, self.place, &mut self.turn, &self.prices, facts);
+        let mut record = record(self.server, self.place, &mut self.turn, &self.prices, facts);
+        record.step_limit_of_agent = self.step_limit(&record);
         let last = self.turn.steps().next_back().map(|info| info.id.clone());
         Ok(Followed { record, last, given_up })
     }
@@ -126,8 +128,13 @@ impl Follower<'_> {
 
     /// Ends the turn for a reason, and adds to it what came of that.
     fn give_up(&mut self, why: Failed, aborts: bool, closing: Deadline) -> Failed {
+        // The abort ends the tool calls.
+        let tool = self.held_by(&why);
         let done = if aborts { self.abort(closing) } else { "it goes on" };
         let mut message = why.message;
+        if let Some(tool) = tool {
+            message = format!("{message}; it waits for {tool}");
+        }
         if let Some(trouble) = &self.trouble {
             message = format!("{message}; {trouble}");
         }
@@ -136,6 +143,14 @@ impl Follower<'_> {
             message = format!("{message}; it waits for {}", asks.join(", "));
         }
         Failed { name: why.name, message: format!("{message}; {done}") }
+    }
+
+    /// The tool call that a turn waits for whose time is over; it may be of the turn before it.
+    fn held_by(&self, why: &Failed) -> Option<String> {
+        let is_late = matches!(why.name.as_str(), "Timeout" | "StallTimeout");
+        let waits_for_answer = self.turn.asks.pending().next().is_some();
+        (is_late && !waits_for_answer)
+            .then(|| running_tool(self.server, self.place, self.turn.id()))?
     }
 
     /// Aborts the turn; says what came of it.
@@ -167,6 +182,19 @@ impl Follower<'_> {
         if !known.is_empty() {
             reject_asks(self.server, self.place, &members, &known);
         }
+    }
+
+    /// The agent's own limit of steps, if a turn that ended well reached it. Nothing else shows
+    /// that the model was told to end. Most turns have one step, and are not asked about.
+    fn step_limit(&self, record: &TurnRecord) -> Option<u64> {
+        let own = self.turn.steps().count() as u64;
+        if self.only_answer || own < 2 || record.outcome != Outcome::Ok {
+            return None;
+        }
+        let agents = self.server.client.agents(&self.place.directory).ok()?;
+        let agent = agents.into_iter().find(|agent| Some(&agent.name) == record.agent.as_ref())?;
+        let limit = agent.steps? as u64;
+        (limit <= own).then_some(limit)
     }
 
     /// All messages of the turn. From a server that no longer answers there is only what the turn
