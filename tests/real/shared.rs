@@ -1,7 +1,7 @@
 //! Two servers with one directory and database: they share the conversations, and each of them runs
 //! turns of its own.
 
-use crate::support::processes::poll;
+use crate::support::processes::{kill, poll};
 use crate::support::sandbox::Sandbox;
 use crate::support::session::{SOON, Session};
 
@@ -79,6 +79,37 @@ fn a_conversation_that_is_continued_is_one_that_occtl_used_on_this_session() {
     a.run("delete", &[&copy]).ok();
     let gone = a.run("send", &["-c", "x"]).fails(3);
     assert!(gone.stderr.contains(&copy), "{}", gone.stderr);
+}
+
+#[test]
+fn a_conversation_that_another_server_works_on_is_deleted_only_by_that_one() {
+    let (sandbox, model) = Sandbox::real("delete-elsewhere");
+    let (a, b) = pair(&sandbox);
+    let sent = b.run("send", &["--title", "t", "[[text so far]][[wait gate]]"]).ok();
+    let conversation = sent.stdout.trim();
+    wait_until_busy(&b, conversation);
+    model.wait_for_gate("gate", SOON);
+    for force in [&[][..], &["--force"]] {
+        let refused = a.run("delete", &[&[conversation][..], force].concat()).fails(1);
+        let hint = format!("occtl delete --force {} {conversation}", b.id);
+        assert!(refused.stderr.contains(&hint), "{}", refused.stderr);
+    }
+    wait_until_busy(&b, conversation);
+    let refused = b.run("delete", &[conversation, "--json"]).fails(1).json_error();
+    assert_eq!(refused["reason"], "busy");
+    b.run("delete", &[conversation, "--force"]).ok();
+    a.run("tail", &["-s", conversation]).fails(3);
+
+    // What a server left when it was killed can only be deleted with --force.
+    let sent = b.run("send", &["--title", "t", "[[text so far]][[wait other]]"]).ok();
+    let conversation = sent.stdout.trim();
+    wait_until_busy(&b, conversation);
+    model.wait_for_gate("other", SOON);
+    kill(sandbox.server_pid(&b.id));
+    let refused = a.run("delete", &[conversation]).fails(1);
+    assert!(refused.stderr.contains("its server ended"), "{}", refused.stderr);
+    a.run("delete", &[conversation, "--force"]).ok();
+    a.run("tail", &["-s", conversation]).fails(3);
 }
 
 #[test]

@@ -11,7 +11,8 @@ pub const COMMAND: Command = Command {
     name: "delete",
     summary: "Delete conversations and those of their sub-agents",
     about: &["A deleted conversation cannot be restored; `occtl export` saves a copy. A busy \
-         conversation is only deleted with --force."],
+         conversation is only deleted with --force, and one that another server of the same \
+         directory works on only by that session."],
     operands: &[
         SESSION,
         Operand::required("CONVERSATION", "The conversations to delete (ses_…)").many(),

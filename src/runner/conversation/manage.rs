@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::deny_occtl::no_occtl;
 use super::find::{self, Place};
-use super::work::reject_asks;
+use super::work::{Work, find_work, reject_asks};
 use crate::client::wire::{Conversation, Head, OwnRules, is_busy};
 use crate::error::{Error, Reason, Result};
 use crate::runner::context::Context;
@@ -115,25 +115,17 @@ fn check_message(server: &Server, place: &Place, message: &str) -> Result<()> {
 }
 
 /// Deletes a conversation and those of its sub-agents. A busy one is an error, unless `force` is
-/// true: then it is aborted first.
+/// true: then it is aborted first. One that another server works on is an error in any case.
 pub fn delete(context: &Context, word: &str, id: &str, force: bool) -> Result<()> {
     let server = Server::open(context, word)?;
     let place = find::by_id(&server, id)?;
     let client = &server.client;
     let directory = &place.directory;
-    let busy = is_busy(&client.activities(directory, REQUEST_LIMIT)?, id);
-    if busy && !force {
-        return Err(Error::failed(format!("conversation {id} is busy"))
-            .hint("--force aborts its turn and deletes it"));
-    }
-    if busy {
-        client.abort(id, directory, REQUEST_LIMIT)?;
-        let settled = Deadline::after(SETTLES);
-        while is_busy(&client.activities(directory, REQUEST_LIMIT)?, id) && !settled.expired() {
-            pause(TICK);
-        }
-        // The server would list them for ever, and the conversation that is gone as busy.
-        reject_asks(&server, &place, &[id], &[]);
+    let below = find::descendants(&server, &place)?;
+    let work = find_work(context, &server, &place, &below)?.work;
+    check_deletable(&server, &place, &work, force)?;
+    if work == Work::Here {
+        abort_members(&server, &place, &below)?;
     }
     client.delete(id, directory).map_err(|failure| find::gone(&server, &place, failure))?;
     // The server answers `true` whatever happened, so it is asked again.
@@ -142,4 +134,46 @@ pub fn delete(context: &Context, word: &str, id: &str, force: bool) -> Result<()
         Err(failure) => Err(failure.into()),
         Ok(_) => Err(Error::failed(format!("conversation {id} is still there"))),
     }
+}
+
+/// An error if somebody still needs a conversation.
+fn check_deletable(server: &Server, place: &Place, work: &Work, force: bool) -> Result<()> {
+    let (session, id) = (&server.record.id, &place.id);
+    match work {
+        Work::Here if !force => Err(Error::busy(format!("conversation {id} is busy"))
+            .hint("--force aborts its turn and deletes it")),
+        // It would go on in a conversation that is gone, and only its own server can abort it.
+        Work::There(other) => Err(Error::busy(format!(
+            "conversation {id} was not deleted: its turn runs on session {other}, not on {session}"
+        ))
+        .hint(format!("occtl delete --force {other} {id} aborts the turn and deletes it"))),
+        Work::Unfinished if !force => Err(Error::busy(format!(
+            "conversation {id} was not deleted: its newest answer is not complete, and the server \
+             of {session} does not work on it; another server does, or its server ended"
+        ))
+        .hint("--force deletes it all the same")),
+        _ => Ok(()),
+    }
+}
+
+/// Aborts the turns of a conversation and of its sub-agents, and gives them time to end.
+fn abort_members(server: &Server, place: &Place, below: &[String]) -> Result<()> {
+    let client = &server.client;
+    let directory = &place.directory;
+    let mut members: Vec<&str> = below.iter().map(String::as_str).collect();
+    members.push(&place.id);
+    for member in &members {
+        client.abort(member, directory, REQUEST_LIMIT)?;
+    }
+    let settled = Deadline::after(SETTLES);
+    loop {
+        let activities = client.activities(directory, REQUEST_LIMIT)?;
+        if settled.expired() || !members.iter().any(|id| is_busy(&activities, id)) {
+            break;
+        }
+        pause(TICK);
+    }
+    // The server would list them for ever, and the conversation that is gone as busy.
+    reject_asks(server, place, &members, &[]);
+    Ok(())
 }
