@@ -49,6 +49,7 @@ impl Store {
     /// Only 0.4.0 writes in place, so a file that cannot be parsed is read again under the lock.
     pub fn read(&self) -> Result<Document> {
         safety::check(&self.directory)?;
+        safety::tighten(&self.directory);
         self.read_now().or_else(|torn| {
             // Writers create these two files. Reading creates nothing.
             if !self.path().is_file() || !self.directory.join("store.lock").is_file() {
@@ -65,6 +66,7 @@ impl Store {
     fn read_now(&self) -> Result<Document> {
         let path = self.path();
         safety::check(&path)?;
+        safety::tighten(&path);
         // Anything else, for example a pipe, could be read for ever.
         if fs::metadata(&path).is_ok_and(|metadata| !metadata.is_file()) {
             return Err(Error::store(format!("{} is not a plain file", path.display())));

@@ -89,14 +89,12 @@ pub fn make_private(path: &Path) -> io::Result<()> {
     fs::set_permissions(path, Permissions::from_mode(mode))
 }
 
-/// Makes the data directory private that 0.4.0 made with the rights of any other directory.
-pub fn tighten(directory: &Path) {
-    if unsafe_reason(directory).is_none()
-        && open_reason(directory).is_some()
-        && can_be_private(directory)
-    {
-        // A directory that stays open is only less than what is wanted; `doctor` says so.
-        let _ = make_private(directory);
+/// Makes the data directory or the store private that 0.4.0 made with the rights of any others. The
+/// store has the passwords of servers in it, so that commands which only read do this as well.
+pub fn tighten(path: &Path) {
+    if unsafe_reason(path).is_none() && open_reason(path).is_some() && can_be_private(path) {
+        // What stays open is only less than what is wanted; `doctor` says so.
+        let _ = make_private(path);
     }
 }
 

@@ -1,12 +1,14 @@
 //! A broken store, home or output: the error says so, and nothing that was there is lost.
 
 use std::fs;
-use std::path::PathBuf;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use super::sandbox;
+use crate::support::sandbox::set_mode;
 
 /// Commands that read or write the store, or both.
 fn commands(id: &str) -> Vec<Vec<&str>> {
@@ -223,6 +225,30 @@ fn a_full_output_is_an_error_and_a_closed_one_is_not() {
     let closed = shell("exec \"$0\" start <&- >&- 2>&-").ok();
     assert!(closed.elapsed < Duration::from_secs(20));
     assert_eq!(sandbox.records().len(), before + 1);
+    sandbox.occtl(&["stop", "--all"]).run().ok();
+    sandbox.assert_no_trace();
+}
+
+#[test]
+fn the_first_command_that_reads_closes_what_others_can_look_into() {
+    let sandbox = sandbox("open", Value::Null);
+    let id = sandbox.start(&[]);
+    let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    let (data, store) = (sandbox.data(), sandbox.store_path());
+    for words in [&["list"][..], &["list", "-q"], &["status", &id], &["logs", &id], &["touch", &id]]
+    {
+        set_mode(&store, 0o644);
+        set_mode(&data, 0o755);
+        sandbox.occtl(words).run().ok();
+        assert_eq!((mode(&data), mode(&store)), (0o700, 0o600), "{words:?}");
+    }
+    // A directory that another program uses stays open, and the passwords in it are closed.
+    std::fs::write(data.join("another-program"), "").unwrap();
+    set_mode(&store, 0o644);
+    set_mode(&data, 0o755);
+    sandbox.occtl(&["list"]).run().ok();
+    assert_eq!((mode(&data), mode(&store)), (0o755, 0o600));
+    std::fs::remove_file(data.join("another-program")).unwrap();
     sandbox.occtl(&["stop", "--all"]).run().ok();
     sandbox.assert_no_trace();
 }
