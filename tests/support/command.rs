@@ -18,6 +18,10 @@ use super::processes;
 /// How long a command may take unless the test says otherwise: generous, because the machine may be
 /// busy.
 const TIMEOUT: Duration = Duration::from_secs(150);
+/// So many bytes may wait in a pipe that is full: it holds 16 pages, and some of them have room.
+const FULL: u64 = 32 << 10;
+/// How long a command may take to fill it.
+const FULL_WITHIN: Duration = Duration::from_secs(60);
 /// How long stdout and stderr may stay open after the command ended.
 const PIPE_WAIT: Duration = Duration::from_secs(5);
 
@@ -30,6 +34,7 @@ pub struct Run {
     environment: BTreeMap<OsString, OsString>,
     cwd: PathBuf,
     stdin: Option<Vec<u8>>,
+    does_not_block: bool,
     timeout: Duration,
 }
 
@@ -46,6 +51,7 @@ impl Run {
             environment,
             cwd: cwd.to_owned(),
             stdin: None,
+            does_not_block: false,
             timeout: TIMEOUT,
         }
     }
@@ -74,6 +80,13 @@ impl Run {
         self
     }
 
+    /// Gives it a pipe for stdout that does not block, as a Node parent does, and that is not read
+    /// before it is full.
+    pub fn stdout_that_does_not_block(mut self) -> Self {
+        self.does_not_block = true;
+        self
+    }
+
     /// Sets where it runs; without it that is the sandbox's workdir.
     pub fn cwd(mut self, path: impl Into<PathBuf>) -> Self {
         self.cwd = path.into();
@@ -97,6 +110,10 @@ impl Run {
     pub fn spawn(self) -> Running {
         let started = Instant::now();
         let name = self.name();
+        let (reader, writer) = std::io::pipe().expect("a pipe");
+        if self.does_not_block {
+            rustix::fs::fcntl_setfl(&writer, rustix::fs::OFlags::NONBLOCK).expect("a flag");
+        }
         let mut child = Command::new(&self.program)
             .args(&self.arguments)
             .env_clear()
@@ -106,7 +123,7 @@ impl Run {
                 Some(_) => Stdio::piped(),
                 None => Stdio::null(),
             })
-            .stdout(Stdio::piped())
+            .stdout(writer)
             .stderr(Stdio::piped())
             .spawn()
             .unwrap_or_else(|error| panic!("{name}: {error}"));
@@ -114,10 +131,11 @@ impl Run {
             // A command may end without reading its input, so a broken pipe is fine.
             std::thread::spawn(move || drop(pipe.write_all(&bytes)));
         }
+        let pid = child.id();
         Running {
             name,
-            pid: child.id(),
-            stdout: Output::collect(child.stdout.take().expect("piped")),
+            pid,
+            stdout: Output::collect(LateReader { pipe: reader, late: self.does_not_block, pid }),
             stderr: Output::collect(child.stderr.take().expect("piped")),
             ended: wait_in_background(child, started),
             seen: 0,
@@ -131,6 +149,25 @@ impl Run {
             .map(OsStr::to_string_lossy)
             .collect::<Vec<_>>()
             .join(" ")
+    }
+}
+
+/// Reads a pipe, if it is to be late only once the pipe is full or its writer has ended.
+struct LateReader {
+    pipe: std::io::PipeReader,
+    late: bool,
+    pid: u32,
+}
+
+impl Read for LateReader {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        if std::mem::take(&mut self.late) {
+            processes::poll(FULL_WITHIN, || {
+                let waiting = rustix::io::ioctl_fionread(&self.pipe).unwrap_or(0);
+                (waiting >= FULL || !processes::is_running(self.pid)).then_some(())
+            });
+        }
+        self.pipe.read(buffer)
     }
 }
 
