@@ -56,3 +56,40 @@ fn a_server_that_does_not_say_its_prices_leaves_a_cost_of_nothing_unknown() {
         assert_eq!(sent.json()["cost_usd"], Value::Null, "{faults}");
     }
 }
+
+#[test]
+fn a_message_that_cost_nothing_says_so_only_if_its_model_states_such_a_price() {
+    let sandbox = sandbox("free", json!({}));
+    let session = sandbox.start(&[]);
+    let sent = send(&sandbox, &session, &json!({}), &["--wait", "--json"]).ok().json();
+    let conversation = sent["conversation"].as_str().unwrap();
+    let words = ["-s", conversation];
+    let exported = sandbox.occtl(&["export", &session]).args(&words).run().ok().json();
+    let mut messages = exported["messages"].clone();
+    messages[1]["info"]["cost"] = json!(0);
+    let mut unused = messages.clone();
+    unused[1]["info"]["tokens"] = json!({"input": 0, "output": 0, "cache": {"read": 0}});
+    let model = json!({"name": "Echo", "cost": {"input": 0, "output": 0}});
+    let stated = json!({"provider": {"scripted": {"models": {"echo": model}}}});
+    let bare = json!({"provider": {"scripted": {"models": {"echo": {"name": "Echo"}}}}});
+    let providers = json!({"providers": [{"id": "scripted", "models": {"echo": model}}]});
+    let path = format!("/session/{conversation}/message");
+    for (messages, configuration, expected) in [
+        (&messages, &stated, json!(0.0)),
+        (&messages, &bare, Value::Null),
+        (&unused, &stated, Value::Null),
+    ] {
+        let bodies = json!({&path: messages, "/config": configuration,
+            "/config/providers": providers});
+        sandbox.set_faults(&json!({"body": bodies}));
+        for count in ["5", "5000"] {
+            let words = ["tail", &session, "-s", conversation, "--json", "-n", count];
+            let tail = sandbox.occtl(&words).run().ok().json();
+            assert_eq!(tail["messages"][1]["cost_usd"], expected, "{configuration} -n {count}");
+            assert_eq!(tail["messages"][0]["cost_usd"], Value::Null);
+        }
+    }
+    sandbox.set_faults(&json!({}));
+    sandbox.occtl(&["stop", "--all"]).run().ok();
+    sandbox.assert_no_trace();
+}

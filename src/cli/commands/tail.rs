@@ -109,6 +109,7 @@ fn parse(words: &Words) -> Result<Action> {
             chain: words.has("chain"),
             tools,
             raw,
+            costs: false,
             whole: false,
         },
         style: Style { cut: false, tools, timestamps: words.has("timestamps"), bare: raw },
@@ -122,6 +123,7 @@ fn parse(words: &Words) -> Result<Action> {
 fn run(app: &mut App, mut args: Args) -> Result<Exit> {
     // Only --json has a use for the messages as the server has them.
     args.options.raw &= app.json;
+    args.options.costs = app.json && !args.options.raw;
     args.style.cut = app.out.is_terminal() && !args.full && args.output.is_none();
     if let Some(limit) = args.follow {
         let exit = follow(app, &args, limit)?;

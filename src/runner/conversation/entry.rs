@@ -12,9 +12,11 @@ use crate::client::wire::{
     FullMessage, HasId, Head, Info, Message, Part, RawMessage, ToolDetails, TurnError,
 };
 use crate::client::{Answer, Pages};
+use crate::runner::session::prices::Prices;
 use crate::runner::session::server::Server;
 use crate::runner::turn::Tokens;
 use crate::runner::turn::record::{Failed, UsedModel};
+use crate::units::REQUEST_LIMIT;
 
 /// One message. It is serialised just so for `--json`; see `docs/json.md`.
 #[derive(Clone, Debug, Serialize)]
@@ -41,8 +43,12 @@ pub struct Entry {
     pub agent: Option<String>,
     /// What an answer used.
     pub tokens: Option<Tokens>,
-    /// US dollars; `None` for 0, which a server also says of what has no price.
+    /// US dollars; `None` for 0, which a server also says of what has no price, until
+    /// [`Entry::settle_cost`] knows more.
     pub cost_usd: Option<f64>,
+    /// Whether it cost 0 as the server says, and reported what it used.
+    #[serde(skip)]
+    says_free: bool,
     /// When it began.
     #[serde(serialize_with = "as_text")]
     pub created_at: Option<Timestamp>,
@@ -197,6 +203,7 @@ impl Entry {
                 _ => {}
             }
         }
+        let says_free = info.cost == Some(0.0) && info.has_usage();
         let own = info.is_prompt().then(|| info.id.clone());
         let turn = info.parent.or(own);
         let failed =
@@ -218,9 +225,22 @@ impl Entry {
             agent: info.agent,
             tokens: info.tokens.map(Tokens::from),
             cost_usd: info.cost.filter(|cost| *cost > 0.0),
+            says_free,
             created_at: moment(info.time.created),
             completed_at: moment(info.time.completed),
             raw: None,
+        }
+    }
+}
+
+impl Entry {
+    /// Makes a cost of 0 known where the model's price says that it is true.
+    pub fn settle_cost(&mut self, prices: &Prices) {
+        if self.says_free
+            && let Some(model) = &self.model
+            && prices.knows(&model.provider, &model.id, REQUEST_LIMIT)
+        {
+            self.cost_usd = Some(0.0);
         }
     }
 }

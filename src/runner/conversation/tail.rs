@@ -10,6 +10,7 @@ use crate::client::wire::{Head, Info};
 use crate::client::{LONG_READ, Limit};
 use crate::error::Result;
 use crate::runner::context::Context;
+use crate::runner::session::prices::Prices;
 use crate::runner::session::server::Server;
 use crate::units::REQUEST_LIMIT;
 
@@ -44,6 +45,8 @@ pub struct TailOptions {
     pub tools: bool,
     /// The messages as the server has them.
     pub raw: bool,
+    /// Whether a cost of 0 is true is asked for, once for each model.
+    pub costs: bool,
     /// While following: only messages that are complete, and no pieces.
     pub whole: bool,
 }
@@ -79,8 +82,12 @@ pub fn hand_over(
     if options.turn.is_none() && options.count.is_none_or(|count| count > HELD) {
         return pass_on(server, place, options, sink);
     }
-    for entry in &collect(server, place, options)? {
-        if !sink.entry(entry)? {
+    let prices = Prices::new(server, &place.directory);
+    for mut entry in collect(server, place, options)? {
+        if options.costs {
+            entry.settle_cost(&prices);
+        }
+        if !sink.entry(&entry)? {
             break;
         }
     }
@@ -100,13 +107,17 @@ fn pass_on(
         places.extend(above.into_iter().rev().map(|found| Place::of(found, server)));
     }
     let filter = options.filter();
+    let prices = Prices::new(server, &place.directory);
     for section in sections(server, &places, &filter, options.count)?.iter().rev() {
         let mut index = 0;
         let mut more_wanted = Ok(true);
-        let take = &mut |entry: Entry| {
+        let take = &mut |mut entry: Entry| {
             if filter.passes(&entry) {
                 index += 1;
                 if index > section.skip {
+                    if options.costs {
+                        entry.settle_cost(&prices);
+                    }
                     more_wanted = sink.entry(&entry);
                 }
             }

@@ -35,12 +35,18 @@ impl<'a> Prices<'a> {
 
     /// Whether the model of a step has a price. False if the server does not say.
     pub fn has_price(&self, step: &Info, limit: Duration) -> bool {
-        let Some(model) = step.provider.clone().zip(step.model.clone()) else { return false };
-        if let Some(known) = self.known.borrow().get(&model) {
+        let model = step.provider.as_deref().zip(step.model.as_deref());
+        model.is_some_and(|(provider, model)| self.knows(provider, model, limit))
+    }
+
+    /// Whether a model has a price. False if the server does not say.
+    pub fn knows(&self, provider: &str, model: &str, limit: Duration) -> bool {
+        let key = (provider.to_string(), model.to_string());
+        if let Some(known) = self.known.borrow().get(&key) {
             return *known;
         }
-        let has_price = self.ask(&model.0, &model.1, limit).unwrap_or(false);
-        self.known.borrow_mut().insert(model, has_price);
+        let has_price = self.ask(provider, model, limit).unwrap_or(false);
+        self.known.borrow_mut().insert(key, has_price);
         has_price
     }
 
