@@ -1,5 +1,5 @@
-//! A stdout that does not block, as a Node parent leaves it, and a reader that is slower than occtl:
-//! no byte is lost.
+//! A stdout that does not block, as a Node parent leaves it, and a reader that is slow: no byte is
+//! lost.
 
 use std::time::Duration;
 

@@ -2,26 +2,22 @@
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::Write;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, channel};
-use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 use serde_json::Value;
 
-use super::processes;
+use super::collected::{LateReader, Output};
+use super::{processes, rounds};
 
 /// How long a command may take unless the test says otherwise: generous, because the machine may be
 /// busy.
 const TIMEOUT: Duration = Duration::from_secs(150);
-/// So many bytes may wait in a pipe that is full: it holds 16 pages, and some of them have room.
-const FULL: u64 = 32 << 10;
-/// How long a command may take to fill it.
-const FULL_WITHIN: Duration = Duration::from_secs(60);
 /// How long stdout and stderr may stay open after the command ended.
 const PIPE_WAIT: Duration = Duration::from_secs(5);
 
@@ -152,25 +148,6 @@ impl Run {
     }
 }
 
-/// Reads a pipe, if it is to be late only once the pipe is full or its writer has ended.
-struct LateReader {
-    pipe: std::io::PipeReader,
-    late: bool,
-    pid: u32,
-}
-
-impl Read for LateReader {
-    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
-        if std::mem::take(&mut self.late) {
-            processes::poll(FULL_WITHIN, || {
-                let waiting = rustix::io::ioctl_fionread(&self.pipe).unwrap_or(0);
-                (waiting >= FULL || !processes::is_running(self.pid)).then_some(())
-            });
-        }
-        self.pipe.read(buffer)
-    }
-}
-
 /// Waits on a thread, so that the end is noticed at once and not at the next poll.
 fn wait_in_background(mut child: Child, started: Instant) -> Receiver<(ExitStatus, Duration)> {
     let (sender, receiver) = channel();
@@ -180,65 +157,6 @@ fn wait_in_background(mut child: Child, started: Instant) -> Receiver<(ExitStatu
         let _ = sender.send((status, started.elapsed()));
     });
     receiver
-}
-
-/// What a child wrote so far. A thread of its own collects it, so that the child never blocks on a
-/// full pipe.
-#[derive(Clone)]
-struct Output(Arc<(Mutex<Collected>, Condvar)>);
-
-#[derive(Default)]
-struct Collected {
-    bytes: Vec<u8>,
-    closed: bool,
-}
-
-impl Output {
-    fn collect(pipe: impl Read + Send + 'static) -> Self {
-        let output = Self(Arc::default());
-        let writer = output.clone();
-        std::thread::spawn(move || {
-            let mut reader = BufReader::with_capacity(64 * 1024, pipe);
-            loop {
-                let count = {
-                    let bytes = reader.fill_buf().unwrap_or_default();
-                    let mut collected = writer.0.0.lock().unwrap();
-                    collected.bytes.extend_from_slice(bytes);
-                    collected.closed = bytes.is_empty();
-                    bytes.len()
-                };
-                writer.0.1.notify_all();
-                if count == 0 {
-                    return;
-                }
-                reader.consume(count);
-            }
-        });
-        output
-    }
-
-    /// Waits until `done` gives a value for what was written; `None` after `timeout`, or when
-    /// nothing more can come.
-    fn wait<T>(&self, timeout: Duration, done: impl Fn(&Collected) -> Option<T>) -> Option<T> {
-        let deadline = Instant::now() + timeout;
-        let mut collected = self.0.0.lock().unwrap();
-        loop {
-            let left = deadline.saturating_duration_since(Instant::now());
-            let value = done(&collected);
-            if value.is_some() || collected.closed || left.is_zero() {
-                return value;
-            }
-            collected = self.0.1.wait_timeout(collected, left).unwrap().0;
-        }
-    }
-
-    fn bytes(&self) -> Vec<u8> {
-        self.0.0.lock().unwrap().bytes.clone()
-    }
-
-    fn text(&self) -> String {
-        String::from_utf8_lossy(&self.bytes()).into_owned()
-    }
 }
 
 /// A command that runs beside the test. Dropping this does not end it: the sandbox ends what is
@@ -378,13 +296,18 @@ impl Outcome {
         self
     }
 
-    /// The outcome itself if the command took less than `limit`, and otherwise how long it took.
+    /// The outcome itself if the command took less than `limit`, which grows with how slow the
+    /// machine is just now, and otherwise how long it took.
     pub fn within(self, limit: Duration) -> Result<Self, String> {
         if self.elapsed < limit {
-            Ok(self)
-        } else {
-            Err(format!("{}: {:?}", self.name, self.elapsed))
+            return Ok(self);
         }
+        let slowness = rounds::slowness();
+        if self.elapsed < limit * slowness {
+            return Ok(self);
+        }
+        let (name, elapsed) = (&self.name, self.elapsed);
+        Err(format!("{name}: {elapsed:?} on a machine that is {slowness} times slower than usual"))
     }
 
     /// Its stdout as one JSON document.

@@ -1,6 +1,6 @@
 //! Promises about time, on a machine that runs other programs as well.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::command::Outcome;
 
@@ -19,6 +19,22 @@ pub fn in_some_round<T>(mut round: impl FnMut() -> Result<T, String>) -> T {
         }
         assert!(late.len() < ROUNDS, "{late:?}");
     }
+}
+
+/// How long [`slowness`] works on a machine of its own, generously.
+const UNHURRIED: Duration = Duration::from_millis(150);
+
+/// The most that a slow or busy machine may stretch a promise about time.
+const MOST_SLOW: u32 = 10;
+
+/// How many times slower than usual this machine works now: 1 where nothing else runs. Without it a
+/// promise could never be kept at a quarter of the speed, in whichever round.
+pub fn slowness() -> u32 {
+    let began = Instant::now();
+    let sum = (0..4_000_000u64).fold(0, |sum: u64, one| std::hint::black_box(sum ^ one));
+    std::hint::black_box(sum);
+    let times = began.elapsed().as_millis() / UNHURRIED.as_millis();
+    u32::try_from(times).unwrap_or(MOST_SLOW).clamp(1, MOST_SLOW)
 }
 
 /// Whether none of the commands that began together took more than three times the median.
