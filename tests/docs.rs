@@ -121,8 +121,10 @@ impl<'a> Documented<'a> {
         let tool = json!({"name": "bash", "input": {"command": "ls"}, "output": "x"});
         let error = json!({"name": "APIError", "data": {"message": "no"}});
         let ask = json!({"permission": "bash", "patterns": ["ls"]});
+        let mcp = json!({"gone": {"status": "failed", "error": "no"}});
+        let bodies = json!({"/session/*/diff": diff, "/mcp": mcp});
         let records = [
-            turn(json!({"turn": {"tool": tool}, "body": {"/session/*/diff": diff}}), &[]),
+            turn(json!({"turn": {"tool": tool}, "body": bodies}), &[]),
             turn(json!({"turn": {"error": error}}), &[]),
             turn(json!({"turn": {"ask": ask}}), &["-t", "2"]),
         ];

@@ -67,6 +67,12 @@ impl Failure {
         matches!(self.status(), Some(400 | 404)) && !self.is_unreadable()
     }
 
+    /// Whether the server does not take its configuration. Versions before 1.18 say so with 500.
+    pub fn is_about_configuration(&self) -> bool {
+        matches!(&self.cause, Cause::Status(_, why)
+            if why.contains(NO_JSON) || why.starts_with(PARSE_ERROR))
+    }
+
     /// Whether the same request may succeed later: the server was silent, broke off, or had an
     /// internal error.
     pub fn is_passing(&self) -> bool {
@@ -126,6 +132,12 @@ pub(super) fn cause(error: ureq::Error) -> Cause {
     }
 }
 
+/// What stands between the place of a configuration and why it is not taken.
+const NO_JSON: &str = " is no JSON: ";
+
+/// How versions before 1.14 say that a variable with a configuration is no JSON.
+const PARSE_ERROR: &str = "SyntaxError: JSON Parse error";
+
 /// The explanation in the body of an error, which comes in several shapes.
 pub(super) fn error_message(body: &[u8]) -> String {
     let Ok(value) = serde_json::from_slice::<Value>(&mend(body)) else {
@@ -139,14 +151,22 @@ pub(super) fn error_message(body: &[u8]) -> String {
     let text = found.map(String::from);
     let text = text.unwrap_or_else(|| value.to_string().chars().take(300).collect());
     // The server quotes a configuration that does not parse in full, including the providers' keys.
-    match text.split_once("--- Errors ---") {
+    let text = match text.split_once("--- Errors ---") {
         Some((_, errors)) => {
             let places: Vec<&str> =
                 errors.lines().filter(|line| line.contains(" at line ")).collect();
             places.join(", ")
         }
         None if text.contains("--- JSONC Input ---") => "its configuration does not parse".into(),
+        // What follows is where the server's own program was.
+        None if text.starts_with(PARSE_ERROR) => text.lines().take(1).collect(),
         None => text,
+    };
+    // A file, or the name of a variable.
+    match value.pointer("/data/path").and_then(Value::as_str) {
+        Some(place) if value["name"] == "ConfigJsonError" => format!("{place}{NO_JSON}{text}"),
+        Some(place) if value["name"] == "ConfigInvalidError" => format!("{place}: {text}"),
+        _ => text,
     }
 }
 
@@ -169,6 +189,12 @@ mod tests {
         );
         let places = "InvalidSymbol at line 1, column 2, CloseBraceExpected at line 2, column 1";
         assert_eq!(error_message(quoted.as_bytes()), places);
+        let named = quoted
+            .replace(r#"{"message""#, r#"{"name":"ConfigJsonError","data":{"path":"X","message""#);
+        assert_eq!(
+            error_message(format!("{named}}}").as_bytes()),
+            format!("X is no JSON: {places}")
+        );
         let cut = br#"{"message":"--- JSONC Input ---\n{k: sesame"}"#;
         assert!(!error_message(cut).contains("sesame"));
     }

@@ -3,13 +3,22 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use serde::de::IgnoredAny;
 use serde_json::Value;
 
-use super::failure::Answer;
+use super::failure::{Answer, Cause, Failure};
 use super::http::Client;
-use super::wire::{Agent, Health, Paths, Providers};
+use super::wire::{Agent, Health, McpServer, Paths, Providers};
 use crate::units::REQUEST_LIMIT;
+
+/// The route of [`Client::paths`].
+const PROJECT: &str = "/path";
+
+impl Failure {
+    /// Whether the server listens and answers, but has not loaded the project of a directory.
+    pub fn is_unloaded_project(&self) -> bool {
+        matches!(self.cause, Cause::Silent) && self.request.ends_with(PROJECT)
+    }
+}
 
 impl Client {
     /// Whether an OpenCode server answers, and its version.
@@ -25,7 +34,7 @@ impl Client {
     /// The cheapest request that the instance of a directory answers with JSON (20 ms if the
     /// instance is not running yet).
     pub fn paths(&self, directory: &str, limit: Duration) -> Answer<Paths> {
-        self.get("/path", &[("directory", directory)], limit)
+        self.get(PROJECT, &[("directory", directory)], limit)
     }
 
     /// The agents of a directory with their resolved rules.
@@ -44,11 +53,13 @@ impl Client {
         self.get("/experimental/tool/ids", &[("directory", directory)], REQUEST_LIMIT)
     }
 
-    /// The names of the MCP servers of a directory.
-    pub fn mcp_servers(&self, directory: &str) -> Answer<Vec<String>> {
-        let found: BTreeMap<String, IgnoredAny> =
-            self.get("/mcp", &[("directory", directory)], REQUEST_LIMIT)?;
-        Ok(found.into_keys().collect())
+    /// The MCP servers of a directory by their names.
+    pub fn mcp_servers(
+        &self,
+        directory: &str,
+        limit: Duration,
+    ) -> Answer<BTreeMap<String, McpServer>> {
+        self.get("/mcp", &[("directory", directory)], limit)
     }
 
     /// The resolved configuration of a directory. It contains secrets.

@@ -32,6 +32,18 @@ impl Context {
         Ok(Context { environment, store, say, signals })
     }
 
+    /// Says so if root is about to make files in another user's home, which that user could then
+    /// neither change nor remove.
+    pub(super) fn warn_of_foreign_home(&self) {
+        if let Some((home, owner)) = self.environment.foreign_home() {
+            (self.say)(&format!(
+                "warning: HOME is {}, which belongs to user {owner}, and root's files will be in \
+                 it (sudo -H, or HOME=/root)",
+                home.display()
+            ));
+        }
+    }
+
     /// From now on a signal does not end the process: the command sees it and ends properly.
     pub fn catch_signals(&self) -> Result<Signals> {
         match self.signals.get() {

@@ -51,6 +51,13 @@ impl Environment {
         }
     }
 
+    /// The home directory and its owner, if this process is root and the home is not root's.
+    pub fn foreign_home(&self) -> Option<(PathBuf, u32)> {
+        let home = PathBuf::from(self.get("HOME")?);
+        let owner = fs::metadata(&home).ok()?.uid();
+        (rustix::process::geteuid().is_root() && owner != 0).then_some((home, owner))
+    }
+
     /// Where programs of this user keep their data: `$XDG_DATA_HOME`, or else `~/.local/share`.
     pub fn data_home(&self) -> Option<PathBuf> {
         let home = match self.get("XDG_DATA_HOME") {

@@ -24,6 +24,7 @@ mod scarce;
 mod schemas;
 mod slow_readers;
 mod stopping;
+mod surroundings;
 mod tail;
 mod time_zones;
 mod turn_closing;

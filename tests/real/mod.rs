@@ -16,6 +16,7 @@ mod processes;
 mod prompt_input;
 mod run;
 mod shared;
+mod surroundings;
 mod tail;
 mod turn_asks;
 mod turn_ends;

@@ -4,7 +4,7 @@
 use crate::support::opencode::version;
 
 /// What is promised only from a version on: the oldest of the tested versions that can do it.
-const SINCE: [(&str, [u32; 3]); 15] = [
+const SINCE: [(&str, [u32; 3]); 16] = [
     ("the server asks for its password", [1, 1, 65]),
     ("a prompt makes its conversation the newest", [1, 1, 65]),
     ("a prompt that comes at the very end of a turn is answered", [1, 1, 65]),
@@ -19,6 +19,7 @@ const SINCE: [(&str, [u32; 3]); 15] = [
     ("patterns match as documented", [1, 2, 27]),
     ("each turn tells what it changed", [1, 18, 33]),
     ("a conversation tells its tokens", [1, 15, 13]),
+    ("keys come from OPENCODE_AUTH_CONTENT", [1, 14, 34]),
     ("rules of a conversation reach its sub-agents", [1, 18, 33]),
 ];
 

@@ -44,6 +44,24 @@ pub struct AgentModel {
     pub model: String,
 }
 
+/// `GET /mcp`: one MCP server.
+#[derive(Clone, Debug, Deserialize)]
+pub struct McpServer {
+    /// `connected`, `disabled`, `failed`, `needs_auth` or another state without its tools.
+    #[serde(default, deserialize_with = "lenient")]
+    pub status: String,
+    /// Why it failed.
+    #[serde(default, deserialize_with = "lenient")]
+    pub error: Option<String>,
+}
+
+impl McpServer {
+    /// Whether its tools are missing although the configuration wants them.
+    pub fn is_missing(&self) -> bool {
+        !["connected", "disabled", ""].contains(&&*self.status)
+    }
+}
+
 /// `GET /config/providers`.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Providers {

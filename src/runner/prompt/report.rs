@@ -11,7 +11,7 @@ use crate::runner::session::server::Server;
 use crate::runner::session::timeouts::LOOK_LIMIT;
 use crate::runner::session::version::Version;
 use crate::runner::turn::record::{
-    Decision, Failed, FileChange, Outcome, Tool, TurnRecord, UsedModel,
+    Decision, Failed, FileChange, McpFailure, Outcome, Tool, TurnRecord, UsedModel,
 };
 use crate::runner::turn::{Turn, Used};
 use crate::units::{Backoff, Deadline, POLL_FIRST, TICK, milliseconds, pause};
@@ -38,6 +38,8 @@ pub struct Facts {
     pub deadline: Deadline,
     /// The flags of limits that could not be enforced.
     pub limits_unenforceable: Vec<&'static str>,
+    /// The MCP servers whose tools were missing.
+    pub mcp_failed: Option<Vec<McpFailure>>,
 }
 
 /// How a turn ended, whatever its text.
@@ -96,6 +98,7 @@ pub fn record(
         cost_usd: work.used.cost_usd(),
         cost_known_usd: work.used.cost_known_usd,
         limits_unenforceable: facts.limits_unenforceable,
+        mcp_failed: facts.mcp_failed,
         started_at: started.to_string(),
         first_token_ms: turn.first_text().map(since),
         total_ms: milliseconds(total),

@@ -93,7 +93,7 @@ fn is_secret_flag(word: &str) -> bool {
 }
 
 /// A text without the secrets of its addresses and of the commands in it.
-fn masked(text: &str) -> String {
+pub fn masked(text: &str) -> String {
     let text = without_passwords(text);
     let mut masked = String::with_capacity(text.len());
     let mut is_secret = false;

@@ -49,6 +49,9 @@ pub struct TurnRecord {
     pub cost_known_usd: Option<f64>,
     /// The flags of limits that could not be enforced.
     pub limits_unenforceable: Vec<&'static str>,
+    /// The MCP servers whose tools the turn missed; `null` if the server was not asked or did not
+    /// say.
+    pub mcp_failed: Option<Vec<McpFailure>>,
     /// When the prompt was sent, in RFC 3339 and UTC.
     pub started_at: String,
     /// From the prompt to the first text.
@@ -130,6 +133,17 @@ pub struct UsedModel {
     pub id: String,
     /// The variant, if one was named.
     pub variant: Option<String>,
+}
+
+/// An MCP server without its tools.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct McpFailure {
+    /// Its name in the configuration.
+    pub name: String,
+    /// For example `failed` or `needs_auth`.
+    pub status: String,
+    /// Why, as far as the server says.
+    pub error: Option<String>,
 }
 
 /// One tool call.

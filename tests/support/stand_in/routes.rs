@@ -136,6 +136,7 @@ fn route(shared: &Arc<Shared>, request: &Request, faults: &Faults) -> Reply {
         ("GET", ["config"]) => Reply::Recorded(answers::CONFIG),
         ("GET", ["config", "providers"]) => Reply::Recorded(answers::PROVIDERS),
         ("GET", ["agent"]) => Reply::Recorded(answers::AGENTS),
+        ("GET", ["mcp"]) => Reply::Json(json!({})),
         ("GET", ["vcs", "diff"]) => Reply::Json(json!([])),
         ("GET", ["session"]) => Reply::Json(list(shared, request)),
         ("POST", ["session"]) => Reply::Json(shared.create(&body, request.query("directory"))),

@@ -9,11 +9,13 @@ use std::process::{Child, ExitStatus};
 use std::time::Duration;
 
 use rustix::io::Errno;
+use serde::de::IgnoredAny;
 
 use super::options::StartOptions;
 use super::ready::{NotReady, Ready, await_ready};
 use super::reserve::free_port;
-use super::variables::{NewServer, variables};
+use super::variables::{CONFIG_CONTENT, NewServer, variables};
+use crate::client::Failure;
 use crate::error::{Code, Error, Result};
 use crate::process::{Detached, Handle, Identity, Variables};
 use crate::runner::context::Context;
@@ -24,6 +26,7 @@ use crate::runner::lifecycle::remembered::Carried;
 use crate::runner::lifecycle::worktree;
 use crate::runner::session::address::{is_port_free, listening_address};
 use crate::runner::session::logs::file::last_lines;
+use crate::runner::session::logs::source::{OWN_LOG, Source};
 use crate::runner::session::server::LOOPBACK;
 use crate::runner::session::version::Version;
 use crate::runner::signals::Signals;
@@ -225,6 +228,9 @@ impl Attempt<'_> {
         let limit = seconds(self.options.timeout);
         match why {
             NotReady::Exited => self.with_log(Code::Unreachable, format!("{program} ended")),
+            NotReady::TimedOut(Some(failure)) if failure.is_unloaded_project() => {
+                self.unloaded(&failure)
+            }
             NotReady::TimedOut(last) => {
                 let port = self.record.port;
                 let why = match last {
@@ -234,8 +240,17 @@ impl Attempt<'_> {
                 let message = format!("{program} did not answer within {limit}: {why}");
                 self.with_log(Code::Timeout, message).hint("--timeout gives it longer")
             }
-            NotReady::Alien(failure) if failure.status() == Some(400) => {
-                let message = format!("{program} does not take its configuration: {failure}");
+            NotReady::Alien(failure)
+                if failure.status() == Some(400) || failure.is_about_configuration() =>
+            {
+                let mut why = failure.to_string();
+                if !why.contains(CONFIG_CONTENT) && self.has_broken_content() {
+                    why = format!("{CONFIG_CONTENT} is no JSON: {why}");
+                }
+                if let Some(file) = &self.options.config {
+                    why = why.replace(CONFIG_CONTENT, &format!("--config {}", file.display()));
+                }
+                let message = format!("{program} does not take its configuration: {why}");
                 self.with_log(Code::Unreachable, message)
             }
             NotReady::Alien(failure) => {
@@ -248,6 +263,39 @@ impl Attempt<'_> {
             }
             NotReady::Interrupted(code) => Error::new(code, "interrupted; the server was stopped"),
         }
+    }
+
+    /// Whether the variable with a whole configuration is certainly the one that does not parse.
+    /// Old versions do not say which it is.
+    fn has_broken_content(&self) -> bool {
+        let inherited = || self.context.environment.get(CONFIG_CONTENT);
+        let content = self.extra.get(CONFIG_CONTENT).or_else(inherited);
+        content.is_some_and(|content| {
+            serde_json::from_slice::<IgnoredAny>(content.as_encoded_bytes()).is_err()
+        })
+    }
+
+    /// The error for a server that listens and waits for something before it loads its project.
+    /// What that is, is at most in its own log, whose last line names a plugin or a configuration.
+    fn unloaded(&self, failure: &Failure) -> Error {
+        let (program, workdir) = (self.program.display(), self.workdir.display());
+        let mut message = format!(
+            "{program} listens, but did not load the project {workdir} within {}: {failure}",
+            seconds(self.options.timeout)
+        );
+        let data = self.extra.get("XDG_DATA_HOME").map(PathBuf::from);
+        let data = data.or_else(|| self.context.environment.data_home());
+        let source = data.map(|data| Source::Directory(data.join(OWN_LOG)));
+        let files = source.and_then(|source| source.files().ok()).unwrap_or_default();
+        if let Some(log) = files.last()
+            && let Some(line) = last_lines(log, 1).pop()
+        {
+            message = format!("{message}; the last line of {} is:\n  {line}", log.display());
+        }
+        Error::new(Code::Timeout, message).hint(
+            "a plugin or a package of its configuration may come from a registry that does not \
+             answer; OPENCODE_PURE=1 starts without plugins, --timeout gives it longer",
+        )
     }
 
     fn with_log(&self, code: Code, message: String) -> Error {

@@ -35,7 +35,7 @@ use crate::store::{Patience, Record};
 use crate::units::{Deadline, LOCK_CROWD_WAIT, LOCK_WAIT, PROBE_LIMIT};
 use attempt::Attempt;
 use reserve::{Plan, Reservation, reserve};
-use variables::{ISOLATED, RESERVED};
+use variables::{CONFIG_CONTENT, ISOLATED, RESERVED};
 
 /// The longest value of a variable that Linux hands to a program.
 const LONGEST_VARIABLE: usize = 128 * 1024 - 64;
@@ -57,6 +57,7 @@ pub fn launch(
 ) -> Result<(SessionFacts, Option<Guardian>)> {
     let signals = &context.catch_signals()?;
     let deadline = Deadline::after(options.timeout);
+    context.warn_of_foreign_home();
     let program = context.environment.opencode(options.opencode.as_deref())?;
     let extra = variables(options)?;
     let most = options.timeout.clamp(LOCK_WAIT, LOCK_CROWD_WAIT);
@@ -140,7 +141,7 @@ fn variables(options: &StartOptions) -> Result<Variables> {
             let message = format!("the config {shown} is empty");
             return Err(Error::usage(message).hint("{} is a configuration that changes nothing"));
         }
-        variables.set("OPENCODE_CONFIG_CONTENT", content);
+        variables.set(CONFIG_CONTENT, content);
     }
     for (name, value) in variables.iter() {
         let name = name.display();

@@ -95,10 +95,7 @@ pub fn await_ready(
                 Ok(_) => return Err(NotReady::Exited),
                 // Versions before 1.1 do not know this route and pass it on to the internet. They
                 // answer with a page of HTML, or offline with an error or not at all.
-                Err(failure)
-                    if announced
-                        && (!failure.is_passing() || matches!(failure.cause, Cause::Alien(_))) =>
-                {
+                Err(failure) if announced && is_final(&failure) => {
                     return Err(NotReady::Alien(failure));
                 }
                 Err(failure) => {
@@ -111,7 +108,10 @@ pub fn await_ready(
                             return Err(NotReady::Alien(failure));
                         }
                     }
-                    last = Some(failure);
+                    // The last question may have had no time for an answer, and tells less.
+                    if !last.as_ref().is_some_and(Failure::is_unloaded_project) {
+                        last = Some(failure);
+                    }
                 }
             }
             asked = Instant::now();
@@ -123,6 +123,13 @@ pub fn await_ready(
             return Err(NotReady::Exited);
         }
     }
+}
+
+/// Whether the same question would fail again.
+fn is_final(failure: &Failure) -> bool {
+    !failure.is_passing()
+        || failure.is_about_configuration()
+        || matches!(failure.cause, Cause::Alien(_))
 }
 
 /// Asks once over a new connection, because the server may never answer an older one.

@@ -58,6 +58,9 @@ pub const RESERVED: [&str; 7] = [
     "OCCTL_DATA_DIR",
 ];
 
+/// The variable that holds a whole configuration.
+pub const CONFIG_CONTENT: &str = "OPENCODE_CONFIG_CONTENT";
+
 /// The entry of `OPENCODE_BLACKLIST` that keeps occtl away.
 const NO_OCCTL: &str = "bash:occtl";
 

@@ -70,7 +70,8 @@ impl Follower<'_> {
         // A signal that comes only now cuts the care short.
         let flag = (!gives_up).then(|| self.operation.signals.flag());
         self.server.client.limit_to(closing, flag);
-        let conclusion = self.conclude(reason, closing)?;
+        let mut conclusion = self.conclude(reason, closing)?;
+        self.name_proxies(&mut conclusion);
         if conclusion.outcome == Outcome::Ok {
             // What it asked for was answered, even if no event said so.
             self.turn.asks.keep_pending(&BTreeSet::new());
@@ -85,6 +86,7 @@ impl Follower<'_> {
             started: self.started,
             began: self.began,
             total,
+            mcp_failed: self.failed_mcp_servers(total, whole.deadline),
             deadline: whole.deadline,
             limits_unenforceable: std::mem::take(&mut self.limits_unenforceable),
         };

@@ -5,6 +5,7 @@ mod closing;
 mod held;
 mod look;
 mod money;
+mod surroundings;
 
 pub use closing::{Followed, tell_end};
 

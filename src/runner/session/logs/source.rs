@@ -7,6 +7,9 @@ use crate::error::{Code, Error, Result};
 use crate::runner::context::Context;
 use crate::runner::session::select::select;
 
+/// Where OpenCode writes its log, below the directory for data.
+pub const OWN_LOG: &str = "opencode/log";
+
 /// Where the lines come from.
 pub enum Source {
     /// OpenCode's log directory.
@@ -28,7 +31,7 @@ impl Source {
             return Ok(Source::Session { path: context.store.log_path(&id), id });
         }
         match context.environment.data_home() {
-            Some(data) => Ok(Source::Directory(data.join("opencode/log"))),
+            Some(data) => Ok(Source::Directory(data.join(OWN_LOG))),
             None => Err(Error::failed("neither XDG_DATA_HOME nor HOME is set")
                 .hint("OpenCode's log is below one of them")),
         }
