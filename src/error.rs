@@ -73,13 +73,15 @@ impl Code {
     }
 }
 
-/// Why nothing was done, for scripts that want to tell one exit 1 from another.
+/// Why nothing was done, for scripts that want to tell one exit 1, or one exit 4, from another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reason {
     /// The server's version cannot do it.
     Unsupported,
     /// The conversation is busy.
     Busy,
+    /// The server sends nothing.
+    Silent,
 }
 
 impl Reason {
@@ -88,6 +90,7 @@ impl Reason {
         match self {
             Reason::Unsupported => "unsupported",
             Reason::Busy => "busy",
+            Reason::Silent => "silent",
         }
     }
 }
@@ -142,6 +145,11 @@ impl Error {
     /// Exit 4.
     pub fn unreachable(message: impl Into<String>) -> Error {
         Error::new(Code::Unreachable, message)
+    }
+
+    /// Exit 4, because the server sends nothing.
+    pub fn silent(message: impl Into<String>) -> Error {
+        Error { reason: Some(Reason::Silent), ..Error::unreachable(message) }
     }
 
     /// Exit 9.

@@ -68,6 +68,11 @@ impl Deadline {
         Deadline(None)
     }
 
+    /// Whether there is no such moment.
+    pub fn is_never(self) -> bool {
+        self.0.is_none()
+    }
+
     /// Whether it has passed.
     pub fn expired(self) -> bool {
         self.0.is_some_and(|at| Instant::now() >= at)

@@ -1,5 +1,7 @@
 //! What every command works with.
 
+use std::time::Duration;
+
 use super::output::{self, Output};
 use crate::error::Result;
 use crate::runner::{Context, Environment};
@@ -10,12 +12,14 @@ pub struct App {
     pub out: Output,
     /// `--json`.
     pub json: bool,
+    /// How long the command may take, if the user said so.
+    pub limit: Option<Duration>,
 }
 
 impl App {
     /// What the runner needs. An error if there is no directory for the store.
     pub fn context(&self) -> Result<Context> {
         let say = if self.json { output::say_json } else { output::say };
-        Context::new(Environment::of_process(), say)
+        Ok(Context::new(Environment::of_process(), say)?.limited_to(self.limit))
     }
 }

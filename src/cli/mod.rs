@@ -46,7 +46,7 @@ fn act(arguments: Vec<OsString>, global: &mut Global) -> Result<Exit> {
     // Reading stops at the first mistake, which may stand before --json.
     let json = arguments.iter().take_while(|word| *word != "--").any(|word| word == "--json");
     let found = read(arguments, global).inspect_err(|_| global.json = json)?;
-    let mut app = App { out: Output::new(global.color()), json: global.json };
+    let mut app = App { out: Output::new(global.color()), json: global.json, limit: None };
     match found {
         Found::Command(words) => {
             let action = (words.command.parse)(&words)?;

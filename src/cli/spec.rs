@@ -335,5 +335,10 @@ pub const CONVERSATION: Flag =
     Flag::value("session", Some('s'), "CONVERSATION", "The conversation (ses_…)")
         .absent("the newest that is not a sub-agent's");
 
+/// How long a command that reads may take. Without it only a silent server ends the command.
+pub const WITHIN: Flag =
+    Flag::value("timeout", Some('t'), "SECONDS", "How long the whole command may take")
+        .absent("as long as the server sends something, for up to 300 s");
+
 /// Prints ids and nothing else.
 pub const QUIET: Flag = Flag::switch("quiet", Some('q'), "Print only ids, one per line");

@@ -10,13 +10,12 @@ use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::json;
 use serde_json::value::RawValue;
 
-use super::failure::Answer;
-use super::http::{Client, Limit, escape};
-use super::messages::LONG_READ;
+use super::failure::{Answer, Cause};
+use super::http::{Client, escape};
+use super::limit::Limit;
 use super::wire::{
     Activities, Conversation, FilePatch, NewConversation, OpenedConversation, OwnRules, Todo,
 };
-use crate::units::REQUEST_LIMIT;
 
 /// What the conversations of a directory are doing.
 pub(super) const ACTIVITIES: &str = "/session/status";
@@ -26,20 +25,20 @@ const ALL: usize = 10_000_000;
 impl Client {
     /// Opens a conversation.
     pub fn create(&self, directory: &str, new: &NewConversation) -> Answer<OpenedConversation> {
-        self.submit("POST", "/session", &[("directory", directory)], new, REQUEST_LIMIT)
+        self.submit("POST", "/session", &[("directory", directory)], new, Limit::Change)
     }
 
     /// One conversation, decoded as `T`, which names the wanted fields. The server finds it in any
     /// directory.
     pub fn conversation<T: DeserializeOwned>(&self, id: &str, directory: &str) -> Answer<T> {
-        self.get(&format!("/session/{}", escape(id)), &[("directory", directory)], REQUEST_LIMIT)
+        self.get(&format!("/session/{}", escape(id)), &[("directory", directory)], Limit::Ordinary)
     }
 
     /// One conversation as the server sends it.
     pub fn raw_conversation(&self, id: &str, directory: &str) -> Answer<Box<RawValue>> {
         let route = format!("/session/{}", escape(id));
-        let limit = Limit::Whole(REQUEST_LIMIT);
-        let exchange = self.send("GET", &route, &[("directory", directory)], None, limit)?;
+        let query = [("directory", directory)];
+        let exchange = self.send("GET", &route, &query, None, Limit::Ordinary)?.of_any_size();
         exchange.decode(PhantomData, true)
     }
 
@@ -79,7 +78,7 @@ impl Client {
             }
             ControlFlow::Continue(())
         };
-        self.each("/session", query, Limit::Read(REQUEST_LIMIT), &mut take).map(drop)
+        self.each("/session", query, Limit::Ordinary, &mut take).map(drop)
     }
 
     /// Conversations of all projects that changed since a moment (milliseconds since 1970). Servers
@@ -89,9 +88,10 @@ impl Client {
         let (count, since) = (ALL.to_string(), since_ms.to_string());
         // Without a directory these routes list the conversations of all directories.
         let query = [("limit", count.as_str()), ("start", since.as_str())];
-        match self.get("/experimental/session", &query, REQUEST_LIMIT) {
+        match self.get("/experimental/session", &query, Limit::Ordinary) {
             Ok(found) => Ok(found),
-            Err(_) => self.get("/session", &query, REQUEST_LIMIT),
+            Err(failure) if matches!(failure.cause, Cause::Silent | Cause::Refused) => Err(failure),
+            Err(_) => self.get("/session", &query, Limit::Ordinary),
         }
     }
 
@@ -100,21 +100,21 @@ impl Client {
         &self,
         conversation: &str,
         directory: &str,
-        limit: Duration,
+        limit: impl Into<Limit>,
     ) -> Answer<Vec<Conversation>> {
         let route = format!("/session/{}/children", escape(conversation));
-        self.get(&route, &[("directory", directory)], limit)
+        self.get(&route, &[("directory", directory)], limit.into())
     }
 
     /// What the conversations of a directory are doing. Idle ones are absent.
-    pub fn activities(&self, directory: &str, limit: Duration) -> Answer<Activities> {
-        self.get(ACTIVITIES, &[("directory", directory)], limit)
+    pub fn activities(&self, directory: &str, limit: impl Into<Limit>) -> Answer<Activities> {
+        self.get(ACTIVITIES, &[("directory", directory)], limit.into())
     }
 
     /// Ends what the conversation is doing and drops its queue of prompts.
     pub fn abort(&self, conversation: &str, directory: &str, limit: Duration) -> Answer<()> {
         let route = format!("/session/{}/abort", escape(conversation));
-        self.post_accepted(&route, &[("directory", directory)], &json!({}), limit)
+        self.post_accepted(&route, &[("directory", directory)], &json!({}), Limit::Whole(limit))
     }
 
     /// Copies a conversation, up to but not including the message `before`. The server does not
@@ -131,7 +131,7 @@ impl Client {
             before: Option<&'a str>,
         }
         let route = format!("/session/{}/fork", escape(conversation));
-        self.submit("POST", &route, &[("directory", directory)], &Body { before }, LONG_READ)
+        self.submit("POST", &route, &[("directory", directory)], &Body { before }, Limit::Long)
     }
 
     /// Appends rules to a conversation's own. 1.1.11 to 1.3.2 answer 200 and change nothing;
@@ -143,15 +143,15 @@ impl Client {
         rules: &OwnRules,
     ) -> Answer<OwnRules> {
         let route = format!("/session/{}", escape(conversation));
-        self.submit("PATCH", &route, &[("directory", directory)], rules, REQUEST_LIMIT)
+        self.submit("PATCH", &route, &[("directory", directory)], rules, Limit::Change)
     }
 
     /// Deletes a conversation and those of its sub-agents. Servers before 1.2 answer `true` for an
     /// unknown conversation too.
     pub fn delete(&self, conversation: &str, directory: &str) -> Answer<()> {
         let route = format!("/session/{}", escape(conversation));
-        let limit = Limit::Whole(REQUEST_LIMIT);
-        let exchange = self.send("DELETE", &route, &[("directory", directory)], None, limit)?;
+        let query = [("directory", directory)];
+        let exchange = self.send("DELETE", &route, &query, None, Limit::Change)?;
         exchange.json::<IgnoredAny>().map(drop)
     }
 
@@ -162,17 +162,17 @@ impl Client {
         conversation: &str,
         directory: &str,
         turn: Option<&str>,
-        limit: Duration,
+        limit: impl Into<Limit>,
     ) -> Answer<Vec<FilePatch>> {
         let route = format!("/session/{}/diff", escape(conversation));
         let mut query = vec![("directory", directory)];
         query.extend(turn.map(|turn| ("messageID", turn)));
-        self.get(&route, &query, limit)
+        self.send("GET", &route, &query, None, limit.into())?.of_any_size().json()
     }
 
     /// The to-do list that the model keeps.
     pub fn todos(&self, conversation: &str, directory: &str) -> Answer<Vec<Todo>> {
         let route = format!("/session/{}/todo", escape(conversation));
-        self.get(&route, &[("directory", directory)], REQUEST_LIMIT)
+        self.get(&route, &[("directory", directory)], Limit::Ordinary)
     }
 }

@@ -10,9 +10,14 @@ use ureq::http::Response;
 use super::failure::{Answer, Cause, Failure, cause, error_message};
 use super::surrogates::Mended;
 
-/// The largest answer that is read. A whole conversation can be a few hundred megabytes; anything
-/// larger is a fault.
+/// The largest answer that is read of a route whose answers can be of any size. A conversation can
+/// be a few hundred megabytes; anything larger is a fault.
 const LARGEST_ANSWER: u64 = 1 << 30;
+/// The largest answer that is read of other routes. The list of all models has some megabytes, and
+/// a permission request can contain the file that is to be written.
+const LARGE_ANSWER: u64 = 64 << 20;
+/// The largest answer that is read where a few lines are expected.
+const SMALL_ANSWER: u64 = 1 << 20;
 /// How much of an answer is read at once.
 const BUFFER: usize = 32 * 1024;
 /// How much of an error's body is searched for its message.
@@ -22,9 +27,33 @@ const LARGEST_ERROR: u64 = 64 * 1024;
 pub(super) struct Exchange {
     pub(super) request: String,
     pub(super) response: Response<Body>,
+    /// How many bytes of the answer are read.
+    largest: u64,
 }
 
 impl Exchange {
+    pub(super) fn new(request: String, response: Response<Body>) -> Exchange {
+        Exchange { request, response, largest: LARGE_ANSWER }
+    }
+
+    /// An answer of a few lines.
+    pub(super) fn small(mut self) -> Exchange {
+        self.largest = SMALL_ANSWER;
+        self
+    }
+
+    /// An answer that may have any size.
+    pub(super) fn of_any_size(mut self) -> Exchange {
+        self.largest = LARGEST_ANSWER;
+        self
+    }
+
+    /// Reads a small answer of which nothing is wanted, so that its connection can be used again.
+    pub(super) fn skip(&mut self) {
+        let reader = self.response.body_mut().with_config().limit(SMALL_ANSWER).reader();
+        let _ = io::copy(&mut { reader }, &mut io::sink());
+    }
+
     pub(super) fn mime(&self) -> Option<&str> {
         self.response.headers().get("content-type")?.to_str().ok()
     }
@@ -64,7 +93,7 @@ impl Exchange {
         if self.mime().is_some_and(|mime| mime.contains("html")) {
             return Err(self.alien("a page of HTML"));
         }
-        let reader = self.response.body_mut().with_config().limit(LARGEST_ANSWER).reader();
+        let reader = self.response.body_mut().with_config().limit(self.largest).reader();
         let reader: Box<dyn Read> =
             if unchanged { Box::new(reader) } else { Box::new(Mended::new(reader, BUFFER)) };
         let reader = BufReader::with_capacity(BUFFER, reader);

@@ -112,7 +112,10 @@ impl From<Failure> for Error {
             let what = "this OpenCode cannot read back a prompt with --schema, nor what is older";
             return Error::new(code, what).hint("occtl tail -n 1 shows what came after it");
         }
-        Error::new(code, failure.to_string())
+        match failure.cause {
+            Cause::Silent => Error::silent(failure.to_string()),
+            _ => Error::new(code, failure.to_string()),
+        }
     }
 }
 
@@ -128,6 +131,9 @@ pub(super) fn cause(error: ureq::Error) -> Cause {
             _ => Cause::Broken(error.to_string()),
         },
         ureq::Error::ConnectionFailed => Cause::Refused,
+        ureq::Error::BodyExceedsLimit(most) => {
+            Cause::Alien(format!("it has more than {} MiB", most >> 20))
+        }
         other => Cause::Broken(other.to_string()),
     }
 }

@@ -24,9 +24,10 @@ use ureq::{Error, Timeout};
 use super::conversations::ACTIVITIES;
 use super::exchange::Exchange;
 use super::failure::{Answer, Cause, Failure};
-use super::http::{Client, Limit, WRITE_LIMIT, encode, escape};
+use super::http::{Client, HEALTH, WRITE_LIMIT, encode, escape};
 use super::interrupt::Interruption;
-use super::wire::{Activities, Message, Prompt};
+use super::limit::Limit;
+use super::wire::{Activities, Health, Message, Prompt};
 use crate::units::{Deadline, REQUEST_LIMIT, TICK, poll};
 
 /// How much of an answer's head is buffered here. It must fit into the library's buffer.
@@ -55,6 +56,11 @@ impl Client {
     /// Asks what the conversations of a directory are doing. `limit` covers connecting and sending.
     pub fn hold_activities(&self, directory: &str, limit: Duration) -> Answer<Held<Activities>> {
         self.begin("GET", ACTIVITIES.into(), directory, None, limit)
+    }
+
+    /// Asks whether the server is there. `limit` covers connecting and sending.
+    pub fn hold_health(&self, limit: Duration) -> Answer<Held<Health>> {
+        self.begin("GET", HEALTH.into(), "", None, limit)
     }
 
     fn begin<T>(
@@ -101,13 +107,21 @@ impl<T: DeserializeOwned> Held<T> {
         }
     }
 
-    /// The answer, if it starts to arrive before the deadline.
-    pub fn answer_by(self, deadline: Deadline) -> Answer<T> {
+    /// The failure of a server that does not begin to answer before the deadline.
+    pub fn silence(&self, deadline: Deadline) -> Option<Failure> {
         while !self.is_ready(deadline.remaining(TICK)) {
             if deadline.expired() {
                 let request = format!("{} {}", self.method, self.route);
-                return Err(Failure { request, cause: Cause::Silent });
+                return Some(Failure { request, cause: Cause::Silent });
             }
+        }
+        None
+    }
+
+    /// The answer, if it starts to arrive before the deadline.
+    pub fn answer_by(self, deadline: Deadline) -> Answer<T> {
+        if let Some(failure) = self.silence(deadline) {
+            return Err(failure);
         }
         self.answer(TICK.max(deadline.remaining(REQUEST_LIMIT)))
     }
@@ -181,9 +195,7 @@ impl Connector for Line {
 
     fn connect(&self, details: &ConnectionDetails, _: Option<()>) -> Result<Option<Wire>, Error> {
         if self.0.stream.get().is_none() {
-            let address = details.addrs.first().ok_or(Error::HostNotFound)?;
-            let limit = details.timeout.not_zero().map_or(WRITE_LIMIT, |limit| *limit);
-            let stream = TcpStream::connect_timeout(address, limit)?;
+            let stream = connect_to_any(details)?;
             stream.set_nodelay(true)?;
             stream.set_read_timeout(Some(TICK))?;
             stream.set_write_timeout(Some(TICK))?;
@@ -194,6 +206,23 @@ impl Connector for Line {
         let sent = self.0.sent.load(Ordering::Relaxed);
         Ok(Some(Wire { connection: self.0.clone(), sent, buffers }))
     }
+}
+
+/// Tries the addresses of a host one after the other. Each gets half of the time that is left, and
+/// the last one all of it.
+fn connect_to_any(details: &ConnectionDetails) -> Result<TcpStream, Error> {
+    let mut left = details.timeout.not_zero().map_or(WRITE_LIMIT, |limit| *limit);
+    let mut result = Err(Error::HostNotFound);
+    for (index, address) in details.addrs.iter().enumerate() {
+        if index + 1 < details.addrs.len() {
+            left /= 2;
+        }
+        match TcpStream::connect_timeout(address, left) {
+            Ok(stream) => return Ok(stream),
+            Err(error) => result = Err(error.into()),
+        }
+    }
+    result
 }
 
 /// The connection as the library sees it during one call.
@@ -282,8 +311,12 @@ mod tests {
         // The kernel accepts the connection and buffers some megabytes; no process reads them.
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        let client =
-            Client::new(Endpoint { url, address: None, username: String::new(), password: None });
+        let client = Client::new(Endpoint {
+            url,
+            addresses: Vec::new(),
+            username: String::new(),
+            password: None,
+        });
         let signal = Arc::new(AtomicUsize::new(2));
         for (limit, flag) in [(1, None), (60, Some(&signal))] {
             client.limit_to(Deadline::after(Duration::from_secs(limit)), flag);

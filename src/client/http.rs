@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 use std::fmt;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
@@ -11,42 +11,24 @@ use base64::Engine;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use ureq::config::Config;
-use ureq::http::{Response, Uri};
-use ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver};
-use ureq::unversioned::transport::{Connector, DefaultConnector, NextTimeout};
+use ureq::http::Response;
+use ureq::unversioned::transport::{Connector, DefaultConnector};
 use ureq::{Agent, Body};
 
 use super::clock::Shown;
 use super::exchange::Exchange;
-use super::failure::{Answer, Failure, cause};
-use super::interrupt::{Attentive, Interruption};
+use super::failure::{Answer, Cause, Failure, cause};
+use super::interrupt::{Attentive, Interruption, Work};
+use super::known::Known;
+use super::limit::{Limit, WAITED_MOST, Waits, Warm};
 use crate::units::Deadline;
 
 /// How long a write may make no progress.
 pub(super) const WRITE_LIMIT: Duration = Duration::from_secs(10);
+/// The one route that is the same for all directories.
+pub(super) const HEALTH: &str = "/global/health";
 /// Stands for no limit where the library wants a number.
 const FOREVER: Duration = Duration::from_secs(1 << 30);
-
-/// Returns the address that was resolved before the request. ureq's own resolver has no limit, or
-/// starts a thread for it.
-#[derive(Debug)]
-struct Known(Option<IpAddr>);
-
-impl Resolver for Known {
-    fn resolve(
-        &self,
-        uri: &Uri,
-        _: &Config,
-        _: NextTimeout,
-    ) -> Result<ResolvedSocketAddrs, ureq::Error> {
-        let host = uri.host().unwrap_or_default();
-        let host = host.trim_start_matches('[').trim_end_matches(']');
-        let address = host.parse().ok().or(self.0).ok_or(ureq::Error::HostNotFound)?;
-        let mut found = self.empty();
-        found.push(SocketAddr::new(address, uri.port_u16().unwrap_or(80)));
-        Ok(found)
-    }
-}
 
 /// The settings of the HTTP library. `timeout_resolve` is missing because [`Known`] resolves
 /// nothing; other resolvers start a thread for any limit.
@@ -71,8 +53,8 @@ fn config() -> Config {
 pub struct Endpoint {
     /// `http://127.0.0.1:PORT`, without a slash at the end.
     pub url: String,
-    /// The address of the host, if the URL has a name for it.
-    pub address: Option<IpAddr>,
+    /// The addresses of the host, if the URL has a name for it. They are tried in this order.
+    pub addresses: Vec<IpAddr>,
     /// The user of Basic auth; OpenCode's own default is `opencode`.
     pub username: String,
     /// The password, if the server has one.
@@ -83,7 +65,7 @@ pub struct Endpoint {
 impl fmt::Debug for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut shown = f.debug_struct("Endpoint");
-        shown.field("url", &self.url).field("address", &self.address).finish_non_exhaustive()
+        shown.field("url", &self.url).field("addresses", &self.addresses).finish_non_exhaustive()
     }
 }
 
@@ -96,6 +78,10 @@ pub struct Client {
     /// The server's clock, as the newest answer showed it.
     shown: Cell<Option<Shown>>,
     pub(super) interruption: Interruption,
+    /// Whether the server has ever answered.
+    is_heard: Cell<bool>,
+    /// What it has answered for.
+    warm: Warm,
 }
 
 /// Without the password, which the requests' headers repeat.
@@ -122,6 +108,12 @@ impl Client {
     pub fn limit_to(&self, deadline: Deadline, flag: Option<&Arc<AtomicUsize>>) {
         self.deadline.set(deadline);
         self.interruption.set(flag.cloned());
+        self.interruption.allow(None);
+    }
+
+    /// Tells from now on by this whether a silent server works.
+    pub fn watch(&self, work: Work) {
+        self.interruption.watch(work);
     }
 
     /// Whether the flag ends every request now.
@@ -129,29 +121,39 @@ impl Client {
         self.interruption.is_wanted()
     }
 
-    /// A client for that server. Nothing is sent yet.
+    /// Whether no request can be made any more, because the time for all of them is over.
+    pub fn is_out_of_time(&self) -> bool {
+        self.deadline.get().expired() || self.interruption.is_spent()
+    }
+
+    /// A client for that server. Nothing is sent yet. All its requests together wait for the server
+    /// no longer than [`WAITED_MOST`], unless they are given another limit.
     pub fn new(endpoint: Endpoint) -> Client {
         let interruption = Interruption::default();
+        interruption.allow(Some(WAITED_MOST));
         let connector = DefaultConnector::new().chain(Attentive(interruption.clone()));
-        let agent = Agent::with_parts(config(), connector, Known(endpoint.address));
+        let agent = Agent::with_parts(config(), connector, Known(endpoint.addresses.clone()));
         let authorization = endpoint.password.as_ref().map(|password| {
             let pair = format!("{}:{password}", endpoint.username);
             format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(pair))
         });
         let deadline = Cell::new(Deadline::never());
         let shown = Cell::new(None);
-        Client { agent, endpoint, authorization, deadline, shown, interruption }
+        let (is_heard, warm) = (Cell::new(false), Warm::default());
+        Client { agent, endpoint, authorization, deadline, shown, interruption, is_heard, warm }
     }
 
     /// The same client over another kind of connection.
     pub(super) fn over(&self, connector: impl Connector) -> Client {
         Client {
-            agent: Agent::with_parts(config(), connector, Known(self.endpoint.address)),
+            agent: Agent::with_parts(config(), connector, Known(self.endpoint.addresses.clone())),
             endpoint: self.endpoint.clone(),
             authorization: self.authorization.clone(),
             deadline: self.deadline.clone(),
             shown: Cell::new(None),
             interruption: self.interruption.clone(),
+            is_heard: self.is_heard.clone(),
+            warm: self.warm.clone(),
         }
     }
 
@@ -160,9 +162,9 @@ impl Client {
         &self,
         route: &str,
         query: &[(&str, &str)],
-        limit: Duration,
+        limit: Limit,
     ) -> Answer<T> {
-        self.send("GET", route, query, None, Limit::Whole(limit))?.json()
+        self.send("GET", route, query, None, limit)?.json()
     }
 
     /// Sends JSON and reads the JSON that comes back.
@@ -172,9 +174,9 @@ impl Client {
         route: &str,
         query: &[(&str, &str)],
         body: &impl Serialize,
-        limit: Duration,
+        limit: Limit,
     ) -> Answer<T> {
-        self.send(method, route, query, Some(encode(body)), Limit::Whole(limit))?.json()
+        self.send(method, route, query, Some(encode(body)), limit)?.json()
     }
 
     /// Sends JSON where only success or failure matters.
@@ -183,9 +185,9 @@ impl Client {
         route: &str,
         query: &[(&str, &str)],
         body: &impl Serialize,
-        limit: Duration,
+        limit: Limit,
     ) -> Answer<()> {
-        let exchange = self.send("POST", route, query, Some(encode(body)), Limit::Whole(limit))?;
+        let exchange = self.send("POST", route, query, Some(encode(body)), limit)?;
         // Routes that the server does not know answer 200 with a page.
         match exchange.mime() {
             Some(mime) if mime.contains("html") => Err(exchange.alien("a page of HTML")),
@@ -219,7 +221,55 @@ impl Client {
         limit: Limit,
     ) -> Answer<Exchange> {
         let request = format!("{method} {route}");
-        let builder = ureq::http::Request::builder().method(method).uri(self.url(route, query));
+        let waits = match limit {
+            Limit::Ordinary | Limit::Long | Limit::Change => {
+                Some(self.waits(&request, limit, self.warm.has(route, query))?)
+            }
+            Limit::Silence(silence) => Some(Waits::each(silence)),
+            Limit::Whole(_) | Limit::Stream(_) => None,
+        };
+        let exchange = self.exchange(request, self.url(route, query), body, limit, waits)?;
+        self.warm.add(route, query);
+        Ok(exchange)
+    }
+
+    /// How long such a request may wait. A server that has never answered is asked first whether it
+    /// hangs: a directory that it loads for this request would keep it from answering for long.
+    fn waits(&self, request: &str, limit: Limit, is_warm: bool) -> Answer<Waits> {
+        let silent = |failure: &Failure| matches!(failure.cause, Cause::Silent);
+        if !self.is_heard.get()
+            && let Err(failure) = self.check_life()
+            && silent(&failure)
+        {
+            return Err(Failure { request: request.into(), cause: failure.cause });
+        }
+        if matches!(limit, Limit::Change) {
+            return Ok(Waits::of_change());
+        }
+        let is_long = matches!(limit, Limit::Long);
+        Ok(Waits::of(is_long, !is_warm, self.interruption.is_watched()))
+    }
+
+    /// Asks for something that needs no directory.
+    fn check_life(&self) -> Answer<Exchange> {
+        let url = self.url(HEALTH, &[]);
+        let waits = Waits::of_life();
+        let limit = Limit::Silence(waits.first);
+        let mut exchange = self.exchange(format!("GET {HEALTH}"), url, None, limit, Some(waits))?;
+        exchange.skip();
+        Ok(exchange)
+    }
+
+    fn exchange(
+        &self,
+        request: String,
+        url: String,
+        body: Option<Vec<u8>>,
+        limit: Limit,
+        waits: Option<Waits>,
+    ) -> Answer<Exchange> {
+        let method = request.split(' ').next().unwrap_or_default();
+        let builder = ureq::http::Request::builder().method(method).uri(url);
         let builder = match &self.authorization {
             Some(value) => builder.header("authorization", value),
             None => builder,
@@ -227,42 +277,47 @@ impl Client {
         let sent = match body {
             Some(body) => {
                 let built = builder.header("content-type", "application/json").body(body);
-                built.map_err(ureq::Error::from).and_then(|built| self.run(built, limit))
+                built.map_err(ureq::Error::from).and_then(|built| self.run(built, limit, waits))
             }
-            None => {
-                builder.body(()).map_err(ureq::Error::from).and_then(|built| self.run(built, limit))
-            }
+            None => builder
+                .body(())
+                .map_err(ureq::Error::from)
+                .and_then(|built| self.run(built, limit, waits)),
         };
         let response = match sent {
             Ok(response) => response,
             Err(error) => return Err(Failure { request, cause: cause(error) }),
         };
         self.shown.set(Shown::by(&response).or(self.shown.get()));
-        Exchange { request, response }.checked()
+        self.is_heard.set(true);
+        Exchange::new(request, response).checked()
     }
 
     fn run<S: ureq::AsSendBody>(
         &self,
         request: ureq::http::Request<S>,
         limit: Limit,
+        waits: Option<Waits>,
     ) -> Result<Response<Body>, ureq::Error> {
         let configure = self.agent.configure_request(request);
         // The library takes a limit of zero as no limit.
         let left = |limit| Some(self.deadline.get().remaining(limit).max(Duration::from_millis(1)));
-        let configured = match limit {
-            Limit::Whole(limit) => configure.timeout_global(left(limit)),
-            Limit::Read(limit) => configure
+        self.interruption.expect(waits);
+        let configured = match (limit, waits) {
+            (_, Some(waits)) => configure
                 .timeout_global(left(FOREVER))
-                .timeout_connect(Some(limit))
-                .timeout_recv_response(Some(limit))
-                .timeout_per_read(Some(limit)),
-            Limit::Stream(head) => configure
+                .timeout_connect(Some(waits.idle))
+                .timeout_recv_response(Some(waits.first))
+                .timeout_per_read(Some(waits.first)),
+            (Limit::Stream(head), None) => configure
                 .timeout_connect(left(head))
                 .timeout_recv_response(left(head))
                 // The library applies this limit to the reads of the head too, so one tick would be
                 // too short. [`Ticking`](super::interrupt::Ticking) ends the reads of the body
                 // after one tick.
                 .timeout_per_read(Some(head)),
+            (Limit::Whole(limit), None) => configure.timeout_global(left(limit)),
+            (_, None) => configure.timeout_global(left(FOREVER)),
         }
         .build();
         self.agent.run(configured)
@@ -278,17 +333,6 @@ impl Client {
         }
         url
     }
-}
-
-/// What a limit applies to.
-#[derive(Clone, Copy, Debug)]
-pub enum Limit {
-    /// The whole exchange.
-    Whole(Duration),
-    /// Each read, so that a long answer may take as long as it keeps coming.
-    Read(Duration),
-    /// The head of an answer that never ends.
-    Stream(Duration),
 }
 
 /// Percent-encodes everything but unreserved characters.
@@ -324,13 +368,14 @@ mod tests {
     fn neither_failures_nor_debug_output_show_the_password() {
         let endpoint = Endpoint {
             url: "http://127.0.0.1:1".into(),
-            address: None,
+            addresses: Vec::new(),
             username: "opencode".into(),
             password: Some("s3cret".into()),
         };
         let client = Client::new(endpoint.clone());
         let authorization = client.authorization.clone().unwrap();
-        let failure = client.get::<Value>("/x", &[], Duration::from_secs(1)).unwrap_err();
+        let failure =
+            client.get::<Value>("/x", &[], Limit::Whole(Duration::from_secs(1))).unwrap_err();
         let text = format!("{failure} {failure:?} {client:?} {endpoint:?}");
         assert!(!text.contains("s3cret") && !text.contains(&authorization), "{text}");
         assert!(text.contains("GET /x") && text.contains("127.0.0.1"), "{text}");

@@ -9,7 +9,8 @@ use serde::Deserializer;
 use serde::de::{DeserializeOwned, DeserializeSeed, Error as _, SeqAccess, Visitor};
 
 use super::failure::Answer;
-use super::http::{Client, Limit};
+use super::http::Client;
+use super::limit::Limit;
 use super::wire::Element;
 
 impl Client {
@@ -22,7 +23,7 @@ impl Client {
         limit: Limit,
         take: &mut dyn FnMut(T) -> ControlFlow<()>,
     ) -> Answer<Option<String>> {
-        let exchange = self.send("GET", route, query, None, limit)?;
+        let exchange = self.send("GET", route, query, None, limit)?.of_any_size();
         let cursor = exchange.cursor();
         let mut stopped = false;
         let each = Each { take, stopped: &mut stopped, element: PhantomData };

@@ -1,24 +1,19 @@
 //! The routes of messages: sends prompts and reads what is there.
 
 use std::ops::ControlFlow;
-use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 
 use super::failure::Answer;
-use super::http::{Client, Limit, escape};
+use super::http::{Client, escape};
+use super::limit::Limit;
 use super::wire::{Element, Prompt};
-use crate::units::REQUEST_LIMIT;
-
-/// How long one read of a long answer may take. A server reads the whole conversation before it
-/// sends the first byte.
-pub const LONG_READ: Duration = Duration::from_secs(120);
 
 impl Client {
     /// Sends a prompt. The server answers before the model does.
     pub fn prompt(&self, conversation: &str, directory: &str, prompt: &Prompt) -> Answer<()> {
         let route = format!("/session/{}/prompt_async", escape(conversation));
-        self.post_accepted(&route, &[("directory", directory)], prompt, REQUEST_LIMIT)
+        self.post_accepted(&route, &[("directory", directory)], prompt, Limit::Change)
     }
 
     /// Passes all messages to `take`, oldest first. [`Client::pages`] reads the newest ones first.
@@ -30,7 +25,7 @@ impl Client {
     ) -> Answer<()> {
         let route = format!("/session/{}/message", escape(conversation));
         let query = [("directory", directory)];
-        self.each(&route, &query, Limit::Read(LONG_READ), take).map(drop)
+        self.each(&route, &query, Limit::Long, take).map(drop)
     }
 
     /// One message, decoded as `T`, which names the wanted fields.
@@ -39,9 +34,10 @@ impl Client {
         conversation: &str,
         directory: &str,
         id: &str,
-        limit: Duration,
+        limit: impl Into<Limit>,
     ) -> Answer<T> {
         let route = format!("/session/{}/message/{}", escape(conversation), escape(id));
-        self.get(&route, &[("directory", directory)], limit)
+        let query = [("directory", directory)];
+        self.send("GET", &route, &query, None, limit.into())?.of_any_size().json()
     }
 }

@@ -3,7 +3,8 @@
 use std::ops::ControlFlow;
 
 use super::failure::Answer;
-use super::http::{Client, Limit, escape};
+use super::http::{Client, escape};
+use super::limit::Limit;
 use super::wire::{HasId, Message};
 
 /// Where reading goes on: the newest messages first, and the older ones after them.
@@ -12,7 +13,6 @@ pub struct Pages<'a> {
     route: String,
     directory: &'a str,
     limit: Limit,
-    whole_limit: Limit,
     next: Next,
     /// The oldest message of the pages so far.
     oldest: Option<String>,
@@ -33,7 +33,7 @@ impl Client {
     pub fn pages<'a>(&'a self, conversation: &str, directory: &'a str, limit: Limit) -> Pages<'a> {
         let route = format!("/session/{}/message", escape(conversation));
         let next = Next::Newest;
-        Pages { client: self, route, directory, limit, whole_limit: limit, next, oldest: None }
+        Pages { client: self, route, directory, limit, next, oldest: None }
     }
 
     /// The newest message of a conversation, if it has any.
@@ -49,12 +49,6 @@ impl Client {
 }
 
 impl Pages<'_> {
-    /// Sets another limit for reading everything at once, which servers without cursors need.
-    pub fn whole_within(mut self, limit: Limit) -> Self {
-        self.whole_limit = limit;
-        self
-    }
-
     /// The next page of at most `count` messages, oldest first; `None` after the last one.
     pub fn next<T: HasId>(&mut self, count: usize) -> Answer<Option<Vec<T>>> {
         if self.next == Next::Nothing {
@@ -77,11 +71,10 @@ impl Pages<'_> {
     ) -> Answer<bool> {
         let size = count.to_string();
         let mut query = vec![("directory", self.directory)];
-        let mut limit = self.limit;
         match &self.next {
             Next::Newest => query.push(("limit", &size)),
             Next::Before(cursor) => query.extend([("limit", &*size), ("before", &**cursor)]),
-            Next::Whole => limit = self.whole_limit,
+            Next::Whole => {}
             Next::Nothing => return Ok(false),
         }
         let mut seen = 0;
@@ -96,7 +89,7 @@ impl Pages<'_> {
             }
             ControlFlow::Continue(())
         };
-        let cursor = self.client.each(&self.route, &query, limit, each)?;
+        let cursor = self.client.each(&self.route, &query, self.limit, each)?;
         self.next = self.next.after(cursor, seen >= count);
         self.oldest = oldest.or(self.oldest.take());
         Ok(self.next != Next::Nothing)

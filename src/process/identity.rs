@@ -3,6 +3,10 @@
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::sync::OnceLock;
+use std::time::Duration;
+
+/// How long a clock tick is, in which Linux counts processor time for `/proc`.
+const TICK_MS: u64 = 10;
 
 /// One process, told apart from every other process that ever had or will have its pid.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,6 +28,12 @@ impl Identity {
     /// Whether exactly this process is still running.
     pub fn is_alive(&self) -> bool {
         Identity::of(self.pid).as_ref() == Some(self)
+    }
+
+    /// How much processor time it has used; zero if that is not known.
+    pub fn work(&self) -> Duration {
+        let ticks = stat(self.pid).as_deref().and_then(parse_ticks).unwrap_or(0);
+        Duration::from_millis(ticks * TICK_MS)
     }
 }
 
@@ -101,9 +111,23 @@ fn parse_start_time(stat: &str) -> Option<u64> {
     fields.nth(18)?.parse().ok()
 }
 
+/// The clock ticks that a process used, in its own code and in the kernel.
+fn parse_ticks(stat: &str) -> Option<u64> {
+    let mut fields = stat[stat.rfind(')')? + 1..].split_ascii_whitespace().skip(11);
+    let mut ticks = || fields.next()?.parse::<u64>().ok();
+    Some(ticks()? + ticks()?)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_work_of_a_process_is_the_sum_of_user_and_system_time() {
+        let stat = "42 (a) b (c) S 1 2 3 4 5 6 7 8 9 10 14 15 16 17 18 19 20 21 987 20";
+        assert_eq!(parse_ticks(stat), Some(29));
+        assert_eq!(parse_ticks("42 (x) Z 1 2 3"), None);
+    }
 
     #[test]
     fn a_process_is_found_whatever_bytes_its_name_has() {

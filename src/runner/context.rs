@@ -2,6 +2,7 @@
 
 use std::cell::OnceCell;
 use std::rc::Rc;
+use std::time::Duration;
 
 use super::environment::Environment;
 use super::signals::Signals;
@@ -17,6 +18,8 @@ pub struct Context {
     pub(super) store: Store,
     /// Says something to the user while the command runs; never part of a result.
     pub(super) say: fn(&str),
+    /// How long the command may take, if the user said so, and until when that is.
+    limit: Option<(Duration, Deadline)>,
     /// Set once signals no longer end the process by themselves.
     signals: Rc<OnceCell<Signals>>,
 }
@@ -29,7 +32,23 @@ impl Context {
         let caught = Rc::clone(&signals);
         let signal = Box::new(move || caught.get().and_then(Signals::received));
         let store = Store::new(environment.data_directory()?, say, signal);
-        Ok(Context { environment, store, say, signals })
+        Ok(Context { environment, store, say, limit: None, signals })
+    }
+
+    /// The same for a command that may take so long; `None` for one without a limit of its own.
+    pub fn limited_to(mut self, limit: Option<Duration>) -> Context {
+        self.limit = limit.map(|limit| (limit, Deadline::after(limit)));
+        self
+    }
+
+    /// When the command must be over.
+    pub(super) fn deadline(&self) -> Deadline {
+        self.limit.map_or(Deadline::never(), |(_, deadline)| deadline)
+    }
+
+    /// How long the command may take, if the user said so.
+    pub(super) fn limit(&self) -> Option<Duration> {
+        self.limit.map(|(limit, _)| limit)
     }
 
     /// Says so if root is about to make files in another user's home, which that user could then

@@ -22,6 +22,7 @@ mod logs;
 mod run_ending;
 mod scarce;
 mod schemas;
+mod silence;
 mod slow_readers;
 mod stopping;
 mod surroundings;

@@ -41,3 +41,28 @@ fn no_prompt_goes_to_a_session_whose_directory_was_renamed_removed_or_replaced()
     sandbox.occtl(&["stop", &id]).run().ok();
     sandbox.assert_no_trace();
 }
+
+#[test]
+fn no_prompt_goes_to_a_conversation_whose_own_directory_was_removed() {
+    let sandbox = sandbox("own-place", json!({}));
+    let serving = sandbox.serve();
+    let (url, pid) = (serving.url(), serving.running.pid().to_string());
+    let adopted = sandbox.occtl(&["adopt", &url, "--pid", &pid, "-q"]).run().ok();
+    let id = adopted.stdout.trim();
+    let place = sandbox.work().join("own");
+    std::fs::create_dir(&place).unwrap();
+    let place = place.to_str().unwrap();
+    let opened = serving.post(&format!("/session?directory={place}"), &json!({})).json();
+    let conversation = opened["id"].as_str().unwrap();
+    let send = ["send", id, "-s", conversation, "--wait", "hello"];
+    assert_eq!(sandbox.occtl(&send).run().ok().stdout, "hello\n");
+    std::fs::remove_dir(place).unwrap();
+    let refused = sandbox.occtl(&send).run().fails(1);
+    assert!(refused.stderr.contains(place), "{}", refused.stderr);
+    assert!(refused.stderr.contains("renamed or removed"), "{}", refused.stderr);
+    // The others are not concerned, and this one can still be read.
+    assert_eq!(sandbox.occtl(&["send", id, "--wait", "hello"]).run().ok().stdout, "hello\n");
+    let read = sandbox.occtl(&["tail", id, "-s", conversation, "-l", "-r"]).run().ok();
+    assert!(read.stdout.contains("hello"), "{}", read.stdout);
+    sandbox.occtl(&["stop", id]).run().ok();
+}

@@ -118,6 +118,12 @@ impl Connection {
         self.writer.flush()
     }
 
+    /// Begins a chunked answer, for a document in pieces.
+    pub fn begin_json(&mut self) -> io::Result<()> {
+        self.head(200, &[("content-type", "application/json")])?;
+        write!(self.writer, "transfer-encoding: chunked\r\n\r\n")
+    }
+
     /// Adds to a chunked answer; [`Connection::flush`] sends it.
     pub fn push(&mut self, bytes: &[u8]) -> io::Result<()> {
         let bytes = &*self.halved(bytes);

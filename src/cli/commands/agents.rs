@@ -1,7 +1,7 @@
 use serde_json::{Value, json};
 
 use crate::cli::output::{Cell, one_line};
-use crate::cli::spec::{Action, Command, Exit, Flag, QUIET, SESSION};
+use crate::cli::spec::{Action, Command, Exit, Flag, QUIET, SESSION, WITHIN};
 use crate::cli::words::Words;
 use crate::error::Result;
 use crate::runner;
@@ -12,10 +12,10 @@ pub const COMMAND: Command = Command {
     summary: "Show the agents of a session's server",
     about: &["An agent whose mode is subagent can only be called by other agents."],
     operands: &[SESSION],
-    flags: &[&[
-        Flag::switch("all", None, "Include the agents that only the server itself uses"),
-        QUIET,
-    ]],
+    flags: &[
+        &[Flag::switch("all", None, "Include the agents that only the server itself uses"), QUIET],
+        &[WITHIN],
+    ],
     examples: &[("occtl agents -q $S", "names for `send --agent`")],
     parse,
 };
@@ -24,7 +24,7 @@ fn parse(words: &Words) -> Result<Action> {
     let session = words.required(0)?;
     let all = words.has("all");
     let quiet = words.has("quiet");
-    Ok(Box::new(move |app| {
+    words.within(move |app| {
         let mut agents = runner::session::agents(&app.context()?, &session)?;
         agents.retain(|agent| all || agent.hidden != Some(true));
         if app.json {
@@ -36,7 +36,7 @@ fn parse(words: &Words) -> Result<Action> {
             app.out.table(&["Agent", "Mode", "Model", "Description"], &rows)?;
         }
         Ok(Exit::OK)
-    }))
+    })
 }
 
 fn model(agent: &Agent) -> Option<String> {

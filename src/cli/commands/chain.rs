@@ -3,7 +3,7 @@ use serde_json::{Value, json};
 use crate::cli::App;
 use crate::cli::output::Cell;
 use crate::cli::show::conversation;
-use crate::cli::spec::{Action, CONVERSATION, Command, Exit, QUIET, SESSION};
+use crate::cli::spec::{Action, CONVERSATION, Command, Exit, QUIET, SESSION, WITHIN};
 use crate::cli::words::Words;
 use crate::error::Result;
 use crate::runner;
@@ -14,7 +14,7 @@ pub const COMMAND: Command = Command {
     summary: "Show a conversation (→), those above it and those of its sub-agents",
     about: &["Only a sub-agent's conversation has another one above it. A fork does not."],
     operands: &[SESSION],
-    flags: &[&[CONVERSATION, QUIET]],
+    flags: &[&[CONVERSATION, QUIET], &[WITHIN]],
     examples: &[("occtl chain $S -s $C", "see which conversation started which")],
     parse,
 };
@@ -23,7 +23,7 @@ fn parse(words: &Words) -> Result<Action> {
     let session = words.required(0)?;
     let id = words.value("session")?;
     let quiet = words.has("quiet");
-    Ok(Box::new(move |app| run(app, &session, id.as_deref(), quiet)))
+    words.within(move |app| run(app, &session, id.as_deref(), quiet))
 }
 
 fn run(app: &mut App, session: &str, id: Option<&str>, quiet: bool) -> Result<Exit> {

@@ -2,7 +2,7 @@ use serde_json::{Map, Value};
 
 use crate::cli::App;
 use crate::cli::output::{Cell, Colour, one_line};
-use crate::cli::spec::{Action, Command, Exit, Flag, Operand, SESSION};
+use crate::cli::spec::{Action, Command, Exit, Flag, Operand, SESSION, WITHIN};
 use crate::cli::words::{Words, wrong_value};
 use crate::error::Result;
 use crate::runner;
@@ -19,11 +19,14 @@ pub const COMMAND: Command = Command {
         Operand::optional("SECTION", "What to show: permission, agent, tools or all")
             .default("all"),
     ],
-    flags: &[&[
-        // The global --json has no letter; the one of opencode-ctl 0.4.0 has.
-        Flag::switch("json", Some('j'), "Print JSON instead of tables"),
-        Flag::switch("show-secrets", None, "Do not mask anything"),
-    ]],
+    flags: &[
+        &[
+            // The global --json has no letter; the one of opencode-ctl 0.4.0 has.
+            Flag::switch("json", Some('j'), "Print JSON instead of tables"),
+            Flag::switch("show-secrets", None, "Do not mask anything"),
+        ],
+        &[WITHIN],
+    ],
     examples: &[("occtl config $S permission -j", "the permission rules as they are written")],
     parse,
 };
@@ -33,11 +36,11 @@ fn parse(words: &Words) -> Result<Action> {
     let json = words.has("json");
     let secrets = words.has("show-secrets");
     let section = words.required(1)?;
-    if !SECTIONS.contains(&section.as_str()) {
+    let wrong = (!SECTIONS.contains(&section.as_str())).then(|| {
         let accepted = format!("one of {}", SECTIONS.join(", "));
-        return Err(wrong_value("SECTION", &section, &accepted));
-    }
-    Ok(Box::new(move |app| {
+        wrong_value("SECTION", &section, &accepted)
+    });
+    let action = words.within(move |app| {
         app.json |= json;
         let mut all = runner::session::configuration(&app.context()?, &session, secrets)?;
         let found = match section.as_str() {
@@ -50,7 +53,8 @@ fn parse(words: &Words) -> Result<Action> {
             print(app, &section, &found)?;
         }
         Ok(Exit::OK)
-    }))
+    });
+    wrong.map_or(action, Err)
 }
 
 /// Prints every value on a line of its own, named by the path of keys that leads to it.

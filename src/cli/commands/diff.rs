@@ -2,7 +2,7 @@ use serde_json::{Value, json};
 
 use crate::cli::App;
 use crate::cli::output::{Cell, escape, one_line};
-use crate::cli::spec::{Action, CONVERSATION, Command, Exit, Flag, SESSION};
+use crate::cli::spec::{Action, CONVERSATION, Command, Exit, Flag, SESSION, WITHIN};
 use crate::cli::words::Words;
 use crate::error::Result;
 use crate::runner;
@@ -16,13 +16,16 @@ pub const COMMAND: Command = Command {
          of several turns are added up.",
     ],
     operands: &[SESSION],
-    flags: &[&[
-        CONVERSATION,
-        Flag::value("turn", None, "TURN", "Only what this turn changed (msg_…)"),
-        Flag::switch("patch", Some('p'), "Print the patches instead of the table")
-            .excludes(&["quiet"], "-q prints only names"),
-        Flag::switch("quiet", Some('q'), "Print only the names of the files, one per line"),
-    ]],
+    flags: &[
+        &[
+            CONVERSATION,
+            Flag::value("turn", None, "TURN", "Only what this turn changed (msg_…)"),
+            Flag::switch("patch", Some('p'), "Print the patches instead of the table")
+                .excludes(&["quiet"], "-q prints only names"),
+            Flag::switch("quiet", Some('q'), "Print only the names of the files, one per line"),
+        ],
+        &[WITHIN],
+    ],
     examples: &[("occtl diff $S --patch", "what the newest conversation changed")],
     parse,
 };
@@ -43,7 +46,7 @@ fn parse(words: &Words) -> Result<Action> {
         patch: words.has("patch"),
         quiet: words.has("quiet"),
     };
-    Ok(Box::new(move |app| run(app, &args)))
+    words.within(move |app| run(app, &args))
 }
 
 fn run(app: &mut App, args: &Args) -> Result<Exit> {

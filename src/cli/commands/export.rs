@@ -5,7 +5,7 @@ use serde_json::json;
 use crate::cli::App;
 use crate::cli::output::escape;
 use crate::cli::output::file::NewFile;
-use crate::cli::spec::{Action, CONVERSATION, Command, Exit, Flag, SESSION};
+use crate::cli::spec::{Action, CONVERSATION, Command, Exit, Flag, SESSION, WITHIN};
 use crate::cli::words::Words;
 use crate::error::Result;
 use crate::runner;
@@ -26,7 +26,7 @@ pub const COMMAND: Command = Command {
          on as they arrive, so a conversation may have any length.",
     ],
     operands: &[SESSION],
-    flags: &[&[CONVERSATION, OUTPUT.absent("stdout")]],
+    flags: &[&[CONVERSATION, OUTPUT.absent("stdout")], &[WITHIN]],
     examples: &[("occtl export $S -s $C -o talk.json", "save one conversation to a file")],
     parse,
 };
@@ -35,7 +35,7 @@ fn parse(words: &Words) -> Result<Action> {
     let session = words.required(0)?;
     let id = words.value("session")?;
     let output: Option<PathBuf> = words.path("output");
-    Ok(Box::new(move |app| run(app, &session, id.as_deref(), output.as_deref())))
+    words.within(move |app| run(app, &session, id.as_deref(), output.as_deref()))
 }
 
 fn run(app: &mut App, session: &str, id: Option<&str>, output: Option<&Path>) -> Result<Exit> {

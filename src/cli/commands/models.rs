@@ -2,7 +2,7 @@ use serde_json::{Value, json};
 
 use crate::cli::App;
 use crate::cli::output::{Cell, one_line};
-use crate::cli::spec::{Action, Command, Exit, Operand, QUIET, SESSION};
+use crate::cli::spec::{Action, Command, Exit, Operand, QUIET, SESSION, WITHIN};
 use crate::cli::words::Words;
 use crate::error::Result;
 use crate::runner;
@@ -19,7 +19,7 @@ pub const COMMAND: Command = Command {
             "Only models whose PROVIDER/MODEL contains this, in upper or lower case",
         ),
     ],
-    flags: &[&[QUIET]],
+    flags: &[&[QUIET], &[WITHIN]],
     examples: &[("occtl models -q $S sonnet", "names for `send --model`")],
     parse,
 };
@@ -28,7 +28,7 @@ fn parse(words: &Words) -> Result<Action> {
     let session = words.required(0)?;
     let pattern = words.operand(1)?.unwrap_or_default().to_lowercase();
     let quiet = words.has("quiet");
-    Ok(Box::new(move |app| {
+    words.within(move |app| {
         let mut models = runner::session::models(&app.context()?, &session)?;
         models.retain(|one| name(one).to_lowercase().contains(&pattern));
         if app.json {
@@ -39,7 +39,7 @@ fn parse(words: &Words) -> Result<Action> {
             print(app, &models)?;
         }
         Ok(Exit::OK)
-    }))
+    })
 }
 
 fn name(one: &ModelFacts) -> String {

@@ -2,7 +2,7 @@ use serde_json::{Value, json};
 
 use crate::cli::App;
 use crate::cli::output::{Cell, one_line, print_all_but_last};
-use crate::cli::spec::{Action, Command, Exit, Operand, QUIET};
+use crate::cli::spec::{Action, Command, Exit, Operand, QUIET, WITHIN};
 use crate::cli::words::Words;
 use crate::error::Result;
 use crate::runner;
@@ -18,7 +18,7 @@ pub const COMMAND: Command = Command {
     ],
     operands: &[Operand::optional("SESSION", "Id, unique prefix of an id, or name of a session")
         .absent("all sessions")],
-    flags: &[&[QUIET]],
+    flags: &[&[QUIET], &[WITHIN]],
     examples: &[
         ("occtl permissions $S", "the requests of one session"),
         ("occtl permissions -q $S", "ids for a loop"),
@@ -29,7 +29,7 @@ pub const COMMAND: Command = Command {
 fn parse(words: &Words) -> Result<Action> {
     let session = words.operand(0)?;
     let quiet = words.has("quiet");
-    Ok(Box::new(move |app| run(app, session.as_deref(), quiet)))
+    words.within(move |app| run(app, session.as_deref(), quiet))
 }
 
 fn run(app: &mut App, session: Option<&str>, quiet: bool) -> Result<Exit> {

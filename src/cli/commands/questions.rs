@@ -2,7 +2,7 @@ use serde_json::json;
 
 use crate::cli::App;
 use crate::cli::output::one_line;
-use crate::cli::spec::{Action, Command, Exit, QUIET, SESSION};
+use crate::cli::spec::{Action, Command, Exit, QUIET, SESSION, WITHIN};
 use crate::cli::words::Words;
 use crate::error::Result;
 use crate::runner;
@@ -16,7 +16,7 @@ pub const COMMAND: Command = Command {
          answer` answers a question.",
     ],
     operands: &[SESSION],
-    flags: &[&[QUIET]],
+    flags: &[&[QUIET], &[WITHIN]],
     examples: &[("occtl questions $S", "see what a model wants to know")],
     parse,
 };
@@ -24,7 +24,7 @@ pub const COMMAND: Command = Command {
 fn parse(words: &Words) -> Result<Action> {
     let session = words.required(0)?;
     let quiet = words.has("quiet");
-    Ok(Box::new(move |app| run(app, &session, quiet)))
+    words.within(move |app| run(app, &session, quiet))
 }
 
 fn run(app: &mut App, session: &str, quiet: bool) -> Result<Exit> {

@@ -3,7 +3,7 @@ use serde_json::json;
 use crate::cli::App;
 use crate::cli::output::Cell;
 use crate::cli::show::conversation;
-use crate::cli::spec::{Action, Command, Exit, QUIET, SESSION};
+use crate::cli::spec::{Action, Command, Exit, QUIET, SESSION, WITHIN};
 use crate::cli::words::Words;
 use crate::error::Result;
 use crate::runner;
@@ -17,7 +17,7 @@ pub const COMMAND: Command = Command {
          them; in --json they have a parent.",
     ],
     operands: &[SESSION],
-    flags: &[&[QUIET]],
+    flags: &[&[QUIET], &[WITHIN]],
     examples: &[(
         "occtl sessions $S --json | jq -r '.conversations[] | select(.parent == null) | .id'",
         "ids without those of sub-agents",
@@ -28,7 +28,7 @@ pub const COMMAND: Command = Command {
 fn parse(words: &Words) -> Result<Action> {
     let session = words.required(0)?;
     let quiet = words.has("quiet");
-    Ok(Box::new(move |app| run(app, &session, quiet)))
+    words.within(move |app| run(app, &session, quiet))
 }
 
 fn run(app: &mut App, session: &str, quiet: bool) -> Result<Exit> {

@@ -15,6 +15,8 @@ use crate::runner::conversation::{Entry, LiveSink, MessageSink, TailEnd, TailOpt
 use crate::runner::{self, Signals};
 use crate::units;
 
+const TIMEOUT: &str = "How long to follow; if given, also how long the command may take without -f";
+
 pub const COMMAND: Command = Command {
     name: "tail",
     summary: "Show the newest messages of a conversation, or follow it",
@@ -45,7 +47,7 @@ pub const COMMAND: Command = Command {
             "How many messages; with --turn, all unless -n is given",
         )
         .default("5"),
-        Flag::value("timeout", Some('t'), "SECONDS", "How long to follow").default("300"),
+        Flag::value("timeout", Some('t'), "SECONDS", TIMEOUT).default("300"),
         Flag::switch(
             "raw",
             Some('r'),
@@ -78,6 +80,8 @@ struct Args {
     options: TailOptions,
     style: Style,
     follow: Option<Duration>,
+    /// How long the whole command may take, if that is given.
+    limit: Option<Duration>,
     full: bool,
     output: Option<PathBuf>,
 }
@@ -114,6 +118,7 @@ fn parse(words: &Words) -> Result<Action> {
         },
         style: Style { cut: false, tools, timestamps: words.has("timestamps"), bare: raw },
         follow: words.has("follow").then_some(timeout),
+        limit: words.has("timeout").then_some(timeout),
         full: words.has("full"),
         output: words.path("output"),
     };
@@ -131,6 +136,7 @@ fn run(app: &mut App, mut args: Args) -> Result<Exit> {
             return Ok(exit);
         }
     }
+    app.limit = args.limit;
     let context = app.context()?;
     let json = app.json && !args.options.raw;
     let file = args.output.as_deref().map(NewFile::create).transpose()?;

@@ -3,7 +3,7 @@ use serde_json::{Value, json};
 use crate::cli::App;
 use crate::cli::output::one_line;
 use crate::cli::policy_flags::{self, TRIED};
-use crate::cli::spec::{Action, Command, Exit, Flag, Operand, SESSION};
+use crate::cli::spec::{Action, Command, Exit, Flag, Operand, SESSION, WITHIN};
 use crate::cli::words::Words;
 use crate::error::{Code, Result};
 use crate::runner;
@@ -40,7 +40,7 @@ pub const COMMAND: Command = Command {
             "The shell command; with --permission, what that would be asked for",
         ),
     ],
-    flags: &[OWN, TRIED],
+    flags: &[OWN, TRIED, &[WITHIN]],
     examples: &[("occtl test-permission $S 'git push' && echo free to go", "decide by it")],
     parse,
 };
@@ -54,14 +54,14 @@ fn parse(words: &Words) -> Result<Action> {
         conversation: words.value("session")?,
     };
     let flags = policy_flags::tried(words)?;
-    Ok(Box::new(move |app| {
+    words.within(move |app| {
         let trial = runner::asks::test_permission(&app.context()?, &session, &question, &flags)?;
         print(app, &trial, &question)?;
         Ok(match trial.verdict {
             Verdict::Allow => Exit::OK,
             Verdict::Ask | Verdict::Deny => Exit(Code::Blocked.exit()),
         })
-    }))
+    })
 }
 
 /// A piece is what OpenCode judges by itself, such as one command of `a && b`. The decisive piece

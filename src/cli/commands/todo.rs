@@ -2,7 +2,7 @@ use serde_json::{Value, json};
 
 use crate::cli::App;
 use crate::cli::output::one_line;
-use crate::cli::spec::{Action, CONVERSATION, Command, Exit, SESSION};
+use crate::cli::spec::{Action, CONVERSATION, Command, Exit, SESSION, WITHIN};
 use crate::cli::words::Words;
 use crate::error::Result;
 use crate::runner;
@@ -13,7 +13,7 @@ pub const COMMAND: Command = Command {
     summary: "Show the to-do list that the model keeps",
     about: &["[x] is done, [~] is in progress, [-] was cancelled, and [ ] is still to do."],
     operands: &[SESSION],
-    flags: &[&[CONVERSATION]],
+    flags: &[&[CONVERSATION], &[WITHIN]],
     examples: &[("occtl todo $S", "see how far the model is")],
     parse,
 };
@@ -21,7 +21,7 @@ pub const COMMAND: Command = Command {
 fn parse(words: &Words) -> Result<Action> {
     let session = words.required(0)?;
     let id = words.value("session")?;
-    Ok(Box::new(move |app| run(app, &session, id.as_deref())))
+    words.within(move |app| run(app, &session, id.as_deref()))
 }
 
 fn run(app: &mut App, session: &str, id: Option<&str>) -> Result<Exit> {

@@ -3,7 +3,7 @@ use serde_json::{Value, json};
 use crate::cli::App;
 use crate::cli::output::Cell;
 use crate::cli::show::conversation;
-use crate::cli::spec::{Action, CONVERSATION, Command, Exit, SESSION};
+use crate::cli::spec::{Action, CONVERSATION, Command, Exit, SESSION, WITHIN};
 use crate::cli::words::Words;
 use crate::error::Result;
 use crate::runner;
@@ -20,7 +20,7 @@ pub const COMMAND: Command = Command {
          report what it used. A sum in which a step is missing is shown as `>` and what is known.",
     ],
     operands: &[SESSION],
-    flags: &[&[CONVERSATION]],
+    flags: &[&[CONVERSATION], &[WITHIN]],
     examples: &[("occtl usage $S --json | jq .total.cost_usd", "what it cost altogether")],
     parse,
 };
@@ -28,7 +28,7 @@ pub const COMMAND: Command = Command {
 fn parse(words: &Words) -> Result<Action> {
     let session = words.required(0)?;
     let id = words.value("session")?;
-    Ok(Box::new(move |app| run(app, &session, id.as_deref())))
+    words.within(move |app| run(app, &session, id.as_deref()))
 }
 
 fn run(app: &mut App, session: &str, id: Option<&str>) -> Result<Exit> {

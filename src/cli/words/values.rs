@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use super::duration::duration;
 use super::wrong::wrong_value;
-use crate::cli::spec::{Flag, Words};
+use crate::cli::App;
+use crate::cli::spec::{Action, Exit, Flag, Words};
 use crate::error::{Error, Result};
 
 impl Words {
@@ -95,6 +96,15 @@ impl Words {
         let above_zero = duration(&text).filter(|duration| !duration.is_zero());
         let hint = "a number of seconds above 0, for example 90, or with units: 500ms, 1h30m";
         above_zero.map(Some).ok_or_else(|| wrong_flag(long, &text, hint))
+    }
+
+    /// An action that is over within `--timeout`, if that is given.
+    pub fn within(&self, act: impl FnOnce(&mut App) -> Result<Exit> + 'static) -> Result<Action> {
+        let limit = self.optional_seconds("timeout")?;
+        Ok(Box::new(move |app| {
+            app.limit = limit;
+            act(app)
+        }))
     }
 
     /// The value of a flag that has a default, in seconds. Zero is refused.

@@ -4,6 +4,7 @@ use super::imposed::{Given, denies_sub_agents, imposed};
 use super::known::{check_names, check_tools, unusual};
 use super::policy::Policy;
 use super::settings::Unlisted;
+use crate::client::Limit;
 use crate::client::wire::{Agent, Rule};
 use crate::error::{Error, Result};
 use crate::runner::context::Context;
@@ -93,7 +94,7 @@ pub fn agent_of<'a>(
         let missing = || Error::not_found(format!("there is no agent {name}"));
         return find(name).ok_or_else(|| missing().hint(names.join(", ")));
     }
-    let configuration = server.client.configuration(directory, REQUEST_LIMIT)?;
+    let configuration = server.client.configuration(directory, Limit::Ordinary)?;
     let default = configuration.get("default_agent").and_then(|name| name.as_str());
     let primary =
         |agent: &&Agent| agent.mode.as_deref() != Some("subagent") && agent.hidden != Some(true);

@@ -3,12 +3,12 @@
 use super::policy::Policy;
 use super::rules::{deny_all, matches};
 use super::settings::Unlisted;
+use crate::client::Limit;
 use crate::client::wire::{Agent, Rule};
 use crate::error::{Error, Result};
 use crate::runner::nearest::nearest;
 use crate::runner::session::server::Server;
 use crate::runner::session::version::Version;
-use crate::units::REQUEST_LIMIT;
 
 /// Permissions that every version from 1.1.11 to 1.18.33 lists in its configuration's schema, or
 /// asks for. Whether a server has any other one it must be asked.
@@ -73,7 +73,7 @@ pub fn check_names(
     names.retain(|name| !["invalid", "write", "apply_patch"].contains(&name.as_str()));
     names.extend(agents.iter().flat_map(|one| &one.permission).map(|rule| rule.permission.clone()));
     names.extend(EVERYWHERE.map(String::from));
-    let servers = server.client.mcp_servers(directory, REQUEST_LIMIT)?;
+    let servers = server.client.mcp_servers(directory, Limit::Ordinary)?;
     for rule in rules {
         let name = rule.permission.as_str();
         let of_mcp = |server: &String| name.starts_with(&format!("{}_", sanitised(server)));

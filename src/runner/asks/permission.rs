@@ -2,14 +2,15 @@
 
 use super::ids::{Found, unique};
 use super::reach::{Scope, directories};
+use crate::client::Limit;
 use crate::client::wire::Reply;
 use crate::client::{Answer, Failure};
 use crate::error::{Code, Error, Result};
 use crate::runner::context::Context;
 use crate::runner::session::labels::all_ids;
 use crate::runner::session::pending::{Pending, Scene, cannot_list, unlistable};
+use crate::runner::session::probe::silences;
 use crate::runner::session::server::Server;
-use crate::units::REQUEST_LIMIT;
 
 /// A permission request that waits for a reply.
 #[derive(Clone, Debug)]
@@ -45,13 +46,18 @@ pub fn permissions(context: &Context, session: &str) -> Result<SessionPermission
 
 /// The pending requests of every session that lives, in the order of the store.
 pub fn all_permissions(context: &Context) -> Result<Vec<SessionPermissions>> {
-    let mut all = Vec::new();
-    for id in all_ids(context, &Default::default())? {
-        let Ok(server) = Server::open(context, &id) else { continue };
-        let permissions = pending(context, &server, Scope::Live).map(|found| found.asks);
-        all.push(SessionPermissions { session: id, permissions });
-    }
-    Ok(all)
+    let ids = all_ids(context, &Default::default())?;
+    let servers: Vec<Server> = ids.iter().filter_map(|id| Server::open(context, id).ok()).collect();
+    // All together first: each one that hangs would take the time of those that do not.
+    let silences = silences(&servers, context.deadline());
+    let rows = servers.iter().zip(silences).map(|(server, silence)| SessionPermissions {
+        session: server.record.id.clone(),
+        permissions: match silence {
+            Some(failure) => Err(server.explain(context, failure)),
+            None => pending(context, server, Scope::Live).map(|found| found.asks),
+        },
+    });
+    Ok(rows.collect())
 }
 
 /// What is pending in some directories.
@@ -86,7 +92,7 @@ fn look(context: &Context, server: &Server, scope: Scope) -> Result<Known> {
 fn list(server: &Server, directories: &[String], scope: Scope) -> Result<Known> {
     let mut found = Known::default();
     for directory in directories {
-        let listed = match Scene::of(server, directory, REQUEST_LIMIT).permissions() {
+        let listed = match Scene::of(server, directory, Limit::Ordinary).permissions() {
             Err(failure) if failure.hides_asks() => {
                 found.unknown = true;
                 Pending::default()

@@ -2,11 +2,11 @@
 
 use super::ids::{Found, unique};
 use super::reach::{Scope, directories};
+use crate::client::Limit;
 use crate::client::wire::QuestionText;
 use crate::error::{Error, Result};
 use crate::runner::context::Context;
 use crate::runner::session::server::Server;
-use crate::units::REQUEST_LIMIT;
 
 /// A question that waits for an answer. One may ask several things at once.
 #[derive(Clone, Debug)]
@@ -51,7 +51,7 @@ fn pending(context: &Context, server: &Server, scope: Scope) -> Result<Vec<Pendi
 fn list(server: &Server, directories: &[String], scope: Scope) -> Result<Vec<PendingQuestion>> {
     let mut found = Vec::new();
     for directory in directories {
-        let listed = server.client.questions(directory, REQUEST_LIMIT)?;
+        let listed = server.client.questions(directory, Limit::Ordinary)?;
         for one in scope.choose(server, directory, listed)? {
             found.push(PendingQuestion {
                 id: one.id,

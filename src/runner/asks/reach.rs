@@ -10,7 +10,7 @@ use crate::runner::conversation::find::changed;
 use crate::runner::session::ghosts::live;
 use crate::runner::session::life::{Life, life};
 use crate::runner::session::server::Server;
-use crate::units::{PROBE_LIMIT, REQUEST_LIMIT};
+use crate::units::PROBE_LIMIT;
 
 /// How many conversations outside the session's directory are looked at, newest first. A server on
 /// a shared database lists those of every other server as well.
@@ -34,7 +34,7 @@ impl Scope {
         listed: Vec<T>,
     ) -> Answer<Vec<T>> {
         match self {
-            Scope::Live => live(server, directory, listed, REQUEST_LIMIT),
+            Scope::Live => live(server, directory, listed, Limit::Ordinary),
             Scope::All => Ok(listed),
         }
     }

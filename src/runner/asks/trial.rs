@@ -85,21 +85,29 @@ pub fn test_permission(
     flags: &PolicyFlags,
 ) -> Result<Trial> {
     let policy = Policy::new(flags, Otherwise::Wait)?;
-    let server = Server::open(context, session)?;
+    Server::with(context, session, |server| try_out(context, server, question, &policy))
+}
+
+fn try_out(
+    context: &Context,
+    server: &Server,
+    question: &Question,
+    policy: &Policy,
+) -> Result<Trial> {
     let version = server.record.opencode_version.as_deref();
     if version.and_then(Version::parse).is_some_and(|version| version < SAME_PATTERNS) {
         (context.say)(
             "warning: OpenCode 1.1 reads patterns in ways of its own, so this may be wrong",
         );
     }
-    let given = question.conversation.as_deref().map(|id| by_id(&server, id)).transpose()?;
+    let given = question.conversation.as_deref().map(|id| by_id(server, id)).transpose()?;
     let directory = given.as_ref().map_or(&server.directory, |place| &place.directory);
-    let own = given.as_ref().map(|place| own_rules(&server, place)).transpose()?;
+    let own = given.as_ref().map(|place| own_rules(server, place)).transpose()?;
     let agents = server.client.agents(directory)?;
     let named = question.agent.as_deref().or(server.record.agent.as_deref());
-    let agent = agent_of(&server, directory, &agents, named)?;
+    let agent = agent_of(server, directory, &agents, named)?;
     let occasion = Occasion { directory, agent: Some(&agent.name), own: own.as_deref() };
-    let Rules { imposed, .. } = rules_for(context, &server, &occasion, &policy)?;
+    let Rules { imposed, .. } = rules_for(context, server, &occasion, policy)?;
     let mut rules = agent.permission.clone();
     rules.extend(own.unwrap_or_default());
     rules.extend(imposed.into_iter().map(|one| one.rule));
@@ -111,7 +119,7 @@ pub fn test_permission(
     let mut pieces: Vec<Piece> =
         patterns.iter().map(|pattern| piece(&rules, permission, pattern.clone())).collect();
     if pieces.iter().any(|piece| piece.verdict == Verdict::Ask) {
-        answer(&policy, permission, &patterns, &mut pieces);
+        answer(policy, permission, &patterns, &mut pieces);
     }
     // Of equals the first: that is the one whose rule the server names.
     let decisive = pieces.iter().rev().max_by_key(|piece| piece.verdict).cloned();

@@ -1,6 +1,7 @@
 //! Opens OpenCode's own terminal interface on a session: `attach`.
 
 use std::ffi::OsString;
+use std::net::IpAddr;
 use std::path::PathBuf;
 
 use super::find::by_id;
@@ -36,7 +37,7 @@ pub fn attach(context: &Context, session: &str, conversation: Option<&str>) -> R
     let find = |id| by_id(&server, id).map_err(|error| server.explain(context, error));
     let place = conversation.map(find).transpose()?;
     let directory = place.as_ref().map_or(&server.directory, |place| &place.directory);
-    let endpoint = endpoint(&server.record, server.process.as_ref());
+    let endpoint = endpoint(&server.record, server.process.as_ref(), context.deadline());
     let mut arguments: Vec<OsString> = vec!["attach".into(), endpoint.url.clone().into()];
     arguments.extend(["--dir".into(), directory.into()]);
     if let Some(place) = &place {
@@ -51,7 +52,8 @@ pub fn attach(context: &Context, session: &str, conversation: Option<&str>) -> R
     let mut variables = context.environment.variables.clone();
     variables.remove(PASSWORD);
     variables.remove(USERNAME_VARIABLE);
-    if address::look_up(&endpoint.url).is_some_and(|address| address.is_loopback()) {
+    let is_near = |address: &IpAddr| address.is_loopback();
+    if address::is_on_loopback(&endpoint.url) || endpoint.addresses.iter().any(is_near) {
         PROXIES.iter().for_each(|name| variables.remove(name));
     }
     if let Some(password) = endpoint.password {

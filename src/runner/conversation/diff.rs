@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
 use super::find;
+use crate::client::Limit;
 use crate::client::wire::{Changed, FilePatch, Todo};
 use crate::error::Result;
 use crate::runner::context::Context;
 use crate::runner::session::server::Server;
 use crate::runner::turn::used::add_count;
-use crate::units::REQUEST_LIMIT;
 
 /// One changed file.
 #[derive(Clone, Debug, Default)]
@@ -65,19 +65,22 @@ pub struct TodoEntry {
 /// empty since 1.15, so the turns are added up here. Old servers keep nothing with the prompts; for
 /// them the sum is taken.
 pub fn diff(context: &Context, word: &str, id: Option<&str>, turn: Option<&str>) -> Result<Diff> {
-    let server = Server::open(context, word)?;
-    let place = find::given_or_latest(&server, id)?;
+    Server::with(context, word, |server| diff_of(server, id, turn))
+}
+
+fn diff_of(server: &Server, id: Option<&str>, turn: Option<&str>) -> Result<Diff> {
+    let place = find::given_or_latest(server, id)?;
     let client = &server.client;
     let directory = &place.directory;
     let mut files = Files::default();
     match turn {
         Some(turn) => {
-            let found = client.message::<Changed>(&place.id, directory, turn, REQUEST_LIMIT);
+            let found = client.message::<Changed>(&place.id, directory, turn, Limit::Ordinary);
             match found.map(|message| message.info) {
                 Ok(info) if info.parent.is_none() => files.extend(info.summary.diffs),
-                Ok(_) => return Err(find::no_turn(&server, &place, turn)),
+                Ok(_) => return Err(find::no_turn(server, &place, turn)),
                 Err(failure) if failure.is_missing() => {
-                    return Err(find::no_turn(&server, &place, turn));
+                    return Err(find::no_turn(server, &place, turn));
                 }
                 Err(failure) => return Err(failure.into()),
             }
@@ -88,14 +91,14 @@ pub fn diff(context: &Context, word: &str, id: Option<&str>, turn: Option<&str>)
                 ControlFlow::Continue(())
             };
             let read = client.each_message(&place.id, directory, take);
-            read.map_err(|failure| find::gone(&server, &place, failure))?;
+            read.map_err(|failure| find::gone(server, &place, failure))?;
             if files.0.is_empty() {
-                files.extend(client.diff(&place.id, directory, None, REQUEST_LIMIT)?);
+                files.extend(client.diff(&place.id, directory, None, Limit::Ordinary)?);
             }
         }
     }
     let files = files.0.into_values().collect();
-    Ok(Diff { session: server.record.id, conversation: place.id, files })
+    Ok(Diff { session: server.record.id.clone(), conversation: place.id, files })
 }
 
 /// The changes by path.
@@ -123,11 +126,14 @@ impl Files {
 
 /// The to-do list of a conversation.
 pub fn todos(context: &Context, word: &str, id: Option<&str>) -> Result<TodoList> {
-    let server = Server::open(context, word)?;
-    let place = find::given_or_latest(&server, id)?;
+    Server::with(context, word, |server| todos_of(server, id))
+}
+
+fn todos_of(server: &Server, id: Option<&str>) -> Result<TodoList> {
+    let place = find::given_or_latest(server, id)?;
     let found = server.client.todos(&place.id, &place.directory);
-    let found = found.map_err(|failure| find::gone(&server, &place, failure))?;
+    let found = found.map_err(|failure| find::gone(server, &place, failure))?;
     let entry = |Todo { content, status, priority }| TodoEntry { content, status, priority };
     let entries = found.into_iter().map(entry).collect();
-    Ok(TodoList { session: server.record.id, conversation: place.id, entries })
+    Ok(TodoList { session: server.record.id.clone(), conversation: place.id, entries })
 }

@@ -11,12 +11,11 @@ use super::find::Place;
 use crate::client::wire::{
     FullMessage, HasId, Head, Info, Message, Part, RawMessage, ToolDetails, TurnError,
 };
-use crate::client::{Answer, Pages};
+use crate::client::{Answer, Limit, Pages};
 use crate::runner::session::prices::Prices;
 use crate::runner::session::server::Server;
 use crate::runner::turn::Tokens;
 use crate::runner::turn::record::{Failed, UsedModel};
-use crate::units::REQUEST_LIMIT;
 
 /// One message. It is serialised just so for `--json`; see `docs/json.md`.
 #[derive(Clone, Debug, Serialize)]
@@ -238,7 +237,7 @@ impl Entry {
     pub fn settle_cost(&mut self, prices: &Prices) {
         if self.says_free
             && let Some(model) = &self.model
-            && prices.knows(&model.provider, &model.id, REQUEST_LIMIT)
+            && prices.knows(&model.provider, &model.id, Limit::Ordinary)
         {
             self.cost_usd = Some(0.0);
         }

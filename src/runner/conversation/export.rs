@@ -8,6 +8,7 @@ use super::find;
 use crate::error::{Error, Result};
 use crate::runner::context::Context;
 use crate::runner::session::server::Server;
+use crate::runner::signals::Signals;
 
 /// Hands over a conversation as one JSON document, `{"info": …, "messages": […]}`, in pieces.
 /// Everything in it is as the server has it, and no more than one message is held in memory.
@@ -19,8 +20,16 @@ pub fn export(
     write: &mut dyn FnMut(&str) -> Result<bool>,
 ) -> Result<usize> {
     let signals = context.catch_signals()?;
-    let server = Server::open(context, word)?;
-    let place = find::given_or_latest(&server, id)?;
+    Server::with(context, word, |server| export_of(server, id, &signals, write))
+}
+
+fn export_of(
+    server: &Server,
+    id: Option<&str>,
+    signals: &Signals,
+    write: &mut dyn FnMut(&str) -> Result<bool>,
+) -> Result<usize> {
+    let place = find::given_or_latest(server, id)?;
     let client = &server.client;
     let directory = &place.directory;
     let info = client.raw_conversation(&place.id, directory)?;
@@ -48,7 +57,7 @@ pub fn export(
     if let Some(error) = trouble {
         return Err(error);
     }
-    result.map_err(|failure| find::gone(&server, &place, failure))?;
+    result.map_err(|failure| find::gone(server, &place, failure))?;
     write("\n]}\n")?;
     match signals.received() {
         Some(code) => Err(interrupted(code)),

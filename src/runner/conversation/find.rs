@@ -1,13 +1,12 @@
 //! Finds the conversation that a command means.
 
-use std::time::Duration;
+use std::collections::BTreeSet;
 
 use crate::client::wire::Conversation;
-use crate::client::{Answer, Failure};
+use crate::client::{Answer, Failure, Limit};
 use crate::error::{Error, Result};
 use crate::runner::context::Context;
 use crate::runner::session::server::Server;
-use crate::units::REQUEST_LIMIT;
 
 /// Where a prompt goes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,6 +37,12 @@ impl Place {
         Place { id: found.id, directory }
     }
 }
+
+/// How deep sub-agents can be below a conversation: far deeper than any model lets them work.
+const DEEPEST: usize = 100;
+
+/// How many sub-agents a conversation can have.
+const MOST_BELOW: usize = 10_000;
 
 /// How many conversations are looked at first. Versions before 1.2 sort them by creation, so if
 /// there are more than that, the last changed one may be anywhere.
@@ -99,8 +104,9 @@ pub fn ancestors(server: &Server, place: &Place) -> Result<Vec<Conversation>> {
     let mut chain: Vec<Conversation> = Vec::new();
     let mut above = load(server, &place.id)?.parent;
     while let Some(id) = above {
-        // A server that names a conversation its own ancestor must not keep us here.
-        if id == place.id || chain.iter().any(|known| known.id == id) {
+        let is_known = id == place.id || chain.iter().any(|known| known.id == id);
+        if is_known || chain.len() == DEEPEST {
+            server.warn_of_relatives(&place.id);
             break;
         }
         let found = match server.client.conversation::<Conversation>(&id, &place.directory) {
@@ -155,23 +161,50 @@ pub fn load(server: &Server, id: &str) -> Result<Conversation> {
 
 /// The sub-agents' conversations below one, at every depth.
 pub fn descendants(server: &Server, place: &Place) -> Result<Vec<String>> {
-    Ok(descendants_within(server, place, REQUEST_LIMIT)?)
+    Ok(descendants_within(server, place, Limit::Ordinary)?)
 }
 
 /// The same with a limit for each request.
-pub fn descendants_within(server: &Server, place: &Place, limit: Duration) -> Answer<Vec<String>> {
+pub fn descendants_within(server: &Server, place: &Place, limit: Limit) -> Answer<Vec<String>> {
     let mut found: Vec<String> = Vec::new();
-    let mut next = vec![place.id.clone()];
-    while let Some(parent) = next.pop() {
+    let mut seen = Seen::of(&place.id);
+    let mut next = vec![(0, place.id.clone())];
+    while let Some((depth, parent)) = next.pop() {
         for child in server.client.children(&parent, &place.directory, limit)? {
-            // A server that names a conversation its own ancestor must not keep us here.
-            if child.id != place.id && !found.contains(&child.id) {
-                next.push(child.id.clone());
+            if seen.is_new(server, &child, depth + 1) {
+                next.push((depth + 1, child.id.clone()));
                 found.push(child.id);
             }
         }
     }
     Ok(found)
+}
+
+/// The conversations that were found below one. A server that lists them in circles or without end
+/// must not keep us there.
+pub struct Seen {
+    ids: BTreeSet<String>,
+    root: String,
+    /// Whether there were more than a conversation can have.
+    pub is_without_end: bool,
+}
+
+impl Seen {
+    /// Nothing is known yet but the conversation itself.
+    pub fn of(root: &str) -> Seen {
+        Seen { ids: BTreeSet::from([root.into()]), root: root.into(), is_without_end: false }
+    }
+
+    /// Whether a conversation, so many levels below the root, is to be looked at. The user is told
+    /// of one that cannot be.
+    pub fn is_new(&mut self, server: &Server, child: &Conversation, depth: usize) -> bool {
+        self.is_without_end |= depth > DEEPEST || self.ids.len() > MOST_BELOW;
+        let is_new = !self.is_without_end && self.ids.insert(child.id.clone());
+        if !is_new {
+            server.warn_of_relatives(&self.root);
+        }
+        is_new
+    }
 }
 
 /// The conversation that is meant, which is there already.

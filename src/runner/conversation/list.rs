@@ -6,6 +6,7 @@ use jiff::Timestamp;
 
 use super::entry::moment;
 use super::find::{self, changed, created};
+use crate::client::Limit;
 use crate::client::wire::{Activities, Ask, Conversation, is_busy};
 use crate::error::Result;
 use crate::runner::context::Context;
@@ -16,7 +17,7 @@ use crate::runner::session::probe::State;
 use crate::runner::session::server::Server;
 use crate::runner::session::status::{SessionStatus, list};
 use crate::runner::turn::Tokens;
-use crate::units::{PROBE_LIMIT, REQUEST_LIMIT};
+use crate::units::PROBE_LIMIT;
 
 /// A conversation as it is listed.
 #[derive(Clone, Debug)]
@@ -93,19 +94,22 @@ impl Relation {
 
 /// All conversations of the session's directory.
 pub fn sessions(context: &Context, word: &str) -> Result<ConversationList> {
-    let server = Server::open(context, word)?;
+    Server::with(context, word, list_all)
+}
+
+fn list_all(server: &Server) -> Result<ConversationList> {
     let mut found: Vec<(f64, Listed)> = Vec::new();
     server.client.each_conversation(&server.directory, &mut |conversation| {
         found.push((changed(&conversation), Listed::of(conversation)));
     })?;
     found.sort_by(|(a, _), (b, _)| b.total_cmp(a));
     let mut conversations: Vec<Listed> = found.into_iter().map(|(_, listed)| listed).collect();
-    if let Some(doing) = Doing::ask(&server) {
+    if let Some(doing) = Doing::ask(server) {
         for listed in &mut conversations {
             listed.state = Some(doing.state(&listed.id));
         }
     }
-    Ok(ConversationList { session: server.record.id, conversations })
+    Ok(ConversationList { session: server.record.id.clone(), conversations })
 }
 
 /// The conversations of all sessions that have these labels, one list for each session. Those of
@@ -143,7 +147,7 @@ impl Doing {
         let mut permissions = BTreeSet::new();
         let mut questions = BTreeSet::new();
         if activities.values().any(|activity| activity.is_busy()) {
-            let waits = |ask: &dyn Ask| !is_over(client, directory, ask, PROBE_LIMIT);
+            let waits = |ask: &dyn Ask| !is_over(client, directory, ask, PROBE_LIMIT.into());
             let mut asked = match Scene::of(server, directory, PROBE_LIMIT).permissions() {
                 Ok(pending) => pending.asks,
                 Err(failure) if failure.hides_asks() => Vec::new(),
@@ -174,11 +178,14 @@ impl Doing {
 
 /// The conversations above one, itself, and its children.
 pub fn chain(context: &Context, word: &str, id: Option<&str>) -> Result<Chain> {
-    let server = Server::open(context, word)?;
-    let place = find::given_or_latest(&server, id)?;
-    let asked = find::load(&server, &place.id)?;
-    let ancestors = find::ancestors(&server, &place)?;
-    let mut children = server.client.children(&place.id, &place.directory, REQUEST_LIMIT)?;
+    Server::with(context, word, |server| chain_of(server, id))
+}
+
+fn chain_of(server: &Server, id: Option<&str>) -> Result<Chain> {
+    let place = find::given_or_latest(server, id)?;
+    let asked = find::load(server, &place.id)?;
+    let ancestors = find::ancestors(server, &place)?;
+    let mut children = server.client.children(&place.id, &place.directory, Limit::Ordinary)?;
     children.sort_by(|a, b| created(a).total_cmp(&created(b)));
     let relatives = |relation: Relation, conversations: Vec<Conversation>| {
         let relative = move |found| Relative { relation, conversation: Listed::of(found) };
@@ -188,7 +195,7 @@ pub fn chain(context: &Context, word: &str, id: Option<&str>) -> Result<Chain> {
         .chain(relatives(Relation::Asked, vec![asked]))
         .chain(relatives(Relation::Child, children))
         .collect();
-    Ok(Chain { session: server.record.id, conversations })
+    Ok(Chain { session: server.record.id.clone(), conversations })
 }
 
 impl Listed {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::deny_occtl::no_occtl;
 use super::find::{self, Place};
 use super::work::{Work, find_work, reject_asks};
+use crate::client::Limit;
 use crate::client::wire::{Conversation, Head, OwnRules, is_busy};
 use crate::error::{Error, Reason, Result};
 use crate::runner::context::Context;
@@ -34,19 +35,27 @@ pub fn fork(
     id: Option<&str>,
     before: Option<&str>,
 ) -> Result<Forked> {
-    let server = Server::open(context, word)?;
-    let place = find::given_or_latest(&server, id)?;
+    Server::with(context, word, |server| fork_of(context, server, id, before))
+}
+
+fn fork_of(
+    context: &Context,
+    server: &Server,
+    id: Option<&str>,
+    before: Option<&str>,
+) -> Result<Forked> {
+    let place = find::given_or_latest(server, id)?;
     let client = &server.client;
     let directory = &place.directory;
     if let Some(message) = before {
         // The server copies everything if it does not find the message.
-        check_message(&server, &place, message)?;
+        check_message(server, &place, message)?;
     }
     let mut rules: OwnRules = client.conversation(&place.id, directory)?;
     let has_promises = rules.permission.iter().any(|rule| !no_occtl().contains(rule));
     let forked = client
         .fork(&place.id, directory, before)
-        .map_err(|failure| find::gone(&server, &place, failure))?;
+        .map_err(|failure| find::gone(server, &place, failure))?;
     // The server gives a fork no rules.
     if !server.record.allow_occtl_commands.unwrap_or(false) {
         let missing = no_occtl().into_iter().filter(|rule| !rules.permission.contains(rule));
@@ -54,13 +63,13 @@ pub fn fork(
         rules.permission.extend(missing);
     }
     if !rules.permission.is_empty()
-        && let Err(error) = keep_rules(&server, &place, &forked.id, &rules)
+        && let Err(error) = keep_rules(server, &place, &forked.id, &rules)
     {
         // The rules against occtl are a precaution, and no promise to the user.
         if error.reason == Some(Reason::Unsupported) && !has_promises {
             (context.say)(&format!(
                 "OpenCode {} gives a copy no rules: in {} the model is not kept from running occtl",
-                version(&server),
+                version(server),
                 forked.id
             ));
             return Ok(noted(context, server, place, forked));
@@ -78,10 +87,10 @@ pub fn fork(
 }
 
 /// The result, and a note of the copy in the session's record.
-fn noted(context: &Context, server: Server, place: Place, forked: Conversation) -> Forked {
+fn noted(context: &Context, server: &Server, place: Place, forked: Conversation) -> Forked {
     server.note_use(context, Some(&forked.id));
     let (id, title) = (forked.id, forked.title);
-    Forked { session: server.record.id, id, parent: place.id, title }
+    Forked { session: server.record.id.clone(), id, parent: place.id, title }
 }
 
 fn version(server: &Server) -> &str {
@@ -103,7 +112,7 @@ fn keep_rules(server: &Server, place: &Place, fork: &str, rules: &OwnRules) -> R
 }
 
 fn check_message(server: &Server, place: &Place, message: &str) -> Result<()> {
-    match server.client.message::<Head>(&place.id, &place.directory, message, REQUEST_LIMIT) {
+    match server.client.message::<Head>(&place.id, &place.directory, message, Limit::Ordinary) {
         Ok(_) => Ok(()),
         Err(failure) if failure.is_missing() => {
             let session = &server.record.id;
@@ -117,17 +126,20 @@ fn check_message(server: &Server, place: &Place, message: &str) -> Result<()> {
 /// Deletes a conversation and those of its sub-agents. A busy one is an error, unless `force` is
 /// true: then it is aborted first. One that another server works on is an error in any case.
 pub fn delete(context: &Context, word: &str, id: &str, force: bool) -> Result<()> {
-    let server = Server::open(context, word)?;
-    let place = find::by_id(&server, id)?;
+    Server::with(context, word, |server| delete_of(context, server, id, force))
+}
+
+fn delete_of(context: &Context, server: &Server, id: &str, force: bool) -> Result<()> {
+    let place = find::by_id(server, id)?;
     let client = &server.client;
     let directory = &place.directory;
-    let below = find::descendants(&server, &place)?;
-    let work = find_work(context, &server, &place, &below)?.work;
-    check_deletable(&server, &place, &work, force)?;
+    let below = find::descendants(server, &place)?;
+    let work = find_work(context, server, &place, &below)?.work;
+    check_deletable(server, &place, &work, force)?;
     if work == Work::Here {
-        abort_members(&server, &place, &below)?;
+        abort_members(server, &place, &below)?;
     }
-    client.delete(id, directory).map_err(|failure| find::gone(&server, &place, failure))?;
+    client.delete(id, directory).map_err(|failure| find::gone(server, &place, failure))?;
     // The server answers `true` whatever happened, so it is asked again.
     match client.conversation::<Conversation>(id, directory) {
         Err(failure) if failure.status() == Some(404) => Ok(()),

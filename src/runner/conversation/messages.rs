@@ -1,7 +1,5 @@
 //! Reads the messages of a turn, page by page.
 
-use std::time::Duration;
-
 use super::find::Place;
 use crate::client::wire::{Info, Message};
 use crate::client::{Answer, Limit};
@@ -24,9 +22,9 @@ pub fn messages_since(
     place: &Place,
     turn: &str,
     is_own: Option<&dyn Fn(&Info) -> bool>,
-    limit: Duration,
+    limit: Limit,
 ) -> Answer<Vec<Message>> {
-    let from_the_newest = || server.client.pages(&place.id, &place.directory, Limit::Whole(limit));
+    let from_the_newest = || server.client.pages(&place.id, &place.directory, limit);
     let mut pages = from_the_newest();
     let mut found: Vec<Message> = Vec::new();
     let mut size = if is_own.is_none() { WHOLE_PAGE } else { PAGE };

@@ -3,10 +3,10 @@
 
 use super::deny_occtl::no_occtl;
 use super::find::Place;
+use crate::client::Limit;
 use crate::client::wire::{NewConversation, OwnRules, Rule, is_busy};
 use crate::error::{Error, Result};
 use crate::runner::session::server::Server;
-use crate::units::REQUEST_LIMIT;
 
 /// Opens a conversation in the session's directory. A server that does not take the rules is an
 /// error, unless they are only those against occtl: these are a precaution, and no promise to the
@@ -66,7 +66,7 @@ fn overlap(own: &[Rule], wanted: &[Rule]) -> usize {
 }
 
 fn refuse_busy(server: &Server, place: &Place) -> Result<()> {
-    let activities = server.client.activities(&place.directory, REQUEST_LIMIT)?;
+    let activities = server.client.activities(&place.directory, Limit::Ordinary)?;
     if !is_busy(&activities, &place.id) {
         return Ok(());
     }

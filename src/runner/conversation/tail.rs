@@ -6,13 +6,12 @@ use std::ops::ControlFlow;
 
 use super::entry::{Depth, Entry, each_entry, each_of_next};
 use super::find::{self, Place};
+use crate::client::Limit;
 use crate::client::wire::{Head, Info};
-use crate::client::{LONG_READ, Limit};
 use crate::error::Result;
 use crate::runner::context::Context;
 use crate::runner::session::prices::Prices;
 use crate::runner::session::server::Server;
-use crate::units::REQUEST_LIMIT;
 
 /// How many messages are asked for first when most of them may not be wanted.
 const SEARCH_PAGE: usize = 20;
@@ -66,10 +65,11 @@ pub fn tail(
     options: &TailOptions,
     sink: &mut dyn MessageSink,
 ) -> Result<()> {
-    let server = Server::open(context, word)?;
-    let place = find::given_or_latest(&server, options.conversation.as_deref())?;
-    sink.begin(&server.record.id, &place.id)?;
-    hand_over(&server, &place, options, sink)
+    Server::with(context, word, |server| {
+        let place = find::given_or_latest(server, options.conversation.as_deref())?;
+        sink.begin(&server.record.id, &place.id)?;
+        hand_over(server, &place, options, sink)
+    })
 }
 
 /// The same for a conversation that has been found; without [`MessageSink::begin`].
@@ -198,7 +198,7 @@ fn check_turn(server: &Server, place: &Place, turn: &str) -> Result<()> {
     if turn.is_empty() {
         return Err(find::no_turn(server, place, turn));
     }
-    let found = server.client.message::<Head>(&place.id, &place.directory, turn, REQUEST_LIMIT);
+    let found = server.client.message::<Head>(&place.id, &place.directory, turn, Limit::Ordinary);
     match found.map(|head| head.info) {
         Ok(Info { parent: None, .. }) => Ok(()),
         Ok(Info { parent: Some(parent), .. }) => Err(find::no_turn(server, place, turn)
@@ -222,10 +222,7 @@ fn read_newest(
     let filter = options.filter();
     let mut size = if filter.is_empty() { count.min(LARGEST_PAGE) } else { SEARCH_PAGE };
     let mut found = VecDeque::new();
-    let mut pages = server
-        .client
-        .pages(&place.id, &place.directory, Limit::Read(REQUEST_LIMIT))
-        .whole_within(Limit::Read(LONG_READ));
+    let mut pages = server.client.pages(&place.id, &place.directory, Limit::Long);
     loop {
         let room = count - found.len();
         let mut older = VecDeque::new();

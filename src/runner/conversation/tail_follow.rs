@@ -18,7 +18,7 @@ use crate::runner::session::server::Server;
 use crate::runner::session::stream::{Heard, Stream};
 use crate::runner::session::timeouts::LOOK_LIMIT;
 use crate::runner::turn::seen::Seen;
-use crate::units::{REQUEST_LIMIT, START_WINDOW};
+use crate::units::START_WINDOW;
 
 /// How long a conversation must read idle before it is: it reads so for a moment between two turns.
 const IDLE_PROOF: Duration = Duration::from_millis(700);
@@ -77,7 +77,7 @@ pub fn tail_follow(
 
 /// The message up to which nothing more will be added; empty if there is none.
 fn newest_complete(server: &Server, place: &Place) -> Result<String> {
-    let mut pages = server.client.pages(&place.id, &place.directory, Limit::Read(LOOK_LIMIT));
+    let mut pages = server.client.pages(&place.id, &place.directory, LOOK_LIMIT.into());
     let mut found: Vec<Known> = Vec::new();
     let mut size = PAGE;
     loop {
@@ -283,7 +283,7 @@ impl LiveTail<'_> {
     fn unfinished(&self) -> Answer<Vec<Entry>> {
         let id = &self.place.id;
         let directory = &self.place.directory;
-        let mut pages = self.server.client.pages(id, directory, Limit::Read(LOOK_LIMIT));
+        let mut pages = self.server.client.pages(id, directory, LOOK_LIMIT.into());
         let mut found: Vec<Entry> = Vec::new();
         loop {
             let mut older = Vec::new();
@@ -318,7 +318,7 @@ impl LiveTail<'_> {
             return Ok(is_young(moment(empty.time.created)));
         }
         // All messages are complete. The newest one may be a prompt without an answer.
-        let newest: Head = client.message(id, directory, done, REQUEST_LIMIT)?;
+        let newest: Head = client.message(id, directory, done, Limit::Ordinary)?;
         Ok(newest.info.is_prompt() && is_young(moment(newest.info.time.created)))
     }
 

@@ -1,16 +1,15 @@
 //! What a conversation and its sub-agents cost: `usage`.
 
-use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
-use super::find::{self, Place, created};
+use super::find::{self, Place, Seen, created};
+use crate::client::Limit;
 use crate::client::wire::{Conversation, Head, Info};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::runner::context::Context;
 use crate::runner::session::prices::Prices;
 use crate::runner::session::server::Server;
 use crate::runner::turn::Used;
-use crate::units::REQUEST_LIMIT;
 
 /// What one conversation used.
 #[derive(Clone, Debug)]
@@ -41,23 +40,31 @@ pub struct UsageReport {
 /// The messages are counted. What the server itself says of a conversation is of no use: old
 /// servers say nothing, and new ones count what was paid for in the original of a fork.
 pub fn usage(context: &Context, word: &str, id: Option<&str>) -> Result<UsageReport> {
-    let server = Server::open(context, word)?;
-    let place = find::given_or_latest(&server, id)?;
-    let mut open = vec![find::load(&server, &place.id)?];
-    let mut seen: BTreeSet<String> = BTreeSet::from([place.id.clone()]);
+    Server::with(context, word, |server| usage_of(server, id))
+}
+
+fn usage_of(server: &Server, id: Option<&str>) -> Result<UsageReport> {
+    let place = find::given_or_latest(server, id)?;
+    // Each with how many conversations are above it, up to that one.
+    let mut open = vec![(0, find::load(server, &place.id)?)];
+    let mut seen = Seen::of(&place.id);
     let mut found = Vec::new();
-    while let Some(conversation) = open.pop() {
-        let place = Place::of(conversation.clone(), &server);
-        let mut below = server.client.children(&place.id, &place.directory, REQUEST_LIMIT)?;
-        // A server that names a conversation its own ancestor must not keep us here.
-        below.retain(|child| seen.insert(child.id.clone()));
+    while let Some((depth, conversation)) = open.pop() {
+        let place = Place::of(conversation.clone(), server);
+        let mut below = server.client.children(&place.id, &place.directory, Limit::Ordinary)?;
+        below.retain(|child| seen.is_new(server, child, depth + 1));
+        // A part of the sum would be taken for all of it.
+        if seen.is_without_end {
+            let text = format!("session {} lists sub-agents without end", server.record.id);
+            return Err(Error::failed(format!("{text}, so there is no sum")));
+        }
         // The oldest child comes last, because the last conversation is taken next.
         below.sort_by(|a, b| created(b).total_cmp(&created(a)));
-        open.append(&mut below);
-        found.push(count(&server, &place, conversation)?);
+        open.extend(below.into_iter().map(|child| (depth + 1, child)));
+        found.push(count(server, &place, conversation)?);
     }
     let total = total(place.id, &found);
-    Ok(UsageReport { session: server.record.id, total, conversations: found })
+    Ok(UsageReport { session: server.record.id.clone(), total, conversations: found })
 }
 
 fn total(id: String, all: &[Usage]) -> Usage {
@@ -126,7 +133,7 @@ impl Free {
     fn priced(self, prices: &Prices) -> Used {
         let mut sum = Used::default();
         for (step, used) in self.kinds {
-            match prices.cost(&step, REQUEST_LIMIT) {
+            match prices.cost(&step, Limit::Ordinary) {
                 Some(_) => sum.add(&used.for_nothing()),
                 None => sum.add(&used),
             }

@@ -10,8 +10,8 @@ use crate::client::{Answer, Client, Limit};
 use crate::runner::context::Context;
 use crate::runner::session::life::{Life, life};
 use crate::runner::session::pending::Scene;
-use crate::runner::session::server::{Server, directory, endpoint_by};
-use crate::units::{Backoff, Deadline, POLL_FIRST, PROBE_LIMIT, REQUEST_LIMIT, pause};
+use crate::runner::session::server::{Server, directory, endpoint};
+use crate::units::{Backoff, Deadline, POLL_FIRST, PROBE_LIMIT, pause};
 
 /// How long after a prompt the server may still be about to begin: a cold directory takes 1.5 s.
 pub const BEGINS_WITHIN: Duration = Duration::from_secs(2);
@@ -51,14 +51,14 @@ pub fn look_at_work(
 ) -> Answer<Seen> {
     let (client, directory) = (&server.client, &place.directory);
     let works = || -> Answer<bool> {
-        let activities = client.activities(directory, REQUEST_LIMIT)?;
+        let activities = client.activities(directory, Limit::Ordinary)?;
         Ok(is_busy(&activities, &place.id) || below.iter().any(|id| is_busy(&activities, id)))
     };
     let seen = |work, newest| Ok(Seen { work, newest });
     if works()? {
         return seen(Work::Here, None);
     }
-    let newest = match client.newest_message(&place.id, directory, Limit::Whole(REQUEST_LIMIT)) {
+    let newest = match client.newest_message(&place.id, directory, Limit::Ordinary) {
         // Only a prompt cannot be read.
         Err(failure) if failure.is_unreadable() => None,
         newest => newest?,
@@ -102,7 +102,7 @@ pub fn find_work(
 
 /// The newest message of a conversation; `None` if the server does not tell.
 pub fn newest_message(server: &Server, place: &Place) -> Option<Info> {
-    let limit = Limit::Whole(REQUEST_LIMIT);
+    let limit = Limit::Ordinary;
     let newest = server.client.newest_message(&place.id, &place.directory, limit);
     newest.ok().flatten().map(|message| message.info)
 }
@@ -117,13 +117,13 @@ fn is_open(info: &Info) -> bool {
 fn has_asked_here(server: &Server, place: &Place) -> Answer<bool> {
     let (client, directory) = (&server.client, &place.directory);
     let mut asked: BTreeSet<String> = BTreeSet::new();
-    match client.permissions(directory, REQUEST_LIMIT) {
+    match client.permissions(directory, Limit::Ordinary) {
         Ok(asks) => asked.extend(asks.into_iter().map(|ask| ask.conversation)),
         // Versions that cannot list them complete the answer.
         Err(failure) if failure.hides_asks() => {}
         Err(failure) => return Err(failure),
     }
-    asked.extend(client.questions(directory, REQUEST_LIMIT)?.into_iter().map(|a| a.conversation));
+    asked.extend(client.questions(directory, Limit::Ordinary)?.into_iter().map(|a| a.conversation));
     Ok(asked.contains(&place.id))
 }
 
@@ -138,7 +138,7 @@ fn other_worker(context: &Context, server: &Server, place: &Place) -> Option<Str
         if !lives || directory(&record, life.server()) != place.directory {
             return None;
         }
-        let client = Client::new(endpoint_by(&record, life.server(), Deadline::after(PROBE_LIMIT)));
+        let client = Client::new(endpoint(&record, life.server(), Deadline::after(PROBE_LIMIT)));
         let activities = client.activities(&place.directory, PROBE_LIMIT).ok()?;
         is_busy(&activities, &place.id).then_some(record.id)
     })

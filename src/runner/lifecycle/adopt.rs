@@ -16,6 +16,7 @@ use crate::runner::session::select::check_name;
 use crate::runner::session::server::{USERNAME, endpoint, url};
 use crate::runner::session::version::usable;
 use crate::store::Record;
+use crate::units::Deadline;
 
 /// One question to a server that is being adopted.
 const ADOPT_LIMIT: Duration = Duration::from_secs(10);
@@ -42,8 +43,9 @@ pub struct AdoptOptions {
 
 /// Checks that an OpenCode answers there with these credentials, and records it.
 pub fn adopt(context: &Context, options: &AdoptOptions) -> Result<SessionFacts> {
+    let deadline = Deadline::after(ADOPT_LIMIT);
     let (base, port) = base(&options.url)?;
-    let process = options.pid.map(|pid| identity(pid, &base, port)).transpose()?;
+    let process = options.pid.map(|pid| identity(pid, &base, port, deadline)).transpose()?;
     let username = context.environment.get("OPENCODE_SERVER_USERNAME");
     let home = process::own_home();
     let mut record = Record {
@@ -68,7 +70,7 @@ pub fn adopt(context: &Context, options: &AdoptOptions) -> Result<SessionFacts> 
         ..Record::default()
     };
     record.set_created(jiff::Timestamp::now());
-    let client = Client::new(endpoint(&record, None));
+    let client = Client::new(endpoint(&record, None, deadline));
     let answers = usable(&client, ADOPT_LIMIT)
         .and_then(|version| Ok((version, client.own_paths(ADOPT_LIMIT)?.directory)));
     let (version, own) = answers.map_err(|failure| {
@@ -142,11 +144,12 @@ fn same_place(one: &str, other: &str) -> bool {
 }
 
 /// The process, if it really is the listener: `stop --kill` is going to end it.
-fn identity(pid: u32, base: &str, port: u16) -> Result<Identity> {
+fn identity(pid: u32, base: &str, port: u16, deadline: Deadline) -> Result<Identity> {
     let identity =
         Identity::of(pid).ok_or_else(|| Error::not_found(format!("there is no process {pid}")))?;
     // Another machine may have a port of the same number.
-    if !address::look_up(base).is_some_and(address::is_local) {
+    let addresses = address::look_up(base, deadline);
+    if !addresses.iter().any(|address| address::is_local(*address)) {
         return Err(Error::usage(format!("{base} is not on this machine, process {pid} is"))
             .hint("leave --pid out"));
     }

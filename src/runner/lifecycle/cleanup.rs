@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use super::dead::forget;
 use super::stop::{StopOptions, nested, stop};
-use crate::client::{Answer, Limit};
+use crate::client::Answer;
 use crate::error::{Error, Result};
 use crate::runner::asks::reach::directories;
 use crate::runner::context::Context;
@@ -18,7 +18,7 @@ use crate::runner::session::logs::file::last_lines;
 use crate::runner::session::pending::Scene;
 use crate::runner::session::server::Server;
 use crate::store::Record;
-use crate::units::{PROBE_LIMIT, seconds};
+use crate::units::{Deadline, PROBE_LIMIT, seconds};
 
 /// How long after a use of the session a prompt may have been taken without anything being busy
 /// yet: a cold server needs up to two seconds, a loaded machine more.
@@ -27,6 +27,9 @@ const START_GAP: Duration = Duration::from_secs(30);
 /// One question to a server that has shown that it answers. A cold directory takes it seconds, and
 /// a cleanup has time.
 const ASK_LIMIT: Duration = Duration::from_secs(15);
+
+/// How long all that a server is asked may take.
+const ASK_MOST: Duration = Duration::from_secs(60);
 
 /// How many lines of a dead server's log are searched for the reason.
 const REASON_LINES: usize = 200;
@@ -177,6 +180,7 @@ fn busy(context: &Context, record: &Record, idle: Duration, limit: Duration) -> 
         Ok(server) => server,
         Err(error) => return Some(error.message),
     };
+    server.client.limit_to(Deadline::after(ASK_MOST), None);
     // Silence is what health answers quickest; the rest then comes or is a fault of its own.
     if let Err(failure) = server.client.health(PROBE_LIMIT) {
         return Some(format!("its server does not answer: {failure}"));
@@ -208,11 +212,11 @@ fn working(
         return Ok(Some(format!("a turn is going on in {conversation}")));
     }
     let permissions = Scene::of(server, place, ASK_LIMIT).permissions()?;
-    if let Some(ask) = live(server, place, permissions.asks, ASK_LIMIT)?.first() {
+    if let Some(ask) = live(server, place, permissions.asks, ASK_LIMIT.into())?.first() {
         return Ok(Some(format!("permission {} is pending in {}", ask.id, ask.conversation)));
     }
     let questions = client.questions(place, ASK_LIMIT)?;
-    if let Some(ask) = live(server, place, questions, ASK_LIMIT)?.first() {
+    if let Some(ask) = live(server, place, questions, ASK_LIMIT.into())?.first() {
         return Ok(Some(format!("question {} is pending in {}", ask.id, ask.conversation)));
     }
     let Some(newest) = newest_root(server, place, Some(NEWEST))?.conversation else {
@@ -226,7 +230,7 @@ fn working(
     }
     if idle < START_GAP {
         // A prompt that was taken a moment ago shows as a message before anything is busy.
-        let message = client.newest_message(&newest.id, place, Limit::Whole(ASK_LIMIT))?;
+        let message = client.newest_message(&newest.id, place, ASK_LIMIT.into())?;
         if message.is_some_and(|message| message.info.is_prompt()) {
             return Ok(Some(format!("a turn may be about to start in {}", newest.id)));
         }

@@ -166,12 +166,15 @@ pub fn each(record: &Record, server: Option<&Identity>, act: &mut dyn FnMut(u32,
 /// Waits until the port of a server that was ended is free, and says whether it is. The process is
 /// gone a moment before the port: threads of it may still run.
 pub fn await_free_port(record: &Record, deadline: Deadline) -> bool {
-    let adopted = record.adopted_url.as_deref().and_then(look_up);
-    let address = adopted.unwrap_or_else(|| listening_address(record).into());
-    let port = record.port;
     let deadline = deadline.or_after(KILL_WAIT);
+    let adopted = record.adopted_url.as_deref().map(|url| look_up(url, deadline));
+    let mut addresses = adopted.unwrap_or_default();
+    if addresses.is_empty() {
+        addresses.push(listening_address(record).into());
+    }
+    let port = record.port;
     let mut pauses = Backoff::new(POLL_FIRST, Duration::from_millis(100));
-    while !is_port_free(address, port) {
+    while !addresses.iter().all(|address| is_port_free(*address, port)) {
         if deadline.expired() {
             return false;
         }

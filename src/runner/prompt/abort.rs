@@ -39,11 +39,11 @@ pub fn abort_conversation(
     target: &Target,
     limit: Duration,
 ) -> Result<Aborted> {
-    let server = Server::open(context, word)?;
     let deadline = Deadline::after(limit);
-    server.client.limit_to(deadline, None);
+    let server = Server::open_by(context, word, deadline)?;
     let explain = |error: Error| match error.code {
         Code::Unreachable if deadline.expired() => out_of_time(error, limit),
+        Code::Unreachable => server.explain(context, error),
         _ => error,
     };
     let place = target_place(context, &server, target).map_err(explain)?;

@@ -3,11 +3,11 @@
 //! variant.
 
 use super::options::PromptOptions;
+use crate::client::Limit;
 use crate::client::wire::{Agent, Model, ModelName, Providers};
 use crate::error::{Code, Error, Result};
 use crate::runner::nearest::nearest;
 use crate::runner::session::server::Server;
-use crate::units::REQUEST_LIMIT;
 
 /// Checks what the options name. For what they do not name, the server is not asked.
 pub fn check(server: &Server, directory: &str, options: &PromptOptions) -> Result<()> {
@@ -23,7 +23,7 @@ pub fn check(server: &Server, directory: &str, options: &PromptOptions) -> Resul
     if options.model.is_none() && options.variant.is_none() {
         return Ok(());
     }
-    let providers = server.client.providers(directory, REQUEST_LIMIT)?;
+    let providers = server.client.providers(directory, Limit::Ordinary)?;
     let Some(model) = model.or_else(|| default_model(server, directory)) else { return Ok(()) };
     let found = find_model(session, &providers, &model)?;
     match &options.variant {
@@ -67,7 +67,7 @@ fn check_variant(name: &ModelName, model: &Model, variant: &str) -> Result<()> {
 
 /// The model of a prompt that names none; `None` if the configuration does not say.
 fn default_model(server: &Server, directory: &str) -> Option<ModelName> {
-    let configuration = server.client.configuration(directory, REQUEST_LIMIT).ok()?;
+    let configuration = server.client.configuration(directory, Limit::Ordinary).ok()?;
     let (provider, model) = configuration.get("model")?.as_str()?.split_once('/')?;
     Some(ModelName { provider: provider.into(), model: model.into() })
 }

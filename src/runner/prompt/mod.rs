@@ -58,10 +58,10 @@ pub fn send(
     let limit = terms.limits.timeout;
     let deadline = Deadline::after(limit);
     let mut prepared = Prepared::read(options, limit)?;
-    let server = Server::open(context, word)?;
-    server.client.limit_to(deadline, None);
+    let server = Server::open_by(context, word, deadline)?;
     let explain = |error: Error| match error.code {
         Code::Unreachable | Code::TurnFailed if deadline.expired() => out_of_time(error, limit),
+        Code::Unreachable => server.explain(context, error),
         _ => error,
     };
     let policy = &terms.policy;

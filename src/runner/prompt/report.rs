@@ -136,7 +136,7 @@ impl Inquiry<'_> {
 
     /// US dollars of a step, if they are known.
     fn cost(&self, step: &Info) -> Option<f64> {
-        self.prices.cost(step, self.deadline.remaining(LOOK_LIMIT))
+        self.prices.cost(step, self.deadline.remaining(LOOK_LIMIT).into())
     }
 
     /// The sub-agents' conversations, from events and from what the `task` tools say.
@@ -172,7 +172,7 @@ impl Inquiry<'_> {
     fn messages_of(&self, child: &str) -> Vec<Message> {
         let Some(limit) = self.time_left() else { return Vec::new() };
         let place = Place { id: child.into(), directory: self.place.directory.clone() };
-        messages_since(self.server, &place, "", None, limit).unwrap_or_default()
+        messages_since(self.server, &place, "", None, limit.into()).unwrap_or_default()
     }
 
     /// What the server says that the turn changed. If no tool was used, nothing is asked.

@@ -6,7 +6,7 @@
 //! is not there.
 
 use std::fs;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::process::Command;
 use std::time::Duration;
 
@@ -17,26 +17,33 @@ use crate::units::Deadline;
 /// A name whose look-up takes longer counts as unknown.
 const LOOK_UP_LIMIT: Duration = Duration::from_secs(5);
 
-/// The address of the host in `http://HOST:PORT`; `None` if the name is unknown.
-pub fn look_up(url: &str) -> Option<IpAddr> {
-    look_up_by(url, Deadline::never())
+/// The addresses of the host in `http://HOST:PORT`; none if the name is unknown until the deadline,
+/// or after [`LOOK_UP_LIMIT`]. A server may listen on any of them.
+pub fn look_up(url: &str, deadline: Deadline) -> Vec<IpAddr> {
+    let known = without_look_up(url);
+    if !known.is_empty() {
+        return known;
+    }
+    let found = host(url).and_then(|host| by_getent(host, deadline.or_after(LOOK_UP_LIMIT)));
+    found.unwrap_or_default()
 }
 
-/// The same, until a deadline if that comes before [`LOOK_UP_LIMIT`].
-pub fn look_up_by(url: &str, deadline: Deadline) -> Option<IpAddr> {
-    without_look_up(url).or_else(|| by_getent(host(url)?, deadline.or_after(LOOK_UP_LIMIT)))
-}
-
-/// The address if no other program has to tell it: it is a number, or in `/etc/hosts`.
-pub fn without_look_up(url: &str) -> Option<IpAddr> {
-    let host = host(url)?;
+/// The addresses if no other program has to tell them: a number, or what `/etc/hosts` says.
+pub fn without_look_up(url: &str) -> Vec<IpAddr> {
+    let Some(host) = host(url) else { return Vec::new() };
     if let Ok(address) = host.parse() {
-        return Some(address);
+        return vec![address];
     }
-    if host == "localhost" {
-        return Some(Ipv4Addr::LOCALHOST.into());
+    if host.eq_ignore_ascii_case("localhost") {
+        return vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()];
     }
-    in_hosts(&fs::read_to_string("/etc/hosts").ok()?, host)
+    in_hosts(&fs::read_to_string("/etc/hosts").unwrap_or_default(), host)
+}
+
+/// Whether a URL leads to this machine by its loopback, as far as is known without a look-up.
+pub fn is_on_loopback(url: &str) -> bool {
+    let addresses = without_look_up(url);
+    !addresses.is_empty() && addresses.iter().all(|address| address.is_loopback())
 }
 
 fn host(url: &str) -> Option<&str> {
@@ -50,19 +57,31 @@ pub fn is_local(address: IpAddr) -> bool {
     std::net::UdpSocket::bind((address, 0)).is_ok()
 }
 
-fn by_getent(host: &str, deadline: Deadline) -> Option<IpAddr> {
+fn by_getent(host: &str, deadline: Deadline) -> Option<Vec<IpAddr>> {
     let mut getent = Command::new("getent");
     let output = Capture::start(getent.args(["ahosts", "--", host])).ok()?;
     let output = output.finish(deadline)?;
-    String::from_utf8_lossy(&output).split_whitespace().next()?.parse().ok()
+    let text = String::from_utf8_lossy(&output);
+    // A line for each kind of socket: the same address comes several times.
+    Some(distinct(text.lines().filter_map(|line| line.split_whitespace().next()?.parse().ok())))
 }
 
-fn in_hosts(text: &str, host: &str) -> Option<IpAddr> {
-    text.lines().find_map(|line| {
+fn in_hosts(text: &str, host: &str) -> Vec<IpAddr> {
+    distinct(text.lines().filter_map(|line| {
         let mut words = line.split('#').next()?.split_whitespace();
         let address = words.next()?.parse().ok()?;
         words.any(|name| name.eq_ignore_ascii_case(host)).then_some(address)
-    })
+    }))
+}
+
+fn distinct(addresses: impl Iterator<Item = IpAddr>) -> Vec<IpAddr> {
+    let mut found = Vec::new();
+    for address in addresses {
+        if !found.contains(&address) {
+            found.push(address);
+        }
+    }
+    found
 }
 
 /// The address that a record's server listens on.
@@ -90,11 +109,18 @@ mod tests {
 
     #[test]
     fn numbers_need_no_look_up_and_names_are_found_in_the_table() {
-        assert_eq!(look_up("http://127.0.0.1:9100"), "127.0.0.1".parse().ok());
-        assert_eq!(look_up("http://[::1]:80"), "::1".parse().ok());
-        assert_eq!(look_up("http://localhost:80"), "127.0.0.1".parse().ok());
-        let table = "# c\n10.0.0.1 box box.lan # x y\n10.0.0.2 other\n";
-        assert_eq!(in_hosts(table, "BOX.lan"), "10.0.0.1".parse().ok());
-        assert_eq!(in_hosts(table, "y"), None);
+        let found = |url: &str| {
+            let found = look_up(url, Deadline::after(Duration::ZERO));
+            found.iter().map(IpAddr::to_string).collect::<Vec<_>>()
+        };
+        assert_eq!(found("http://127.0.0.1:9100"), ["127.0.0.1"]);
+        assert_eq!(found("http://[::1]:80"), ["::1"]);
+        assert_eq!(found("http://localhost:80"), ["127.0.0.1", "::1"]);
+        assert_eq!(found("http://no.such.name.invalid:80"), [""; 0]);
+        let table = "# c\n10.0.0.1 box box.lan # x y\n10.0.0.2 other\n::2 box.lan\n";
+        let of =
+            |host: &str| in_hosts(table, host).iter().map(IpAddr::to_string).collect::<Vec<_>>();
+        assert_eq!(of("BOX.lan"), ["10.0.0.1", "::2"]);
+        assert!(of("y").is_empty());
     }
 }

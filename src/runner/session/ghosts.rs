@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use super::server::Server;
 use crate::client::wire::{Ask, Head, is_busy};
-use crate::client::{Answer, Client};
+use crate::client::{Answer, Client, Limit};
 use crate::units::{TICK, pause};
 
 /// How long a conversation must read idle until its asks are dead. Servers before 1.14 do not
@@ -16,7 +16,7 @@ use crate::units::{TICK, pause};
 const IDLE_FOR: Duration = Duration::from_secs(2);
 
 /// Whether the answer that asked for something has ended. A live ask keeps it from ending.
-pub fn is_over(client: &Client, directory: &str, ask: &dyn Ask, limit: Duration) -> bool {
+pub fn is_over(client: &Client, directory: &str, ask: &dyn Ask, limit: Limit) -> bool {
     let Some(message) = ask.message() else { return false };
     let found = client.message::<Head>(ask.conversation(), directory, message, limit);
     found.is_ok_and(|head| head.info.time.completed.is_some() || head.info.error.is_some())
@@ -28,7 +28,7 @@ pub fn live<T: Ask>(
     server: &Server,
     directory: &str,
     mut asks: Vec<T>,
-    limit: Duration,
+    limit: Limit,
 ) -> Answer<Vec<T>> {
     let client = &server.client;
     asks.retain(|ask| !is_over(client, directory, ask, limit));

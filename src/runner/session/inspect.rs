@@ -4,10 +4,10 @@ use serde_json::Value;
 
 use super::secrets::mask;
 use super::server::Server;
+use crate::client::Limit;
 use crate::client::wire::{Agent, Model};
 use crate::error::Result;
 use crate::runner::context::Context;
-use crate::units::REQUEST_LIMIT;
 
 /// One model of a session's server.
 #[derive(Clone, Debug)]
@@ -23,7 +23,7 @@ pub struct ModelFacts {
 /// The models that a session's server can use, by provider and id.
 pub fn models(context: &Context, session: &str) -> Result<Vec<ModelFacts>> {
     let server = Server::open(context, session)?;
-    let found = server.client.providers(&server.directory, REQUEST_LIMIT);
+    let found = server.client.providers(&server.directory, Limit::Ordinary);
     let found = found.map_err(|failure| server.explain(context, failure))?;
     let mut models = Vec::new();
     for provider in found.providers {
@@ -46,7 +46,7 @@ pub fn agents(context: &Context, session: &str) -> Result<Vec<Agent>> {
 /// The resolved configuration of a session's server. Secrets are masked unless `secrets` is true.
 pub fn configuration(context: &Context, session: &str, secrets: bool) -> Result<Value> {
     let server = Server::open(context, session)?;
-    let found = server.client.configuration(&server.directory, REQUEST_LIMIT);
+    let found = server.client.configuration(&server.directory, Limit::Ordinary);
     let mut found = found.map_err(|failure| server.explain(context, failure))?;
     if !secrets {
         mask(&mut found);

@@ -33,7 +33,7 @@ impl<'a> Operation<'a> {
     pub fn begin(context: &'a Context, word: &str, limit: Duration) -> Result<Operation<'a>> {
         let signals = context.catch_signals()?;
         let deadline = Deadline::after(limit);
-        let server = Server::open(context, word)?;
+        let server = Server::open_by(context, word, deadline)?;
         server.client.limit_to(deadline, Some(signals.flag()));
         Ok(Operation { context, signals, server, deadline, limit })
     }

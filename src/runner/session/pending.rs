@@ -6,7 +6,6 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::time::Duration;
 
 use super::logs::asking::{LoggedAsk, read_asks};
 use super::server::Server;
@@ -64,13 +63,18 @@ pub struct Scene<'a> {
     /// The directory of the requests.
     pub directory: &'a str,
     /// The limit of each request.
-    pub limit: Duration,
+    pub limit: Limit,
 }
 
 impl<'a> Scene<'a> {
     /// The requests of a directory of a session's server.
-    pub fn of(server: &'a Server, directory: &'a str, limit: Duration) -> Scene<'a> {
-        Scene { client: &server.client, process: server.process.as_ref(), directory, limit }
+    pub fn of(server: &'a Server, directory: &'a str, limit: impl Into<Limit>) -> Scene<'a> {
+        Scene {
+            client: &server.client,
+            process: server.process.as_ref(),
+            directory,
+            limit: limit.into(),
+        }
     }
 
     /// The pending requests. A failure that [`Failure::hides_asks`] means that something may wait
@@ -115,7 +119,7 @@ impl<'a> Scene<'a> {
         let mut calls = Vec::new();
         for id in conversations {
             let newest = |count| {
-                let mut pages = self.client.pages(id, self.directory, Limit::Whole(self.limit));
+                let mut pages = self.client.pages(id, self.directory, self.limit);
                 pages.next::<FullMessage>(count)
             };
             let messages = match newest(NEWEST) {

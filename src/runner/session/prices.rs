@@ -3,13 +3,12 @@
 //! A server reckons 0 for a model without a price and for an answer whose provider did not report
 //! its usage. Such a 0 is not known to be true: only a price of 0 that is stated somewhere is.
 
+use serde_json::Value;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::time::Duration;
-
-use serde_json::Value;
 
 use super::server::Server;
+use crate::client::Limit;
 use crate::client::wire::{Info, Model, Providers};
 
 /// Which models have a price. The server is asked once for each model, and only if a step has cost
@@ -28,19 +27,19 @@ impl<'a> Prices<'a> {
 
     /// US dollars that a step cost; `None` if its model has no price, or no usage was reported.
     /// Each of the two questions may take as long as `limit`.
-    pub fn cost(&self, step: &Info, limit: Duration) -> Option<f64> {
+    pub fn cost(&self, step: &Info, limit: Limit) -> Option<f64> {
         let cost = step.cost?;
         (cost > 0.0 || step.has_usage() && self.has_price(step, limit)).then_some(cost)
     }
 
     /// Whether the model of a step has a price. False if the server does not say.
-    pub fn has_price(&self, step: &Info, limit: Duration) -> bool {
+    pub fn has_price(&self, step: &Info, limit: Limit) -> bool {
         let model = step.provider.as_deref().zip(step.model.as_deref());
         model.is_some_and(|(provider, model)| self.knows(provider, model, limit))
     }
 
     /// Whether a model has a price. False if the server does not say.
-    pub fn knows(&self, provider: &str, model: &str, limit: Duration) -> bool {
+    pub fn knows(&self, provider: &str, model: &str, limit: Limit) -> bool {
         let key = (provider.to_string(), model.to_string());
         if let Some(known) = self.known.borrow().get(&key) {
             return *known;
@@ -51,7 +50,7 @@ impl<'a> Prices<'a> {
     }
 
     /// Asks whether a model has a price; `None` if the server does not say.
-    fn ask(&self, provider: &str, model: &str, limit: Duration) -> Option<bool> {
+    fn ask(&self, provider: &str, model: &str, limit: Limit) -> Option<bool> {
         let client = &self.server.client;
         let providers = client.providers(self.directory, limit).ok()?;
         let Some(price) = price(&providers, provider, model) else { return Some(false) };

@@ -6,15 +6,19 @@ use std::time::Duration;
 use super::ghosts::is_over;
 use super::life::Life;
 use super::pending::Scene;
-use super::server::endpoint_by;
-use crate::client::wire::{Activities, Ask, is_busy};
-use crate::client::{Answer, Client, Held};
-use crate::process::Identity;
+use super::server::{Server, endpoint};
+use crate::client::wire::{Activities, Ask, Health, is_busy};
+use crate::client::{Answer, Cause, Client, Failure, Held, SILENCE};
+use crate::process::{self, Identity};
 use crate::store::Record;
 use crate::units::{Deadline, PROBE_LIMIT, pause};
 
 /// The least time that one server of many is given: enough for a healthy one.
 pub const SMALLEST_SHARE: Duration = Duration::from_millis(20);
+
+/// How many servers are asked at once: together they answer sooner than one after the other. Each
+/// takes a descriptor, so there are fewer where the process may open only few.
+pub const AT_ONCE: usize = 64;
 
 /// The pause between two looks at which servers have answered.
 const LOOK_AGAIN: Duration = Duration::from_millis(1);
@@ -111,8 +115,10 @@ impl Probe {
         if deadline.expired() {
             return Probe::Failed("no time was left to ask it".into());
         }
-        let client = Client::new(endpoint_by(record, life.server(), deadline.or_after(limit / 2)));
+        let client = Client::new(endpoint(record, life.server(), deadline.or_after(limit / 2)));
         let directory = directory.unwrap_or("/").to_string();
+        // All its answers together, however slowly they come.
+        client.limit_to(deadline, None);
         match client.hold_activities(&directory, limit) {
             Ok(answer) => {
                 let process = life.server().cloned();
@@ -164,6 +170,23 @@ pub fn conditions(probes: Vec<Probe>, deadline: Deadline) -> Vec<Condition> {
     conditions.into_iter().flatten().collect()
 }
 
+/// Asks all these servers whether they are there, and gives the failure of each that stays silent.
+pub fn silences(servers: &[Server], deadline: Deadline) -> Vec<Option<Failure>> {
+    let mut found = Vec::new();
+    for group in servers.chunks((process::descriptor_limit() / 4).clamp(1, AT_ONCE)) {
+        let asked: Vec<Answer<Held<Health>>> =
+            group.iter().map(|server| server.client.hold_health(SILENCE)).collect();
+        let answers_by = deadline.or_after(SILENCE);
+        // One that refuses is not silent: what it is asked for next says why.
+        let silence = |held: Answer<Held<Health>>| match held {
+            Ok(held) => held.silence(answers_by),
+            Err(failure) => Some(failure).filter(|one| matches!(one.cause, Cause::Silent)),
+        };
+        found.extend(asked.into_iter().map(silence));
+    }
+    found
+}
+
 impl Inquiry {
     fn state(self, deadline: Deadline) -> Answer<State> {
         let limit = || deadline.remaining(PROBE_LIMIT).max(SMALLEST_SHARE);
@@ -174,10 +197,10 @@ impl Inquiry {
         // An ask of an aborted turn stays in the list.
         let waits = |ask: &dyn Ask| {
             is_busy(&activities, ask.conversation())
-                && !is_over(&self.client, &self.directory, ask, limit())
+                && !is_over(&self.client, &self.directory, ask, limit().into())
         };
         let (client, process) = (&self.client, self.process.as_ref());
-        let scene = Scene { client, process, directory: &self.directory, limit: limit() };
+        let scene = Scene { client, process, directory: &self.directory, limit: limit().into() };
         match scene.permissions() {
             Ok(pending) if !pending.asks.iter().any(|ask| waits(ask)) => {}
             Err(failure) if !failure.hides_asks() => return Err(failure),

@@ -1,10 +1,14 @@
 //! An open server: the record of a session, and the client that talks to its server.
 
+use std::cell::Cell;
+use std::sync::Arc;
+
 use super::address;
 use super::life::{Life, elsewhere, life};
 use super::select::select;
-use crate::client::{Cause, Client, Endpoint, Failure};
-use crate::error::{Error, Result};
+use super::timeouts::out_of_time;
+use crate::client::{Cause, Client, Endpoint, Failure, WAITED_MOST};
+use crate::error::{Code, Error, Reason, Result};
 use crate::process::{self, Identity};
 use crate::runner::context::Context;
 use crate::store::Record;
@@ -27,22 +31,18 @@ pub fn url(record: &Record) -> String {
     record.adopted_url.clone().unwrap_or_else(own)
 }
 
-/// How to reach a record's server.
-pub fn endpoint(record: &Record, server: Option<&Identity>) -> Endpoint {
-    endpoint_by(record, server, Deadline::never())
-}
-
-/// The same for a command that asks many servers: a name is looked up until a deadline.
-pub fn endpoint_by(record: &Record, server: Option<&Identity>, by: Deadline) -> Endpoint {
+/// How to reach a record's server. A host's name is looked up until a deadline.
+pub fn endpoint(record: &Record, server: Option<&Identity>, by: Deadline) -> Endpoint {
     // When 0.4.0 saves the store, it drops the fields that it does not know, this password among
     // them. The server's own environment still has it.
     let inherited = || {
         let variables = process::environment(server?.pid)?;
         variables.get(PASSWORD)?.to_str().map(String::from)
     };
+    let adopted = record.adopted_url.as_deref();
     Endpoint {
         url: url(record),
-        address: record.adopted_url.as_deref().and_then(|url| address::look_up_by(url, by)),
+        addresses: adopted.map(|url| address::look_up(url, by)).unwrap_or_default(),
         username: record.username.clone().unwrap_or_else(|| USERNAME.into()),
         password: record.password.clone().or_else(inherited),
     }
@@ -67,20 +67,36 @@ pub struct Server {
     pub client: Client,
     /// The directory in which it was started.
     pub directory: String,
+    /// Tells the user something.
+    say: fn(&str),
+    /// Whether the user knows that its conversations have impossible relatives.
+    has_warned: Cell<bool>,
 }
 
 impl Server {
     /// The session that `word` means. A dead server is an error (exit 4).
     pub fn open(context: &Context, word: &str) -> Result<Server> {
+        Server::open_by(context, word, context.deadline())
+    }
+
+    /// The same for a command that must be over at a deadline: no request takes longer.
+    pub fn open_by(context: &Context, word: &str, deadline: Deadline) -> Result<Server> {
         let record = select(&context.store.read()?, word)?;
         let id = record.id.clone();
         let life = life(context, &record);
         match &life {
             Life::Alive(_) | Life::Adopted => {
                 let process = life.server().cloned();
-                let client = Client::new(endpoint(&record, process.as_ref()));
+                let client = Client::new(endpoint(&record, process.as_ref(), deadline));
+                if !deadline.is_never() {
+                    client.limit_to(deadline, None);
+                }
+                if let Some(process) = process.clone() {
+                    client.watch(Arc::new(move || process.work()));
+                }
                 let directory = directory(&record, process.as_ref());
-                Ok(Server { record, process, client, directory })
+                let (say, has_warned) = (context.say, Cell::new(false));
+                Ok(Server { record, process, client, directory, say, has_warned })
             }
             Life::Elsewhere => Err(elsewhere(&record)),
             Life::Starting => Err(Error::unreachable(format!("session {id} is still starting"))
@@ -88,6 +104,20 @@ impl Server {
             Life::Dead => Err(Error::unreachable(format!("session {id} is dead"))
                 .hint(format!("occtl stop {id} removes what it left; occtl start starts another"))),
         }
+    }
+
+    /// Does something with the session that `word` means. An error says which session it is, where
+    /// its server is the reason.
+    pub fn with<T>(
+        context: &Context,
+        word: &str,
+        act: impl FnOnce(&Server) -> Result<T>,
+    ) -> Result<T> {
+        let server = Server::open(context, word)?;
+        act(&server).map_err(|error| match error.code {
+            Code::Unreachable => server.explain(context, error),
+            _ => error,
+        })
     }
 
     /// Whether the server's process still runs; true if the process is not known.
@@ -106,7 +136,22 @@ impl Server {
 
     /// Why something failed: because the server has ended, or else for the reason in `error`.
     pub fn explain(&self, context: &Context, error: impl Into<Error>) -> Error {
-        self.ended(context).unwrap_or_else(|| error.into())
+        self.ended(context).unwrap_or_else(|| self.explain_silence(context, error.into()))
+    }
+
+    /// What a silence of the server means to the user.
+    fn explain_silence(&self, context: &Context, error: Error) -> Error {
+        let id = &self.record.id;
+        if error.reason != Some(Reason::Silent) {
+            return error;
+        }
+        let what = format!("session {id} does not answer: {}", error.message);
+        if self.client.is_out_of_time() {
+            let limit = context.limit().unwrap_or(WAITED_MOST);
+            return out_of_time(Error::silent(what), limit)
+                .hint(format!("-t SECONDS waits longer; occtl status {id}"));
+        }
+        Error::silent(what).hint(format!("occtl status {id}; occtl stop --force {id} ends it"))
     }
 
     /// The same after a failed request: a server whose process is not known has also ended if its
@@ -116,6 +161,18 @@ impl Server {
         let id = &self.record.id;
         let ended = || Error::unreachable(format!("the server of session {id} ended: {failure}"));
         self.ended(context).or_else(|| refused.then(ended))
+    }
+
+    /// Tells the user, once, that the conversations above or below one are listed in circles or
+    /// without end, so that not all of them are looked at.
+    pub fn warn_of_relatives(&self, conversation: &str) {
+        if !self.has_warned.replace(true) {
+            (self.say)(&format!(
+                "warning: session {} lists the conversations above or below {conversation} in \
+                 circles or without end; not all of them are looked at",
+                self.record.id
+            ));
+        }
     }
 
     /// Moves the session's last use to now, and remembers the conversation that was used.

@@ -9,17 +9,13 @@ use super::facts::{SessionFacts, known_directory};
 use super::git::Uncommitted;
 use super::labels::{Labels, has_labels};
 use super::life::{Life, life};
-use super::probe::{self, Condition, Probe, SMALLEST_SHARE, State};
+use super::probe::{self, AT_ONCE, Condition, Probe, SMALLEST_SHARE, State};
 use super::select::select;
 use crate::error::Result;
 use crate::process;
 use crate::runner::context::Context;
 use crate::store::Record;
 use crate::units::{Deadline, GIT_LIMIT, LIST_LIMIT, PROBE_LIMIT};
-
-/// How many servers are asked at once: together they answer sooner than one after the other. Each
-/// takes a descriptor, so there are fewer where the process may open only few.
-const AT_ONCE: usize = 64;
 
 /// A session as it is found now.
 #[derive(Clone, Debug)]
@@ -116,7 +112,7 @@ impl Session {
     /// Where its server works, if that is on this machine. Nothing here looks at the directory: the
     /// look would never end on a dead network mount.
     fn directory_here(&self) -> Option<&Path> {
-        let is_here = |url: &String| address::without_look_up(url).is_some_and(|a| a.is_loopback());
+        let is_here = |url: &String| address::is_on_loopback(url);
         let local =
             self.life != Life::Elsewhere && self.record.adopted_url.as_ref().is_none_or(is_here);
         self.directory.as_deref().filter(|_| local).map(Path::new)
@@ -125,7 +121,7 @@ impl Session {
     /// Whether its host is only known by a name.
     fn has_name(&self) -> bool {
         let url = self.record.adopted_url.as_ref();
-        url.is_some_and(|url| address::without_look_up(url).is_none())
+        url.is_some_and(|url| address::without_look_up(url).is_empty())
     }
 
     fn probe(&self, deadline: Deadline, limit: Duration) -> Probe {

@@ -33,6 +33,9 @@
 //! | `cut_body: [PATH]` | announces the whole body and sends half of it |
 //! | `stall_body: [PATH]` | the same, but keeps the connection open |
 //! | `delay_ms: {PATH: N}` | answers N ms later |
+//! | `trickle: {PATH: N}` | sends a blank every N ms instead of an answer |
+//! | `flood: [PATH]` | sends blanks without end |
+//! | `endless_relatives: true` | has a new conversation above and below each conversation |
 //! | `no_cursors: true` | pages of messages do not name the next page, as in 1.1.65 |
 //! | `messages: N` | starts with a conversation of N messages |
 //! | `bulk_conversations: N` | starts with N empty conversations |
@@ -44,6 +47,7 @@
 
 mod answers;
 mod conversation;
+mod endless;
 mod events;
 mod faults;
 mod ids;

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::super::http_server::{Connection, Request};
 use super::faults::{self, Faults};
 use super::state::Shared;
-use super::{answers, conversation, events, ids};
+use super::{answers, conversation, endless, events, ids};
 
 const HTML: [(&str, &str); 1] = [("content-type", "text/html")];
 const JSON: [(&str, &str); 1] = [("content-type", "application/json")];
@@ -34,14 +34,13 @@ pub fn handle(
     while Faults::read().lists("/hold", request) {
         std::thread::sleep(HOLD_LOOK);
     }
-    if let Some(delay) = faults.entry("/delay_ms", request).and_then(Value::as_u64) {
-        std::thread::sleep(Duration::from_millis(delay));
-    }
+    let number = |place: &str| faults.entry(place, request).and_then(Value::as_u64);
+    std::thread::sleep(Duration::from_millis(number("/delay_ms").unwrap_or(0)));
     if faults.has("/unauthorized") || !authorized(request) {
         let challenge = [("www-authenticate", "Basic realm=\"Secure Area\"")];
         return connection.answer(401, &challenge, b"");
     }
-    if let Some(status) = faults.entry("/status", request).and_then(Value::as_u64) {
+    if let Some(status) = number("/status") {
         return connection.json(u16::try_from(status).unwrap_or(500), &unknown_error());
     }
     if faults.lists("/html", request) {
@@ -49,6 +48,9 @@ pub fn handle(
     }
     if let Some(body) = faults.entry("/body", request) {
         return connection.json(200, body);
+    }
+    if number("/trickle").is_some() || faults.lists("/flood", request) {
+        return endless::blanks(connection, number("/trickle"));
     }
     match (request.method.as_str(), request.path.as_str()) {
         ("GET", "/event") => return events::stream(shared, request, connection, false),
@@ -59,7 +61,7 @@ pub fn handle(
         connection.early_head()?;
     }
     let mut reply = route(shared, request, &faults);
-    if let Some(status) = faults.entry("/late_status", request).and_then(Value::as_u64) {
+    if let Some(status) = number("/late_status") {
         let error = json!({"name": "NotFoundError", "data": {"message": "too late"}});
         reply = Reply::Failed(u16::try_from(status).unwrap_or(500), error);
     }
@@ -154,6 +156,14 @@ fn route(shared: &Arc<Shared>, request: &Request, faults: &Faults) -> Reply {
         // The answer is the same for a conversation that does not exist.
         ("POST", ["session", conversation, "abort"]) => abort(shared, conversation),
         (method, ["session", conversation, rest @ ..]) => {
+            let known = shared.lock().find(conversation).map(|found| found.info.clone());
+            if method == "GET"
+                && faults.has("/endless_relatives")
+                && let Some(reply) =
+                    endless::relatives(conversation, rest, known.unwrap_or_else(|| json!({})))
+            {
+                return reply;
+            }
             if shared.lock().find(conversation).is_none() {
                 return not_found(&format!("Session not found: {conversation}"));
             }

@@ -14,7 +14,7 @@ use crate::runner::lifecycle::end::{end_processes, sweep};
 use crate::runner::lifecycle::remembered::{CARRIED, Carried};
 use crate::runner::lifecycle::stop::{StopOptions, stop};
 use crate::runner::session::life::{Life, MARK, life};
-use crate::runner::session::server::{LOOPBACK, endpoint, endpoint_by};
+use crate::runner::session::server::{LOOPBACK, endpoint};
 use crate::store::{Record, Status, is_id};
 use crate::units::{Deadline, PROBE_LIMIT, STOP_GRACE};
 
@@ -130,7 +130,7 @@ fn look(context: &Context, record: &Record) -> Option<Finding> {
 }
 
 fn answering(record: &Record, found: &Life, advice: &str) -> Finding {
-    match Client::new(endpoint_by(record, found.server(), Deadline::after(PROBE_LIMIT)))
+    match Client::new(endpoint(record, found.server(), Deadline::after(PROBE_LIMIT)))
         .health(PROBE_LIMIT)
     {
         Ok(health) => Finding::good("session", format!("answers, version {}", health.version)),
@@ -245,7 +245,9 @@ fn rebuilt(context: &Context, id: &str, members: &[Running]) -> Option<(Record, 
         // The port may have another owner by now, who must not learn the password. A server that
         // was started through a script listens in a process below the one with the arguments.
         members.iter().find(|member| process::listens(member.identity.pid, port))?;
-        let health = Client::new(endpoint(&record, None)).health(PROBE_LIMIT).ok();
+        let health = Client::new(endpoint(&record, None, Deadline::after(PROBE_LIMIT)))
+            .health(PROBE_LIMIT)
+            .ok();
         record.opencode_version = health.map(|health| health.version);
         record.set_created(jiff::Timestamp::now());
         Some((record, get(CARRIED).map(|text| Carried::read(&text)).unwrap_or_default()))

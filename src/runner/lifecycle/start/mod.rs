@@ -185,7 +185,7 @@ fn warn_of_an_open_server(context: &Context, record: &Record) {
     else {
         return;
     };
-    let open = Endpoint { password: None, ..endpoint(record, None) };
+    let open = Endpoint { password: None, ..endpoint(record, None, Deadline::never()) };
     if Client::new(open).health(PROBE_LIMIT).is_ok() {
         let what = "asks for no password: every user of this machine can use";
         (context.say)(&format!("warning: OpenCode {version} {what} {}", record.id));

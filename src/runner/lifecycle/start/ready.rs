@@ -134,7 +134,7 @@ fn is_final(failure: &Failure) -> bool {
 
 /// Asks once over a new connection, because the server may never answer an older one.
 fn question(record: &Record, limit: Duration, signals: &Signals) -> Answer<Ready> {
-    let client = Client::new(endpoint(record, None));
+    let client = Client::new(endpoint(record, None, Deadline::never()));
     client.limit_to(Deadline::after(limit), Some(signals.flag()));
     let directory = directory(record, None);
     let version = usable_in(&client, &directory, limit)?;

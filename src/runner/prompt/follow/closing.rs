@@ -208,7 +208,8 @@ impl Follower<'_> {
         let mut known = self.whole.take();
         loop {
             let limit = deadline.remaining(LOOK_LIMIT);
-            let read = || messages_since(self.server, self.place, self.turn.id(), None, limit);
+            let read =
+                || messages_since(self.server, self.place, self.turn.id(), None, limit.into());
             match known.take().map_or_else(read, Ok) {
                 Ok(mut messages) => {
                     self.turn.learn(&messages);

@@ -87,7 +87,7 @@ impl Follower<'_> {
         let is_ours = |info: &Info| self.turn.includes(info);
         let turn = self.turn.id();
         let limit = self.request_limit;
-        let found = messages_since(self.server, self.place, turn, Some(&is_ours), limit);
+        let found = messages_since(self.server, self.place, turn, Some(&is_ours), limit.into());
         found.map_err(|failure| self.note_trouble(failure))
     }
 
@@ -113,7 +113,7 @@ impl Follower<'_> {
         let is_known = |id: &str| self.turn.asks.all().any(|ask| ask.id == id);
         let waits = |ask: &dyn Ask| {
             !self.turn.has_passed(ask.message())
-                && !is_over(client, directory, ask, self.request_limit)
+                && !is_over(client, directory, ask, self.request_limit.into())
         };
         permissions.retain(|ask| is_known(&ask.id) || waits(ask));
         questions.retain(|ask| is_known(&ask.id) || waits(ask));
@@ -191,7 +191,8 @@ impl Follower<'_> {
         let children: Vec<String> = self.turn.descendants().map(String::from).collect();
         for id in children {
             let place = Place { id, directory: self.place.directory.clone() };
-            for message in messages_since(self.server, &place, "", None, self.request_limit)? {
+            for message in messages_since(self.server, &place, "", None, self.request_limit.into())?
+            {
                 self.turn.add_message_below(&message);
             }
         }

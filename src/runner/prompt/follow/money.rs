@@ -25,7 +25,7 @@ impl Follower<'_> {
         let (provider, model) = step.provider.as_deref().zip(step.model.as_deref())?;
         if step.cost.is_some_and(|cost| cost > 0.0) {
             None
-        } else if !self.prices.has_price(step, LOOK_FIRST) {
+        } else if !self.prices.has_price(step, LOOK_FIRST.into()) {
             Some(format!("model {provider}/{model} has no price"))
         } else if step.time.completed.is_some() && step.error.is_none() && !step.has_usage() {
             Some(format!("{provider} does not report what {model} used"))

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::Follower;
+use crate::client::Limit;
 use crate::process;
 use crate::runner::prompt::report::Conclusion;
 use crate::runner::session::secrets::masked;
@@ -54,7 +55,8 @@ impl Follower<'_> {
             return None;
         }
         let limit = deadline.remaining(MCP_LIMIT);
-        let found = self.server.client.mcp_servers(&self.place.directory, limit).ok()?;
+        let found =
+            self.server.client.mcp_servers(&self.place.directory, Limit::Whole(limit)).ok()?;
         let missing = found.into_iter().filter(|(_, one)| one.is_missing());
         let failed: Vec<McpFailure> = missing
             .map(|(name, one)| McpFailure {

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use super::options::{Milestone, Reached, Until, WaitOptions};
 use super::search::Search;
+use crate::client::Answer;
 use crate::client::wire::{Activities, Message, is_busy};
-use crate::client::{Answer, Limit};
 use crate::runner::conversation::find::{self, Place};
 use crate::runner::conversation::messages::messages_since;
 use crate::runner::conversation::work::BEGINS_WITHIN;
@@ -192,12 +192,12 @@ impl Open {
             }
         };
         let turn = self.turn.insert(turn);
-        let messages = messages_since(server, place, &id, None, LOOK_LIMIT)?;
+        let messages = messages_since(server, place, &id, None, LOOK_LIMIT.into())?;
         let at = Instant::now();
         let snapshot = Snapshot { messages: &messages, activities: Some(activities), at };
         let search = &mut self.search;
         let end = turn.apply_snapshot(&snapshot, &mut |text| search.text(text));
-        let below = find::descendants_within(server, place, LOOK_LIMIT)?;
+        let below = find::descendants_within(server, place, LOOK_LIMIT.into())?;
         let mut ask = None;
         if until.contains(&Until::Ask) {
             let heard = turn.asks.pending_permissions().next().map(|ask| ask.id.clone());
@@ -222,7 +222,7 @@ impl Open {
 
 fn newest_prompt(server: &Server, place: &Place) -> Answer<NewestPrompt> {
     let Place { id, directory } = place;
-    let limit = Limit::Whole(LOOK_LIMIT);
+    let limit = LOOK_LIMIT.into();
     let mut pages = server.client.pages(id, directory, limit);
     let mut size = PAGE;
     let newest: Option<Message> = loop {
@@ -267,7 +267,7 @@ fn pending_ask(
     };
     let mut permissions = pending.asks;
     permissions.retain(|ask| is_ours(&ask.conversation));
-    let permissions = live(server, &place.directory, permissions, LOOK_LIMIT)?;
+    let permissions = live(server, &place.directory, permissions, LOOK_LIMIT.into())?;
     if let Some(ask) = permissions.into_iter().next() {
         return Ok(Some(ask.id));
     }
@@ -276,6 +276,6 @@ fn pending_ask(
     }
     let mut questions = server.client.questions(&place.directory, LOOK_LIMIT)?;
     questions.retain(|ask| is_ours(&ask.conversation));
-    let questions = live(server, &place.directory, questions, LOOK_LIMIT)?;
+    let questions = live(server, &place.directory, questions, LOOK_LIMIT.into())?;
     Ok(questions.into_iter().next().map(|ask| ask.id))
 }
