@@ -65,6 +65,16 @@ pub fn handle(
         let error = json!({"name": "NotFoundError", "data": {"message": "too late"}});
         reply = Reply::Failed(u16::try_from(status).unwrap_or(500), error);
     }
+    give(reply, &faults, request, connection)
+}
+
+/// Gives an answer, whole or as the faults want it.
+fn give(
+    reply: Reply,
+    faults: &Faults,
+    request: &Request,
+    connection: &mut Connection,
+) -> io::Result<()> {
     match reply {
         Reply::Json(value) | Reply::Page(value, _) if faults.lists("/cut_body", request) => {
             connection.cut_json(&value)?;
