@@ -1,0 +1,13 @@
+//! Runs many prompts on many tasks and records what came of them.
+//!
+//! Architecture invariant: everything about servers, turns, policies and usage is done by `runner`.
+//! What runs at the same time runs in child processes, which are `occtl` itself: this process has
+//! one thread.
+
+// TEMPORARY: until every part is used.
+#![allow(dead_code)]
+
+pub mod plan;
+pub mod results;
+pub mod task;
+pub mod trial;

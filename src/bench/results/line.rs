@@ -1,0 +1,211 @@
+//! The result line: one attempt of one run.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use serde_json::Value;
+
+/// The form of the line.
+pub const SCHEMA: u32 = 1;
+
+/// What came of an attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Verdict {
+    /// The check passed.
+    Pass,
+    /// The agent's work is not right.
+    Fail,
+    /// Nothing can be said of the agent.
+    Unscored,
+    /// The task has no check.
+    Ungraded,
+}
+
+/// Why the agent's work ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Stop {
+    /// It finished.
+    Done,
+    /// It asked for something that nobody answers.
+    Blocked,
+    /// `wall_s`.
+    WallLimit,
+    /// `working_s`.
+    WorkingLimit,
+    /// `stall_s`.
+    Stall,
+    /// `cost_usd`.
+    CostLimit,
+    /// `steps`.
+    StepLimit,
+    /// The provider failed.
+    ProviderError,
+    /// OpenCode's server failed.
+    ServerError,
+    /// The tree could not be prepared.
+    SetupError,
+    /// The check could not be made.
+    CheckError,
+    /// It was ended from outside.
+    Interrupted,
+}
+
+/// A model as it was used.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct LineModel {
+    /// The provider's id.
+    pub provider: Option<String>,
+    /// The model's id.
+    pub id: Option<String>,
+    /// The variant.
+    pub variant: Option<String>,
+}
+
+/// Why an attempt failed.
+#[derive(Clone, Debug, Serialize)]
+pub struct LineError {
+    /// A word for the kind.
+    pub name: String,
+    /// In words; untrusted text.
+    pub message: String,
+}
+
+/// Tokens of all conversations. The counts are disjoint: cached ones are not in `input`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct LineTokens {
+    /// Of prompts.
+    pub input: u64,
+    /// Of answers.
+    pub output: u64,
+    /// Of thoughts.
+    pub reasoning: u64,
+    /// Read from the provider's cache.
+    pub cache_read: u64,
+    /// Written to it.
+    pub cache_write: u64,
+}
+
+/// One attempt. Every field is described in `docs/json.md`; `None` is null and means unknown.
+#[derive(Clone, Debug, Serialize)]
+pub struct ResultLine {
+    /// Always `result`.
+    pub r#type: &'static str,
+    /// [`SCHEMA`].
+    pub schema: u32,
+    /// The batch's id.
+    pub batch: String,
+    /// SHA-256 of batch, task, arm and repeat.
+    pub run_id: String,
+    /// From 1.
+    pub attempt: u32,
+    /// The task's id.
+    pub task: String,
+    /// The arm's id.
+    pub arm: String,
+    /// From 1.
+    pub repeat: u32,
+    /// The number of task × repeat in the order of the plan, from 0.
+    pub block: u64,
+    /// `I/N`.
+    pub shard: String,
+    /// As really used; of the arm before the first answer.
+    pub model: LineModel,
+    /// The agent.
+    pub agent: Option<String>,
+    /// The variant.
+    pub variant: Option<String>,
+    /// What the server says of itself.
+    pub opencode_version: Option<String>,
+    /// Of the OpenCode program.
+    pub opencode_sha256: Option<String>,
+    /// Of the plan.
+    pub plan_sha256: String,
+    /// Of the task.
+    pub task_sha256: String,
+    /// Of the arm's configuration.
+    pub config_sha256: String,
+    /// Of the overlay's files.
+    pub overlay_sha256: Option<String>,
+    /// Of the arm's policy.
+    pub policy_sha256: String,
+    /// Of the catalogue of models that the server knew.
+    pub catalogue_sha256: Option<String>,
+    /// The plan's `wrap`.
+    pub wrap: Vec<String>,
+    /// What came of it.
+    pub result: Verdict,
+    /// Why the agent ended.
+    pub stop: Stop,
+    /// From 0 to 1; 1 or 0 where the check gave none; null if it was not scored.
+    pub score: Option<f64>,
+    /// What the check measured.
+    pub metrics: BTreeMap<String, Value>,
+    /// The check's status; 128 + N for signal N.
+    pub check_exit: Option<i32>,
+    /// The try that passed, from 1.
+    pub passed_at: Option<u32>,
+    /// Why it failed.
+    pub error: Option<LineError>,
+    /// RFC 3339, UTC.
+    pub started_at: String,
+    /// From its being due to its start.
+    pub queue_ms: u64,
+    /// Copying and preparing.
+    pub setup_ms: Option<u64>,
+    /// Until the server answered.
+    pub server_start_ms: Option<u64>,
+    /// From the prompt to the first text.
+    pub first_token_ms: Option<u64>,
+    /// From the prompt to the end of the turn, of all tries.
+    pub agent_ms: Option<u64>,
+    /// Waiting for the provider to be tried again.
+    pub retry_wait_ms: Option<u64>,
+    /// `agent_ms` − `retry_wait_ms`.
+    pub working_ms: Option<u64>,
+    /// The sum over all tool calls.
+    pub tool_ms: Option<u64>,
+    /// The check.
+    pub check_ms: Option<u64>,
+    /// How often the provider was tried again.
+    pub provider_retries: Option<u64>,
+    /// Calls of the model.
+    pub steps: Option<u64>,
+    /// Calls of tools.
+    pub tool_calls: Option<u64>,
+    /// Those of them that failed.
+    pub tool_errors: Option<u64>,
+    /// Conversations on the server.
+    pub conversations: Option<u64>,
+    /// How often the history was summarised to fit.
+    pub compactions: Option<u64>,
+    /// Of all conversations.
+    pub tokens: Option<LineTokens>,
+    /// Of this attempt.
+    pub cost_usd: Option<f64>,
+    /// `opencode`, `plan` or `unknown`.
+    pub cost_source: &'static str,
+    /// Whether no call was cut before its usage was told.
+    pub usage_complete: bool,
+    /// Of all attempts of the run so far.
+    pub spent_usd: Option<f64>,
+    /// The most memory that one process of the run had.
+    pub max_rss_bytes: Option<u64>,
+    /// Lines.
+    pub diff_added: Option<u64>,
+    /// Lines.
+    pub diff_removed: Option<u64>,
+    /// The machine's name.
+    pub host: String,
+    /// Its cores, as far as this process may use them.
+    pub cpus: u32,
+    /// What the process may use; null without a limit.
+    pub mem_limit_bytes: Option<u64>,
+    /// How many runs went on at once.
+    pub jobs: u32,
+    /// The number of the recheck that this line comes from.
+    pub recheck_of: Option<u32>,
+    /// Relative to the directory of the batch.
+    pub artifacts: Option<String>,
+}

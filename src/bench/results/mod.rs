@@ -1,0 +1,3 @@
+//! What came of runs: the lines that are written, and how they are read again.
+
+pub mod line;
