@@ -7,7 +7,9 @@
 // TEMPORARY: until every part is used.
 #![allow(dead_code)]
 
+pub mod hash;
 pub mod plan;
 pub mod results;
+pub mod schedule;
 pub mod task;
 pub mod trial;
