@@ -7,6 +7,7 @@
 // TEMPORARY: until every part is used.
 #![allow(dead_code)]
 
+pub mod batch;
 pub mod hash;
 pub mod plan;
 pub mod results;

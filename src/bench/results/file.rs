@@ -19,8 +19,10 @@ const LONGEST_LINE: u64 = 4 << 20;
 /// Everything that the result files of a batch say.
 #[derive(Default)]
 pub struct Lines {
-    /// The lines of this batch, by run, in the order of their attempts.
-    pub by_run: BTreeMap<String, Vec<Row>>,
+    /// The results of this batch, in the order of the files.
+    pub rows: Vec<Row>,
+    /// Where the attempts of a run are in `rows`, in their order.
+    pub by_run: BTreeMap<String, Vec<usize>>,
     /// Lines that are no results of this batch: torn, of another batch, of another form.
     pub foreign: usize,
     /// Lines that repeat an attempt.
@@ -32,8 +34,7 @@ pub fn name(shard: Shard) -> String {
     format!("results-{}-of-{}.jsonl", shard.index, shard.count)
 }
 
-/// Reads the result files of all shards, and then the rechecks: of those the newest line of a run
-/// takes the place of its last attempt.
+/// Reads the result files of all shards.
 pub fn read_all(directory: &Path, batch: &str) -> Result<Lines> {
     let mut lines = Lines::default();
     let mut seen = BTreeSet::new();
@@ -41,7 +42,7 @@ pub fn read_all(directory: &Path, batch: &str) -> Result<Lines> {
         each_line(&path, &mut |text| match Row::read(text) {
             Some(row) if row.batch == batch => {
                 if seen.insert((row.run_id.clone(), row.attempt)) {
-                    lines.by_run.entry(row.run_id.clone()).or_default().push(row);
+                    lines.add(row);
                 } else {
                     lines.doubled += 1;
                 }
@@ -49,10 +50,20 @@ pub fn read_all(directory: &Path, batch: &str) -> Result<Lines> {
             _ => lines.foreign += 1,
         })?;
     }
-    for rows in lines.by_run.values_mut() {
-        rows.sort_by_key(|row| row.attempt);
-    }
     Ok(lines)
+}
+
+impl Lines {
+    /// Adds a result.
+    pub fn add(&mut self, row: Row) {
+        self.by_run.entry(row.run_id.clone()).or_default().push(self.rows.len());
+        self.rows.push(row);
+    }
+
+    /// The attempts of a run, the oldest first.
+    pub fn attempts(&self, run: &str) -> impl Iterator<Item = &Row> {
+        self.by_run.get(run).into_iter().flatten().map(|at| &self.rows[*at])
+    }
 }
 
 /// The files of a directory whose names begin so and end in `.jsonl`, sorted by number.
@@ -174,7 +185,7 @@ mod tests {
         let lines = read_all(&directory, "b").unwrap();
         assert_eq!((lines.foreign, lines.doubled), (4, 1));
         assert_eq!(lines.by_run.keys().collect::<Vec<_>>(), ["r1"]);
-        let results: Vec<_> = lines.by_run["r1"].iter().map(|row| row.result.as_str()).collect();
+        let results: Vec<_> = lines.attempts("r1").map(|row| row.result.as_str()).collect();
         assert_eq!(results, ["unscored", "pass"]);
         // The next line stands alone.
         Appender::open(&directory, Shard::WHOLE).unwrap().append(&line("r4", 1, "fail")).unwrap();

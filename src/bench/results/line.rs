@@ -5,6 +5,9 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::bench::hash;
+use crate::bench::trial::order::TrialOrder;
+
 /// The form of the line.
 pub const SCHEMA: u32 = 1;
 
@@ -208,4 +211,83 @@ pub struct ResultLine {
     pub recheck_of: Option<u32>,
     /// Relative to the directory of the batch.
     pub artifacts: Option<String>,
+}
+
+impl ResultLine {
+    /// The line of an attempt that has only begun: what was ordered, and nothing that is known only
+    /// afterwards. It says that the attempt was ended from outside until somebody knows better.
+    pub fn begun(order: &TrialOrder, started_at: String) -> ResultLine {
+        let (task, arm) = (&order.plan.tasks[0], &order.plan.arms[0]);
+        let (provider, id) = arm.model.as_deref().and_then(|name| name.split_once('/')).unzip();
+        ResultLine {
+            r#type: "result",
+            schema: SCHEMA,
+            batch: order.batch.clone(),
+            run_id: order.run_id.clone(),
+            attempt: order.attempt,
+            task: task.id.clone(),
+            arm: arm.id.clone(),
+            repeat: order.repeat,
+            block: order.block,
+            shard: order.shard.clone(),
+            model: LineModel {
+                provider: provider.map(String::from),
+                id: id.map(String::from),
+                variant: arm.variant.clone(),
+            },
+            agent: arm.agent.clone(),
+            variant: arm.variant.clone(),
+            opencode_version: None,
+            opencode_sha256: order.opencode_sha256.clone(),
+            plan_sha256: order.plan_sha256.clone(),
+            task_sha256: task.sha256.clone(),
+            config_sha256: hash::json(&arm.config),
+            overlay_sha256: arm.overlay_sha256.clone(),
+            policy_sha256: hash::json(&arm.policy),
+            catalogue_sha256: None,
+            wrap: order.plan.wrap.clone(),
+            result: Verdict::Unscored,
+            stop: Stop::Interrupted,
+            score: None,
+            metrics: BTreeMap::new(),
+            check_exit: None,
+            passed_at: None,
+            error: None,
+            started_at,
+            queue_ms: order.queue_ms,
+            setup_ms: None,
+            server_start_ms: None,
+            first_token_ms: None,
+            agent_ms: None,
+            retry_wait_ms: None,
+            working_ms: None,
+            tool_ms: None,
+            check_ms: None,
+            provider_retries: None,
+            steps: None,
+            tool_calls: None,
+            tool_errors: None,
+            conversations: None,
+            compactions: None,
+            tokens: None,
+            cost_usd: None,
+            cost_source: "unknown",
+            usage_complete: false,
+            spent_usd: order.spent_usd,
+            max_rss_bytes: None,
+            diff_added: None,
+            diff_removed: None,
+            host: String::new(),
+            cpus: 0,
+            mem_limit_bytes: None,
+            jobs: order.jobs,
+            recheck_of: None,
+            artifacts: Some(order.artifacts_name.clone()),
+        }
+    }
+
+    /// The line as it is stored: one JSON object without a newline.
+    pub fn to_text(&self) -> String {
+        serde_json::to_string(self).unwrap_or_default()
+    }
 }
