@@ -8,9 +8,11 @@
 #![allow(dead_code)]
 
 pub mod batch;
+pub mod glob;
 pub mod hash;
 pub mod plan;
 pub mod results;
 pub mod schedule;
+pub mod starter;
 pub mod task;
 pub mod trial;

@@ -52,7 +52,7 @@ pub fn runs(plan: &Plan, batch: &str) -> Vec<Run> {
     let mut found = Vec::new();
     let mut block = 0;
     // An arm's configuration is large and does not change from run to run.
-    let arms: Vec<String> = plan.arms.iter().map(hash::arm).collect();
+    let arms: Vec<String> = plan.arms.iter().map(Arm::identity).collect();
     for repeat in 1..=plan.repeats {
         let mut random = Random::new(plan.seed, repeat);
         let mut tasks: Vec<usize> = (0..plan.tasks.len()).collect();

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
+use super::hash;
 use super::task::Task;
 use crate::error::Result;
 
@@ -78,6 +79,9 @@ pub struct Arm {
     pub env: BTreeMap<String, String>,
     /// SHA-256 of the overlay's files, in hexadecimal.
     pub overlay_sha256: Option<String>,
+    /// How many arms before it in the plan are the same but for their names. Their runs would
+    /// otherwise have the same ids, and comparing an arm with itself is a good test of a plan.
+    pub twin: u32,
 }
 
 /// US dollars for a million tokens. Reasoning is billed as output.
@@ -144,5 +148,28 @@ impl Plan {
         plan.tasks.retain(|one| one.id == task);
         plan.arms.retain(|one| one.id == arm);
         plan
+    }
+}
+
+impl Arm {
+    /// The hash of everything in an arm that makes its runs what they are. Its id is only a name,
+    /// its overlay may be anywhere, and what the program and the catalogue of models are is
+    /// recorded beside it.
+    pub fn identity(&self) -> String {
+        let prices = self.prices.map(Prices::to_json);
+        hash::json(&json!({
+            "model": self.model, "agent": self.agent, "variant": self.variant,
+            "opencode": self.opencode, "config": self.config, "prompt": self.prompt,
+            "policy": self.policy, "prices": prices, "env": self.env,
+            "overlay": self.overlay_sha256, "twin": self.twin,
+        }))
+    }
+}
+
+impl Prices {
+    /// As in the plan.
+    pub fn to_json(self) -> Value {
+        json!({"input": self.input, "output": self.output, "cache_read": self.cache_read,
+               "cache_write": self.cache_write})
     }
 }

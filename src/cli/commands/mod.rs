@@ -6,6 +6,7 @@ pub mod agents;
 pub mod answer;
 pub mod approve;
 pub mod attach;
+pub mod bench;
 pub mod chain;
 pub mod cleanup;
 pub mod config;
@@ -77,6 +78,8 @@ pub const COMMANDS: Commands = &[
     &agents::COMMAND,
     &events::COMMAND,
     &logs::COMMAND,
+    &bench::COMMAND,
+    &bench::init::COMMAND,
     &help::COMMAND,
     &version::COMMAND,
     &guard::COMMAND,
