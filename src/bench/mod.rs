@@ -8,11 +8,15 @@
 #![allow(dead_code)]
 
 pub mod batch;
+pub mod check;
 pub mod glob;
 pub mod hash;
 pub mod plan;
 pub mod results;
 pub mod schedule;
+pub mod site;
 pub mod starter;
 pub mod task;
 pub mod trial;
+pub mod workspace;
+pub mod wrap;
