@@ -25,6 +25,9 @@ pub struct Site<'a> {
     pub scratch: &'a Path,
     /// The caller's surroundings: PATH, LANG and TZ come from there.
     pub environment: &'a Environment,
+    /// Whether this process works for this run alone and is the subreaper of all that it starts:
+    /// then all its descendants are ended with each command, and otherwise what has the mark.
+    pub is_alone: bool,
     /// Whether the run is to end at once.
     pub is_stopped: &'a dyn Fn() -> bool,
 }
