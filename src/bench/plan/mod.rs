@@ -1,13 +1,16 @@
 //! A plan: which arms are tried on which tasks, and how often.
 
+mod arms;
+mod read;
+mod wrap;
+mod write;
+
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use super::hash;
 use super::task::Task;
-use crate::error::Result;
 
 /// A plan with all defaults filled in, globs and `matrix` expanded. Paths are absolute.
 #[derive(Clone, Debug)]
@@ -131,45 +134,11 @@ pub enum Auth {
 }
 
 impl Plan {
-    /// Reads a plan and all its tasks. A wrong one is a usage error that names file, line and key.
-    pub fn read(_path: &Path) -> Result<Plan> {
-        todo!()
-    }
-
-    /// The plan as resolved, which [`Plan::read`] accepts again and reads as the same plan: what
-    /// `plan.json` holds.
-    pub fn to_json(&self) -> Value {
-        todo!()
-    }
-
     /// The same plan with one task and one arm: what one run needs to know.
     pub fn narrowed(&self, task: &str, arm: &str) -> Plan {
         let mut plan = self.clone();
         plan.tasks.retain(|one| one.id == task);
         plan.arms.retain(|one| one.id == arm);
         plan
-    }
-}
-
-impl Arm {
-    /// The hash of everything in an arm that makes its runs what they are. Its id is only a name,
-    /// its overlay may be anywhere, and what the program and the catalogue of models are is
-    /// recorded beside it.
-    pub fn identity(&self) -> String {
-        let prices = self.prices.map(Prices::to_json);
-        hash::json(&json!({
-            "model": self.model, "agent": self.agent, "variant": self.variant,
-            "opencode": self.opencode, "config": self.config, "prompt": self.prompt,
-            "policy": self.policy, "prices": prices, "env": self.env,
-            "overlay": self.overlay_sha256, "twin": self.twin,
-        }))
-    }
-}
-
-impl Prices {
-    /// As in the plan.
-    pub fn to_json(self) -> Value {
-        json!({"input": self.input, "output": self.output, "cache_read": self.cache_read,
-               "cache_write": self.cache_write})
     }
 }

@@ -1,9 +1,11 @@
 //! A task: what an agent is asked for, what it finds, and how its work is checked.
 
+pub mod find;
+mod identity;
+pub mod read;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-
-use serde_json::Value;
 
 /// One task with all defaults filled in. Paths are absolute.
 #[derive(Clone, Debug)]
@@ -90,13 +92,5 @@ impl Default for TaskLimits {
             cost_usd: None,
             steps: None,
         }
-    }
-}
-
-impl Task {
-    /// The task as a plan holds it, with absolute paths and its hash: what `plan.json` stores and
-    /// the plan's reader accepts.
-    pub fn to_json(&self) -> Value {
-        todo!()
     }
 }
