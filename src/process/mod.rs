@@ -5,6 +5,7 @@
 //! signal goes through a pidfd that was checked after it was opened.
 
 mod attended;
+mod descendants;
 mod handle;
 mod identity;
 mod programs;
@@ -15,7 +16,8 @@ mod table;
 mod variables;
 
 pub use attended::{Attended, Ending, attend};
-pub use handle::{Handle, pidfd_trouble, wait_all};
+pub use descendants::{become_subreaper, end_everything};
+pub use handle::{Handle, pidfd_trouble, wait_all, wait_any};
 pub use identity::{Home, Identity, descriptor_limit, own_home, own_identity, own_uid};
 pub use programs::{Capture, ended_input, feed, read_input, replace};
 pub use signals::catch;
