@@ -7,6 +7,7 @@ pub mod http_server;
 pub mod model;
 pub mod model_answer;
 pub mod model_script;
+pub mod model_solver;
 pub mod opencode;
 pub mod ports;
 pub mod processes;
