@@ -48,7 +48,7 @@ pub struct Ledger<'a> {
 impl<'a> Ledger<'a> {
     /// The runs of a plan, and what is recorded of them.
     pub fn new(plan: &'a Plan, runs: Vec<Run>, lines: Lines) -> Ledger<'a> {
-        let spent = lines.rows.iter().filter_map(|row| row.cost_usd).sum();
+        let spent = lines.rows.iter().filter_map(Row::own_cost).sum();
         let mut ledger = Ledger {
             spent,
             plan,
@@ -90,7 +90,7 @@ impl<'a> Ledger<'a> {
 
     /// What all attempts of a run have cost, as far as it is known; `None` if it is known of none.
     pub fn spent_on(&self, run: &str) -> Option<f64> {
-        self.lines.attempts(run).filter_map(|row| row.cost_usd).reduce(|sum, cost| sum + cost)
+        self.lines.attempts(run).filter_map(Row::own_cost).reduce(|sum, cost| sum + cost)
     }
 
     /// The hash that an arm's program had when the arm first ran.
@@ -114,7 +114,7 @@ impl<'a> Ledger<'a> {
         if let Some(reason) = &reason {
             self.stopped.entry(arm).or_insert_with(|| reason.clone());
         }
-        self.spent += row.cost_usd.unwrap_or(0.0);
+        self.spent += row.own_cost().unwrap_or(0.0);
         let infrastructure = row.is_infrastructure();
         self.lines.add(row);
         if infrastructure {

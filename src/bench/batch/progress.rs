@@ -50,6 +50,9 @@ impl Progress {
 
     /// Counts what an attempt has cost.
     pub fn add_cost(&mut self, row: &Row) {
+        if row.recheck_of.is_some() {
+            return;
+        }
         self.cost_complete &= row.cost_usd.is_some() && row.usage_complete;
         if let Some(cost) = row.cost_usd {
             *self.cost_usd.get_or_insert(0.0) += cost;

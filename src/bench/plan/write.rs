@@ -17,6 +17,12 @@ impl Plan {
         value
     }
 
+    /// The same plan with another number of repeats.
+    pub fn set_repeats(&mut self, repeats: u32) {
+        self.repeats = repeats;
+        self.sha256 = self.hash();
+    }
+
     /// The hash of the plan. It does not depend on where the plan and its files are: another
     /// machine may have them elsewhere.
     pub(super) fn hash(&self) -> String {

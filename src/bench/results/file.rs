@@ -34,14 +34,16 @@ pub fn name(shard: Shard) -> String {
     format!("results-{}-of-{}.jsonl", shard.index, shard.count)
 }
 
-/// Reads the result files of all shards.
+/// Reads the result files of all shards, and those of rechecks: of an attempt the newest recheck
+/// counts.
 pub fn read_all(directory: &Path, batch: &str) -> Result<Lines> {
     let mut lines = Lines::default();
     let mut seen = BTreeSet::new();
-    for path in files(directory, "results-")? {
+    let rechecks = files(directory, "recheck-")?;
+    for path in files(directory, "results-")?.into_iter().chain(rechecks) {
         each_line(&path, &mut |text| match Row::read(text) {
             Some(row) if row.batch == batch => {
-                if seen.insert((row.run_id.clone(), row.attempt)) {
+                if seen.insert((row.run_id.clone(), row.attempt, row.recheck_of)) {
                     lines.add(row);
                 } else {
                     lines.doubled += 1;
@@ -49,6 +51,9 @@ pub fn read_all(directory: &Path, batch: &str) -> Result<Lines> {
             }
             _ => lines.foreign += 1,
         })?;
+    }
+    for places in lines.by_run.values_mut() {
+        places.sort_by_key(|at| (lines.rows[*at].attempt, lines.rows[*at].recheck_of));
     }
     Ok(lines)
 }
@@ -60,7 +65,7 @@ impl Lines {
         self.rows.push(row);
     }
 
-    /// The attempts of a run, the oldest first.
+    /// The attempts of a run, the oldest first; each is followed by its rechecks.
     pub fn attempts(&self, run: &str) -> impl Iterator<Item = &Row> {
         self.by_run.get(run).into_iter().flatten().map(|at| &self.rows[*at])
     }

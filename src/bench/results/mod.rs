@@ -3,3 +3,4 @@
 pub mod file;
 pub mod line;
 pub mod row;
+pub mod stored;

@@ -85,9 +85,15 @@ impl Row {
         self.result != "unscored"
     }
 
-    /// Whether it counts as one of the attempts of its run: what was ended from outside does not.
+    /// Whether it counts as one of the attempts of its run: what was ended from outside does not,
+    /// and no more does a recheck.
     pub fn uses_an_attempt(&self) -> bool {
-        self.stop != "interrupted"
+        self.stop != "interrupted" && self.recheck_of.is_none()
+    }
+
+    /// What it cost by itself: a recheck repeats the cost of its attempt.
+    pub fn own_cost(&self) -> Option<f64> {
+        self.cost_usd.filter(|_| self.recheck_of.is_none())
     }
 
     /// Whether provider or server were the cause, and not the task or a person.

@@ -1,6 +1,9 @@
 //! The family `occtl bench`: one file per command, as for all others.
 
 pub mod init;
+pub mod run;
+pub mod show;
+pub mod status;
 
 use crate::cli::spec::{Action, Command, Operand};
 use crate::cli::words::Words;
