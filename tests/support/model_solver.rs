@@ -57,7 +57,7 @@ impl Solver {
             return Some(say("It is done."));
         }
         let asked = self.asked.entry((model.to_owned(), place)).or_default();
-        let is_fourth = (place + *asked) % 4 == 0;
+        let is_fourth = (place + *asked).is_multiple_of(4);
         *asked += 1;
         if is_fourth == (model == "good") {
             return Some(say("I leave it as it is."));
