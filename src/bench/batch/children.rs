@@ -10,15 +10,13 @@ use std::time::Duration;
 
 use super::directory::{Directory, replace};
 use crate::bench::results::row::Row;
+use crate::bench::site::MARK;
 use crate::bench::task::Task;
 use crate::bench::trial::order::TrialOrder;
 use crate::bench::workspace;
 use crate::error::{Error, Result};
 use crate::runner::programs::{Handle, Identity, each_marked};
 use crate::units::{Backoff, Deadline, POLL_FIRST, POLL_LONGEST, pause};
-
-/// The variable that everything which is started for a run carries.
-pub const MARK: &str = "OCCTL_TRIAL";
 
 /// What a trial needs beyond the limits of its task: to start a server, to copy, to abort, to end.
 const TRIAL_GRACE: Duration = Duration::from_secs(180);
@@ -128,7 +126,7 @@ pub fn clean(order: &TrialOrder, order_file: &Path) {
 }
 
 /// Kills everything that carries the mark of a run, until nothing is left or it takes too long.
-fn end_marked(scratch: &Path) {
+pub fn end_marked(scratch: &Path) {
     let Some(mark) = scratch.file_name().and_then(|name| name.to_str()) else { return };
     let deadline = Deadline::after(ENDS_WITHIN);
     let mut pauses = Backoff::new(POLL_FIRST, POLL_LONGEST);

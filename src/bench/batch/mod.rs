@@ -9,17 +9,20 @@ mod outage;
 mod overview;
 mod parent;
 mod progress;
+mod recheck;
 mod resume;
 mod scratch;
 mod selection;
 pub mod shards;
 mod show;
+mod verdicts;
 
 pub use directory::Directory;
 pub use ledger::{Ledger, Standing};
 pub use options::{BatchOptions, BatchWatcher, Ended, Left, Rerun, Trees};
 pub use overview::{Overview, overview};
 pub use progress::Progress;
+pub use recheck::{RecheckOptions, Rechecked, recheck};
 pub use selection::Selection;
 pub use show::{Shown, show};
 
@@ -49,7 +52,7 @@ pub fn run(
     directory.settle_plan(plan)?;
     let scratch = scratch::open(&context.environment, options.scratch.as_deref())?;
     let mut lines = file::read_all(&directory.path, &directory.batch)?;
-    let mut results = Appender::open(&directory.path, options.shard)?;
+    let mut results = Appender::open(&directory.path, &file::name(options.shard))?;
     resume::recover(&directory, options.shard, &mut lines, &mut results)?;
     let runs = schedule::runs(plan, &directory.batch);
     let chosen = options.selection.choose(plan, &runs, options.shard)?;

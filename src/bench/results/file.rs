@@ -9,6 +9,8 @@ use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
+use serde_json::Value;
+
 use super::row::Row;
 use crate::bench::schedule::Shard;
 use crate::error::{Error, Result};
@@ -89,6 +91,20 @@ pub fn files(directory: &Path, prefix: &str) -> Result<Vec<PathBuf>> {
     Ok(found.into_iter().map(|(_, path)| path).collect())
 }
 
+/// The whole line of one attempt, as the result files have it.
+pub fn line_of(directory: &Path, run: &str, attempt: u32) -> Result<Option<Value>> {
+    let mut found = None;
+    for path in files(directory, "results-")? {
+        each_line(&path, &mut |text| {
+            let is_meant = |row: &Row| row.run_id == run && row.attempt == attempt;
+            if found.is_none() && Row::read(text).as_ref().is_some_and(is_meant) {
+                found = serde_json::from_slice(text).ok();
+            }
+        })?;
+    }
+    Ok(found)
+}
+
 /// Calls `take` for each line that is not empty, without its end. A line that is longer than a
 /// result can be is handed over cut, so that it is not taken for one.
 fn each_line(path: &Path, take: &mut dyn FnMut(&[u8])) -> Result<()> {
@@ -123,8 +139,8 @@ pub struct Appender {
 impl Appender {
     /// Opens or creates the file. What a torn last line left is ended, so that the next line
     /// stands alone.
-    pub fn open(directory: &Path, shard: Shard) -> Result<Appender> {
-        let path = directory.join(name(shard));
+    pub fn open(directory: &Path, name: &str) -> Result<Appender> {
+        let path = directory.join(name);
         let open = || -> io::Result<File> {
             let mut options = OpenOptions::new();
             let mut file = options.read(true).append(true).create(true).mode(0o600).open(&path)?;
@@ -193,7 +209,7 @@ mod tests {
         let results: Vec<_> = lines.attempts("r1").map(|row| row.result.as_str()).collect();
         assert_eq!(results, ["unscored", "pass"]);
         // The next line stands alone.
-        Appender::open(&directory, Shard::WHOLE).unwrap().append(&line("r4", 1, "fail")).unwrap();
+        Appender::open(&directory, &name(Shard::WHOLE)).unwrap().append(&line("r4", 1, "fail")).unwrap();
         let lines = read_all(&directory, "b").unwrap();
         assert_eq!(lines.by_run.keys().collect::<Vec<_>>(), ["r1", "r4"]);
         assert_eq!((lines.foreign, lines.doubled), (4, 1));

@@ -5,3 +5,6 @@
 
 pub mod ending;
 pub mod order;
+mod regrade;
+
+pub use regrade::regrade;

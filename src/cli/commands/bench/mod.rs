@@ -1,6 +1,8 @@
 //! The family `occtl bench`: one file per command, as for all others.
 
 pub mod init;
+pub mod recheck;
+pub mod regrade;
 pub mod run;
 pub mod show;
 pub mod status;
