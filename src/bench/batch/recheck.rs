@@ -91,8 +91,7 @@ pub fn recheck(context: &Context, options: &RecheckOptions) -> Result<Rechecked>
     let ledger = Ledger::new(&plan, schedule::runs(&plan, &directory.batch), lines);
     let number = next_number(&directory.path)?;
     let name = format!("recheck-{number}.jsonl");
-    let mut found =
-        Rechecked { number, graded: 0, without: 0, flips: Vec::new(), is_cut: false };
+    let mut found = Rechecked { number, graded: 0, without: 0, flips: Vec::new(), is_cut: false };
     if let Some(from) = &options.from {
         let verdicts = Verdicts::read(from, options.arm.as_deref(), &plan)?;
         let mut results = Appender::open(&directory.path, &name)?;

@@ -209,7 +209,10 @@ mod tests {
         let results: Vec<_> = lines.attempts("r1").map(|row| row.result.as_str()).collect();
         assert_eq!(results, ["unscored", "pass"]);
         // The next line stands alone.
-        Appender::open(&directory, &name(Shard::WHOLE)).unwrap().append(&line("r4", 1, "fail")).unwrap();
+        Appender::open(&directory, &name(Shard::WHOLE))
+            .unwrap()
+            .append(&line("r4", 1, "fail"))
+            .unwrap();
         let lines = read_all(&directory, "b").unwrap();
         assert_eq!(lines.by_run.keys().collect::<Vec<_>>(), ["r1", "r4"]);
         assert_eq!((lines.foreign, lines.doubled), (4, 1));

@@ -58,7 +58,7 @@ pub fn regrade(context: &Context, order: &Path) -> Result<()> {
     fs::write(artifacts.join("recheck.json"), format!("{line}\n")).map_err(failed)
 }
 
-fn graded(site: &Site, artifacts: &Path) -> Result<Graded, Trouble> {
+fn graded(site: &Site, artifacts: &Path) -> std::result::Result<Graded, Trouble> {
     let workspace = Workspace::create(site)?;
     let answer = workspace.read_answer(site, &artifacts.join("answer.patch"))?;
     Ok(grade(site, &workspace, &answer))
