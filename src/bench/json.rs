@@ -84,7 +84,9 @@ impl Source {
             let what = text.split(" at line ").next().unwrap_or_default();
             let name = &self.name;
             let message = format!("{name}:{}: this is not JSON: {what}", error.line());
-            Error::usage(message).hint(format!("column {}", error.column()))
+            let column = error.column();
+            Error::usage(message)
+                .hint(format!("column {column}; JSON has neither comments nor a comma at the end"))
         })?;
         Ok(Piece { source: self, place: String::new(), raw: raw.get() })
     }
@@ -206,7 +208,8 @@ impl<'a> Piece<'a> {
 
     /// A path, which begins where the source's paths begin.
     pub fn path(&self) -> Result<PathBuf> {
-        Ok(self.source.base.join(self.word()?))
+        // `./x` is `x`.
+        Ok(self.source.base.join(self.word()?).components().collect())
     }
 
     /// A path of a directory. What stands in a plan that was resolved before is not looked for.

@@ -2,6 +2,8 @@
 
 mod arms;
 mod read;
+#[cfg(test)]
+mod tests;
 mod wrap;
 mod write;
 
