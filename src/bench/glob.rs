@@ -1,5 +1,5 @@
-//! Patterns of paths: `*` and `?` stay within a name, `[a-z]` and `[!a-z]` are one letter of it, and
-//! `**` stands for any number of directories. All other letters stand for themselves.
+//! Patterns of paths: `*` and `?` stay within a name, `[a-z]` and `[!a-z]` are one letter of it,
+//! and `**` stands for any number of directories. All other letters stand for themselves.
 //!
 //! Paths are bytes: a name on disk need not be UTF-8.
 

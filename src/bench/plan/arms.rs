@@ -37,24 +37,26 @@ const RESOLVED_KEYS: [&str; 13] = [
 /// What stands for the task's instruction in a prompt.
 const INSTRUCTION: &str = "{instruction}";
 
-/// All arms of a plan: those that it lists, then those of its matrix.
-pub fn read(plan: &Object) -> Result<Vec<Arm>> {
-    let mut arms: Vec<Arm> = Vec::new();
-    if let Some(list) = plan.some("arms") {
-        for piece in list.list()? {
-            add(&mut arms, arm(&piece)?, &piece)?;
+impl Arm {
+    /// All arms of a plan: those that it lists, then those of its matrix.
+    pub(super) fn all(plan: &Object) -> Result<Vec<Arm>> {
+        let mut arms: Vec<Arm> = Vec::new();
+        if let Some(list) = plan.some("arms") {
+            for piece in list.list()? {
+                add(&mut arms, arm(&piece)?, &piece)?;
+            }
         }
-    }
-    if let Some(piece) = plan.some("matrix") {
-        for arm in matrix(&piece)? {
-            add(&mut arms, arm, &piece)?;
+        if let Some(piece) = plan.some("matrix") {
+            for arm in matrix(&piece)? {
+                add(&mut arms, arm, &piece)?;
+            }
         }
+        if arms.is_empty() {
+            let hint = r#"for example "arms": [{"id": "a", "model": "provider/model"}]"#;
+            return Err(plan.piece.wrong("has no arms").hint(hint));
+        }
+        Ok(arms)
     }
-    if arms.is_empty() {
-        let error = plan.piece.wrong("has no arms");
-        return Err(error.hint(r#"for example "arms": [{"id": "a", "model": "provider/model"}]"#));
-    }
-    Ok(arms)
 }
 
 fn add(arms: &mut Vec<Arm>, mut arm: Arm, piece: &Piece) -> Result<()> {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::{Auth, Gate, Infer, Plan, arms, wrap};
+use super::{Arm, Auth, Gate, Infer, Plan};
 use crate::bench::json::{Object, Piece, Source};
 use crate::bench::task::{Task, find, read as task};
 use crate::bench::variables;
@@ -88,8 +88,8 @@ impl Plan {
         }
         settings(&object, &mut plan)?;
         plan.tasks = tasks(&object)?;
-        plan.arms = arms::read(&object)?;
-        wrap::read(&object, &mut plan)?;
+        plan.arms = Arm::all(&object)?;
+        plan.read_wrap(&object)?;
         references(&object, &mut plan)?;
         match object.get("sha256") {
             Some(piece) => plan.sha256 = piece.word()?,

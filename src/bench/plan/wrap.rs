@@ -8,14 +8,21 @@ use crate::runner::nearest::nearest;
 /// What stands for something in `wrap` and `wrap_kill`.
 const PLACEHOLDERS: [&str; 5] = ["run", "occtl", "opencode", "name", "image"];
 
-/// Reads both commands.
-pub fn read(object: &Object, plan: &mut Plan) -> Result<()> {
-    let command = |key: &str| match object.some(key) {
-        Some(piece) => checked(&piece),
-        None => Ok(Vec::new()),
-    };
-    plan.wrap = command("wrap")?;
-    plan.wrap_kill = command("wrap_kill")?;
+impl Plan {
+    /// Reads both commands, when the tasks are known.
+    pub(super) fn read_wrap(&mut self, object: &Object) -> Result<()> {
+        let command = |key: &str| match object.some(key) {
+            Some(piece) => checked(&piece),
+            None => Ok(Vec::new()),
+        };
+        self.wrap = command("wrap")?;
+        self.wrap_kill = command("wrap_kill")?;
+        agree(object, self)
+    }
+}
+
+/// Whether the two commands and the tasks fit together.
+fn agree(object: &Object, plan: &Plan) -> Result<()> {
     let has = |words: &[String], name: &str| words.iter().any(|word| word.contains(name));
     if let Some(piece) = object.some("wrap_kill").filter(|_| !plan.wrap_kill.is_empty()) {
         if plan.wrap.is_empty() {

@@ -33,7 +33,7 @@ impl Plan {
     }
 
     /// The arms whose model must have a known price: a limit or the budget counts what it costs,
-    /// and the plan does not say it. Whether OpenCode knows the price can be asked only of a server.
+    /// and the plan does not say it. Only a server can say whether OpenCode knows the price.
     pub fn arms_to_price(&self) -> Vec<&Arm> {
         let counted = self.budget_usd.is_some()
             || self.tasks.iter().any(|task| task.limits.cost_usd.is_some());

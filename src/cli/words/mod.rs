@@ -69,13 +69,7 @@ pub fn read(arguments: Vec<OsString>, commands: Commands, global: &mut Global) -
         };
         let (flag, shown) = match argument {
             Arg::Value(word) => {
-                match command {
-                    None => command = Some(find(commands, &word)?),
-                    Some(family) if members(commands, family).next().is_some() => {
-                        command = Some(find_member(commands, family, &word)?);
-                    }
-                    Some(_) => operands.push(word),
-                }
+                command = Some(named_command(commands, command, word, &mut operands)?);
                 continue;
             }
             Arg::Long("version") | Arg::Short('V') if command.is_none() => {
@@ -108,6 +102,26 @@ pub fn read(arguments: Vec<OsString>, commands: Commands, global: &mut Global) -
             words.check_flags()?;
             words.check_stdin()?;
             Ok(Found::Command(words))
+        }
+    }
+}
+
+/// The command after one more word that is no flag: it names the command, or one of a family, or it
+/// is an operand.
+fn named_command(
+    commands: Commands,
+    command: Option<&'static Command>,
+    word: OsString,
+    operands: &mut Vec<OsString>,
+) -> Result<&'static Command> {
+    match command {
+        None => find(commands, &word),
+        Some(family) if members(commands, family).next().is_some() => {
+            find_member(commands, family, &word)
+        }
+        Some(command) => {
+            operands.push(word);
+            Ok(command)
         }
     }
 }

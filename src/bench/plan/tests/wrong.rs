@@ -1,7 +1,6 @@
 use super::*;
 
-/// What stands in the fourth line of a plan that is right otherwise, and what is said of it. `@` in
-/// front is a line of its own.
+/// What stands in the fourth line of a plan that is right otherwise, and what is said of it.
 const LINES: [(&str, &str); 47] = [
     (r#""repeat": 3"#, r#"there is no key "repeat" (did you mean "repeats"?)"#),
     (r#""xyzzy": 3"#, r#"there is no key "xyzzy" (the keys are schema, name, "#),
@@ -160,10 +159,9 @@ fn check(place: &Place, text: &str, line: usize, words: &str) {
 #[test]
 fn a_wrong_plan_is_told_with_file_line_key_and_the_nearest_right_one() {
     let place = Place::new();
+    let arm = r#"{"id": "a", "model": "p/m"}"#;
     for (line, words) in LINES {
-        let text = format!(
-            "{{\n\"tasks\": [\"tasks/ok\"],\n\"arms\": [{{\"id\": \"a\", \"model\": \"p/m\"}}],\n{line}}}"
-        );
+        let text = format!("{{\n\"tasks\": [\"tasks/ok\"],\n\"arms\": [{arm}],\n{line}}}");
         check(&place, &text, 4, words);
     }
     for (arm, words) in ARMS {
@@ -197,9 +195,9 @@ fn a_wrong_task_is_told_with_its_own_file_and_line() {
 fn no_text_whatever_makes_the_reader_fail_but_by_an_error() {
     let place = Place::new();
     let texts = [
-        r#"{"schema": 1, "tasks": ["tasks/*", {"id": "x", "instruction": "y", "limits": {"steps": 3}}]}"#,
-        r#"{"arms": [{"id": "a", "policy": {"allow": ["*"]}, "prices": {"input": 1e3}}], "tasks": []}"#,
-        r#"{"matrix": {"models": ["p/m"]}, "tasks": ["tasks/o?"], "wrap": ["{run}"], "env": {"A": ""}}"#,
+        r#"{"schema": 1, "tasks": ["tasks/*", {"id": "x", "instruction": "y", "tries": 3}]}"#,
+        r#"{"arms": [{"id": "a", "policy": {"allow": ["*"]}, "prices": {"input": 1}}]}"#,
+        r#"{"matrix": {"models": ["p/m"]}, "tasks": ["tasks/o?"], "wrap": ["{run}"]}"#,
     ];
     crate::testing::mutations(&texts, std::time::Duration::from_millis(500), |bytes| {
         let text = String::from_utf8_lossy(bytes);
