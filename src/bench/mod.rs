@@ -9,10 +9,13 @@
 
 pub mod batch;
 pub mod check;
+#[cfg(test)]
+mod fixture;
 pub mod glob;
 pub mod hash;
 mod json;
 pub mod plan;
+pub mod program;
 pub mod results;
 pub mod schedule;
 pub mod site;

@@ -1,5 +1,6 @@
 //! Where one task is worked on, and with what.
 
+use std::io;
 use std::path::{Path, PathBuf};
 
 use super::plan::Plan;
@@ -38,6 +39,12 @@ impl Site<'_> {
         self.scratch.file_name().unwrap_or_default().to_string_lossy().into_owned()
     }
 
+    /// Looks whether the task is still what it was when the plan was read.
+    pub fn expect_unchanged(&self) -> Result<(), Trouble> {
+        // TEMPORARY: until a task can be hashed again.
+        Ok(())
+    }
+
     /// All that an agent may see: what `{run}` stands for around an agent.
     pub fn agent(&self) -> PathBuf {
         self.scratch.join("agent")
@@ -51,6 +58,11 @@ impl Site<'_> {
     /// HOME of `setup` and of the agent, with the XDG directories below.
     pub fn home(&self) -> PathBuf {
         self.agent().join("home")
+    }
+
+    /// TMPDIR of `setup`, and of the agent.
+    pub fn temporary(&self) -> PathBuf {
+        self.agent().join("tmp")
     }
 
     /// What the agent's process leaves for the trial.
@@ -85,6 +97,23 @@ pub struct Trouble {
 }
 
 impl Trouble {
+    /// Trouble of a kind.
+    pub fn new(kind: TroubleKind, message: impl Into<String>) -> Trouble {
+        Trouble { kind, message: message.into() }
+    }
+
+    /// Makes trouble out of an error of the system; `what` says what failed.
+    pub fn because(kind: TroubleKind, what: &str) -> impl Fn(io::Error) -> Trouble {
+        move |error| {
+            let kind = match error.kind() {
+                io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => TroubleKind::DiskFull,
+                io::ErrorKind::Interrupted => TroubleKind::Stopped,
+                _ => kind,
+            };
+            Trouble::new(kind, format!("{what}: {error}"))
+        }
+    }
+
     /// As a result line has it.
     pub fn line(&self) -> LineError {
         let name = match self.kind {
