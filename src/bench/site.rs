@@ -41,8 +41,17 @@ impl Site<'_> {
 
     /// Looks whether the task is still what it was when the plan was read.
     pub fn expect_unchanged(&self) -> Result<(), Trouble> {
-        // TEMPORARY: until a task can be hashed again.
-        Ok(())
+        // One that was never on disk has no hash.
+        if self.task.sha256.is_empty() {
+            return Ok(());
+        }
+        let why = match self.task.hash_now() {
+            Ok(hash) if hash == self.task.sha256 => return Ok(()),
+            Ok(_) => "its files are no longer what they were when the plan was read".into(),
+            Err(error) => error.to_string(),
+        };
+        let message = format!("task {} has changed: {why}", self.task.id);
+        Err(Trouble::new(TroubleKind::TaskChanged, message))
     }
 
     /// All that an agent may see: what `{run}` stands for around an agent.

@@ -139,11 +139,8 @@ fn leaves(tree: &Path, link: &Path) -> bool {
     while let Some(name) = rest.pop() {
         match name.components().next() {
             Some(Component::RootDir | Component::Prefix(_)) => return true,
-            Some(Component::ParentDir) => {
-                if !at.pop() {
-                    return true;
-                }
-            }
+            Some(Component::ParentDir) if at.pop() => {}
+            Some(Component::ParentDir) => return true,
             Some(Component::Normal(name)) => {
                 at.push(name);
                 if let Ok(target) = fs::read_link(tree.join(&at)) {

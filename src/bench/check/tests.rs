@@ -263,3 +263,20 @@ fn a_task_without_a_check_is_ungraded() {
     let graded = graded(&fixture, |_| {});
     assert_eq!((graded.verdict, graded.score), (Verdict::Ungraded, None));
 }
+
+#[test]
+fn a_task_that_changes_or_disappears_is_neither_prepared_nor_checked() {
+    let mut fixture = simple();
+    // The run's directory is no part of the task.
+    fixture.task.directory = None;
+    fixture.task.sha256 = fixture.task.hash_now().unwrap();
+    assert_eq!(graded(&fixture, |_| {}).verdict, Verdict::Fail);
+    let graded = graded(&fixture, |_| drop(fixture.script("hidden/check.sh", "exit 0")));
+    assert_eq!(graded.verdict, Verdict::Unscored);
+    assert_eq!(graded.error.unwrap().name, "task_changed");
+    let create = || Workspace::create(&fixture.site()).err().unwrap();
+    assert_eq!(create().kind, TroubleKind::TaskChanged);
+    fs::remove_dir_all(fixture.root.join("hidden")).unwrap();
+    let trouble = create();
+    assert!(trouble.message.contains("hidden"), "{trouble:?}");
+}
