@@ -80,6 +80,8 @@ pub enum Reason {
     Unsupported,
     /// The conversation is busy.
     Busy,
+    /// The server has no such model, agent or variant.
+    Unknown,
 }
 
 impl Reason {
@@ -88,6 +90,7 @@ impl Reason {
         match self {
             Reason::Unsupported => "unsupported",
             Reason::Busy => "busy",
+            Reason::Unknown => "unknown",
         }
     }
 }

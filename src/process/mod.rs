@@ -13,6 +13,7 @@ mod signals;
 mod sockets;
 mod spawn;
 mod table;
+mod usage;
 mod variables;
 
 pub use attended::{Attended, Ending, attend};
@@ -26,4 +27,5 @@ pub use spawn::{Detached, Guardian};
 pub use table::{
     Running, ancestors, command_line, each_marked, environment, marked, with_variable,
 };
+pub use usage::largest_child;
 pub use variables::Variables;

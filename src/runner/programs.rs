@@ -3,7 +3,7 @@
 // TEMPORARY: until every part of `bench` is there.
 #[allow(unused_imports)]
 pub use crate::process::{
-    Attended, Detached, Ending, Handle, Identity, Variables, attend, become_subreaper,
-    descriptor_limit, each_marked, end_everything, marked, own_home, own_identity, own_uid,
-    wait_all, wait_any,
+    Attended, Detached, Ending, Guardian, Handle, Identity, Variables, attend, become_subreaper,
+    descriptor_limit, each_marked, end_everything, largest_child, marked, own_home, own_identity,
+    own_uid, wait_all, wait_any,
 };

@@ -3,8 +3,20 @@
 //! Architecture invariant: what the agent's process leaves is data. Grading, hashes and the result
 //! line are made outside of it, by this process, after everything of the agent has ended.
 
-pub mod ending;
+mod agent;
+mod agent_order;
+mod artifacts;
+mod child;
+mod host;
+mod judge;
+mod line;
 pub mod order;
+mod program;
 mod regrade;
+mod run;
+mod secrets;
+mod surroundings;
 
+pub use agent::agent;
 pub use regrade::regrade;
+pub use run::trial;

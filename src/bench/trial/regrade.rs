@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
-use super::ending;
 use crate::bench::check::{Graded, grade};
 use crate::bench::plan::Plan;
 use crate::bench::results::line::LineError;
@@ -13,12 +12,13 @@ use crate::bench::site::{Site, Trouble};
 use crate::bench::workspace::Workspace;
 use crate::error::{Error, Result};
 use crate::runner::Context;
+use crate::runner::programs::become_subreaper;
 
 /// Grades the answer that the order names, and leaves its line as `recheck.json` beside it.
 pub fn regrade(context: &Context, order: &Path) -> Result<()> {
     let signals = context.catch_signals()?;
     let failed = |error: std::io::Error| Error::failed(format!("cannot grade: {error}"));
-    ending::take_charge().map_err(failed)?;
+    become_subreaper().map_err(failed)?;
     let text = fs::read_to_string(order).map_err(failed)?;
     let mut value: Value = serde_json::from_str(&text)
         .map_err(|error| Error::failed(format!("{}: {error}", order.display())))?;

@@ -85,6 +85,8 @@ pub const COMMANDS: Commands = &[
     &bench::recheck::COMMAND,
     &bench::show::COMMAND,
     &bench::regrade::COMMAND,
+    &bench::agent::COMMAND,
+    &bench::trial::COMMAND,
     &help::COMMAND,
     &version::COMMAND,
     &guard::COMMAND,

@@ -8,9 +8,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::find::Place;
-use crate::client::wire::{
-    FullMessage, HasId, Head, Info, Message, Part, RawMessage, ToolDetails, TurnError,
-};
+use crate::client::wire::{FullMessage, HasId, Head, Info, Message, Part, RawMessage, ToolDetails};
 use crate::client::{Answer, Pages};
 use crate::runner::session::server::Server;
 use crate::runner::turn::Tokens;
@@ -199,8 +197,6 @@ impl Entry {
         }
         let own = info.is_prompt().then(|| info.id.clone());
         let turn = info.parent.or(own);
-        let failed =
-            |error: &TurnError| Failed { name: error.name.clone(), message: error.text().into() };
         Entry {
             id: info.id,
             conversation: place.id.clone(),
@@ -208,7 +204,7 @@ impl Entry {
             turn,
             text,
             tools,
-            error: info.error.as_ref().map(failed),
+            error: info.error.as_ref().map(Failed::of),
             finish: info.finish,
             model: info.provider.zip(info.model).map(|(provider, id)| UsedModel {
                 provider,

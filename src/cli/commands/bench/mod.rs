@@ -1,11 +1,13 @@
 //! The family `occtl bench`: one file per command, as for all others.
 
+pub mod agent;
 pub mod init;
 pub mod recheck;
 pub mod regrade;
 pub mod run;
 pub mod show;
 pub mod status;
+pub mod trial;
 
 use crate::cli::spec::{Action, Command, Operand};
 use crate::cli::words::Words;

@@ -59,6 +59,11 @@ impl Follower<'_> {
         };
         let closing = Deadline::after(limit);
         self.server.client.limit_to(closing, None);
+        let limited = matches!(reason, StopReason::Limit(_));
+        // Before the abort, which ends every wait.
+        let retrying = self.turn.retries.reason().filter(|_| limited).map(String::from);
+        let trouble = self.trouble.clone().filter(|_| limited);
+        self.turn.retries.stop(Instant::now());
         let conclusion = self.conclude(reason, closing)?;
         if conclusion.outcome == Outcome::Ok {
             // What it asked for was answered, even if no event said so.
@@ -77,7 +82,8 @@ impl Follower<'_> {
             deadline: whole.deadline,
             limits_unenforceable: std::mem::take(&mut self.limits_unenforceable),
         };
-        let record = record(self.server, self.place, &mut self.turn, &self.prices, facts);
+        let mut record = record(self.server, self.place, &mut self.turn, &self.prices, facts);
+        (record.retrying, record.trouble) = (retrying, trouble);
         let last = self.turn.steps().next_back().map(|info| info.id.clone());
         Ok(Followed { record, last })
     }
@@ -117,7 +123,7 @@ impl Follower<'_> {
     /// Ends the turn for a reason, and adds to it what came of that.
     fn give_up(&mut self, why: Failed, aborts: bool, closing: Deadline) -> Failed {
         let done = if aborts { self.abort(closing) } else { "it goes on" };
-        let mut message = why.message;
+        let mut message = why.message.clone();
         if let Some(trouble) = &self.trouble {
             message = format!("{message}; {trouble}");
         }
@@ -125,7 +131,7 @@ impl Follower<'_> {
         if !asks.is_empty() {
             message = format!("{message}; it waits for {}", asks.join(", "));
         }
-        Failed { name: why.name, message: format!("{message}; {done}") }
+        Failed { message: format!("{message}; {done}"), ..why }
     }
 
     /// Aborts the turn; says what came of it.
