@@ -187,7 +187,8 @@ fn end_all(site: &Site, child: &mut Child) {
     }
 }
 
-fn end_marked(mark: &str, deadline: Deadline) {
+/// Kills everything that carries the mark of a run, until nothing is left or it takes too long.
+pub fn end_marked(mark: &str, deadline: Deadline) {
     let mut pauses = Backoff::new(POLL_FIRST, POLL_LONGEST);
     loop {
         let mut left = 0;

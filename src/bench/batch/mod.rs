@@ -11,7 +11,7 @@ mod parent;
 mod progress;
 mod recheck;
 mod resume;
-mod scratch;
+pub mod scratch;
 mod selection;
 pub mod shards;
 mod show;

@@ -1,7 +1,9 @@
 //! Checks an answer in a fresh copy of the task, where nothing else of the agent is.
 
 mod fresh;
+pub mod prove;
 mod score;
+pub mod sound;
 #[cfg(test)]
 mod tests;
 
@@ -118,7 +120,7 @@ fn judge(site: &Site, workspace: &Workspace, seen: Seen, graded: &mut Graded) {
             return;
         }
         Class::Unable | Class::Cut => match &site.task.solution {
-            Some(solution) => match control(site, workspace, solution) {
+            Some(solution) => match passes_with(site, workspace, solution) {
                 Ok(()) => graded.verdict = Verdict::Fail,
                 Err(trouble) => {
                     let also = format!("the check {}; {}", seen.said, trouble.message);
@@ -146,7 +148,7 @@ fn judge(site: &Site, workspace: &Workspace, seen: Seen, graded: &mut Graded) {
 }
 
 /// Whether the check passes with the solution: then it is the answer that makes it end otherwise.
-fn control(site: &Site, workspace: &Workspace, solution: &Path) -> Result<(), Trouble> {
+fn passes_with(site: &Site, workspace: &Workspace, solution: &Path) -> Result<(), Trouble> {
     let output = site.scratch.join("control.txt");
     let seen = execute(site, workspace, &Work::Solution(solution), &output)?;
     match seen.class {
@@ -285,7 +287,7 @@ fn check(site: &Site, places: &Copy, words: &[OsString], output: &Path) -> Resul
         },
     );
     let ran = ran.map_err(Trouble::because(TroubleKind::Check, "the check cannot be run"))?;
-    let (class, exit, said) = class(&ran.end, limit_s);
+    let (class, exit, said) = class(&ran.end, site);
     let (measured, notes) = match score::read(&score_file) {
         Ok(measured) => (measured, Vec::new()),
         Err(why) => (Default::default(), vec![format!("the score file does not count: {why}")]),
@@ -294,12 +296,14 @@ fn check(site: &Site, places: &Copy, words: &[OsString], output: &Path) -> Resul
 }
 
 /// What an end means. A shell, and a container, tell a signal as 128 and its number.
-fn class(end: &End, limit_s: f64) -> (Class, Option<i32>, String) {
+fn class(end: &End, site: &Site) -> (Class, Option<i32>, String) {
     match end {
         End::Status(0) => (Class::Passed, Some(0), "passed".into()),
         End::Status(status) => {
             let class = match status {
                 75 | 126 | 127 => Class::Unable,
+                // Programs that start others, as those of wrap do, tell so that they failed.
+                125 if !site.plan.wrap.is_empty() => Class::Unable,
                 129..=192 => Class::Cut,
                 _ => Class::Failed,
             };
@@ -308,7 +312,10 @@ fn class(end: &End, limit_s: f64) -> (Class, Option<i32>, String) {
         End::Signal(signal) => {
             (Class::Cut, Some(128 + signal), format!("was ended by signal {signal}"))
         }
-        End::Late => (Class::Cut, None, format!("did not end within {limit_s} s")),
+        End::Late => {
+            let said = format!("did not end within {} s", site.task.limits.check_s);
+            (Class::Cut, None, said)
+        }
         End::Stopped => (Class::Stopped, None, "was to end".into()),
         End::NotStarted(error) => {
             let status = if error.kind() == io::ErrorKind::NotFound { 127 } else { 126 };

@@ -39,6 +39,8 @@ impl Base {
         let ignored = ignored(site, &rules, &files)?;
         let (ignored, files): (Vec<_>, Vec<_>) =
             files.into_iter().partition(|path| ignored.contains(path));
+        // There is an index even if no file is there.
+        git.run(&["read-tree", "--empty"], b"")?;
         add(git, &files)?;
         let tree = line(&git.run(&["write-tree"], b"")?);
         let index = read_index(git).map_err(Trouble::because(
@@ -89,8 +91,7 @@ pub fn add(git: &Git, files: &[Vec<u8>]) -> Result<(), Trouble> {
         words.splice(0..0, ["-c", "core.bigFileThreshold=1"]);
     }
     if files.is_empty() {
-        // Without an index git would take the tree for empty, which it is.
-        return git.run(&["update-index", "--refresh"], b"").map(drop);
+        return Ok(());
     }
     git.run(&words, &list(files)).map(drop)
 }

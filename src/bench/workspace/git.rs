@@ -57,7 +57,7 @@ pub const PLAIN_SETTINGS: &str = "[core]
 
 /// No attribute file in a tree changes what is stored of a file, or how a difference is shown:
 /// this one comes before all others.
-const ATTRIBUTES: &str = "* -text !eol -ident !filter !working-tree-encoding !diff !merge !export-ignore !export-subst\n";
+const ATTRIBUTES: &str = "* -text !eol -ident !filter !working-tree-encoding !diff !merge\n";
 
 /// The date of every commit.
 const DATE: &str = "946684800 +0000";

@@ -70,17 +70,8 @@ fn an_agent_finds_the_template_as_one_commit_without_what_is_hidden() {
     assert_eq!(fs::read(&answer.patch).unwrap(), b"");
 }
 
-#[test]
-fn an_answer_is_exactly_what_the_agent_changed_whatever_it_did_to_its_repository() {
-    let fixture = Fixture::new();
-    for name in ["keep", "gone", "changed", "deep/gone", "was-dir/x", "was-file"] {
-        fixture.file(&format!("files/{name}"), "one\ntwo\n");
-    }
-    fixture.file("files/nested/.git/HEAD", "ref: refs/heads/x\n");
-    fixture.file("files/nested/sibling", "1\n");
-    let site = fixture.site();
-    let workspace = Workspace::create(&site).unwrap();
-    let tree = site.tree();
+/// Does to a tree what agents do, and worse.
+fn work(tree: &Path) {
     workspace::remove(&tree.join(".git")).unwrap();
     write(
         &tree.join(".gitattributes"),
@@ -107,6 +98,20 @@ fn an_answer_is_exactly_what_the_agent_changed_whatever_it_did_to_its_repository
     set_mode(&tree.join("locked"), 0);
     let pipe = tree.join("pipe");
     rustix::fs::mkfifoat(rustix::fs::CWD, &pipe, 0o600.into()).unwrap();
+}
+
+#[test]
+fn an_answer_is_exactly_what_the_agent_changed_whatever_it_did_to_its_repository() {
+    let fixture = Fixture::new();
+    for name in ["keep", "gone", "changed", "deep/gone", "was-dir/x", "was-file"] {
+        fixture.file(&format!("files/{name}"), "one\ntwo\n");
+    }
+    fixture.file("files/nested/.git/HEAD", "ref: refs/heads/x\n");
+    fixture.file("files/nested/sibling", "1\n");
+    let site = fixture.site();
+    let workspace = Workspace::create(&site).unwrap();
+    let tree = site.tree();
+    work(&tree);
     let _socket = std::os::unix::net::UnixListener::bind(tree.join("socket")).unwrap();
     let answer = workspace.take_answer(&site).unwrap();
     let expected = [
@@ -132,7 +137,7 @@ fn an_answer_is_exactly_what_the_agent_changed_whatever_it_did_to_its_repository
     found.sort();
     assert_eq!(found, expected);
     assert!(answer.notes[0].contains("\"pipe\", \"socket\""), "{:?}", answer.notes);
-    // Of text: 2 + 2 attributes and rules, 2 changed, 6 new ones with a line each, 2 links, was-dir.
+    // Of text: 2 attributes, 2 rules, 2 changed, 6 new files, 2 links, was-dir.
     assert_eq!((answer.added, answer.removed), (15, 11));
     let patch = fs::read(&answer.patch).unwrap();
     assert!(patch.windows(16).any(|piece| piece == b"GIT binary patch"));

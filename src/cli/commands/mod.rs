@@ -80,6 +80,7 @@ pub const COMMANDS: Commands = &[
     &logs::COMMAND,
     &bench::COMMAND,
     &bench::init::COMMAND,
+    &bench::check::COMMAND,
     &bench::run::COMMAND,
     &bench::status::COMMAND,
     &bench::recheck::COMMAND,
@@ -90,4 +91,5 @@ pub const COMMANDS: Commands = &[
     &help::COMMAND,
     &version::COMMAND,
     &guard::COMMAND,
+    &bench::prove::COMMAND,
 ];

@@ -1,7 +1,9 @@
 //! The family `occtl bench`: one file per command, as for all others.
 
 pub mod agent;
+pub mod check;
 pub mod init;
+pub mod prove;
 pub mod recheck;
 pub mod regrade;
 pub mod run;
