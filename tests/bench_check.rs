@@ -59,7 +59,7 @@ fn check(sandbox: &Sandbox, words: &[&str], status: i32) -> Value {
     let shown = outcome.json();
     let outcome = if status == 0 { outcome.ok() } else { outcome.fails(status) };
     drop(outcome);
-    assert_nothing_left(&sandbox, &scratch);
+    assert_nothing_left(sandbox, &scratch);
     let mut tasks = json!({});
     for task in shown["tasks"].as_array().unwrap() {
         tasks[task["task"].as_str().unwrap()] = task.clone();
@@ -78,7 +78,8 @@ fn working_below(directory: &Path) -> Vec<PathBuf> {
 #[track_caller]
 fn assert_nothing_left(sandbox: &Sandbox, scratch: &Path) {
     sandbox.wait_for_nothing_left(Duration::from_secs(30));
-    assert_eq!(working_below(scratch), [PathBuf::new(); 0]);
+    let working = working_below(scratch);
+    assert!(working.is_empty(), "{working:?}");
     let own = fs::read_dir(scratch).unwrap().next().unwrap().unwrap().path();
     let left: Vec<_> = fs::read_dir(own).unwrap().map(|entry| entry.unwrap().path()).collect();
     assert!(left.is_empty(), "{left:?}");

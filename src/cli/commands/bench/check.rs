@@ -53,7 +53,7 @@ fn parse(words: &Words) -> Result<Action> {
             }
         }
         let scratch = batch::scratch::open(&context.environment, scratch.as_deref())?;
-        let options = SoundOptions { repeats, jobs: jobs as usize, scratch };
+        let options = SoundOptions { repeats, jobs, scratch };
         let signals = context.catch_signals()?;
         let is_json = app.json;
         let mut show = |one: &Soundness| if is_json { Ok(()) } else { show(app, one) };
