@@ -7,6 +7,7 @@ mod bad_input;
 mod bad_opencode;
 mod bad_server;
 mod bad_store;
+mod bench_plans;
 mod cleanup;
 mod crowds;
 mod doctor;

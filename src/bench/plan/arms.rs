@@ -14,7 +14,7 @@ use crate::error::Result;
 use crate::runner::asks::policy_file;
 use crate::runner::asks::{Otherwise, Policy};
 
-const KEYS: [&str; 11] = [
+pub(super) const KEYS: [&str; 11] = [
     "id", "model", "agent", "variant", "opencode", "config", "overlay", "prompt", "policy",
     "prices", "env",
 ];

@@ -11,7 +11,7 @@ use crate::bench::variables;
 use crate::error::{Error, Result};
 use crate::runner::nearest::nearest;
 
-const KEYS: [&str; 18] = [
+pub(super) const KEYS: [&str; 19] = [
     "schema",
     "name",
     "seed",
@@ -30,6 +30,7 @@ const KEYS: [&str; 18] = [
     "pass_env",
     "wrap",
     "wrap_kill",
+    "auth",
 ];
 
 /// The keys that only a plan has that was read and written before.
@@ -74,12 +75,10 @@ impl Plan {
         // Only a plan that was resolved before has a hash.
         let was_resolved = source.whole()?.map()?.get("sha256").is_some();
         source.resolved = was_resolved;
-        let known = KEYS.iter().chain(&["auth"]);
-        let known: Vec<&str> = if was_resolved {
-            known.chain(&RESOLVED).copied().collect()
-        } else {
-            known.copied().collect()
-        };
+        let mut known = KEYS.to_vec();
+        if was_resolved {
+            known.extend(RESOLVED);
+        }
         let object = source.whole()?.object(&known)?;
         let mut plan = empty(&object)?;
         let schema = object.some("schema");

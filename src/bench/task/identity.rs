@@ -80,7 +80,7 @@ impl Task {
 
 impl TaskLimits {
     /// As a plan has them.
-    fn to_json(&self) -> Value {
+    pub fn to_json(&self) -> Value {
         json!({"wall_s": self.wall_s, "working_s": self.working_s, "stall_s": self.stall_s,
                "setup_s": self.setup_s, "check_s": self.check_s, "cost_usd": self.cost_usd,
                "steps": self.steps})

@@ -1,5 +1,6 @@
 //! What plans are accepted, and what is said of those that are not.
 
+mod documented;
 mod same;
 mod wrong;
 
