@@ -17,3 +17,4 @@ pub mod sandbox;
 pub mod seats;
 pub mod serving;
 pub mod session;
+pub mod trials;

@@ -25,7 +25,7 @@ use crate::runner::{Environment, Signals};
 const START_S: f64 = 120.0;
 
 /// The least that it is given, however short a run may be.
-const START_LEAST_S: f64 = 10.0;
+const START_LEAST_S: f64 = 60.0;
 
 /// How much of a check's output the next try gets as its prompt: the end of it says why it failed.
 const TAIL: usize = 4000;
