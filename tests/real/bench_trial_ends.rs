@@ -108,7 +108,7 @@ fn an_agents_process_that_does_nothing_any_more_is_ended_after_its_limits() {
         let words = ["bench", "trial", file.to_str().unwrap()];
         let running = trial.sandbox.occtl(&words).timeout(RUN_TIME).spawn();
         if stopped == "bench agent" {
-            trial.wait_for("agent/tree/started");
+            trial.wait_for("agent/outbox/server.json");
             let own = trial.processes().into_iter().find(|(_, line)| line.contains("bench agent"));
             signal(own.unwrap().0, Signal::STOP);
         }

@@ -102,6 +102,10 @@ impl Run<'_> {
         let result = self.work(&site);
         if let Err(judged) = &result {
             self.line.end(judged.clone());
+            // No attempt is repeated for a verdict that there cannot be.
+            if site.task.check.is_empty() && judged.stop != Stop::Interrupted {
+                self.line.result = Verdict::Ungraded;
+            }
         }
         child::end_all(&site);
         if let Some(keep) = &order.keep
@@ -112,7 +116,7 @@ impl Run<'_> {
         }
         // What cannot be removed is found by the next run of the batch.
         let _ = workspace::remove(&order.scratch);
-        result
+        Ok(())
     }
 
     /// The arm's OpenCode, which must be the one of the arm's first run.

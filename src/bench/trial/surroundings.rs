@@ -144,3 +144,79 @@ fn providers(plan: &Plan) -> Vec<String> {
     found.dedup();
     found
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use serde_json::json;
+
+    use super::*;
+    use crate::runner::environment::tests::environment;
+
+    /// A user with keys and a login, and a plan that copies keys for this model.
+    fn copied(name: &str, model: &str, auth: &str) -> (PathBuf, Result<(), LineError>, Secrets) {
+        let root = std::env::temp_dir().join(format!("occtl-keys-{name}-{}", std::process::id()));
+        let own = root.join("user/.local/share/opencode");
+        fs::create_dir_all(&own).unwrap();
+        let keys = json!({"paid": {"type": "api", "key": "sk-paid-1"},
+                          "other": {"type": "api", "key": "sk-other"},
+                          "login": {"type": "oauth", "refresh": "r", "access": "a"}});
+        fs::write(own.join("auth.json"), keys.to_string()).unwrap();
+        let plan = json!({"schema": 1, "name": "p", "auth": auth, "pass_env": ["SOME_KEY"],
+                          "env": {"CI": "plan", "LANG": "plan"},
+                          "tasks": [{"id": "t", "instruction": "x", "env": {"CI": "task"}}],
+                          "arms": [{"id": "a", "model": model, "env": {"CI": "arm", "ARM": "1"}}]});
+        let plan = Plan::resolved(plan.to_string(), "a test").unwrap();
+        let home = root.join("user").display().to_string();
+        let environment = environment(&[
+            ("HOME", &home),
+            ("PATH", "/bin"),
+            ("LANG", "C"),
+            ("SECRET", "x"),
+            ("SOME_KEY", "sk-passed"),
+        ]);
+        let scratch = root.join("mark");
+        let site = Site {
+            plan: &plan,
+            task: &plan.tasks[0],
+            overlay: None,
+            opencode: None,
+            scratch: &scratch,
+            environment: &environment,
+            is_alone: true,
+            is_stopped: &|| false,
+        };
+        let mut secrets = passed(&plan, &environment);
+        let copied = copy_keys(&site, &mut secrets);
+        let given = variables(&site, Path::new("/data"));
+        let get = |name: &str| given.get(name).map(|value| value.to_str().unwrap().to_owned());
+        let value = |text: &str| Some(text.to_owned());
+        assert_eq!(get("CI"), value("task"), "the last one wins");
+        assert_eq!((get("LANG"), get("ARM")), (value("plan"), value("1")));
+        assert_eq!((get("PATH"), get("SOME_KEY")), (value("/bin"), value("sk-passed")));
+        assert_eq!((get("SECRET"), get(MARK)), (None, value("mark")));
+        assert_eq!(get("HOME"), value(site.home().to_str().unwrap()));
+        (root, copied, secrets)
+    }
+
+    #[test]
+    fn only_the_keys_of_providers_in_use_are_copied_and_no_login_is() {
+        let (root, result, secrets) = copied("api", "paid/m", "copy");
+        result.unwrap();
+        let copy = root.join("mark/agent/home/.local/share/opencode/auth.json");
+        let text = fs::read_to_string(copy).unwrap();
+        assert!(text.contains("sk-paid-1") && !text.contains("sk-other"), "{text}");
+        assert_eq!(secrets.mask("sk-paid-1 sk-passed sk-other"), "*** *** sk-other");
+        fs::remove_dir_all(root).unwrap();
+        let (root, result, _) = copied("oauth", "login/m", "copy");
+        let error = result.unwrap_err();
+        assert_eq!(error.name, "authentication");
+        assert!(error.message.contains("provider login has a login"), "{}", error.message);
+        fs::remove_dir_all(root).unwrap();
+        let (root, result, _) = copied("none", "paid/m", "none");
+        result.unwrap();
+        assert!(!root.join("mark/agent/home").exists());
+        fs::remove_dir_all(root).unwrap();
+    }
+}
