@@ -53,6 +53,9 @@ fn an_answer_that_passes_is_recorded_with_everything_that_was_used() {
     assert!(turn["answer"].as_str().unwrap().contains("the key is ***"), "{turn}");
     assert!(!trial.sandbox.root().join("batch/kept/r").exists());
     assert!(trial.model.title_requests().is_empty(), "a title was asked for");
+    // No server is started for another program.
+    trial.order["opencode_sha256"] = json!("0".repeat(64));
+    crate::docs::compare("Result lines", &[line, trial.run()]);
 }
 
 #[test]
