@@ -11,6 +11,8 @@ fn bench_init_writes_a_plan_that_is_accepted_as_it_is_and_overwrites_nothing() {
     let files: Vec<&str> = written.stdout.lines().collect();
     assert!(files.contains(&"first/plan.json"), "{files:?}");
     assert!(files.iter().all(|file| work.join(file).is_file()), "{files:?}");
+    let checked = occtl(&["bench", "check", "first/plan.json"]).ok();
+    assert_eq!(checked.stdout, "leap: sound\n1 of 1 tasks are sound\n");
     let plan = ["bench", "run", "first/plan.json", "-o", "results", "--dry-run"];
     let planned = occtl(&plan).ok();
     assert_eq!(planned.stdout.matches("leap ").count(), 6, "{}", planned.stdout);
