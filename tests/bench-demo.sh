@@ -15,6 +15,8 @@ for name in "${!OPENCODE@}" "${!OCCTL@}" "${!XDG@}"; do
     unset "$name"
 done
 scratch=$(mktemp -d "${TMPDIR:-/tmp}/occtl-bench-demo.XXXXXX")
+# The compiler itself and not the one of rustup, which looks for its home.
+export PATH=$(rustc --print sysroot)/bin:$PATH
 export PATH=$PWD/target/release:$PATH TMPDIR=$scratch/tmp HOME=$scratch/home
 
 clean_up() {
