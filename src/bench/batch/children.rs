@@ -91,7 +91,8 @@ impl Child {
 
     /// The line that it has left. It is stored until [`Child::forget`].
     pub fn line(&self) -> Option<(Row, String)> {
-        line_of(&self.order)
+        let order = &self.order;
+        line_of(&order.artifacts, &order.batch, &order.run_id, order.attempt)
     }
 
     /// Removes what it has left outside the results, once its line is recorded.
@@ -105,17 +106,17 @@ fn order_file(directory: &Directory, run: &str, attempt: u32) -> PathBuf {
     directory.path.join(format!("running/{run}.{attempt}.json"))
 }
 
-/// The result line that a trial left, if it is one of this attempt.
-pub fn line_of(order: &TrialOrder) -> Option<(Row, String)> {
-    let path = order.artifacts.join("result.json");
+/// The result line that a trial left among its artifacts, if it is one of this attempt.
+pub fn line_of(artifacts: &Path, batch: &str, run: &str, attempt: u32) -> Option<(Row, String)> {
+    let path = artifacts.join("result.json");
     if fs::metadata(&path).ok()?.len() > LONGEST_LINE {
         return None;
     }
     let text = fs::read_to_string(path).ok()?;
     let text = text.trim_end();
     let row = Row::read(text.as_bytes()).filter(|_| !text.contains('\n'))?;
-    let is_ours = row.run_id == order.run_id && row.attempt == order.attempt;
-    (is_ours && row.batch == order.batch).then(|| (row, text.to_owned()))
+    let is_meant = row.run_id == run && row.attempt == attempt && row.batch == batch;
+    is_meant.then(|| (row, text.to_owned()))
 }
 
 /// Ends what runs of an attempt, and removes its private directory and its order.

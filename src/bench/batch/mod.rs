@@ -57,6 +57,7 @@ pub fn run(
     let runs = schedule::runs(plan, &directory.batch);
     let chosen = options.selection.choose(plan, &runs, options.shard)?;
     let mut ledger = Ledger::new(plan, runs, lines);
+    resume::adopt(&directory, &mut ledger, &chosen, &mut results)?;
     reopen(&mut ledger, &chosen, options.rerun.as_ref())?;
     let is_due = |place: &usize| ledger.standing(&ledger.runs[*place]) == Standing::Due;
     let queue: VecDeque<usize> = chosen.iter().copied().filter(is_due).collect();

@@ -11,7 +11,7 @@ use super::lock::ParentLock;
 use super::options::{BatchOptions, BatchWatcher, Left, Trees};
 use super::outage::{Allowed, Outages};
 use super::progress::{Pace, Progress};
-use super::resume::read_back;
+use super::resume::{artifacts, read_back};
 use crate::bench::plan::Plan;
 use crate::bench::results::file::Appender;
 use crate::bench::results::line::{LineError, ResultLine, Stop, Verdict};
@@ -187,7 +187,7 @@ impl Parent<'_> {
         let run = &self.ledger.runs[place];
         let arm = &self.plan.arms[run.arm];
         let attempt = self.ledger.next_attempt(run);
-        let artifacts_name = format!("artifacts/{}/{attempt}", run.id);
+        let artifacts_name = artifacts(&run.id, attempt);
         let order = TrialOrder {
             plan: self.plan.narrowed(&self.plan.tasks[run.task].id, &arm.id),
             plan_sha256: self.plan.sha256.clone(),

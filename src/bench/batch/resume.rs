@@ -5,6 +5,7 @@ use std::fs;
 
 use super::children::{clean, line_of};
 use super::directory::Directory;
+use super::ledger::{Ledger, Standing};
 use crate::bench::results::file::{Appender, Lines};
 use crate::bench::results::line::{LineError, ResultLine};
 use crate::bench::results::row::Row;
@@ -18,8 +19,7 @@ pub fn recover(
     shard: Shard,
     lines: &mut Lines,
     results: &mut Appender,
-) -> Result<usize> {
-    let mut recovered = 0;
+) -> Result<()> {
     let running = directory.path.join("running");
     for entry in fs::read_dir(&running).into_iter().flatten().flatten() {
         let file = entry.path();
@@ -37,14 +37,42 @@ pub fn recover(
         }
         let is_recorded = lines.attempts(&order.run_id).any(|row| row.attempt == order.attempt);
         if !is_recorded {
-            let (row, text) = line_of(&order).unwrap_or_else(|| torn(&order));
+            let left = line_of(&order.artifacts, &order.batch, &order.run_id, order.attempt);
+            let (row, text) = left.unwrap_or_else(|| torn(&order));
             results.append(&text)?;
             lines.add(row);
-            recovered += 1;
         }
         clean(&order, &file);
     }
-    Ok(recovered)
+    Ok(())
+}
+
+/// Takes over attempts that have ended and whose lines were lost: the last line of the results can
+/// be torn by a power cut, and its attempt has left the same line among its artifacts.
+pub fn adopt(
+    directory: &Directory,
+    ledger: &mut Ledger,
+    places: &[usize],
+    results: &mut Appender,
+) -> Result<()> {
+    for place in places {
+        let run = &ledger.runs[*place];
+        if ledger.standing(run) != Standing::Due {
+            continue;
+        }
+        let (arm, attempt) = (run.arm, ledger.next_attempt(run));
+        let artifacts = directory.path.join(artifacts(&run.id, attempt));
+        if let Some((row, text)) = line_of(&artifacts, &directory.batch, &run.id, attempt) {
+            results.append(&text)?;
+            ledger.add(arm, row);
+        }
+    }
+    Ok(())
+}
+
+/// The directory of an attempt's files, relative to that of the batch.
+pub fn artifacts(run: &str, attempt: u32) -> String {
+    format!("artifacts/{run}/{attempt}")
 }
 
 /// The line of an attempt whose process was killed before it could write one.
