@@ -6,6 +6,12 @@ use serde_json::{Value, json};
 use super::{Bench, SOON, all, both, task};
 use crate::support::processes::poll;
 
+/// Whether a request to a server is a prompt.
+fn is_prompt(request: &Value) -> bool {
+    request["method"] == "POST"
+        && request["path"].as_str().is_some_and(|path| path.starts_with("/session/ses_"))
+}
+
 #[test]
 fn every_run_leaves_a_line_and_its_files_and_a_finished_batch_has_nothing_to_run() {
     let bench = Bench::new("bench-all", json!({}));
@@ -109,10 +115,8 @@ fn a_signal_ends_the_turns_within_eight_seconds_and_the_same_command_goes_on() {
     let first = bench.run(&["--jobs", "2"]).spawn();
     let prompts = || {
         let all = bench.sandbox.stand_in_requests();
-        let count = all.iter().filter(|request| {
-            request["path"].as_str().is_some_and(|path| path.ends_with("prompt_async"))
-        });
-        (count.count() == 2).then_some(())
+        let count = all.iter().filter(|request| is_prompt(request)).count();
+        (count == 2).then_some(())
     };
     poll(SOON, prompts).expect("two prompts");
     let began = std::time::Instant::now();
@@ -192,10 +196,12 @@ fn torn_doubled_and_foreign_lines_are_told_and_never_counted() {
     let status = bench.on_results("status", &["--json"]).run().ok().json();
     assert_eq!((&status["doubled_lines"], &status["foreign_lines"]), (&json!(1), &json!(3)));
     assert_eq!(status["progress"]["done"], 1);
+    let requests = bench.sandbox.stand_in_requests().len();
     bench.run(&[]).run().ok();
     let status = bench.on_results("status", &["--json"]).run().ok().json();
     assert_eq!(status["finished"], true, "{status}");
     assert_eq!(status["progress"]["done"], 2);
+    assert_eq!(bench.sandbox.stand_in_requests().len(), requests, "its files had the line");
 }
 
 #[test]

@@ -35,7 +35,7 @@ impl Bench {
     fn plan(&self, tasks: &Value, more: &Value) {
         let mut plan = json!({
             "schema": 1, "name": "test", "seed": 1, "repeats": 1, "tasks": tasks,
-            "arms": [self.arm("a")], "pass_env": ["OCCTL_TEST_SANDBOX", "STAND_IN_FAULTS"],
+            "arms": [self.arm("a")], "pass_env": ["TEST_SANDBOX", "STAND_IN_FAULTS"],
         });
         for (key, value) in more.as_object().into_iter().flatten() {
             plan[key] = value.clone();

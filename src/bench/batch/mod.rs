@@ -53,15 +53,15 @@ pub fn run(
     let scratch = scratch::open(&context.environment, options.scratch.as_deref())?;
     let mut lines = file::read_all(&directory.path, &directory.batch)?;
     let mut results = Appender::open(&directory.path, &file::name(options.shard))?;
-    resume::recover(&directory, options.shard, &mut lines, &mut results)?;
+    let mut taken_up = resume::recover(&directory, options.shard, &mut lines, &mut results)?;
     let runs = schedule::runs(plan, &directory.batch);
     let chosen = options.selection.choose(plan, &runs, options.shard)?;
     let mut ledger = Ledger::new(plan, runs, lines);
-    resume::adopt(&directory, &mut ledger, &chosen, &mut results)?;
+    taken_up += resume::adopt(&directory, &mut ledger, &chosen, &mut results)?;
     reopen(&mut ledger, &chosen, options.rerun.as_ref())?;
     let is_due = |place: &usize| ledger.standing(&ledger.runs[*place]) == Standing::Due;
     let queue: VecDeque<usize> = chosen.iter().copied().filter(is_due).collect();
-    if queue.is_empty() && options.shard.count == 1 && is_finished(&ledger) {
+    if queue.is_empty() && taken_up == 0 && options.shard.count == 1 && is_finished(&ledger) {
         return Err(nothing_to_run(&ledger));
     }
     let progress = Progress::of(&ledger, chosen.iter().map(|place| &ledger.runs[*place]));

@@ -13,13 +13,14 @@ use crate::bench::schedule::Shard;
 use crate::bench::trial::order::TrialOrder;
 use crate::error::Result;
 
-/// Settles all attempts of this shard that were begun and not recorded.
+/// Settles all attempts of this shard that were begun and not recorded; how many there were.
 pub fn recover(
     directory: &Directory,
     shard: Shard,
     lines: &mut Lines,
     results: &mut Appender,
-) -> Result<()> {
+) -> Result<usize> {
+    let mut recovered = 0;
     let running = directory.path.join("running");
     for entry in fs::read_dir(&running).into_iter().flatten().flatten() {
         let file = entry.path();
@@ -41,10 +42,11 @@ pub fn recover(
             let (row, text) = left.unwrap_or_else(|| torn(&order));
             results.append(&text)?;
             lines.add(row);
+            recovered += 1;
         }
         clean(&order, &file);
     }
-    Ok(())
+    Ok(recovered)
 }
 
 /// Takes over attempts that have ended and whose lines were lost: the last line of the results can
@@ -54,7 +56,8 @@ pub fn adopt(
     ledger: &mut Ledger,
     places: &[usize],
     results: &mut Appender,
-) -> Result<()> {
+) -> Result<usize> {
+    let mut adopted = 0;
     for place in places {
         let run = &ledger.runs[*place];
         if ledger.standing(run) != Standing::Due {
@@ -65,9 +68,10 @@ pub fn adopt(
         if let Some((row, text)) = line_of(&artifacts, &directory.batch, &run.id, attempt) {
             results.append(&text)?;
             ledger.add(arm, row);
+            adopted += 1;
         }
     }
-    Ok(())
+    Ok(adopted)
 }
 
 /// The directory of an attempt's files, relative to that of the batch.
