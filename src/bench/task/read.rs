@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use super::{Task, TaskLimits, Template};
@@ -80,11 +81,8 @@ pub fn defaults<'a>(piece: &Piece<'a>) -> Result<Object<'a>> {
 pub fn directory(directory: &Path, defaults: Option<&Object>) -> Result<Task> {
     check_folders(directory)?;
     let path = directory.join("task.json");
-    let source = match fs::read(&path) {
-        Ok(bytes) => Some(source(&path, bytes, directory)?),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
-        Err(error) => return Err(unread(&path, &error)),
-    };
+    let bytes = file(&path)?;
+    let source = bytes.map(|bytes| source(&path, bytes, directory)).transpose()?;
     let object = source.as_ref().map(|source| source.whole()?.object(&KEYS)).transpose()?;
     let name = path.display().to_string();
     let keys = Keys { own: object.as_ref(), defaults, directory: Some(directory), name };
@@ -101,11 +99,7 @@ pub fn directory(directory: &Path, defaults: Option<&Object>) -> Result<Task> {
         }
     };
     let instruction = directory.join("instruction.md");
-    let text = match fs::read(&instruction) {
-        Ok(bytes) => Some(utf8(&instruction, bytes)?),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
-        Err(error) => return Err(unread(&instruction, &error)),
-    };
+    let text = file(&instruction)?.map(|bytes| utf8(&instruction, bytes)).transpose()?;
     keys.task(id, text)
 }
 
@@ -164,9 +158,8 @@ impl Keys<'_> {
     /// The task's own text, its file, or the plan's default.
     fn instruction(&self, file: Option<String>) -> Result<String> {
         let own = self.own.and_then(|object| object.get("instruction"));
-        if let (Some(own), Some(file), Some(_)) = (&own, &file, self.directory) {
+        if let (Some(own), Some(_), Some(_)) = (&own, &file, self.directory) {
             let what = "stands beside instruction.md, and only one of them can be meant";
-            debug_assert!(!file.contains('\0'));
             return Err(own.wrong(what));
         }
         let text = match (own, file) {
@@ -331,6 +324,25 @@ pub fn source(path: &Path, bytes: Vec<u8>, base: &Path) -> Result<Source> {
     Ok(Source { name, text: utf8(path, bytes)?, base: base.to_path_buf(), resolved: false })
 }
 
+/// A file's content; `None` if it is missing. Nothing but a file is opened: a pipe has no end.
+fn file(path: &Path) -> Result<Option<Vec<u8>>> {
+    let found = fs::metadata(path).and_then(|found| {
+        if found.is_file() || found.is_dir() {
+            fs::read(path)
+        } else {
+            Err(ErrorKind::Other.into())
+        }
+    });
+    match found {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) if error.kind() == ErrorKind::Other => {
+            Err(Error::usage(format!("{} is no file", path.display())))
+        }
+        Err(error) => Err(Error::usage(format!("{} cannot be read: {error}", path.display()))),
+    }
+}
+
 /// A text. An error with the line of what is not UTF-8.
 fn utf8(path: &Path, bytes: Vec<u8>) -> Result<String> {
     let shown = path.display();
@@ -344,8 +356,4 @@ fn utf8(path: &Path, bytes: Vec<u8>) -> Result<String> {
         return Err(Error::usage(format!("{shown} {what}")));
     }
     Ok(text)
-}
-
-fn unread(path: &Path, error: &std::io::Error) -> Error {
-    Error::usage(format!("{} cannot be read: {error}", path.display()))
 }

@@ -192,6 +192,19 @@ fn a_wrong_task_is_told_with_its_own_file_and_line() {
 }
 
 #[test]
+fn a_pipe_in_a_task_is_refused_and_not_waited_for() {
+    for name in ["instruction.md", "task.json", "files/pipe"] {
+        let place = Place::new();
+        let path = place.write(&format!("tasks/ok/{name}"), "");
+        fs::remove_file(&path).unwrap();
+        rustix::fs::mkfifoat(rustix::fs::CWD, &path, 0o600.into()).unwrap();
+        let text = r#"{"tasks": ["tasks/ok"], "arms": [{"id": "a"}]}"#;
+        let words = if name == "files/pipe" { "pipe is neither a file" } else { "is no file" };
+        check(&place, text, 0, words);
+    }
+}
+
+#[test]
 fn no_text_whatever_makes_the_reader_fail_but_by_an_error() {
     let place = Place::new();
     let texts = [
