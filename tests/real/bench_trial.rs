@@ -71,16 +71,17 @@ fn an_answer_that_does_not_pass_fails_and_its_tree_is_kept() {
 
 #[test]
 fn an_agent_finds_nothing_that_tells_what_it_is_measured_by() {
-    let look = "[[bash { env; pwd; cat /proc/$PPID/environ; d=$PWD; while [ \"$d\" != / ] && \
-                [ -O \"$d\" ]; do ls -a \"$d\"; d=$(dirname \"$d\"); done; cat /proc/$PPID/cmdline; \
-                git log --stat; git config -l; } > seen 2>&1; cp seen out.txt; echo good >> out.txt]]";
+    // Everything above the tree, up to the directory that all runs of a host share.
+    let look = "[[bash { env; pwd; cat /proc/$PPID/environ /proc/$PPID/cmdline; d=$PWD; \
+                for up in 1 2 3 4; do ls -a \"$d\"; d=$(dirname \"$d\"); done; \
+                git log --stat; git config -l; } > seen 2>&1; \
+                cp seen out.txt; echo good >> out.txt]]";
     let trial = Trial::new("trial-look", look);
     let line = trial.run();
     assert_eq!(ends(&line), ("pass", "done"), "{line}");
     let seen = trial.artifact("check.txt");
     assert!(seen.contains("TERM=dumb") && seen.contains("HOME="), "{seen}");
     for word in ["secret-", "nightly", "artifacts", "running", "result", "OCCTL_TEST"] {
-        // The sandbox's own directory has the name of the test in it.
         assert!(!seen.contains(word), "{word} in {seen}");
     }
     for name in ["OPENCODE_DISABLE_AUTOUPDATE=1", "OPENCODE_DISABLE_MODELS_FETCH=1"] {
@@ -92,7 +93,8 @@ fn an_agent_finds_nothing_that_tells_what_it_is_measured_by() {
 fn an_agent_that_removes_its_repository_its_home_and_the_runs_directory_changes_nothing() {
     // In a file, because OpenCode asks for paths that stand in a command.
     let remove = "[[write gone.sh rm -rf .git ../home ../outbox ../tmp ../../repo.git]]\
-                  [[bash sh gone.sh; rm gone.sh; ls -a .. ../..; echo good > out.txt]][[echo done]]";
+                  [[bash sh gone.sh; rm gone.sh; ls -a .. ../..; echo good > out.txt]]\
+                  [[echo done]]";
     let trial = Trial::new("trial-remove", remove);
     let line = trial.run();
     assert_eq!(ends(&line), ("pass", "done"), "{line}");

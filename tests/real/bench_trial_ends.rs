@@ -42,6 +42,10 @@ fn an_agent_at_its_limit_is_checked_all_the_same() {
     trial.task()["limits"] = json!({"wall_s": 120, "steps": 2});
     let line = trial.run();
     assert_eq!(ends(&line), ("fail", "step_limit"), "{line}");
+    let mut trial = Trial::new("trial-working", prompt);
+    trial.task()["limits"] = json!({"wall_s": 120, "working_s": 20});
+    let line = trial.run();
+    assert_eq!(ends(&line).1, "working_limit", "{line}");
 }
 
 #[test]
@@ -92,6 +96,16 @@ fn a_program_that_was_swapped_is_not_run() {
     let line = trial.run();
     assert_eq!(ends(&line), ("unscored", "setup_error"), "{line}");
     assert_eq!(line["error"]["name"], "binary_changed");
+    assert!(trial.model.requests().is_empty());
+}
+
+#[test]
+fn what_cannot_be_prepared_is_not_run() {
+    let mut trial = Trial::new("trial-setup", "x");
+    trial.task()["setup"] = json!(["sh", "-c", "echo no compiler; exit 3"]);
+    let line = trial.run();
+    assert_eq!(ends(&line), ("unscored", "setup_error"), "{line}");
+    assert!(line["error"]["message"].as_str().unwrap().contains("no compiler"), "{line}");
     assert!(trial.model.requests().is_empty());
 }
 
