@@ -25,7 +25,7 @@ STATIC := target/$(STATIC_TARGET)/release/occtl
 
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help build static demo test chaos fuzz compat lint docs opencode bench install clean
+.PHONY: help build static demo test chaos fuzz compat lint docs opencode measure bench-demo install clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -42,6 +42,10 @@ static: ## build one static binary, check that it is one, print its size and pat
 demo: ## start a real OpenCode with a scripted model, send prompts, stop it
 	@$(CARGO) build --release --bin occtl --example scripted-model
 	@tests/demo.sh
+
+bench-demo: ## check eight tasks, run them with two arms of a scripted model, show what came out
+	@$(CARGO) build --release --bin occtl --example scripted-model
+	@tests/bench-demo.sh
 
 test: opencode ## run all tests, the real OpenCode included
 	$(CARGO) build --examples
@@ -76,9 +80,9 @@ docs: ## write docs/cli.md anew from the command table
 opencode: ## install the OpenCode of the tests (OPENCODE_VERSION=…) into target/opencode
 	@tests/get-opencode.sh $(OPENCODE_VERSION)
 
-bench: static opencode ## measure speed and size, and print bar and figure (some minutes)
+measure: static opencode ## measure speed and size, and print bar and figure (some minutes)
 	$(CARGO) build --release --bin occtl --examples
-	@STATIC=$(STATIC) tests/bench/run.sh
+	@STATIC=$(STATIC) tests/measure/run.sh
 
 install: build ## install occtl below PREFIX (/usr/local), within DESTDIR
 	install -d '$(DESTDIR)$(PREFIX)/bin'

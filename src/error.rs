@@ -82,6 +82,8 @@ pub enum Reason {
     Busy,
     /// The server sends nothing.
     Silent,
+    /// The server has no such model, agent or variant.
+    Unknown,
 }
 
 impl Reason {
@@ -91,6 +93,7 @@ impl Reason {
             Reason::Unsupported => "unsupported",
             Reason::Busy => "busy",
             Reason::Silent => "silent",
+            Reason::Unknown => "unknown",
         }
     }
 }

@@ -1,5 +1,6 @@
 //! occtl starts, drives and stops OpenCode servers from scripts.
 
+mod bench;
 mod cli;
 mod client;
 mod error;

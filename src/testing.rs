@@ -1,6 +1,18 @@
 //! Helpers for the unit tests of several layers. They are no part of the program.
 
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
+
+/// A new empty directory for one test, which removes it at its end.
+pub fn scratch(name: &str) -> PathBuf {
+    static NUMBER: AtomicU32 = AtomicU32::new(0);
+    let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+    let name = format!("occtl-unit-{name}-{}-{number}", std::process::id());
+    let directory = std::env::temp_dir().join(name);
+    std::fs::create_dir_all(&directory).unwrap();
+    directory
+}
 
 /// Passes seeded mutations of texts to `check` until `time` is over. A panic is reported with its
 /// seed. The long runs are in `tests/fuzz`.

@@ -129,15 +129,18 @@ impl Backoff {
 /// are. The result is empty if none is, and also if a signal ended the wait early.
 pub fn poll(descriptor: impl AsFd, events: PollFlags, limit: Duration) -> PollFlags {
     let mut polled = [PollFd::new(&descriptor, events)];
-    match rustix::event::poll(&mut polled, Some(&timespec(limit))) {
-        Ok(_) => polled[0].revents(),
-        Err(_) => PollFlags::empty(),
-    }
+    if poll_all(&mut polled, limit) { polled[0].revents() } else { PollFlags::empty() }
+}
+
+/// Waits for at most `limit` until something that is polled for is true of one of the descriptors.
+/// False if a signal ended the wait.
+pub fn poll_all(polled: &mut [PollFd], limit: Duration) -> bool {
+    rustix::event::poll(polled, Some(&timespec(limit))).is_ok()
 }
 
 /// Sleeps; unlike the standard library's sleep, a signal ends it early.
 pub fn pause(limit: Duration) {
-    let _ = rustix::event::poll(&mut [], Some(&timespec(limit)));
+    poll_all(&mut [], limit);
 }
 
 fn timespec(limit: Duration) -> Timespec {

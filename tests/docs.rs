@@ -57,7 +57,7 @@ fn fields(value: &Value, place: &str, found: &mut BTreeSet<String>) {
 /// Fails the test unless the documents together have exactly the fields that are documented. A
 /// field that only holds other fields, such as `sessions`, needs no line of its own.
 #[track_caller]
-fn compare(heading: &str, documents: &[Value]) {
+pub fn compare(heading: &str, documents: &[Value]) {
     let wanted = documented(heading);
     let mut found = BTreeSet::new();
     documents.iter().for_each(|document| fields(document, "", &mut found));

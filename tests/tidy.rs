@@ -32,7 +32,7 @@ const AGREED: [&str; 10] = [
     "ureq",
     "uuid",
 ];
-const WITH_REASON: [&str; 1] = ["base64"];
+const WITH_REASON: [&str; 2] = ["base64", "sha2"];
 
 /// Holds a rule against many files.
 #[track_caller]

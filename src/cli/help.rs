@@ -1,6 +1,6 @@
 //! The help texts, made from the tables of commands and flags.
 
-use super::spec::{Absent, Command, Commands, Flag, GLOBAL, Operand, shown};
+use super::spec::{Absent, Command, Commands, Flag, GLOBAL, Operand, members, outermost};
 use super::words::any_of;
 
 /// What stands above the list of commands.
@@ -32,8 +32,8 @@ For a start:
 
 /// Help for all commands: a list of them.
 pub fn overview(commands: Commands) -> String {
-    let commands: Vec<_> =
-        shown(commands).map(|command| (command.name.into(), command.summary.into())).collect();
+    let commands = outermost(commands).map(|command| (command.name, command));
+    let commands = command_rows(commands);
     let flags = flag_rows(GLOBAL.iter());
     format!(
         "{INTRODUCTION}{}\nFlags of every command:\n{}{CLOSING}",
@@ -42,8 +42,8 @@ pub fn overview(commands: Commands) -> String {
     )
 }
 
-/// Help for one command.
-pub fn command(command: &Command) -> String {
+/// Help for one command. That of a family lists its commands.
+pub fn command(commands: Commands, command: &'static Command) -> String {
     let mut text = format!("{}.\n\nUsage: {}\n", command.summary, usage(command));
     for line in command.about {
         text.push('\n');
@@ -53,6 +53,10 @@ pub fn command(command: &Command) -> String {
     if !command.operands.is_empty() {
         text.push('\n');
         text.push_str(&columns(&operand_rows(command.operands)));
+    }
+    let members = command_rows(members(commands, command));
+    if !members.is_empty() {
+        text.push_str(&format!("\nCommands:\n{}", columns(&members)));
     }
     text.push_str("\nFlags:\n");
     let is_replaced = |global: &Flag| command.all_flags().any(|flag| flag.long == global.long);
@@ -64,6 +68,13 @@ pub fn command(command: &Command) -> String {
         text.push_str(&columns(&command.examples.iter().map(row).collect::<Vec<_>>()));
     }
     text
+}
+
+fn command_rows(
+    commands: impl Iterator<Item = (&'static str, &'static Command)>,
+) -> Vec<(String, String)> {
+    let shown = commands.filter(|(_, command)| !command.is_hidden());
+    shown.map(|(name, command)| (name.into(), command.summary.into())).collect()
 }
 
 fn usage(command: &Command) -> String {
@@ -135,6 +146,11 @@ mod tests {
     use crate::cli::commands::COMMANDS;
     use std::fmt::Write as _;
 
+    /// The commands that users see, those of families included.
+    fn shown(commands: Commands) -> impl Iterator<Item = &'static Command> {
+        commands.iter().copied().filter(|command| !command.is_hidden())
+    }
+
     /// What `docs/cli.md` must hold.
     fn markdown() -> String {
         let mut text = String::from(
@@ -189,11 +205,17 @@ mod tests {
     #[test]
     fn every_command_has_help_that_names_all_of_it() {
         for one in shown(COMMANDS) {
-            let text = command(one);
+            let text = command(COMMANDS, one);
             for flag in one.all_flags() {
                 assert!(text.contains(&format!("--{}", flag.long)), "{}", one.name);
             }
-            assert!(overview(COMMANDS).contains(one.name));
+            let list = match one.name.split_once(' ') {
+                None => overview(COMMANDS),
+                Some((family, _)) => {
+                    command(COMMANDS, outermost(COMMANDS).find(|it| it.name == family).unwrap())
+                }
+            };
+            assert!(list.contains(one.name.rsplit(' ').next().unwrap()));
             assert!(!one.summary.ends_with('.') && !one.summary.is_empty());
         }
     }

@@ -22,7 +22,7 @@ pub type Action = Box<dyn FnOnce(&mut App) -> Result<Exit>>;
 
 /// One command.
 pub struct Command {
-    /// The word on the command line.
+    /// The word on the command line, or two words for a command of a family: `bench init`.
     pub name: &'static str,
     /// One line for the list of commands, without a full stop; empty for a hidden command.
     pub summary: &'static str,
@@ -53,9 +53,22 @@ impl Command {
 /// Commands, in the order of the help.
 pub type Commands = &'static [&'static Command];
 
-/// The commands that users see.
-pub fn shown(commands: Commands) -> impl Iterator<Item = &'static Command> {
-    commands.iter().copied().filter(|command| !command.is_hidden())
+/// The commands that the first word of a line may name: families count once.
+pub fn outermost(commands: Commands) -> impl Iterator<Item = &'static Command> {
+    commands.iter().copied().filter(|command| !command.name.contains(' '))
+}
+
+/// The commands of the family that a command stands for, with their second words. There is none if
+/// it is not a family.
+pub fn members(
+    commands: Commands,
+    family: &'static Command,
+) -> impl Iterator<Item = (&'static str, &'static Command)> {
+    let second = |command: &'static Command| {
+        let rest = command.name.strip_prefix(family.name)?.strip_prefix(' ')?;
+        Some((rest, command))
+    };
+    commands.iter().copied().filter_map(second)
 }
 
 /// The flags that may stand on a command line, with or without a command.

@@ -144,6 +144,7 @@ pub fn terms(
         timeout: words.seconds("timeout")?,
         rest_of: None,
         stall: words.optional_seconds("stall-timeout")?,
+        working: None,
         retries: words.whole_number("max-retries")?,
         steps: words.whole_number("max-steps")?,
         cost: words.number("max-cost")?.filter(|cost| cost.is_finite()),

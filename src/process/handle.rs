@@ -6,12 +6,12 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::time::Duration;
 
-use rustix::event::PollFlags;
+use rustix::event::{PollFd, PollFlags};
 use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, Signal};
 
 use super::Identity;
-use crate::units::{Backoff, Deadline, POLL_FIRST, pause, poll};
+use crate::units::{Backoff, Deadline, POLL_FIRST, pause, poll, poll_all};
 
 /// The longest pause between two looks at a process that has no pidfd.
 const LOOK_LONGEST: Duration = Duration::from_millis(50);
@@ -114,6 +114,19 @@ pub fn pidfd_trouble() -> Option<io::Error> {
 /// Waits until all processes have ended or the deadline is reached; true if all have ended.
 pub fn wait_all(handles: &[Handle], deadline: Deadline) -> bool {
     handles.iter().all(|handle| handle.wait(deadline.remaining(Duration::MAX)))
+}
+
+/// Waits until one of the processes has ended, for at most `limit`. A signal ends the wait early.
+pub fn wait_any(handles: &[&Handle], limit: Duration) {
+    let mut polled = Vec::new();
+    for handle in handles {
+        match &handle.way {
+            Way::Pidfd(fd) => polled.push(PollFd::new(fd, PollFlags::IN)),
+            // It must be looked at again and again.
+            Way::Identity(_) => return pause(limit.min(LOOK_LONGEST)),
+        }
+    }
+    poll_all(&mut polled, limit);
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@
 //! signal goes through a pidfd that was checked after it was opened.
 
 mod attended;
+mod descendants;
 mod handle;
 mod identity;
 mod programs;
@@ -12,10 +13,12 @@ mod signals;
 mod sockets;
 mod spawn;
 mod table;
+mod usage;
 mod variables;
 
 pub use attended::{Attended, Ending, attend};
-pub use handle::{Handle, pidfd_trouble, wait_all};
+pub use descendants::{become_subreaper, end_everything};
+pub use handle::{Handle, pidfd_trouble, wait_all, wait_any};
 pub use identity::{Home, Identity, descriptor_limit, own_home, own_identity, own_uid};
 pub use programs::{Capture, ended_input, feed, read_input, replace};
 pub use signals::catch;
@@ -24,4 +27,5 @@ pub use spawn::{Detached, Guardian};
 pub use table::{
     Running, ancestors, command_line, each_marked, environment, marked, open_files, with_variable,
 };
+pub use usage::largest_child;
 pub use variables::Variables;

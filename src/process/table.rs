@@ -158,6 +158,46 @@ fn parent(pid: u32) -> Option<u32> {
     stat[stat.rfind(')')? + 1..].split_ascii_whitespace().nth(1)?.parse().ok()
 }
 
+/// The running processes that descend from this one. Zombies do not run.
+pub fn descendants() -> Vec<u32> {
+    let parents: Vec<(u32, u32)> =
+        processes().into_iter().filter_map(|pid| Some((pid, living_parent(pid)?))).collect();
+    let mut found = vec![std::process::id()];
+    let mut at = 0;
+    while let Some(&pid) = found.get(at) {
+        let children = parents.iter().filter(|(child, parent)| *parent == pid && *child != pid);
+        let new: Vec<u32> =
+            children.map(|(child, _)| *child).filter(|child| !found.contains(child)).collect();
+        found.extend(new);
+        at += 1;
+    }
+    found.remove(0);
+    found
+}
+
+/// Whether a running process descends from this one.
+pub fn descends_from_us(pid: u32) -> bool {
+    let own = std::process::id();
+    let mut seen = Vec::new();
+    let mut next = living_parent(pid);
+    while let Some(parent) = next.filter(|one| *one != 0 && !seen.contains(one)) {
+        if parent == own {
+            return true;
+        }
+        seen.push(parent);
+        next = self::parent(parent);
+    }
+    false
+}
+
+/// The parent of a process that still runs.
+fn living_parent(pid: u32) -> Option<u32> {
+    let stat = super::identity::stat(pid)?;
+    let mut fields = stat[stat.rfind(')')? + 1..].split_ascii_whitespace();
+    let runs = !matches!(fields.next()?, "Z" | "X" | "x");
+    fields.next()?.parse().ok().filter(|_| runs)
+}
+
 /// All pids, the newest first: a process that starts many and ends is met before those.
 fn processes() -> Vec<u32> {
     let entries = fs::read_dir("/proc").into_iter().flatten().flatten();

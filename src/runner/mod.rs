@@ -10,6 +10,7 @@ pub mod environment;
 pub mod input;
 pub mod lifecycle;
 pub mod nearest;
+pub mod programs;
 pub mod prompt;
 pub mod run;
 pub mod session;

@@ -8,6 +8,7 @@ mod bad_input;
 mod bad_opencode;
 mod bad_server;
 mod bad_store;
+mod bench_plans;
 mod cleanup;
 mod clocks;
 mod crowds;

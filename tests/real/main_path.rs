@@ -14,7 +14,7 @@ use crate::support::sandbox::Sandbox;
 const SOON: Duration = Duration::from_secs(120);
 
 /// Every field of the record of a turn.
-const FIELDS: [&str; 23] = [
+const FIELDS: [&str; 25] = [
     "session",
     "conversation",
     "turn",
@@ -37,6 +37,8 @@ const FIELDS: [&str; 23] = [
     "total_ms",
     "retry_wait_ms",
     "provider_retries",
+    "retrying",
+    "trouble",
     "children",
 ];
 

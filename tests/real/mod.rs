@@ -2,6 +2,8 @@
 
 mod adopt;
 mod asks;
+mod bench_trial;
+mod bench_trial_ends;
 mod clocks;
 mod conversations;
 mod costs;

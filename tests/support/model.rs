@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 use super::http_server::{Connection, Request, Server};
 use super::model_answer::{Context, stream, whole};
 use super::model_script::{Action, Purpose, Step, parse, purpose, words};
+use super::model_solver::Solver;
 
 /// The size of the prompt that every answer tells.
 pub const PROMPT_TOKENS: u64 = 100;
@@ -47,6 +48,8 @@ struct State {
     /// Failures delivered so far, by message text and step.
     failures: HashMap<(String, usize), u64>,
     calls: u64,
+    /// Knows tasks of a benchmark.
+    solver: Option<Solver>,
     /// Answers that are being given.
     open: usize,
     stopping: bool,
@@ -66,6 +69,11 @@ impl Model {
         let server =
             Server::start(listener, move |request, connection| handle(&seen, request, connection))?;
         Ok(Self { server, shared })
+    }
+
+    /// From now on it solves the tasks that the solver knows, sometimes.
+    pub fn solve(&self, solver: Solver) {
+        self.shared.lock().solver = Some(solver);
     }
 
     /// The port on 127.0.0.1.
@@ -212,11 +220,13 @@ fn chat(shared: &Shared, body: &Value, connection: &mut Connection) -> io::Resul
     let step = match purpose {
         Purpose::Title => say(TITLE),
         Purpose::Summary => say(SUMMARY),
-        Purpose::Turn { text, step } => match next_step(shared, &text, step) {
-            Some(step) => step,
-            None if parse(&text).is_empty() => say(&text),
-            None => say(DONE),
-        },
+        Purpose::Turn { text, step } => {
+            match solved(shared, body, &text, step).or_else(|| next_step(shared, &text, step)) {
+                Some(step) => step,
+                None if parse(&text).is_empty() => say(&text),
+                None => say(DONE),
+            }
+        }
     };
     match step.first() {
         // An error status cannot follow the head of a good answer, so it is decided first.
@@ -227,6 +237,12 @@ fn chat(shared: &Shared, body: &Value, connection: &mut Connection) -> io::Resul
         _ if body["stream"] == true => stream(shared, &step, body, connection),
         _ => whole(shared, &step, body, connection),
     }
+}
+
+/// The step of a task that the model knows.
+fn solved(shared: &Shared, body: &Value, text: &str, step: usize) -> Option<Step> {
+    let model = body["model"].as_str().unwrap_or_default();
+    shared.lock().solver.as_mut()?.step(model, text, step)
 }
 
 /// The step that is due. Errors that have happened often enough are passed over.

@@ -32,12 +32,16 @@ struct End {
     reason: &'static str,
     completion_tokens: u64,
     reasoning_tokens: u64,
+    cached_tokens: u64,
     /// Whether the answer stops without an end: `Some(true)` if that is inside the body.
     cut: Option<bool>,
 }
 
+const GOOD_END: End =
+    End { reason: "stop", completion_tokens: 0, reasoning_tokens: 0, cached_tokens: 0, cut: None };
+
 fn perform(context: &dyn Context, step: &Step, sink: &mut dyn Sink) -> io::Result<End> {
-    let mut end = End { reason: "stop", completion_tokens: 0, reasoning_tokens: 0, cut: None };
+    let mut end = GOOD_END;
     let mut after_wait = false;
     for action in step {
         after_wait = matches!(action, Action::Wait(_));
@@ -86,6 +90,7 @@ fn perform(context: &dyn Context, step: &Step, sink: &mut dyn Sink) -> io::Resul
                 sink.flush()?;
                 context.pass_gate(name);
             }
+            Action::Cached(count) => end.cached_tokens = *count,
             // They have an effect only as the first action of a step, where `chat` handles them.
             Action::Http { .. } | Action::Silence => {}
         }
@@ -120,6 +125,7 @@ fn usage(end: &End) -> Value {
         "prompt_tokens": PROMPT_TOKENS,
         "completion_tokens": end.completion_tokens,
         "total_tokens": PROMPT_TOKENS + end.completion_tokens,
+        "prompt_tokens_details": {"cached_tokens": end.cached_tokens},
         "completion_tokens_details": {"reasoning_tokens": end.reasoning_tokens},
     })
 }

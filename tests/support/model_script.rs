@@ -19,6 +19,7 @@
 //! | `[[cut N]]` | N deltas, then the answer ends without a finish reason |
 //! | `[[cut N broken times=N]]` | N deltas, then the connection breaks inside the body |
 //! | `[[text TEXT]]` | prefix: this text first, then the next directive in the same step |
+//! | `[[cached N]]` | prefix: N tokens of this step's prompt are from the provider's cache |
 //! | `[[wait NAME]]` | prefix: waits until the test calls `release(NAME)` |
 //!
 //! Every directive that is not a prefix is one step. The first request of a turn gets the first
@@ -58,6 +59,7 @@ pub enum Action {
         times: Option<u64>,
     },
     Wait(String),
+    Cached(u64),
 }
 
 impl Action {
@@ -71,7 +73,7 @@ impl Action {
 
     /// Whether it only precedes another action of the same step.
     fn is_prefix(name: &str) -> bool {
-        matches!(name, "text" | "wait")
+        matches!(name, "text" | "wait" | "cached")
     }
 }
 
@@ -146,6 +148,7 @@ fn actions(name: &str, arguments: &str) -> Option<Vec<Action>> {
             }
         }
         "wait" => Action::Wait(arguments.to_owned()),
+        "cached" => Action::Cached(number(first)),
         _ => return None,
     }])
 }

@@ -16,7 +16,7 @@ use super::serving::Serving;
 use super::{opencode, ports, processes};
 
 /// The variable that marks every process of a sandbox.
-const MARK: &str = "OCCTL_TEST_SANDBOX";
+const MARK: &str = "TEST_SANDBOX";
 /// How long a server may take to say that it listens; the real one needs 1.5 s on an idle machine.
 const SERVER_WAIT: Duration = Duration::from_secs(60);
 /// How long a command may take until it has sent a request; it needs some milliseconds.

@@ -44,11 +44,12 @@ const ROOMS: Plan = Plan {
         ("turn", &[]),
         ("nearest", &[]),
         ("input", &[]),
+        ("programs", &[]),
         ("context", &["environment", "signals"]),
         ("environment", &[]),
         ("signals", &[]),
     ],
-    ground: &["context", "environment", "signals", "nearest", "input"],
+    ground: &["context", "environment", "signals", "nearest", "input", "programs"],
     place: |module| module.strip_prefix("runner::")?.split("::").next(),
 };
 

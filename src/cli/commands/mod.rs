@@ -6,6 +6,7 @@ pub mod agents;
 pub mod answer;
 pub mod approve;
 pub mod attach;
+pub mod bench;
 pub mod chain;
 pub mod cleanup;
 pub mod config;
@@ -77,7 +78,18 @@ pub const COMMANDS: Commands = &[
     &agents::COMMAND,
     &events::COMMAND,
     &logs::COMMAND,
+    &bench::COMMAND,
+    &bench::init::COMMAND,
+    &bench::check::COMMAND,
+    &bench::run::COMMAND,
+    &bench::status::COMMAND,
+    &bench::recheck::COMMAND,
+    &bench::show::COMMAND,
+    &bench::regrade::COMMAND,
+    &bench::agent::COMMAND,
+    &bench::trial::COMMAND,
     &help::COMMAND,
     &version::COMMAND,
     &guard::COMMAND,
+    &bench::prove::COMMAND,
 ];

@@ -152,9 +152,14 @@ fn is_dumb() -> bool {
 /// Whether a status line is shown on the terminal.
 static STATUS: AtomicBool = AtomicBool::new(false);
 
+/// Whether a status line can be shown.
+pub fn shows_status() -> bool {
+    io::stderr().is_terminal() && !is_dumb()
+}
+
 /// Shows what the command waits for, if stderr is a terminal. The next output replaces it.
 pub fn status(text: &str) {
-    if io::stderr().is_terminal() && !is_dumb() {
+    if shows_status() {
         clear_status();
         STATUS.store(true, Ordering::Relaxed);
         let _ = write!(io::stderr(), "{}…", one_line(text));

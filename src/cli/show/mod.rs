@@ -1,5 +1,6 @@
 //! How sessions, conversations, messages and turns are shown, as text and as JSON.
 
+pub mod bench;
 pub mod columns;
 pub mod conversation;
 pub mod message;

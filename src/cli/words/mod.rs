@@ -11,12 +11,12 @@ use std::ffi::{OsStr, OsString};
 use lexopt::{Arg, Parser};
 
 pub use super::spec::Words;
-use super::spec::{COLOR, Command, Commands, Flag, flags_of};
+use super::spec::{COLOR, Command, Commands, Flag, flags_of, members};
 use crate::error::{Error, Result};
 pub use combined::any_of;
 use combined::empty_value;
 use wrong::{brief, missing_value, unknown_flag, unreadable};
-pub use wrong::{find, wrong_value};
+pub use wrong::{find, find_member, wrong_value};
 
 /// What a command line asks for.
 pub enum Found {
@@ -69,10 +69,7 @@ pub fn read(arguments: Vec<OsString>, commands: Commands, global: &mut Global) -
         };
         let (flag, shown) = match argument {
             Arg::Value(word) => {
-                match command {
-                    None => command = Some(find(commands, &word)?),
-                    Some(_) => operands.push(word),
-                }
+                command = Some(named_command(commands, command, word, &mut operands)?);
                 continue;
             }
             Arg::Long("version") | Arg::Short('V') if command.is_none() => {
@@ -105,6 +102,26 @@ pub fn read(arguments: Vec<OsString>, commands: Commands, global: &mut Global) -
             words.check_flags()?;
             words.check_stdin()?;
             Ok(Found::Command(words))
+        }
+    }
+}
+
+/// The command after one more word that is no flag: it names the command, or one of a family, or it
+/// is an operand.
+fn named_command(
+    commands: Commands,
+    command: Option<&'static Command>,
+    word: OsString,
+    operands: &mut Vec<OsString>,
+) -> Result<&'static Command> {
+    match command {
+        None => find(commands, &word),
+        Some(family) if members(commands, family).next().is_some() => {
+            find_member(commands, family, &word)
+        }
+        Some(command) => {
+            operands.push(word);
+            Ok(command)
         }
     }
 }
@@ -229,6 +246,12 @@ mod tests {
         assert!(error("start --timeout").contains("needs a value, SECONDS"));
         assert!(error("list --color sometimes").contains("auto, always, never"));
         assert!(error("list --json=1").contains("json"));
+        assert!(error("bench").contains("occtl bench needs a COMMAND (occtl help bench)"));
+        assert!(error("bench int").contains("no command bench int (did you mean bench init?)"));
+        assert!(error("bench xyzzy").contains("occtl help bench lists them"));
+        assert!(error("bnech init").contains("did you mean bench?"));
+        assert!(error("bench --dry-run init").contains("occtl bench has no flag --dry-run"));
+        assert!(error("bench init a b").contains("occtl bench init does not know"));
     }
 
     #[test]
@@ -241,6 +264,10 @@ mod tests {
         }
         assert!(matches!(parse("start --help --timeout 3"), Ok(Found::Help(Some(_)))));
         assert!(matches!(parse("-V"), Ok(Found::Version)));
+        for line in ["bench --help", "bench -h init", "bench init --help"] {
+            assert!(matches!(parse(line), Ok(Found::Help(Some(_)))), "{line}");
+        }
+        assert!(matches!(parse("--json bench --color never init"), Ok(Found::Command(_))));
         assert!(matches!(parse(""), Ok(Found::Nothing)));
     }
 }

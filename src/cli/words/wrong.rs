@@ -2,7 +2,7 @@
 
 use std::ffi::OsStr;
 
-use crate::cli::spec::{Command, Commands, Flag, flags_of, shown};
+use crate::cli::spec::{Command, Commands, Flag, flags_of, members, outermost};
 use crate::error::{Error, Result};
 use crate::runner::nearest::nearest;
 
@@ -18,12 +18,32 @@ pub fn find(commands: Commands, word: &OsStr) -> Result<&'static Command> {
         "get" | "show" | "inspect" => Some("status"),
         _ => None,
     };
-    commands.iter().copied().find(|command| command.name == word).ok_or_else(|| {
-        let names = shown(commands).map(|command| command.name);
+    outermost(commands).find(|command| command.name == word).ok_or_else(|| {
+        let shown = outermost(commands).filter(|command| !command.is_hidden());
+        let names = shown.map(|command| command.name);
         let error = Error::usage(format!("there is no command {}", brief(&word)));
         match meant.or_else(|| nearest(&word, names)) {
             Some(name) => error.hint(format!("did you mean {name}?")),
             None => error.hint("occtl help lists them"),
+        }
+    })
+}
+
+/// The command of a family that its second word names. Otherwise an error that suggests one.
+pub fn find_member(
+    commands: Commands,
+    family: &'static Command,
+    word: &OsStr,
+) -> Result<&'static Command> {
+    let word = word.to_string_lossy();
+    let found = members(commands, family).find(|(name, _)| *name == word);
+    found.map(|(_, command)| command).ok_or_else(|| {
+        let shown = members(commands, family).filter(|(_, command)| !command.is_hidden());
+        let family = family.name;
+        let error = Error::usage(format!("there is no command {family} {}", brief(&word)));
+        match nearest(&word, shown.map(|(name, _)| name)) {
+            Some(name) => error.hint(format!("did you mean {family} {name}?")),
+            None => error.hint(format!("occtl help {family} lists them")),
         }
     })
 }

@@ -97,7 +97,7 @@ pub struct TurnError {
     /// For example `APIError`, `MessageAbortedError`.
     #[serde(default, deserialize_with = "lenient")]
     pub name: String,
-    /// Details, of which occtl uses only the message.
+    /// Details, of which occtl uses only the message and the status.
     #[serde(default, deserialize_with = "lean")]
     pub data: ErrorData,
     /// Some errors have the message here.
@@ -111,6 +111,9 @@ pub struct ErrorData {
     /// The explanation of the provider or the server.
     #[serde(default, deserialize_with = "lean")]
     pub message: Option<String>,
+    /// The status of the provider's HTTP answer.
+    #[serde(default, rename = "statusCode", deserialize_with = "lean")]
+    pub status: Option<f64>,
 }
 
 impl Info {

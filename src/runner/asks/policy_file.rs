@@ -55,27 +55,29 @@ pub struct PolicyFlags {
 pub fn read(path: &Path, limit: Duration) -> Result<PolicyFlags> {
     let wanted = Wanted { what: "the policy", most: LARGEST_POLICY, limit };
     let text = input::read_text(path, wanted)?;
-    let shown = input::name(path);
-    let file: File = serde_json::from_str(&text).map_err(|error| {
+    Ok(PolicyFlags { limit, ..parse(&text, &input::name(path))? })
+}
+
+/// Reads the text of a policy. `shown` is where it comes from, for errors.
+pub fn parse(text: &str, shown: &str) -> Result<PolicyFlags> {
+    let file: File = serde_json::from_str(text).map_err(|error| {
         Error::usage(format!("the policy {shown} is not one: {error}")).hint(EXAMPLE)
     })?;
     Ok(PolicyFlags {
-        on_permission: setting(path, "on_permission", file.on_permission.as_deref())?,
-        on_question: setting(path, "on_question", file.on_question.as_deref())?,
-        unlisted: setting(path, "unlisted", file.unlisted.as_deref())?,
+        on_permission: setting(shown, "on_permission", file.on_permission.as_deref())?,
+        on_question: setting(shown, "on_question", file.on_question.as_deref())?,
+        unlisted: setting(shown, "unlisted", file.unlisted.as_deref())?,
         allow: file.allow,
         deny: file.deny,
-        file: None,
-        limit,
+        ..PolicyFlags::default()
     })
 }
 
 /// What a key of the file says.
-fn setting<T: Setting>(path: &Path, key: &str, word: Option<&str>) -> Result<Option<T>> {
+fn setting<T: Setting>(shown: &str, key: &str, word: Option<&str>) -> Result<Option<T>> {
     let Some(word) = word else { return Ok(None) };
     T::named(word).map(Some).ok_or_else(|| {
-        let policy = input::name(path);
-        Error::usage(format!("the policy {policy} is not one: {key} cannot be {word:?}"))
+        Error::usage(format!("the policy {shown} is not one: {key} cannot be {word:?}"))
             .hint(format!("one of {}", T::WORDS.join(", ")))
     })
 }
@@ -86,7 +88,7 @@ mod tests {
 
     #[test]
     fn a_question_cannot_be_approved_and_the_error_names_the_key_and_the_words() {
-        let path = Path::new("p.json");
+        let path = "p.json";
         let known = setting(path, "on_question", Some("reject"));
         assert_eq!(known.unwrap(), Some(OnQuestion::Reject));
         let error = setting::<OnQuestion>(path, "on_question", Some("approve")).unwrap_err();

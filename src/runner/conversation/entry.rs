@@ -8,9 +8,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::find::Place;
-use crate::client::wire::{
-    FullMessage, HasId, Head, Info, Message, Part, RawMessage, ToolDetails, TurnError,
-};
+use crate::client::wire::{FullMessage, HasId, Head, Info, Message, Part, RawMessage, ToolDetails};
 use crate::client::{Answer, Limit, Pages};
 use crate::runner::session::prices::Prices;
 use crate::runner::session::server::Server;
@@ -205,8 +203,6 @@ impl Entry {
         let says_free = info.cost == Some(0.0) && info.has_usage();
         let own = info.is_prompt().then(|| info.id.clone());
         let turn = info.parent.or(own);
-        let failed =
-            |error: &TurnError| Failed { name: error.name.clone(), message: error.text().into() };
         Entry {
             id: info.id,
             conversation: place.id.clone(),
@@ -214,7 +210,7 @@ impl Entry {
             turn,
             text,
             tools,
-            error: info.error.as_ref().map(failed),
+            error: info.error.as_ref().map(Failed::of),
             finish: info.finish,
             model: info.provider.zip(info.model).map(|(provider, id)| UsedModel {
                 provider,

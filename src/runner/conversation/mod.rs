@@ -1,5 +1,6 @@
 //! Finds, reads and manages conversations.
 
+pub mod account;
 pub mod attach;
 pub mod deny_occtl;
 pub mod diff;
@@ -18,6 +19,7 @@ pub mod usage;
 pub mod work;
 pub mod writing;
 
+pub use account::{Account, account};
 pub use attach::attach;
 pub use diff::{FileDiff, TodoEntry, diff, todos};
 pub use entry::{Entry, ToolCall};

@@ -5,7 +5,7 @@
 use super::options::PromptOptions;
 use crate::client::Limit;
 use crate::client::wire::{Agent, Model, ModelName, Providers};
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Error, Reason, Result};
 use crate::runner::nearest::nearest;
 use crate::runner::session::server::Server;
 
@@ -62,7 +62,7 @@ fn check_variant(name: &ModelName, model: &Model, variant: &str) -> Result<()> {
     let what = format!("model {}/{} has no variant {variant}", name.provider, name.model);
     let names: Vec<&str> = model.variants.keys().map(String::as_str).collect();
     let hint = if names.is_empty() { "it has none".into() } else { names.join(", ") };
-    Err(Error::new(Code::TurnFailed, what).hint(hint))
+    Err(not_there(what).hint(hint))
 }
 
 /// The model of a prompt that names none; `None` if the configuration does not say.
@@ -72,9 +72,13 @@ fn default_model(server: &Server, directory: &str) -> Option<ModelName> {
     Some(ModelName { provider: provider.into(), model: model.into() })
 }
 
+fn not_there(what: String) -> Error {
+    Error { reason: Some(Reason::Unknown), ..Error::new(Code::TurnFailed, what) }
+}
+
 /// The error for a name that the server does not know; `all` is the command that lists the names.
 fn unknown<'a>(what: String, word: &str, names: impl Iterator<Item = &'a str>, all: &str) -> Error {
-    let error = Error::new(Code::TurnFailed, what);
+    let error = not_there(what);
     match nearest(word, names) {
         Some(name) => error.hint(format!("did you mean {name}?")),
         None => error.hint(format!("{all} lists them")),

@@ -15,6 +15,8 @@ pub struct Limits {
     pub rest_of: Option<Duration>,
     /// Without any progress: no event of the turn and no change in REST.
     pub stall: Option<Duration>,
+    /// From the prompt to the end, without the waits for the provider to be tried again.
+    pub working: Option<Duration>,
     /// How often the provider may be tried again.
     pub retries: Option<u64>,
     /// Calls of the model, sub-agents included.
@@ -33,6 +35,7 @@ const CUTS_IN_A_ROW: u64 = 5;
 enum LimitKind {
     Timeout,
     Stall,
+    Working,
     Retries,
     Steps,
     Cost,
@@ -44,6 +47,7 @@ impl LimitKind {
         match self {
             LimitKind::Timeout => "Timeout",
             LimitKind::Stall => "StallTimeout",
+            LimitKind::Working => "WorkingTimeout",
             LimitKind::Retries => "MaxRetries",
             LimitKind::Steps => "MaxSteps",
             LimitKind::Cost => "MaxCost",
@@ -55,6 +59,8 @@ impl LimitKind {
         match self {
             LimitKind::Timeout => "--timeout",
             LimitKind::Stall => "--stall-timeout",
+            // No flag sets it; this is its name in a task.
+            LimitKind::Working => "working_s",
             LimitKind::Retries => "--max-retries",
             LimitKind::Steps => "--max-steps",
             LimitKind::Cost => "--max-cost",
@@ -68,6 +74,7 @@ pub struct Budget {
     deadline: Deadline,
     progress: Progress,
     moved: Instant,
+    began: Instant,
 }
 
 /// Changes whenever the turn goes on.
@@ -80,7 +87,8 @@ struct Progress {
 impl Budget {
     /// Starts now; the time of the deadline may have begun before.
     pub fn new(limits: Limits, deadline: Deadline) -> Budget {
-        Budget { limits, deadline, progress: Progress::default(), moved: Instant::now() }
+        let now = Instant::now();
+        Budget { limits, deadline, progress: Progress::default(), moved: now, began: now }
     }
 
     /// The moment at which the turn's time is up.
@@ -141,6 +149,11 @@ impl Budget {
         if let Some(limit) = limits.stall.filter(|limit| self.moved.elapsed() >= *limit) {
             let limit = seconds(limit);
             return Some((LimitKind::Stall, format!("nothing happened for {limit}")));
+        }
+        let working = self.began.elapsed().saturating_sub(turn.retries.wait_until(Instant::now()));
+        if let Some(limit) = limits.working.filter(|limit| working >= *limit) {
+            let what = format!("it worked for {}", seconds(limit));
+            return Some((LimitKind::Working, what));
         }
         let retries = turn.provider_retries();
         if limits.retries.is_some_and(|limit| retries > limit) {

@@ -104,6 +104,8 @@ pub fn record(
         total_ms: milliseconds(total),
         retry_wait_ms: milliseconds(turn.retries.wait()),
         provider_retries: turn.provider_retries(),
+        retrying: None,
+        trouble: None,
         children,
         opencode_version: server.record.opencode_version.clone(),
         rules: None,

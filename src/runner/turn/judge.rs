@@ -150,7 +150,7 @@ fn summed_up(info: &Info, idle: Option<Duration>) -> Option<End> {
 fn broken(error: &TurnError) -> End {
     match error.name.as_str() {
         ABORTED => End::Aborted,
-        name => failed(name, error.text()),
+        _ => End::Failed(Failed::of(error)),
     }
 }
 

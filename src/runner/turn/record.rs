@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::used::Tokens;
 use crate::client::wire::Reply;
-use crate::client::wire::Rule;
+use crate::client::wire::{Rule, TurnError};
 use crate::error::Code;
 
 /// One turn. Serialised as it stands for `--json`; every field is described in `docs/json.md`.
@@ -62,6 +62,10 @@ pub struct TurnRecord {
     pub retry_wait_ms: u64,
     /// How often the provider was tried again.
     pub provider_retries: u64,
+    /// Why the provider was waited for when a limit ended the turn; `null` if it was not.
+    pub retrying: Option<String>,
+    /// Why the server could not be asked at that moment; `null` if it could.
+    pub trouble: Option<String>,
     /// The sub-agents' conversations.
     pub children: Vec<String>,
     /// The server's version.
@@ -115,12 +119,20 @@ pub struct Failed {
     pub name: String,
     /// The explanation, where possible in the provider's own words.
     pub message: String,
+    /// The status of the provider's HTTP answer; `null` if the server does not say.
+    pub status: Option<u16>,
 }
 
 impl Failed {
     /// A failure with its name and its explanation.
     pub fn new(name: &str, message: impl Into<String>) -> Failed {
-        Failed { name: name.into(), message: message.into() }
+        Failed { name: name.into(), message: message.into(), status: None }
+    }
+
+    /// What the server says of a failure.
+    pub fn of(error: &TurnError) -> Failed {
+        let status = error.data.status.map(|status| status as u16);
+        Failed { status, ..Failed::new(&error.name, error.text()) }
     }
 }
 

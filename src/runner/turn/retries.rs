@@ -52,6 +52,11 @@ impl Retries {
         self.attempts.remove(conversation);
     }
 
+    /// Counts a wait that still goes on, as the turn is no longer followed.
+    pub fn stop(&mut self, now: Instant) {
+        self.note_end(now);
+    }
+
     /// Notes that the provider is no longer waited for.
     pub(super) fn note_end(&mut self, now: Instant) {
         if let Some(retry) = self.running.take() {
@@ -67,6 +72,12 @@ impl Retries {
     /// How long the provider was waited for, without a wait that still goes on.
     pub fn wait(&self) -> Duration {
         self.wait
+    }
+
+    /// The same with a wait that still goes on.
+    pub fn wait_until(&self, now: Instant) -> Duration {
+        let running = self.running.as_ref();
+        self.wait + running.map_or(Duration::ZERO, |one| now.saturating_duration_since(one.since))
     }
 
     /// Why the provider is being tried again right now; `None` if it is not.

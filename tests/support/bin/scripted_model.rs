@@ -1,5 +1,6 @@
-//! The scripted model as a program: `scripted-model [--port N] [--until-stdin-closes]`.
+//! The scripted model as a program: `scripted-model [--port N] [--solve DIR] [--until-stdin-closes]`.
 //!
+//! `--solve` names a directory with tasks of a benchmark, of which it solves a known share.
 //! The first line on stdout is its base URL. It serves until it is killed or, with the flag, until
 //! its stdin closes.
 #![allow(missing_docs, dead_code, clippy::unwrap_used, clippy::print_stdout)]
@@ -12,6 +13,8 @@ mod model;
 mod model_answer;
 #[path = "../model_script.rs"]
 mod model_script;
+#[path = "../model_solver.rs"]
+mod model_solver;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -31,15 +34,20 @@ fn main() -> ExitCode {
 fn run() -> Result<(), Box<dyn std::error::Error>> {
     let mut port = 0;
     let mut until_stdin_closes = false;
+    let mut tasks = None;
     let mut words = lexopt::Parser::from_env();
     while let Some(word) = words.next()? {
         match word {
             Long("port") => port = words.value()?.parse()?,
+            Long("solve") => tasks = Some(words.value()?),
             Long("until-stdin-closes") => until_stdin_closes = true,
             _ => return Err(word.unexpected().into()),
         }
     }
     let model = model::Model::start_on(port)?;
+    if let Some(tasks) = tasks {
+        model.solve(model_solver::Solver::read(tasks.as_ref())?);
+    }
     println!("{}", model.base_url());
     io::stdout().flush()?;
     if until_stdin_closes {

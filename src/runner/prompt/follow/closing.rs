@@ -70,6 +70,11 @@ impl Follower<'_> {
         // A signal that comes only now cuts the care short.
         let flag = (!gives_up).then(|| self.operation.signals.flag());
         self.server.client.limit_to(closing, flag);
+        let limited = matches!(reason, StopReason::Limit(_));
+        // Before the abort, which ends every wait.
+        let retrying = self.turn.retries.reason().filter(|_| limited).map(String::from);
+        let trouble = self.trouble.clone().filter(|_| limited);
+        self.turn.retries.stop(Instant::now());
         let mut conclusion = self.conclude(reason, closing)?;
         self.name_proxies(&mut conclusion);
         if conclusion.outcome == Outcome::Ok {
@@ -92,6 +97,7 @@ impl Follower<'_> {
         };
         let mut record = record(self.server, self.place, &mut self.turn, &self.prices, facts);
         record.step_limit_of_agent = self.step_limit(&record);
+        (record.retrying, record.trouble) = (retrying, trouble);
         let last = self.turn.steps().next_back().map(|info| info.id.clone());
         Ok(Followed { record, last, given_up })
     }
@@ -133,7 +139,7 @@ impl Follower<'_> {
         // The abort ends the tool calls.
         let tool = self.held_by(&why);
         let done = if aborts { self.abort(closing) } else { "it goes on" };
-        let mut message = why.message;
+        let mut message = why.message.clone();
         if let Some(tool) = tool {
             message = format!("{message}; it waits for {tool}");
         }
@@ -144,7 +150,7 @@ impl Follower<'_> {
         if !asks.is_empty() {
             message = format!("{message}; it waits for {}", asks.join(", "));
         }
-        Failed { name: why.name, message: format!("{message}; {done}") }
+        Failed { message: format!("{message}; {done}"), ..why }
     }
 
     /// The tool call that a turn waits for whose time is over; it may be of the turn before it.

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# `make bench`: runs the measurements beside it (all of them, or those in the arguments), and prints
+# `make measure`: runs the measurements beside it (all of them, or those in the arguments), and prints
 # bar and figure of each.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 for tool in curl jq strace /usr/bin/time; do
-    command -v "$tool" >/dev/null || { echo "make bench needs $tool" >&2; exit 1; }
+    command -v "$tool" >/dev/null || { echo "make measure needs $tool" >&2; exit 1; }
 done
 if [[ $# == 0 ]]; then
     set -- version size threads memory store send latency start list stream

@@ -1,0 +1,159 @@
+//! The child processes of a batch: one for each run that goes on.
+
+use std::fs::{self, File};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitStatus, Stdio};
+use std::time::Duration;
+
+use super::directory::{Directory, replace};
+use crate::bench::results::row::Row;
+use crate::bench::site::MARK;
+use crate::bench::task::Task;
+use crate::bench::trial::order::TrialOrder;
+use crate::bench::workspace;
+use crate::error::{Error, Result};
+use crate::runner::programs::{Handle, Identity, each_marked};
+use crate::units::{Backoff, Deadline, POLL_FIRST, POLL_LONGEST, pause};
+
+/// What a trial needs beyond the limits of its task: to start a server, to copy, to abort, to end.
+const TRIAL_GRACE: Duration = Duration::from_secs(180);
+
+/// How long processes may take to end after SIGKILL. One that waits for a dead disk never does.
+const ENDS_WITHIN: Duration = Duration::from_secs(10);
+
+/// The longest result line that a child may leave, in bytes.
+const LONGEST_LINE: u64 = 4 << 20;
+
+/// A trial that goes on.
+pub struct Child {
+    /// What it was told.
+    pub order: TrialOrder,
+    /// The place of its run in the ledger.
+    pub run: usize,
+    /// Whether it is to find out if its provider works again.
+    pub is_probe: bool,
+    /// When it was started, in RFC 3339.
+    pub started_at: String,
+    /// For waiting; `None` if it had ended before it could be opened.
+    pub handle: Option<Handle>,
+    /// When the trial itself must have ended, whatever it says.
+    pub deadline: Deadline,
+    process: std::process::Child,
+    order_file: PathBuf,
+}
+
+impl Child {
+    /// Starts a trial. Its order is stored before, so that a later process finds what it left.
+    pub fn start(directory: &Directory, order: TrialOrder, run: usize) -> Result<Child> {
+        let order_file = order_file(directory, &order.run_id, order.attempt);
+        let log = order.artifacts.join("trial.log");
+        let failed = |error: io::Error| Error::failed(format!("cannot start a run: {error}"));
+        make(&order.artifacts).map_err(failed)?;
+        make(&directory.path.join("running")).map_err(failed)?;
+        replace(&order_file, &format!("{}\n", order.to_json()))?;
+        let mut options = File::options();
+        let log = options.write(true).create(true).truncate(true).mode(0o600).open(log);
+        let log = log.map_err(failed)?;
+        let mark = order.scratch.file_name().unwrap_or_default();
+        let mut command = Command::new("/proc/self/exe");
+        command.args(["bench", "trial"]).arg(&order_file).env(MARK, mark).stdin(Stdio::null());
+        command.stdout(Stdio::null()).stderr(log);
+        // A Ctrl-C at the terminal reaches this process, which asks the trials to end.
+        command.process_group(0);
+        let process = command.spawn().map_err(failed)?;
+        let handle = Identity::of(process.id()).as_ref().and_then(Handle::open);
+        let deadline = Deadline::after(longest(&order.plan.tasks[0]));
+        let started_at = jiff::Timestamp::now().to_string();
+        Ok(Child { order, run, is_probe: false, started_at, handle, deadline, process, order_file })
+    }
+
+    /// How it has ended, if it has.
+    pub fn ended(&mut self) -> Option<io::Result<ExitStatus>> {
+        self.process.try_wait().transpose()
+    }
+
+    /// Asks it to abort the turn, to record that, and to end.
+    pub fn terminate(&self) {
+        if let Some(handle) = &self.handle {
+            let _ = handle.terminate();
+        }
+    }
+
+    /// Kills it and everything that was started for it.
+    pub fn kill(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+        end_marked(&self.order.scratch);
+    }
+
+    /// The line that it has left. It is stored until [`Child::forget`].
+    pub fn line(&self) -> Option<(Row, String)> {
+        let order = &self.order;
+        line_of(&order.artifacts, &order.batch, &order.run_id, order.attempt)
+    }
+
+    /// Removes what it has left outside the results, once its line is recorded.
+    pub fn forget(&self) {
+        clean(&self.order, &self.order_file);
+    }
+}
+
+/// The file of an order, which is there for as long as the attempt is not recorded.
+fn order_file(directory: &Directory, run: &str, attempt: u32) -> PathBuf {
+    directory.path.join(format!("running/{run}.{attempt}.json"))
+}
+
+/// The result line that a trial left among its artifacts, if it is one of this attempt.
+pub fn line_of(artifacts: &Path, batch: &str, run: &str, attempt: u32) -> Option<(Row, String)> {
+    let path = artifacts.join("result.json");
+    if fs::metadata(&path).ok()?.len() > LONGEST_LINE {
+        return None;
+    }
+    let text = fs::read_to_string(path).ok()?;
+    let text = text.trim_end();
+    let row = Row::read(text.as_bytes()).filter(|_| !text.contains('\n'))?;
+    let is_meant = row.run_id == run && row.attempt == attempt && row.batch == batch;
+    is_meant.then(|| (row, text.to_owned()))
+}
+
+/// Ends what runs of an attempt, and removes its private directory and its order.
+pub fn clean(order: &TrialOrder, order_file: &Path) {
+    end_marked(&order.scratch);
+    let _ = workspace::remove(&order.scratch);
+    let _ = fs::remove_file(order_file);
+}
+
+/// Kills everything that carries the mark of a run, until nothing is left or it takes too long.
+pub fn end_marked(scratch: &Path) {
+    let Some(mark) = scratch.file_name().and_then(|name| name.to_str()) else { return };
+    let deadline = Deadline::after(ENDS_WITHIN);
+    let mut pauses = Backoff::new(POLL_FIRST, POLL_LONGEST);
+    loop {
+        let mut found = false;
+        each_marked(MARK, mark, &mut |_, handle| {
+            found = true;
+            let _ = handle.kill();
+        });
+        if !found || deadline.expired() {
+            return;
+        }
+        pause(pauses.next());
+    }
+}
+
+/// The longest that a trial of a task can take.
+fn longest(task: &Task) -> Duration {
+    let limits = &task.limits;
+    // The tree is prepared for the agent and for each check; a check may run once more as a control.
+    let tries = f64::from(task.tries);
+    let each = limits.wall_s + 2.0 * (limits.setup_s + limits.check_s);
+    let all = Duration::try_from_secs_f64(limits.setup_s + tries * each);
+    all.unwrap_or(Duration::MAX).saturating_add(TRIAL_GRACE)
+}
+
+fn make(path: &Path) -> io::Result<()> {
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(path)
+}

@@ -1,0 +1,166 @@
+//! A batch: all runs of a plan, in child processes, with results that survive anything.
+
+mod children;
+mod directory;
+mod ledger;
+mod lock;
+mod options;
+mod outage;
+mod overview;
+mod parent;
+mod progress;
+mod recheck;
+mod resume;
+pub mod scratch;
+mod selection;
+pub mod shards;
+mod show;
+mod verdicts;
+
+pub use directory::Directory;
+pub use ledger::{Ledger, Standing};
+pub use options::{BatchOptions, BatchWatcher, Ended, Left, Rerun, Trees};
+pub use overview::{Overview, overview};
+pub use progress::Progress;
+pub use recheck::{RecheckOptions, Rechecked, recheck};
+pub use selection::Selection;
+pub use show::{Shown, show};
+
+use std::collections::VecDeque;
+use std::time::Instant;
+
+use super::plan::Plan;
+use super::results::file::{self, Appender};
+use super::schedule::{self, Run};
+use crate::error::{Error, Result};
+use crate::runner::Context;
+use lock::ParentLock;
+use outage::Outages;
+use parent::Parent;
+use progress::Pace;
+
+/// Makes the runs of a plan, or those that are left of it, and records them.
+pub fn run(
+    context: &Context,
+    plan: &Plan,
+    options: &BatchOptions,
+    watcher: &mut dyn BatchWatcher,
+) -> Result<Ended> {
+    let signals = context.catch_signals()?;
+    let directory = Directory::create(&options.output, &options.batch, options.shard)?;
+    let lock = ParentLock::take(&directory.path, options.shard)?;
+    directory.settle_plan(plan)?;
+    let scratch = scratch::open(&context.environment, options.scratch.as_deref())?;
+    let mut lines = file::read_all(&directory.path, &directory.batch)?;
+    let mut results = Appender::open(&directory.path, &file::name(options.shard))?;
+    let mut taken_up = resume::recover(&directory, options.shard, &mut lines, &mut results)?;
+    let runs = schedule::runs(plan, &directory.batch);
+    let chosen = options.selection.choose(plan, &runs, options.shard)?;
+    let mut ledger = Ledger::new(plan, runs, lines);
+    taken_up += resume::adopt(&directory, &mut ledger, &chosen, &mut results)?;
+    reopen(&mut ledger, &chosen, options.rerun.as_ref())?;
+    let is_due = |place: &usize| ledger.standing(&ledger.runs[*place]) == Standing::Due;
+    let queue: VecDeque<usize> = chosen.iter().copied().filter(is_due).collect();
+    if queue.is_empty() && taken_up == 0 && options.shard.count == 1 && is_finished(&ledger) {
+        return Err(nothing_to_run(&ledger));
+    }
+    let progress = Progress::of(&ledger, chosen.iter().map(|place| &ledger.runs[*place]));
+    let mut parent = Parent {
+        plan,
+        options,
+        directory: &directory,
+        ledger,
+        results,
+        lock,
+        scratch,
+        signals,
+        queue,
+        progress,
+        children: Vec::new(),
+        outages: Outages::default(),
+        pace: Pace::new(),
+        started: None,
+        free_since: Instant::now(),
+    };
+    let left = parent.work(watcher);
+    let Parent { ledger, progress, .. } = parent;
+    let stopped = ledger.stopped_arms().map(|(arm, why)| (arm.into(), why.into())).collect();
+    Ok(Ended {
+        left,
+        progress,
+        is_finished: is_finished(&ledger),
+        batch: directory.batch.clone(),
+        stopped_arms: stopped,
+        too_many_unscored: too_many_unscored(plan, &ledger),
+    })
+}
+
+/// The runs that [`run`] would make, in their order. Nothing is written.
+pub fn dry_run(plan: &Plan, options: &BatchOptions) -> Result<Vec<Run>> {
+    let (batch, lines) = match Directory::open(&options.output) {
+        Ok(directory) => {
+            let lines = file::read_all(&directory.path, &directory.batch)?;
+            (directory.batch, lines)
+        }
+        Err(_) => (options.batch.clone(), Default::default()),
+    };
+    let runs = schedule::runs(plan, &batch);
+    let chosen = options.selection.choose(plan, &runs, options.shard)?;
+    let mut ledger = Ledger::new(plan, runs, lines);
+    reopen(&mut ledger, &chosen, options.rerun.as_ref())?;
+    let runs = chosen.into_iter().map(|place| ledger.runs[place].clone());
+    Ok(runs.filter(|run| ledger.standing(run) == Standing::Due).collect())
+}
+
+/// What is recorded of a batch, which is only read.
+pub fn ledger_of<'a>(directory: &Directory, plan: &'a Plan) -> Result<Ledger<'a>> {
+    let lines = file::read_all(&directory.path, &directory.batch)?;
+    Ok(Ledger::new(plan, schedule::runs(plan, &directory.batch), lines))
+}
+
+/// Whether every run of the plan is settled, whichever shard does it.
+pub fn is_finished(ledger: &Ledger) -> bool {
+    let settled = |run: &Run| matches!(ledger.standing(run), Standing::Scored | Standing::Spent);
+    ledger.runs.iter().all(settled)
+}
+
+/// Opens those of the chosen runs again that `--rerun` names.
+fn reopen(ledger: &mut Ledger, chosen: &[usize], rerun: Option<&Rerun>) -> Result<()> {
+    let Some(rerun) = rerun else { return Ok(()) };
+    let is_meant = |run: &Run| match rerun {
+        Rerun::Unscored => ledger.standing(run) == Standing::Spent,
+        Rerun::Fail => ledger.newest(&run.id).is_some_and(|row| row.result == "fail"),
+        Rerun::Run(id) => run.id.starts_with(id.as_str()),
+    };
+    let runs = chosen.iter().map(|place| &ledger.runs[*place]);
+    let meant: Vec<String> = runs.filter(|run| is_meant(run)).map(|run| run.id.clone()).collect();
+    if let (true, Rerun::Run(id)) = (meant.len() != 1, rerun) {
+        let what = if meant.is_empty() { "no run" } else { "more than one run" };
+        return Err(Error::not_found(format!("{what} has an id that begins with {id}"))
+            .hint("occtl bench status lists them"));
+    }
+    meant.iter().for_each(|run| ledger.reopen(run));
+    Ok(())
+}
+
+/// A second night must not take the first one's results for its own.
+fn nothing_to_run(ledger: &Ledger) -> Error {
+    let rows = ledger.lines.rows.iter().filter_map(|row| row.started_at.as_deref());
+    let last = rows.max().unwrap_or("before");
+    Error::usage(format!("nothing to run: finished {last}"))
+        .hint("another night needs another directory; --rerun opens runs of this one again")
+}
+
+/// The arms of which more runs stayed unscored than the plan allows, with the share.
+fn too_many_unscored(plan: &Plan, ledger: &Ledger) -> Vec<(String, f64)> {
+    let mut found = Vec::new();
+    for (at, arm) in plan.arms.iter().enumerate() {
+        let of_arm: Vec<&Run> = ledger.runs.iter().filter(|run| run.arm == at).collect();
+        let spent = of_arm.iter().filter(|run| ledger.standing(run) == Standing::Spent).count();
+        let share = spent as f64 / of_arm.len().max(1) as f64;
+        if share > plan.max_unscored {
+            found.push((arm.id.clone(), share));
+        }
+    }
+    found
+}

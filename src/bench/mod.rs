@@ -1,0 +1,27 @@
+//! Runs many prompts on many tasks and records what came of them.
+//!
+//! Architecture invariant: everything about servers, turns, policies and usage is done by `runner`.
+//! What runs at the same time runs in child processes, which are `occtl` itself: this process has
+//! one thread.
+
+// TEMPORARY: until every part is used.
+#![allow(dead_code, clippy::todo)]
+
+pub mod batch;
+pub mod check;
+#[cfg(test)]
+mod fixture;
+pub mod glob;
+pub mod hash;
+mod json;
+pub mod plan;
+pub mod program;
+pub mod results;
+pub mod schedule;
+pub mod site;
+pub mod starter;
+pub mod task;
+pub mod trial;
+mod variables;
+pub mod workspace;
+pub mod wrap;

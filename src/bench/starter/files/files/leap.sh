@@ -1,0 +1,6 @@
+#!/bin/sh
+if [ $(($1 % 4)) -eq 0 ]; then
+    echo yes
+else
+    echo no
+fi

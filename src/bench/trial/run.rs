@@ -1,0 +1,318 @@
+//! The sequence of one run, from an empty directory to the result line.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::agent_order::{AgentLimits, AgentOrder};
+use super::artifacts::{self, AGENT_LOG};
+use super::child::{self, ChildEnd};
+use super::host;
+use super::judge::{Judged, Left, error, judge};
+use super::line::priced;
+use super::order::TrialOrder;
+use super::program::Program;
+use super::secrets::Secrets;
+use super::surroundings;
+use crate::bench::check::{Graded, grade};
+use crate::bench::results::line::{LineError, ResultLine, Stop, Verdict};
+use crate::bench::site::{Site, Trouble, TroubleKind};
+use crate::bench::workspace::{self, Answer, Workspace};
+use crate::error::{Error, Result};
+use crate::runner::programs::{become_subreaper, largest_child, own_home};
+use crate::runner::{Environment, Signals};
+
+/// How long a server may take to answer. One on a machine with many others takes its time.
+const START_S: f64 = 120.0;
+
+/// The least that it is given, however short a run may be.
+const START_LEAST_S: f64 = 60.0;
+
+/// How much of a check's output the next try gets as its prompt: the end of it says why it failed.
+const TAIL: usize = 4000;
+
+/// The file with the result line.
+const RESULT: &str = "result.json";
+
+/// Carries out the order in a file. Whatever happens is in the result line; an error means that
+/// there is none.
+pub fn trial(environment: &Environment, file: &Path) -> Result<()> {
+    let order = TrialOrder::read(file)?;
+    let signals = Signals::catch()?;
+    let failed = |what: &str, error: std::io::Error| Error::failed(format!("{what}: {error}"));
+    become_subreaper().map_err(|error| failed("cannot take charge of the run", error))?;
+    let place = &order.artifacts;
+    let unwritten = |error| failed(&format!("cannot write into {}", place.display()), error);
+    fs::create_dir_all(place).map_err(unwritten)?;
+    let is_stopped = || signals.received().is_some();
+    let mut line = ResultLine::begun(&order, jiff::Timestamp::now().to_string());
+    line.host = own_home().host.clone().unwrap_or_default();
+    line.cpus = host::cpus();
+    line.mem_limit_bytes = host::mem_limit();
+    let mut run = Run {
+        order: &order,
+        environment,
+        is_stopped: &is_stopped,
+        secrets: surroundings::passed(&order.plan, environment),
+        line,
+    };
+    if let Err(judged) = run.go() {
+        run.line.end(judged);
+    }
+    let Run { mut line, secrets, .. } = run;
+    line.max_rss_bytes = largest_child();
+    let before = if order.attempt == 1 { Some(0.0) } else { order.spent_usd };
+    line.spent_usd = before.zip(line.cost_usd).map(|(before, now)| before + now);
+    if let Some(error) = &mut line.error {
+        error.message = secrets.mask(&error.message);
+    }
+    artifacts::write_durably(&place.join(RESULT), &format!("{}\n", line.to_text()))
+        .map_err(unwritten)
+}
+
+/// One run, and what is known of it so far.
+struct Run<'a> {
+    order: &'a TrialOrder,
+    environment: &'a Environment,
+    is_stopped: &'a dyn Fn() -> bool,
+    secrets: Secrets,
+    line: ResultLine,
+}
+
+/// What came of one try.
+struct Try {
+    judged: Judged,
+    left: Left,
+}
+
+impl Run<'_> {
+    /// Does everything that can only be done while the run's directory is there, and removes it.
+    fn go(&mut self) -> std::result::Result<(), Judged> {
+        let order = self.order;
+        let program = self.program()?;
+        let site = Site {
+            plan: &order.plan,
+            task: &order.plan.tasks[0],
+            overlay: order.plan.arms[0].overlay.as_deref(),
+            opencode: Some(&program.path),
+            scratch: &order.scratch,
+            environment: self.environment,
+            is_alone: true,
+            is_stopped: self.is_stopped,
+        };
+        let result = self.work(&site);
+        if let Err(judged) = &result {
+            self.line.end(judged.clone());
+            // No attempt is repeated for a verdict that there cannot be.
+            if site.task.check.is_empty() && judged.stop != Stop::Interrupted {
+                self.line.result = Verdict::Ungraded;
+            }
+        }
+        child::end_all(&site);
+        if let Some(keep) = &order.keep
+            && (order.keep_all || self.line.result != Verdict::Pass)
+        {
+            // The tree is an extra; its lack changes no result.
+            let _ = artifacts::keep_tree(&site.tree(), keep);
+        }
+        // What cannot be removed is found by the next run of the batch.
+        let _ = workspace::remove(&order.scratch);
+        Ok(())
+    }
+
+    /// The arm's OpenCode, which must be the one of the arm's first run.
+    fn program(&mut self) -> std::result::Result<Program, Judged> {
+        let name = &self.order.plan.arms[0].opencode;
+        let memory = self.order.data.join("programs");
+        let program = Program::of(self.environment, name, &memory)
+            .map_err(|why| unscored(Stop::SetupError, error("opencode", &why.to_string())))?;
+        let before = self.order.opencode_sha256.as_ref();
+        self.line.opencode_sha256 = Some(program.sha256.clone());
+        if before.is_some_and(|before| *before != program.sha256) {
+            let what = format!("{} was changed since the first run", program.path.display());
+            return Err(unscored(Stop::SetupError, error("binary_changed", &what)));
+        }
+        Ok(program)
+    }
+
+    /// Prepares, lets the agent try, and checks.
+    fn work(&mut self, site: &Site) -> std::result::Result<(), Judged> {
+        let began = std::time::Instant::now();
+        let workspace = Workspace::create(site).map_err(|trouble| troubled(&trouble))?;
+        self.line.setup_ms = Some(crate::units::milliseconds(began.elapsed()));
+        surroundings::copy_keys(site, &mut self.secrets)
+            .map_err(|error| unscored(Stop::SetupError, error))?;
+        let task = site.task;
+        let mut order = self.first_order(site);
+        for number in 1..=task.tries {
+            let Try { judged, left } = self.let_agent_try(site, &order, number)?;
+            let answer = self.take_answer(site, &workspace)?;
+            if !judged.scored {
+                return Err(judged);
+            }
+            (self.line.stop, self.line.error) = (judged.stop, judged.error);
+            let graded = grade(site, &workspace, &answer);
+            self.note(&graded, number);
+            let output = graded.output.as_deref();
+            if let Some(output) = output {
+                let _ = self.secrets.copy(&[output], &self.order.artifacts.join("check.txt"));
+            }
+            let again = graded.verdict == Verdict::Fail
+                && self.line.stop == Stop::Done
+                && number < task.tries;
+            let next = again.then(|| self.next_order(&order, &left, output)).flatten();
+            let Some(next) = next else { break };
+            order = next;
+        }
+        Ok(())
+    }
+
+    /// Lets the agent work once, and takes what it left.
+    fn let_agent_try(
+        &mut self,
+        site: &Site,
+        order: &AgentOrder,
+        number: u32,
+    ) -> std::result::Result<Try, Judged> {
+        let variables = surroundings::variables(site, &self.data(site));
+        let log = site.scratch.join(AGENT_LOG);
+        let ended =
+            child::run(site, order, &variables, &log).map_err(|trouble| troubled(&trouble))?;
+        let left = artifacts::left(&site.outbox());
+        self.line.add(&left, &self.order.plan.arms[0]);
+        let is_last = number == site.task.tries;
+        let name = |stem: &str, end: &str| {
+            if is_last { format!("{stem}.{end}") } else { format!("{stem}-{number}.{end}") }
+        };
+        let _ = artifacts::keep_try(site, &self.order.artifacts, &self.secrets, &name);
+        let judged = match ended {
+            ChildEnd::Stopped => {
+                unscored(Stop::Interrupted, error("interrupted", "the run was ended by a signal"))
+            }
+            ChildEnd::Late if !left.turn.is_object() => {
+                let what = "the agent's process was killed some time after its limits";
+                unscored(Stop::ServerError, error("late", what))
+            }
+            _ => judge(&left, site.task.limits.wall_s),
+        };
+        if (self.is_stopped)() && judged.stop != Stop::Interrupted {
+            let what = "the run was ended by a signal";
+            return Err(unscored(Stop::Interrupted, error("interrupted", what)));
+        }
+        Ok(Try { judged, left })
+    }
+
+    /// The answer of the agent, which is kept whatever becomes of it.
+    fn take_answer(
+        &mut self,
+        site: &Site,
+        workspace: &Workspace,
+    ) -> std::result::Result<Answer, Judged> {
+        let answer = workspace.take_answer(site).map_err(|trouble| troubled(&trouble))?;
+        (self.line.diff_added, self.line.diff_removed) = (Some(answer.added), Some(answer.removed));
+        let _ = self.secrets.copy(&[&answer.patch], &self.order.artifacts.join("answer.patch"));
+        Ok(answer)
+    }
+
+    /// Takes what a check said.
+    fn note(&mut self, graded: &Graded, number: u32) {
+        let line = &mut self.line;
+        line.result = graded.verdict;
+        line.score = graded.score;
+        line.metrics = graded.metrics.clone();
+        line.check_exit = graded.exit;
+        line.check_ms = graded.check_ms;
+        line.passed_at = (graded.verdict == Verdict::Pass).then_some(number);
+        if let Some(why) = &graded.error {
+            line.stop = stop_of(why);
+            line.error = Some(why.clone());
+        }
+    }
+
+    fn data(&self, site: &Site) -> PathBuf {
+        // A container sees nothing but the agent's directory.
+        if site.plan.wrap.is_empty() { self.order.data.clone() } else { site.agent().join("data") }
+    }
+
+    fn first_order(&self, site: &Site) -> AgentOrder {
+        let (task, arm) = (site.task, &site.plan.arms[0]);
+        let limits = &task.limits;
+        AgentOrder {
+            workdir: site.tree(),
+            outbox: site.outbox(),
+            opencode: site.opencode.map(PathBuf::from).unwrap_or_default(),
+            model: arm.model.clone(),
+            agent: arm.agent.clone(),
+            variant: arm.variant.clone(),
+            config: priced(arm),
+            policy: arm.policy.clone(),
+            prompt: arm.prompt.replace("{instruction}", &task.instruction),
+            conversation: None,
+            limits: AgentLimits {
+                start_s: START_S.min(limits.wall_s.max(START_LEAST_S)),
+                wall_s: limits.wall_s,
+                working_s: limits.working_s,
+                stall_s: limits.stall_s,
+                cost_usd: limits.cost_usd,
+                steps: limits.steps,
+            },
+        }
+    }
+
+    /// What the agent is told after a check that failed; `None` if it has used up what it may use,
+    /// or if its conversation is not known.
+    fn next_order(
+        &self,
+        before: &AgentOrder,
+        left: &Left,
+        output: Option<&Path>,
+    ) -> Option<AgentOrder> {
+        let conversation = left.turn["conversation"].as_str()?.to_string();
+        let of = |limit: f64, used: f64| Some(limit - used).filter(|rest| *rest > 0.0);
+        let seconds = |ms: Option<u64>| ms.unwrap_or(0) as f64 / 1000.0;
+        let all = &self.order.plan.tasks[0].limits;
+        let mut limits = before.limits;
+        limits.wall_s = of(all.wall_s, seconds(self.line.agent_ms))?;
+        if let Some(limit) = all.working_s {
+            limits.working_s = Some(of(limit, seconds(self.line.working_ms))?);
+        }
+        if let Some(limit) = all.cost_usd {
+            limits.cost_usd = Some(of(limit, self.line.cost_usd.unwrap_or(0.0))?);
+        }
+        if let Some(limit) = all.steps {
+            let rest = limit.saturating_sub(self.line.steps.unwrap_or(0));
+            limits.steps = Some(rest).filter(|rest| *rest > 0);
+            limits.steps?;
+        }
+        let said = output.and_then(|path| fs::read(path).ok()).unwrap_or_default();
+        let tail = &said[said.len().saturating_sub(TAIL)..];
+        let tail = String::from_utf8_lossy(tail).trim().to_string();
+        let prompt = if tail.is_empty() { NO_OUTPUT.into() } else { tail };
+        Some(AgentOrder { conversation: Some(conversation), prompt, limits, ..before.clone() })
+    }
+}
+
+/// The prompt after a check that failed and printed nothing.
+const NO_OUTPUT: &str = "The check failed and printed nothing.";
+
+fn unscored(stop: Stop, error: LineError) -> Judged {
+    Judged { stop, scored: false, error: Some(error) }
+}
+
+/// What trouble with tree or check means for the run.
+fn troubled(trouble: &Trouble) -> Judged {
+    let stop = match trouble.kind {
+        TroubleKind::Setup | TroubleKind::DiskFull => Stop::SetupError,
+        TroubleKind::Check | TroubleKind::TaskChanged => Stop::CheckError,
+        TroubleKind::Stopped => Stop::Interrupted,
+    };
+    unscored(stop, trouble.line())
+}
+
+/// The same for an error of a check.
+fn stop_of(why: &LineError) -> Stop {
+    match why.name.as_str() {
+        "interrupted" => Stop::Interrupted,
+        "setup" | "disk_full" => Stop::SetupError,
+        _ => Stop::CheckError,
+    }
+}

@@ -1,0 +1,248 @@
+use std::path::PathBuf;
+
+use serde_json::json;
+
+use crate::bench::batch::{self, BatchOptions, BatchWatcher, Ended, Left, Progress, Rerun, Trees};
+use crate::bench::batch::{Selection, shards};
+use crate::bench::plan::Plan;
+use crate::bench::results::row::Row;
+use crate::bench::schedule::Shard;
+use crate::cli::App;
+use crate::cli::output;
+use crate::cli::show::bench::{counts, outcome};
+use crate::cli::spec::{Action, Command, Exit, Flag, Operand};
+use crate::cli::words::Words;
+use crate::error::{Code, Error, Result};
+use crate::units::seconds;
+
+/// The plan's file.
+pub const PLAN: Operand = Operand::required("PLAN", "The plan, a JSON file");
+
+/// The flags that choose among the runs of a plan.
+pub const SELECTION: [Flag; 5] = [
+    Flag::value("task", None, "GLOB", "Only tasks whose id matches").repeated(),
+    Flag::value("tag", None, "TAG", "Only tasks with this tag").repeated(),
+    Flag::value("arm", None, "ARM", "Only this arm").repeated(),
+    Flag::value("repeats", None, "N", "So many repeats; more than the plan has are added to it"),
+    Flag::value("limit", None, "N", "Only the first N of the runs that are chosen"),
+];
+
+const OWN: &[Flag] = &[
+    Flag::value("output", Some('o'), "DIR", "The directory of the batch (required)"),
+    Flag::value("jobs", Some('j'), "N", "So many runs at once").default("1"),
+    Flag::value(
+        "shard",
+        None,
+        "I/N",
+        "Do only part I of N, counted from 1; auto in Kubernetes and Slurm",
+    ),
+    Flag::value("shards", None, "N", "How many parts there are").needs(&["shard"]),
+    Flag::value("rerun", None, "WHICH", "Open settled runs again: unscored, fail or a RUN_ID"),
+    Flag::value(
+        "trees",
+        None,
+        "WHICH",
+        "Keep the working trees of failed runs, of all, or of none",
+    )
+    .default("fail")
+    .choices(&["none", "fail", "all"]),
+    Flag::value("scratch", None, "DIR", "Where working trees are").absent("TMPDIR"),
+    Flag::value("batch", None, "ID", "What the batch is called").absent("OCCTL_BATCH, or random"),
+    Flag::switch("dry-run", None, "Show what would run, and run nothing"),
+];
+
+pub const COMMAND: Command = Command {
+    name: "bench run",
+    summary: "Make the runs of a plan and record them",
+    about: &[
+        "Each run is a process of its own: it copies the task's files, starts a server, sends the \
+         prompt, follows the turn, stops everything and checks the work in a fresh copy.",
+        "The directory is one batch. The same command continues it after any interruption; when \
+         all its runs are settled, there is nothing to run and the status is 2. A run that could \
+         not be scored is tried again, as often as the plan says.",
+        "The status is 0 when all chosen runs are settled, 12 if the same command would continue \
+         (a provider was down for too long, the disk is full), 13 if it would stop again (the \
+         budget is spent, an arm was stopped), and 130 or 143 after a signal.",
+    ],
+    operands: &[PLAN],
+    flags: &[OWN, &SELECTION],
+    examples: &[
+        ("occtl bench run plan.json -o results", "all runs, one after the other"),
+        ("occtl bench run plan.json -o results --jobs 4 --task 'py-*'", "some, four at once"),
+        ("occtl bench run plan.json -o results --dry-run", "what would run"),
+    ],
+    parse,
+};
+
+fn parse(words: &Words) -> Result<Action> {
+    let plan: PathBuf = words.required(0)?.into();
+    let output = words.path("output");
+    let shard = words.value("shard")?;
+    let count = words.whole_number::<u32>("shards")?;
+    let rerun = words.value("rerun")?.map(|word| match word.as_str() {
+        "unscored" => Rerun::Unscored,
+        "fail" => Rerun::Fail,
+        _ => Rerun::Run(word),
+    });
+    let trees = match words.text("trees")?.as_str() {
+        "all" => Trees::All,
+        "none" => Trees::None,
+        _ => Trees::Fail,
+    };
+    let jobs = u32::try_from(words.count("jobs")?).unwrap_or(u32::MAX);
+    if jobs == 0 {
+        return Err(Error::usage("--jobs cannot be 0"));
+    }
+    let selection = selection(words)?;
+    let scratch = words.path("scratch");
+    let batch = words.value("batch")?;
+    let is_dry = words.has("dry-run");
+    let output = output.ok_or_else(|| {
+        Error::usage("occtl bench run needs -o DIR").hint("the directory that holds the results")
+    })?;
+    Ok(Box::new(move |app| {
+        let context = app.context()?;
+        let fresh = !output.join("batch.json").exists();
+        let shard = shards::shard(&context.environment, shard.as_deref(), count, fresh)?;
+        let batch = shards::batch(&context.environment, batch);
+        let options = BatchOptions { output, batch, jobs, shard, selection, rerun, trees, scratch };
+        let mut plan = Plan::read(&plan)?;
+        if let Some(more) = options.selection.repeats.filter(|more| *more > plan.repeats) {
+            plan.set_repeats(more);
+        }
+        if is_dry { dry_run(app, &plan, &options) } else { run(app, &context, &plan, options) }
+    }))
+}
+
+fn selection(words: &Words) -> Result<Selection> {
+    Ok(Selection {
+        tasks: words.values("task")?,
+        tags: words.values("tag")?,
+        arms: words.values("arm")?,
+        repeats: words.whole_number("repeats")?,
+        limit: words.whole_number("limit")?,
+    })
+}
+
+/// Shows progress: one line that changes on a terminal, and a line for each attempt elsewhere.
+struct Teller {
+    json: bool,
+    is_terminal: bool,
+}
+
+impl BatchWatcher for Teller {
+    fn ended(&mut self, row: &Row, progress: &Progress) {
+        if !self.is_terminal {
+            let line = format!("{}/{} {}", progress.done, progress.runs, outcome(row));
+            if self.json { output::say_json(&line) } else { output::say(&line) }
+        }
+    }
+
+    fn going_on(&mut self, progress: &Progress) {
+        output::status(&counts(progress));
+    }
+}
+
+fn run(
+    app: &mut App,
+    context: &crate::runner::Context,
+    plan: &Plan,
+    options: BatchOptions,
+) -> Result<Exit> {
+    let mut teller = Teller { json: app.json, is_terminal: output::shows_status() };
+    let ended = batch::run(context, plan, &options, &mut teller)?;
+    output::clear_status();
+    report(app, &options, &ended)?;
+    Ok(Exit(status(&ended.left)))
+}
+
+/// The exit status of a batch that was left for that reason.
+fn status(left: &Left) -> u8 {
+    match left {
+        Left::Nothing => 0,
+        Left::Outage(_) | Left::Disk(_) => 12,
+        Left::Budget | Left::Arms => 13,
+        Left::Signal(code) => code.exit(),
+    }
+}
+
+/// Why the batch was left, in words; `None` if all is done.
+fn reason(ended: &Ended) -> Option<String> {
+    match &ended.left {
+        Left::Nothing => None,
+        Left::Outage(provider) => {
+            Some(format!("the provider {provider} did not work for too long"))
+        }
+        Left::Disk(error) => Some(error.clone()),
+        Left::Budget => Some("the budget is spent".into()),
+        Left::Arms => Some("the runs of stopped arms are left".into()),
+        Left::Signal(code) => Some(if *code == Code::HungUp {
+            "the terminal was closed".into()
+        } else {
+            "interrupted".into()
+        }),
+    }
+}
+
+fn report(app: &mut App, options: &BatchOptions, ended: &Ended) -> Result<()> {
+    let say = if app.json { output::say_json } else { output::say };
+    for (arm, why) in &ended.stopped_arms {
+        say(&format!("arm {arm} was stopped: {why}"));
+    }
+    for (arm, share) in &ended.too_many_unscored {
+        let percent = (share * 100.0).round();
+        say(&format!(
+            "warning: {percent} % of the runs of arm {arm} could not be scored; --rerun unscored \
+             opens them again"
+        ));
+    }
+    let reason = reason(ended);
+    let shown = options.output.display();
+    if let Some(reason) = &reason {
+        let next = if status(&ended.left) == 13 { "would stop again" } else { "continues" };
+        say(&format!("{reason}; the same command {next}"));
+    } else if options.shard != Shard::WHOLE && ended.progress.runs == ended.progress.done {
+        say(&format!("shard {}: nothing left", options.shard.name()));
+    }
+    if app.json {
+        let mut value = serde_json::to_value(&ended.progress).unwrap_or_default();
+        value["batch"] = json!(ended.batch);
+        value["directory"] = json!(shown.to_string());
+        value["shard"] = json!(options.shard.name());
+        value["finished"] = json!(ended.is_finished);
+        value["reason"] = json!(reason);
+        let arms = ended.stopped_arms.iter().map(|(arm, why)| json!({"arm": arm, "reason": why}));
+        value["stopped_arms"] = arms.collect();
+        return app.out.json(&value);
+    }
+    app.out.line(&counts(&ended.progress))
+}
+
+fn dry_run(app: &mut App, plan: &Plan, options: &BatchOptions) -> Result<Exit> {
+    let runs = batch::dry_run(plan, options)?;
+    if app.json {
+        let rows = runs.iter().map(|run| {
+            let (task, arm) = (&plan.tasks[run.task].id, &plan.arms[run.arm].id);
+            json!({"task": task, "arm": arm, "repeat": run.repeat, "block": run.block})
+        });
+        let rows: Vec<_> = rows.collect();
+        app.out.json(&json!({"runs": rows}))?;
+        return Ok(Exit::OK);
+    }
+    for run in &runs {
+        let (task, arm) = (&plan.tasks[run.task].id, &plan.arms[run.arm].id);
+        app.out.line(&format!("{task} {arm} {}", run.repeat))?;
+    }
+    let longest: f64 = runs.iter().map(|run| plan.tasks[run.task].limits.wall_s).sum();
+    let longest = longest / f64::from(options.jobs);
+    let limit = seconds(std::time::Duration::try_from_secs_f64(longest).unwrap_or_default());
+    let most = plan.tasks.iter().filter_map(|task| task.limits.cost_usd).sum::<f64>();
+    output::say(&format!("{} runs; at their limits they take {limit}", runs.len()));
+    if most > 0.0 {
+        let all: Option<f64> = runs.iter().map(|run| plan.tasks[run.task].limits.cost_usd).sum();
+        if let Some(all) = all {
+            output::say(&format!("at their limits they cost {all} US dollars"));
+        }
+    }
+    Ok(Exit::OK)
+}

@@ -1,0 +1,108 @@
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde_json::json;
+
+use crate::bench::batch::{self, Overview};
+use crate::cli::App;
+use crate::cli::output::Cell;
+use crate::cli::show::bench::counts;
+use crate::cli::spec::{Action, Command, Exit, Flag, Operand};
+use crate::cli::words::Words;
+use crate::error::Result;
+
+/// The directory of a batch.
+pub const DIRECTORY: Operand = Operand::required("DIR", "The directory of a batch");
+
+pub const COMMAND: Command = Command {
+    name: "bench status",
+    summary: "Show what is done, running and left of a batch",
+    about: &[
+        "Counts all shards. A run that could not be scored is left as long as it has attempts.",
+    ],
+    operands: &[DIRECTORY],
+    flags: &[&[
+        Flag::switch("watch", None, "Show it again and again until interrupted"),
+        Flag::value("interval", None, "SECONDS", "Time between two looks")
+            .default("2")
+            .needs(&["watch"]),
+    ]],
+    examples: &[("occtl bench status results", "how far a batch is")],
+    parse,
+};
+
+fn parse(words: &Words) -> Result<Action> {
+    let directory: PathBuf = words.required(0)?.into();
+    let interval = words.seconds("interval")?;
+    let watched = words.has("watch");
+    Ok(Box::new(
+        move |app| {
+            if watched { watch(app, &directory, interval) } else { show(app, &directory, "") }
+        },
+    ))
+}
+
+fn watch(app: &mut App, directory: &Path, interval: Duration) -> Result<Exit> {
+    // A shell starts its background jobs with some signals ignored; they must end this, too.
+    app.context()?.catch_signals()?.set_fatal(true);
+    let clear = if app.out.is_terminal() && !app.json { "\u{1b}[H\u{1b}[2J" } else { "" };
+    loop {
+        show(app, directory, clear)?;
+        if app.out.closes_within(interval) {
+            return Ok(Exit::OK);
+        }
+    }
+}
+
+fn show(app: &mut App, directory: &Path, before: &str) -> Result<Exit> {
+    let overview = batch::overview(directory)?;
+    if app.json {
+        app.out.json(&document(&overview))?;
+        return Ok(Exit::OK);
+    }
+    app.out.write(before)?;
+    let state = if overview.is_finished { "finished" } else { "unfinished" };
+    app.out.line(&format!("{} {state}: {}", overview.batch, counts(&overview.progress)))?;
+    let rows = overview.arms.iter().map(|(arm, progress)| {
+        let numbers = [
+            progress.runs,
+            progress.pass,
+            progress.fail,
+            progress.unscored,
+            progress.runs - progress.done,
+        ];
+        let cells = numbers.iter().map(|number| Cell::new(number.to_string()));
+        std::iter::once(Cell::new(arm)).chain(cells).collect()
+    });
+    let rows: Vec<_> = rows.collect();
+    app.out.table(&["Arm", "Runs", "Pass", "Fail", "Unscored", "Left"], &rows)?;
+    for shard in &overview.working {
+        app.out.line(&format!("shard {shard} is worked on"))?;
+    }
+    for (count, what) in [
+        (overview.not_in_plan, "recorded runs are not in the plan"),
+        (overview.foreign, "lines are no results of this batch"),
+        (overview.doubled, "lines repeat an attempt"),
+    ] {
+        if count > 0 {
+            app.out.line(&format!("{count} {what}"))?;
+        }
+    }
+    Ok(Exit::OK)
+}
+
+fn document(overview: &Overview) -> serde_json::Value {
+    let arms: BTreeMap<&str, _> =
+        overview.arms.iter().map(|(arm, progress)| (arm.as_str(), progress)).collect();
+    json!({
+        "batch": overview.batch, "shards": overview.shards, "finished": overview.is_finished,
+        "progress": overview.progress, "arms": arms, "working": overview.working,
+        "not_in_plan": overview.not_in_plan, "foreign_lines": overview.foreign,
+        "doubled_lines": overview.doubled,
+        "runs": overview.runs.iter().map(|run| json!({
+            "run_id": run.id, "task": run.task, "arm": run.arm, "repeat": run.repeat,
+            "state": run.state, "attempts": run.attempts,
+        })).collect::<Vec<_>>(),
+    })
+}

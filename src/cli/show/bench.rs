@@ -1,0 +1,59 @@
+//! How runs and batches of benchmarks look.
+
+use crate::bench::batch::Progress;
+use crate::bench::results::row::Row;
+use crate::units::seconds;
+use std::time::Duration;
+
+/// How far a batch is, in one line.
+pub fn counts(progress: &Progress) -> String {
+    let mut text = format!("{}/{}", progress.done, progress.runs);
+    if progress.running > 0 {
+        text += &format!(", {} running", progress.running);
+    }
+    text += &format!(
+        ", {} pass, {} fail, {} unscored",
+        progress.pass, progress.fail, progress.unscored
+    );
+    if progress.ungraded > 0 {
+        text += &format!(", {} ungraded", progress.ungraded);
+    }
+    if let Some(cost) = progress.cost_usd {
+        let at_least = if progress.cost_complete { "" } else { "≥ " };
+        text += &format!(", {at_least}${cost:.2}");
+    }
+    if let (Some(left), true) = (progress.left_ms, progress.done < progress.runs) {
+        text += &format!(", {} left", about(Duration::from_millis(left)));
+    }
+    text
+}
+
+/// One attempt in one line.
+pub fn outcome(row: &Row) -> String {
+    let mut text = format!("{} {} {} #{}", row.result, row.task, row.arm, row.repeat);
+    if row.attempt > 1 {
+        text += &format!(" (attempt {})", row.attempt);
+    }
+    if row.stop != "done" {
+        text += &format!(", {}", row.stop);
+    }
+    if let Some(time) = row.agent_ms {
+        text += &format!(", {}", seconds(Duration::from_millis(time)));
+    }
+    if let Some(cost) = row.cost_usd {
+        text += &format!(", ${cost:.4}");
+    }
+    if let Some(error) = &row.error {
+        text += &format!(": {}: {}", error.name, error.message);
+    }
+    text
+}
+
+/// A duration that nobody needs to the second.
+fn about(time: Duration) -> String {
+    match time.as_secs() {
+        0..60 => format!("{} s", time.as_secs().max(1)),
+        60..5400 => format!("{} min", time.as_secs().div_ceil(60)),
+        all => format!("{} h", all.div_ceil(3600)),
+    }
+}

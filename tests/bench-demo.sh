@@ -1,0 +1,96 @@
+#!/usr/bin/env bash
+# `make bench-demo`: a benchmark from start to end, on the real OpenCode with a scripted model.
+#
+# The model `good` solves three tasks in four and `poor` one in four, so what must come out is known,
+# and anything else is a failure. Everything happens in a temporary directory. Nothing of it stays.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+opencode=${OCCTL_OPENCODE:-$(command -v opencode || true)}
+if [[ -z $opencode ]]; then
+    opencode=$PWD/$(tests/get-opencode.sh)
+fi
+# The user's own settings must not reach the server.
+for name in "${!OPENCODE@}" "${!OCCTL@}" "${!XDG@}"; do
+    unset "$name"
+done
+scratch=$(mktemp -d "${TMPDIR:-/tmp}/occtl-bench-demo.XXXXXX")
+# The compiler itself and not the one of rustup, which looks for its home.
+export PATH=$(rustc --print sysroot)/bin:$PATH
+export PATH=$PWD/target/release:$PATH TMPDIR=$scratch/tmp HOME=$scratch/home
+
+clean_up() {
+    status=$?
+    trap '' INT TERM HUP
+    if [[ -n ${MODEL_PID:-} ]]; then
+        kill "$MODEL_PID" 2>/dev/null || true
+    fi
+    rm -rf "$scratch"
+    exit "$status"
+}
+trap clean_up EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM HUP
+
+bold='' plain=''
+if [[ -t 1 && -z ${NO_COLOR:-} ]]; then
+    bold=$'\e[1m' plain=$'\e[0m'
+fi
+
+# Shows a command line as a user would type it, and runs it.
+show() {
+    printf '\n%s$ %s%s\n' "$bold" "$*" "$plain"
+    "$@"
+}
+
+mkdir -p "$scratch/home" "$scratch/tmp"
+cp -R tests/bench-tasks "$scratch/tasks"
+# The model ends when its stdin does, so that it cannot outlive this script.
+coproc MODEL { exec target/release/examples/scripted-model --until-stdin-closes --solve "$scratch/tasks"; }
+IFS= read -r url <&"${MODEL[0]}"
+cat >"$scratch/plan.json" <<END
+{
+  "schema": 1, "name": "demo", "seed": 1, "repeats": 2,
+  "tasks": ["tasks/*"],
+  "base": "good",
+  "arms": [{"id": "good", "model": "scripted/good"}, {"id": "poor", "model": "scripted/poor"}]
+}
+END
+python3 - "$url" "$opencode" "$scratch/plan.json" <<'END'
+import json, sys
+
+url, opencode, path = sys.argv[1:]
+plan = json.load(open(path))
+models = {name: {"name": name, "limit": {"context": 200000, "output": 8192},
+                 "cost": {"input": 1, "output": 2}} for name in ["good", "poor"]}
+config = {"autoupdate": False, "share": "disabled", "small_model": "scripted/good",
+          "provider": {"scripted": {"npm": "@ai-sdk/openai-compatible", "name": "Scripted",
+                                    "options": {"baseURL": url, "apiKey": "none"},
+                                    "models": models}}}
+for arm in plan["arms"]:
+    arm["config"] = config
+    arm["opencode"] = opencode
+json.dump(plan, open(path, "w"), indent=2)
+END
+cd "$scratch"
+
+echo "OpenCode is $opencode; its models are a script on this machine that solves a known share."
+show occtl bench check plan.json --jobs 2
+show occtl bench run plan.json -o results --jobs 2
+show occtl bench status results
+show occtl bench show results text-changes/good/1
+
+# What must have come out.
+occtl bench status results --json >status.json
+python3 - <<'END'
+import json, sys
+
+arms = json.load(open("status.json"))["arms"]
+got = {arm: [counts[key] for key in ["runs", "pass", "fail", "unscored"]]
+       for arm, counts in arms.items()}
+want = {"good": [16, 12, 4, 0], "poor": [16, 4, 12, 0]}
+if got != want:
+    sys.exit(f"the benchmark gives {got} and not {want}")
+END
+echo
+echo "As expected: good passes 12 of 16, poor 4 of 16."

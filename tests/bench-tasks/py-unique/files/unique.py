@@ -1,0 +1,4 @@
+import sys
+
+for line in set(sys.stdin.readlines()):
+    sys.stdout.write(line)

@@ -1,0 +1,68 @@
+//! What a batch spends, and when it stops.
+
+use serde_json::{Value, json};
+
+use super::{Bench, all, both, task};
+
+#[test]
+fn what_cannot_be_scored_is_tried_again_and_every_attempt_keeps_its_line() {
+    let error = json!({"name": "APIError", "data": {"message": "overloaded", "statusCode": 529}});
+    let bench = Bench::new("bench-retry", json!({"turn": {"error": error}}));
+    bench.plan(&json!([task("only", &["true"])]), &json!({"retry": {"max_attempts": 3}}));
+    let ended = bench.run(&[]).run().ok();
+    assert!(ended.stderr.contains("could not be scored"), "{}", ended.stderr);
+    let lines = bench.lines();
+    assert_eq!(all(&lines, "result"), ["unscored"; 3]);
+    assert_eq!(all(&lines, "stop"), ["provider_error"; 3]);
+    let attempts: Vec<_> = lines.iter().map(|line| line["attempt"].as_u64().unwrap()).collect();
+    assert_eq!(attempts, [1, 2, 3]);
+    assert!(lines.iter().all(|line| line["score"].is_null()), "a missing verdict is not 0");
+    bench.run(&[]).run().fails(2);
+    bench.sandbox.set_faults(&json!({}));
+    bench.run(&["--rerun", "unscored"]).run().ok();
+    assert_eq!(bench.lines().len(), 4);
+    assert_eq!(bench.outcomes()[0].3, "pass");
+}
+
+#[test]
+fn an_outage_holds_the_runs_of_its_provider_and_uses_up_no_attempt() {
+    let error = json!({"name": "APIError", "data": {"message": "overloaded", "statusCode": 529}});
+    let bench = Bench::new("bench-outage", json!({"turn": {"error": error}}));
+    let tasks: Vec<Value> = (0..8).map(|number| task(&format!("t{number}"), &["true"])).collect();
+    bench.plan(&json!(tasks), &json!({"retry": {"max_attempts": 1, "hold_s": 0.5}}));
+    let ended = bench.run(&["--json"]).run().fails(12);
+    assert!(ended.stderr.contains("scripted"), "{}", ended.stderr);
+    assert_eq!(bench.lines().len(), 5, "the sixth was held");
+    bench.sandbox.set_faults(&json!({}));
+    let ended = bench.run(&["--json"]).run().ok().json();
+    assert_eq!((&ended["pass"], &ended["unscored"]), (&json!(8), &json!(0)), "{ended}");
+}
+
+#[test]
+fn a_key_that_is_refused_stops_its_arm_and_no_other() {
+    let bench = Bench::new("bench-arm", json!({}));
+    let refused =
+        json!({"name": "APIError", "data": {"message": "invalid key", "statusCode": 401}});
+    bench.sandbox.set_faults(&json!({"turn": {"error": refused}}));
+    bench.plan(&both(), &json!({"repeats": 3}));
+    let ended = bench.run(&["--json"]).run().fails(13);
+    let summary = ended.json();
+    assert_eq!(summary["stopped_arms"][0]["arm"], "a", "{summary}");
+    assert_eq!(bench.lines().len(), 1, "nothing more of that arm was started");
+    let again = bench.run(&["--json"]).run().fails(13);
+    assert!(again.stderr.contains("would stop again"), "{}", again.stderr);
+}
+
+#[test]
+fn a_spent_budget_ends_the_batch() {
+    let bench = Bench::new("bench-budget", json!({}));
+    // A run on the stand-in costs some hundred-thousandths of a dollar.
+    bench.plan(&both(), &json!({"repeats": 3, "budget_usd": 0.00001}));
+    bench.run(&[]).run().fails(13);
+    let lines = bench.lines();
+    assert_eq!(lines.len(), 1, "the first run has cost more than that");
+    assert!(lines[0]["cost_usd"].as_f64().unwrap() > 0.00001, "{}", lines[0]);
+    assert_eq!(lines[0]["cost_source"], "opencode");
+    bench.run(&[]).run().fails(13);
+    assert_eq!(bench.lines().len(), 1);
+}

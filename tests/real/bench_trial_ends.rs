@@ -1,0 +1,134 @@
+//! `bench trial`: how runs end that do not come to a good end, and what that means for their score.
+
+use std::time::{Duration, Instant};
+
+use rustix::process::Signal;
+use serde_json::{Value, json};
+
+use crate::support::processes::signal;
+use crate::support::trials::{RUN_TIME, Trial, ends};
+
+#[test]
+fn an_agent_that_asks_is_blocked_at_once_whoever_asks_for_what() {
+    for (name, prompt) in [
+        ("ask", "[[bash echo good > out.txt]]"),
+        ("child", "[[task {{bash echo good > out.txt}}]]"),
+        ("question", "[[question Which one?|a|b]]"),
+        ("childs-question", "[[task {{question Which one?|a|b}}]]"),
+    ] {
+        let mut trial = Trial::new(&format!("trial-{name}"), prompt);
+        trial.arm()["config"]["permission"] = json!({"bash": "ask"});
+        // Sub-agents may not ask unless they are allowed to.
+        trial.arm()["config"]["agent"] = json!({"general": {"permission": {"question": "allow"}}});
+        trial.arm()["policy"] = json!({"on_permission": "fail", "on_question": "fail"});
+        let began = Instant::now();
+        let line = trial.run();
+        assert_eq!(ends(&line), ("fail", "blocked"), "{name}: {line}");
+        assert_eq!(line["error"]["name"], "blocked");
+        assert!(began.elapsed() < Duration::from_secs(100), "{name}: the limit ended it");
+    }
+}
+
+#[test]
+fn an_agent_at_its_limit_is_checked_all_the_same() {
+    let prompt = "[[bash echo good > out.txt; sleep 300]]";
+    let mut trial = Trial::new("trial-wall", prompt);
+    trial.task()["limits"] = json!({"wall_s": 15});
+    let line = trial.run();
+    assert_eq!(ends(&line), ("pass", "wall_limit"), "{line}");
+    assert_eq!(line["error"]["name"], "timeout");
+    assert!((15_000..40_000).contains(&line["agent_ms"].as_u64().unwrap()), "{line}");
+    let mut trial = Trial::new("trial-steps", "[[bash true]][[bash true]][[bash true]][[echo x]]");
+    trial.task()["limits"] = json!({"wall_s": 120, "steps": 2});
+    let line = trial.run();
+    assert_eq!(ends(&line), ("fail", "step_limit"), "{line}");
+    let mut trial = Trial::new("trial-working", prompt);
+    trial.task()["limits"] = json!({"wall_s": 120, "working_s": 20});
+    let line = trial.run();
+    assert_eq!(ends(&line).1, "working_limit", "{line}");
+}
+
+#[test]
+fn what_the_provider_did_is_not_scored() {
+    let mut trial = Trial::new("trial-retry", "[[http 500 overloaded]]");
+    trial.task()["limits"] = json!({"wall_s": 15});
+    let line = trial.run();
+    assert_eq!(ends(&line), ("unscored", "provider_error"), "{line}");
+    assert_eq!((&line["score"], &line["check_exit"]), (&json!(null), &json!(null)));
+    for (prompt, name) in
+        [("[[http 401 bad key]]", "authentication"), ("[[http 402 no money left]]", "quota")]
+    {
+        let trial = Trial::new(&format!("trial-{name}"), prompt);
+        let line = trial.run();
+        assert_eq!(ends(&line), ("unscored", "provider_error"), "{line}");
+        assert_eq!(line["error"]["name"], name, "{line}");
+    }
+    let mut trial = Trial::new("trial-unknown", "x");
+    trial.arm()["model"] = json!("scripted/ecko");
+    let line = trial.run();
+    assert_eq!(ends(&line), ("unscored", "provider_error"), "{line}");
+    assert_eq!(line["error"]["name"], "unknown_model", "{line}");
+}
+
+#[test]
+fn a_run_that_is_ended_leaves_its_record_in_time() {
+    let trial = Trial::new("trial-signal", "[[bash touch started; sleep 300]]");
+    let file = trial.write();
+    let words = ["bench", "trial", file.to_str().unwrap()];
+    let running = trial.sandbox.occtl(&words).timeout(RUN_TIME).spawn();
+    trial.wait_for("agent/tree/started");
+    let told = Instant::now();
+    running.signal(Signal::TERM);
+    running.wait(RUN_TIME).ok();
+    let took = told.elapsed();
+    let line = trial.line();
+    assert_eq!(ends(&line), ("unscored", "interrupted"), "{line}");
+    assert_eq!(line["check_exit"], Value::Null);
+    assert!(took < Duration::from_secs(8), "{took:?}");
+    let turn: Value = serde_json::from_str(&trial.artifact("turn.json")).unwrap();
+    assert_eq!(turn["outcome"], "interrupted");
+}
+
+#[test]
+fn a_program_that_was_swapped_is_not_run() {
+    let mut trial = Trial::new("trial-swapped", "x");
+    trial.order["opencode_sha256"] = json!("0".repeat(64));
+    let line = trial.run();
+    assert_eq!(ends(&line), ("unscored", "setup_error"), "{line}");
+    assert_eq!(line["error"]["name"], "binary_changed");
+    assert!(trial.model.requests().is_empty());
+}
+
+#[test]
+fn what_cannot_be_prepared_is_not_run() {
+    let mut trial = Trial::new("trial-setup", "x");
+    trial.task()["setup"] = json!(["sh", "-c", "echo no compiler; exit 3"]);
+    let line = trial.run();
+    assert_eq!(ends(&line), ("unscored", "setup_error"), "{line}");
+    assert!(line["error"]["message"].as_str().unwrap().contains("no compiler"), "{line}");
+    assert!(trial.model.requests().is_empty());
+}
+
+#[test]
+fn an_agents_process_that_does_nothing_any_more_is_ended_after_its_limits() {
+    for stopped in ["bench agent", "bench-wrap"] {
+        let mut trial = Trial::new("trial-stopped", "[[bash touch started; sleep 300]]");
+        trial.task()["limits"] = json!({"wall_s": 5});
+        let never = trial.sandbox.install("bench-wrap", "#!/bin/sh\nexec sleep 600\n");
+        if stopped == "bench-wrap" {
+            trial.order["plan"]["wrap"] = json!([never]);
+        }
+        let file = trial.write();
+        let words = ["bench", "trial", file.to_str().unwrap()];
+        let running = trial.sandbox.occtl(&words).timeout(RUN_TIME).spawn();
+        if stopped == "bench agent" {
+            trial.wait_for("agent/outbox/server.json");
+            let own = trial.processes().into_iter().find(|(_, line)| line.contains("bench agent"));
+            signal(own.unwrap().0, Signal::STOP);
+        }
+        running.wait(RUN_TIME).ok();
+        let line = trial.line();
+        assert_eq!(ends(&line), ("unscored", "server_error"), "{line}");
+        assert_eq!(line["error"]["name"], "late", "{line}");
+    }
+}
