@@ -147,7 +147,8 @@ pub fn end_marked(scratch: &Path) {
 /// The longest that a trial of a task can take.
 fn longest(task: &Task) -> Duration {
     let limits = &task.limits;
-    // The tree is prepared for the agent and for each check; a check may run once more as a control.
+    // The tree is prepared for the agent and for each check; a check may run once more as a
+    // control.
     let tries = f64::from(task.tries);
     let each = limits.wall_s + 2.0 * (limits.setup_s + limits.check_s);
     let all = Duration::try_from_secs_f64(limits.setup_s + tries * each);

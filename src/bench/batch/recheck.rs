@@ -100,7 +100,7 @@ pub fn recheck(context: &Context, options: &RecheckOptions) -> Result<Rechecked>
             match (ledger.newest(&run.id), verdicts.of(&run.id, task, arm, run.repeat)) {
                 (Some(row), Some(given)) => {
                     let line = regraded(&directory.path, row, number, given)?;
-                    record(&mut found, &mut results, &ledger, place, &row.result, &line)?;
+                    record(&mut found, &mut results, &ledger.runs[place].id, &row.result, &line)?;
                 }
                 _ => found.without += 1,
             }
@@ -157,7 +157,13 @@ impl Work<'_> {
                     if line.trim().is_empty() {
                         found.without += 1;
                     } else {
-                        record(found, results, self.ledger, done.place, &done.old, line.trim())?;
+                        record(
+                            found,
+                            results,
+                            &self.ledger.runs[done.place].id,
+                            &done.old,
+                            line.trim(),
+                        )?;
                     }
                 }
             }
@@ -211,8 +217,7 @@ impl Grading {
 fn record(
     found: &mut Rechecked,
     results: &mut Appender,
-    ledger: &Ledger,
-    place: usize,
+    run: &str,
     old: &str,
     line: &str,
 ) -> Result<()> {
@@ -224,7 +229,7 @@ fn record(
     found.graded += 1;
     if row.result != old {
         found.flips.push(Flip {
-            run_id: ledger.runs[place].id.clone(),
+            run_id: run.into(),
             task: row.task,
             arm: row.arm,
             repeat: row.repeat,

@@ -79,6 +79,7 @@ fn every_end_of_a_check_has_its_verdict() {
     let solved = "test \"$(cat answer)\" = 42 && exit 0;";
     let table = [
         ("exit 2", Verdict::Fail, Verdict::Fail, Some(2)),
+        ("echo 5 passed; exit 1", Verdict::Fail, Verdict::Fail, Some(1)),
         ("exit 75", Verdict::Fail, Verdict::Unscored, Some(75)),
         ("exit 126", Verdict::Fail, Verdict::Unscored, Some(126)),
         ("exit 127", Verdict::Fail, Verdict::Unscored, Some(127)),
@@ -103,7 +104,8 @@ fn every_end_of_a_check_has_its_verdict() {
         fixture.task.solution = solution.clone();
         fixture.check(end);
         let graded = graded(&fixture, |_| {});
-        let verdict = if end == "exit 2" { Verdict::Fail } else { Verdict::Unscored };
+        let plain = end == "exit 2" || end.ends_with("exit 1");
+        let verdict = if plain { Verdict::Fail } else { Verdict::Unscored };
         assert_eq!(graded.verdict, verdict, "{end}");
         if let Some(error) = graded.error {
             assert!(error.name == "check" && error.message.contains("as well"), "{error:?}");
@@ -246,6 +248,9 @@ fn a_check_is_wrapped_and_what_wrap_started_is_ended_at_the_deadline() {
     fixture.task.image = None;
     let error = graded(&fixture, |_| {}).error.unwrap();
     assert_eq!(error.message, "wrap needs an image, and task task names none");
+    // Docker and podman tell so that they started nothing.
+    fixture.plan.wrap = ["sh", "-c", "exit 125"].map(Into::into).into();
+    assert_eq!(graded(&fixture, |_| {}).verdict, Verdict::Unscored);
 }
 
 #[test]

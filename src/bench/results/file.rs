@@ -187,9 +187,9 @@ mod tests {
     use crate::testing::scratch;
 
     fn line(run: &str, attempt: u32, result: &str) -> String {
-        format!(
-            r#"{{"type":"result","schema":1,"batch":"b","run_id":"{run}","attempt":{attempt},"task":"t","arm":"a","repeat":1,"result":"{result}","stop":"done"}}"#
-        )
+        let head = r#""type":"result","schema":1,"batch":"b","task":"t","arm":"a","repeat":1"#;
+        let own = format!(r#""run_id":"{run}","attempt":{attempt},"result":"{result}""#);
+        format!(r#"{{{head},{own},"stop":"done"}}"#)
     }
 
     #[test]

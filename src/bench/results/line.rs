@@ -12,7 +12,7 @@ use crate::bench::trial::order::TrialOrder;
 pub const SCHEMA: u32 = 1;
 
 /// What came of an attempt.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Verdict {
     /// The check passed.
@@ -20,13 +20,14 @@ pub enum Verdict {
     /// The agent's work is not right.
     Fail,
     /// Nothing can be said of the agent.
+    #[default]
     Unscored,
     /// The task has no check.
     Ungraded,
 }
 
 /// Why the agent's work ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Stop {
     /// It finished.
@@ -52,6 +53,7 @@ pub enum Stop {
     /// The check could not be made.
     CheckError,
     /// It was ended from outside.
+    #[default]
     Interrupted,
 }
 
@@ -91,7 +93,7 @@ pub struct LineTokens {
 }
 
 /// One attempt. Every field is described in `docs/json.md`; `None` is null and means unknown.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Default, Serialize)]
 pub struct ResultLine {
     /// Always `result`.
     pub r#type: &'static str,
@@ -237,52 +239,22 @@ impl ResultLine {
             },
             agent: arm.agent.clone(),
             variant: arm.variant.clone(),
-            opencode_version: None,
             opencode_sha256: order.opencode_sha256.clone(),
             plan_sha256: order.plan_sha256.clone(),
             task_sha256: task.sha256.clone(),
             config_sha256: hash::json(&arm.config),
             overlay_sha256: arm.overlay_sha256.clone(),
             policy_sha256: hash::json(&arm.policy),
-            catalogue_sha256: None,
             wrap: order.plan.wrap.clone(),
             result: Verdict::Unscored,
             stop: Stop::Interrupted,
-            score: None,
-            metrics: BTreeMap::new(),
-            check_exit: None,
-            passed_at: None,
-            error: None,
             started_at,
             queue_ms: order.queue_ms,
-            setup_ms: None,
-            server_start_ms: None,
-            first_token_ms: None,
-            agent_ms: None,
-            retry_wait_ms: None,
-            working_ms: None,
-            tool_ms: None,
-            check_ms: None,
-            provider_retries: None,
-            steps: None,
-            tool_calls: None,
-            tool_errors: None,
-            conversations: None,
-            compactions: None,
-            tokens: None,
-            cost_usd: None,
             cost_source: "unknown",
-            usage_complete: false,
             spent_usd: order.spent_usd,
-            max_rss_bytes: None,
-            diff_added: None,
-            diff_removed: None,
-            host: String::new(),
-            cpus: 0,
-            mem_limit_bytes: None,
             jobs: order.jobs,
-            recheck_of: None,
             artifacts: Some(order.artifacts_name.clone()),
+            ..ResultLine::default()
         }
     }
 

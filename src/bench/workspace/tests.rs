@@ -180,6 +180,9 @@ fn only_named_files_leave_the_tree_and_ignore_rules_are_those_of_the_first_commi
     workspace::remove(fixture.site().scratch).unwrap();
     fixture.task.answer = vec!["src".into(), "*.log".into()];
     assert_eq!(names(&make(&fixture)), ["keep.log File", "src/n File", "y.log File"]);
+    workspace::remove(fixture.site().scratch).unwrap();
+    fixture.task.answer = vec!["never-written".into()];
+    assert_eq!(names(&make(&fixture)), [""; 0]);
 }
 
 #[test]

@@ -1,4 +1,5 @@
-//! The scripted model as a program: `scripted-model [--port N] [--solve DIR] [--until-stdin-closes]`.
+//! The scripted model as a program:
+//! `scripted-model [--port N] [--solve DIR] [--until-stdin-closes]`.
 //!
 //! `--solve` names a directory with tasks of a benchmark, of which it solves a known share.
 //! The first line on stdout is its base URL. It serves until it is killed or, with the flag, until
