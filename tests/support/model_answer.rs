@@ -41,8 +41,7 @@ const GOOD_END: End =
     End { reason: "stop", completion_tokens: 0, reasoning_tokens: 0, cached_tokens: 0, cut: None };
 
 fn perform(context: &dyn Context, step: &Step, sink: &mut dyn Sink) -> io::Result<End> {
-    let mut end = GOOD_END;
-    let mut after_wait = false;
+    let (mut end, mut after_wait) = (GOOD_END, false);
     for action in step {
         after_wait = matches!(action, Action::Wait(_));
         match action {
