@@ -238,7 +238,9 @@ fn occtl_and_0_4_0_on_one_store_lose_no_record_and_read_no_half_of_it() {
 fn a_copy_that_cannot_get_the_rules_of_its_original_is_deleted_again() {
     let sandbox = sandbox("fork-rules");
     let id = sandbox.start(&[]);
-    let first = sandbox.occtl(&["send", &id, "hello"]).run().ok().stdout.trim().to_owned();
+    // A rule of the user. Without those against occtl a copy is made, and that is said.
+    let sent = sandbox.occtl(&["send", &id, "--deny", "bash", "hello"]).run().ok();
+    let first = sent.stdout.trim().to_owned();
     sandbox.set_faults(&json!({"ignores_rules": true}));
     let refused = sandbox.occtl(&["fork", &id, "-s", &first]).run().fails(1);
     assert!(refused.stderr.contains("the rules of"), "{}", refused.stderr);

@@ -235,16 +235,18 @@ impl Client {
 
     /// How long such a request may wait. A server that has never answered is asked first whether it
     /// hangs: a directory that it loads for this request would keep it from answering for long.
+    /// What changes something has room enough anyway, and a prompt should not cost one request
+    /// more.
     fn waits(&self, request: &str, limit: Limit, is_warm: bool) -> Answer<Waits> {
+        if matches!(limit, Limit::Change) {
+            return Ok(Waits::of_change());
+        }
         let silent = |failure: &Failure| matches!(failure.cause, Cause::Silent);
         if !self.is_heard.get()
             && let Err(failure) = self.check_life()
             && silent(&failure)
         {
             return Err(Failure { request: request.into(), cause: failure.cause });
-        }
-        if matches!(limit, Limit::Change) {
-            return Ok(Waits::of_change());
         }
         let is_long = matches!(limit, Limit::Long);
         Ok(Waits::of(is_long, !is_warm, self.interruption.is_watched()))

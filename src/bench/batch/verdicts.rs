@@ -1,13 +1,20 @@
 //! Verdicts of another grader: lines of JSON, or the report of SWE-bench.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::Path;
+use std::time::Duration;
 
 use serde_json::Value;
 
 use crate::bench::plan::Plan;
 use crate::error::{Error, Result};
+use crate::runner::input::{self, Wanted};
+
+/// The largest file of verdicts, in bytes: some hundred thousand lines.
+const LARGEST: usize = 64 << 20;
+
+/// How long reading it may take, if it comes through a pipe.
+const READ_LIMIT: Duration = Duration::from_secs(300);
 
 /// What the other grader says of a run.
 #[derive(Clone, Debug, PartialEq)]
@@ -30,9 +37,9 @@ impl Verdicts {
     /// Reads a file: lines `{"run_id" or "task", "arm", "repeat", "result", "score"?}`, or a report
     /// `{ID: {"resolved": …}}` about one arm.
     pub fn read(path: &Path, arm: Option<&str>, plan: &Plan) -> Result<Verdicts> {
-        let shown = path.display();
-        let text = fs::read_to_string(path)
-            .map_err(|error| Error::usage(format!("cannot read {shown}: {error}")))?;
+        let shown = input::name(path);
+        let wanted = Wanted { what: "the verdicts", most: LARGEST, limit: READ_LIMIT };
+        let text = input::read_text(path, wanted)?;
         if let Some(arm) = arm.filter(|arm| plan.arms.iter().all(|one| one.id != *arm)) {
             return Err(Error::usage(format!("the plan has no arm {arm}")));
         }

@@ -83,11 +83,7 @@ pub fn record(
         answer: text.answer,
         structured,
         error: conclusion.error,
-        model: last.and_then(|info| {
-            let provider = info.provider.clone()?;
-            let id = info.model.clone()?;
-            Some(UsedModel { provider, id, variant: info.variant.clone() })
-        }),
+        model: last.and_then(model),
         agent: last.and_then(|info| info.agent.clone()),
         steps: work.used.steps,
         step_limit_of_agent: None,
@@ -111,6 +107,12 @@ pub fn record(
         rules: None,
         unlisted: None,
     }
+}
+
+/// The model that gave an answer, if the server says so.
+fn model(info: &Info) -> Option<UsedModel> {
+    let (provider, id) = (info.provider.clone()?, info.model.clone()?);
+    Some(UsedModel { provider, id, variant: info.variant.clone() })
 }
 
 /// The outcome with regard to the answer: a turn that ended well and says nothing is no success.

@@ -26,7 +26,7 @@ pub const COMMAND: Command = Command {
         Flag::value("jobs", Some('j'), "N", "So many checks at once")
             .default("1")
             .excludes(&["from"], "no check runs then"),
-        Flag::value("from", None, "FILE", "Verdicts of another grader"),
+        Flag::value("from", None, "FILE", "Verdicts of another grader").may_be_stdin(),
         Flag::value("arm", None, "ARM", "The arm that a report is about").needs(&["from"]),
         Flag::value("scratch", None, "DIR", "Where fresh copies are")
             .absent("TMPDIR")
