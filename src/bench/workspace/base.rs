@@ -2,10 +2,8 @@
 
 use std::collections::HashSet;
 use std::fs;
-use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
 
 use super::git::{Git, PLAIN_SETTINGS, line};
 use super::lay::{self, Lay};
@@ -26,9 +24,9 @@ pub struct Base {
     pub ignored: Vec<PathBuf>,
     /// The ignore rules.
     rules: Vec<(PathBuf, Vec<u8>)>,
-    /// Git's index, which says how each file looked, and when it was written: files of the same
-    /// second are looked at again.
-    index: (Vec<u8>, SystemTime),
+    /// Git's index without sizes and times of files: git would take a file for unchanged that has
+    /// the same size and whose time was set back.
+    index: Vec<u8>,
 }
 
 impl Base {
@@ -43,7 +41,8 @@ impl Base {
         git.run(&["read-tree", "--empty"], b"")?;
         add(git, &files)?;
         let tree = line(&git.run(&["write-tree"], b"")?);
-        let index = read_index(git).map_err(Trouble::because(
+        git.run(&["read-tree", &tree], b"")?;
+        let index = fs::read(git.directory.join("index")).map_err(Trouble::because(
             TroubleKind::Setup,
             "the index of the first commit cannot be read",
         ))?;
@@ -54,12 +53,8 @@ impl Base {
     /// Makes the repository what it was right after the first commit.
     pub fn restore(&self, git: &Git) -> Result<(), Trouble> {
         git.lay_out()?;
-        let path = git.directory.join("index");
-        let write = || {
-            fs::write(&path, &self.index.0)?;
-            fs::File::options().write(true).open(&path)?.set_modified(self.index.1)
-        };
-        write().map_err(Trouble::because(TroubleKind::Setup, "cannot write an index"))
+        fs::write(git.directory.join("index"), &self.index)
+            .map_err(Trouble::because(TroubleKind::Setup, "cannot write an index"))
     }
 
     /// Which of these files the rules of the first commit ignore.
@@ -109,14 +104,6 @@ pub fn list<T: AsRef<[u8]>>(files: &[T]) -> Vec<u8> {
 /// A path out of bytes.
 pub fn path_of(bytes: &[u8]) -> &Path {
     Path::new(std::ffi::OsStr::from_bytes(bytes))
-}
-
-fn read_index(git: &Git) -> io::Result<(Vec<u8>, SystemTime)> {
-    let path = git.directory.join("index");
-    match fs::metadata(&path) {
-        Ok(about) => Ok((fs::read(&path)?, about.modified()?)),
-        Err(error) => Err(error),
-    }
 }
 
 /// Which of these files git ignores by these rules. The rules are laid out in a directory of their

@@ -156,6 +156,19 @@ fn an_answer_is_exactly_what_the_agent_changed_whatever_it_did_to_its_repository
 }
 
 #[test]
+fn a_change_that_keeps_size_and_time_of_a_file_is_one() {
+    let fixture = Fixture::new();
+    fixture.file("files/a.txt", "one two\n");
+    let site = fixture.site();
+    let workspace = Workspace::create(&site).unwrap();
+    let place = site.tree().join("a.txt");
+    let before = fs::metadata(&place).unwrap().modified().unwrap();
+    fs::write(&place, "two one\n").unwrap();
+    fs::File::options().write(true).open(&place).unwrap().set_modified(before).unwrap();
+    assert_eq!(names(&workspace.take_answer(&site).unwrap()), ["a.txt File"]);
+}
+
+#[test]
 fn only_named_files_leave_the_tree_and_ignore_rules_are_those_of_the_first_commit() {
     let mut fixture = Fixture::new();
     fixture.file("files/.gitignore", "build/\n*.log\n!keep.log\n");
