@@ -12,6 +12,7 @@ mod bench_plans;
 mod cleanup;
 mod clocks;
 mod crowds;
+mod dead_mounts;
 mod doctor;
 mod elsewhere;
 mod first_contact;

@@ -20,6 +20,7 @@ pub mod guard;
 pub mod help;
 pub mod list;
 pub mod logs;
+pub mod look;
 pub mod models;
 pub mod permissions;
 pub mod questions;
@@ -91,5 +92,6 @@ pub const COMMANDS: Commands = &[
     &help::COMMAND,
     &version::COMMAND,
     &guard::COMMAND,
+    &look::COMMAND,
     &bench::prove::COMMAND,
 ];

@@ -7,7 +7,9 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use crate::error::{Error, Result};
+use crate::runner::session::doorstep::check_answers;
 use crate::runner::session::server::Server;
+use crate::units::REQUEST_LIMIT;
 
 /// An error if the directory in which a turn is to work was renamed, removed or replaced. Nothing
 /// is said of a server whose process is unknown: it may be in a container or behind a tunnel.
@@ -19,6 +21,7 @@ pub fn check_workplace(server: &Server, directory: &str) -> Result<()> {
         let hint = format!("put the directory back, or occtl stop {id} and start where it is now");
         Err(Error::failed(text).hint(hint))
     };
+    check_answers(Path::new(directory), REQUEST_LIMIT)?;
     let here = match fs::metadata(Path::new(directory)) {
         Ok(here) if here.is_dir() => here,
         Ok(_) => return gone("is no directory any more"),

@@ -2,6 +2,7 @@
 
 pub mod address;
 pub mod changes;
+pub mod doorstep;
 pub mod facts;
 pub mod ghosts;
 pub mod git;
@@ -24,6 +25,7 @@ pub mod touch;
 pub mod version;
 
 pub use crate::client::wire::Agent;
+pub use doorstep::look;
 pub use facts::SessionFacts;
 pub use git::Uncommitted;
 pub use inspect::{ModelFacts, agents, configuration, models};

@@ -27,6 +27,7 @@ use crate::process::{Guardian, Variables};
 use crate::runner::context::Context;
 use crate::runner::input::{self, Wanted};
 use crate::runner::session::address;
+use crate::runner::session::doorstep::check_answers;
 use crate::runner::session::facts::SessionFacts;
 use crate::runner::session::labels::parse_labels;
 use crate::runner::session::life::life;
@@ -64,7 +65,7 @@ pub fn launch(
     context.store.set_patience(Patience { most, ..Patience::default() });
     let labels = parse_labels(&options.labels)?;
     let opened = opened(context, options)?;
-    let mut workdir = workdir(context, options.workdir.as_deref())?;
+    let mut workdir = workdir(context, options.workdir.as_deref(), options.timeout)?;
     let worktree = match &options.worktree {
         Some(name) => Some(worktree::plan(&workdir, name, options.base.as_deref())?),
         None => None,
@@ -193,7 +194,7 @@ fn warn_of_an_open_server(context: &Context, record: &Record) {
 }
 
 /// The directory to start in, absolute and without links.
-fn workdir(context: &Context, given: Option<&Path>) -> Result<PathBuf> {
+fn workdir(context: &Context, given: Option<&Path>, limit: Duration) -> Result<PathBuf> {
     let path = context.environment.absolute(given.unwrap_or(Path::new(".")));
     let shown = path.display();
     let failed =
@@ -201,6 +202,7 @@ fn workdir(context: &Context, given: Option<&Path>) -> Result<PathBuf> {
     if given.is_none() && context.environment.directory.is_none() {
         return Err(Error::failed("the working directory is gone").hint("name one with --workdir"));
     }
+    check_answers(&path, limit)?;
     if path.exists() && !path.is_dir() {
         return Err(Error::failed(format!("workdir {shown} is not a directory")));
     }

@@ -1,0 +1,24 @@
+use crate::cli::spec::{Action, Command, Exit, Operand};
+use crate::cli::words::Words;
+use crate::error::Result;
+use crate::runner;
+
+/// A hidden command, hence without a summary. It looks at a directory that may never answer, for a
+/// command that cannot wait for ever. A user has no use for it.
+pub const COMMAND: Command = Command {
+    name: "look",
+    summary: "",
+    about: &[],
+    operands: &[Operand::required("PATH", "Where to look")],
+    flags: &[],
+    examples: &[],
+    parse,
+};
+
+fn parse(words: &Words) -> Result<Action> {
+    let path = words.required(0)?;
+    Ok(Box::new(move |_| {
+        runner::session::look(path.as_ref());
+        Ok(Exit::OK)
+    }))
+}
