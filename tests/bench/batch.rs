@@ -95,9 +95,8 @@ fn a_second_process_on_one_directory_is_refused() {
     let bench = Bench::new("bench-second", json!({"turn": {"hold": true}}));
     bench.plan(&both(), &json!({}));
     let first = bench.run(&[]).spawn();
-    bench
-        .sandbox
-        .wait_for_request(0, |request| request["path"].as_str().unwrap().ends_with("prompt_async"));
+    let prompted = || bench.sandbox.stand_in_requests().iter().any(is_prompt).then_some(());
+    poll(SOON, prompted).expect("a prompt");
     let second = bench.run(&["--json"]).run().fails(9).json_error();
     assert_eq!(second["code"], "store", "{second}");
     let status = bench.on_results("status", &["--json"]).run().ok().json();

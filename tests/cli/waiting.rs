@@ -55,5 +55,6 @@ fn the_error_that_the_newest_turn_ended_in_is_named() {
     let waited = sandbox.occtl(&["wait", &session]).run().ok();
     assert!(waited.stdout.ends_with(" idle (APIError: bad key)\n"), "{}", waited.stdout);
     let waited = sandbox.occtl(&["wait", &session, "--json"]).run().ok().json();
-    assert_eq!(waited["reached"][0]["error"], json!({"name": "APIError", "message": "bad key"}));
+    let expected = json!({"name": "APIError", "message": "bad key", "status": null});
+    assert_eq!(waited["reached"][0]["error"], expected);
 }

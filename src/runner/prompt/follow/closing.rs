@@ -76,7 +76,7 @@ impl Follower<'_> {
         let trouble = self.trouble.clone().filter(|_| limited);
         self.turn.retries.stop(Instant::now());
         let mut conclusion = self.conclude(reason, closing)?;
-        self.name_proxies(&mut conclusion);
+        self.name_proxies(&mut conclusion, retrying.is_some());
         if conclusion.outcome == Outcome::Ok {
             // What it asked for was answered, even if no event said so.
             self.turn.asks.keep_pending(&BTreeSet::new());

@@ -23,10 +23,11 @@ const MCP_LIMIT: Duration = Duration::from_secs(1);
 
 impl Follower<'_> {
     /// Adds to an error of the provider the proxies with which the server was started: the error
-    /// itself does not tell that there is one.
-    pub(super) fn name_proxies(&self, conclusion: &mut Conclusion) {
+    /// itself does not tell that there is one. `was_retried` says that the provider was being tried
+    /// again when the turn was given up.
+    pub(super) fn name_proxies(&self, conclusion: &mut Conclusion, was_retried: bool) {
         let Some(error) = &mut conclusion.error else { return };
-        if error.name != "APIError" && self.turn.retries.reason().is_none() {
+        if error.name != "APIError" && !was_retried {
             return;
         }
         let process = self.server.process.as_ref();
