@@ -2,6 +2,7 @@
 //! records what was torn.
 
 use std::fs;
+use std::time::Duration;
 
 use super::children::{clean, line_of};
 use super::directory::Directory;
@@ -12,6 +13,9 @@ use crate::bench::results::row::Row;
 use crate::bench::schedule::Shard;
 use crate::bench::trial::order::TrialOrder;
 use crate::error::Result;
+
+/// No order takes that long to write.
+const TEMPORARY_OLD: Duration = Duration::from_secs(60);
 
 /// Settles all attempts of this shard that were begun and not recorded; how many there were.
 pub fn recover(
@@ -26,7 +30,13 @@ pub fn recover(
         let file = entry.path();
         let name = file.file_name().unwrap_or_default().to_string_lossy();
         if name.starts_with('.') {
-            // A temporary file of a process that was killed. Another shard's may be in use.
+            // A temporary file of a process that was killed. Another shard's may be in use, but not
+            // for long.
+            let age = entry.metadata().and_then(|data| data.modified()).ok();
+            let age = age.and_then(|at| at.elapsed().ok());
+            if shard.count == 1 || age.is_some_and(|age| age > TEMPORARY_OLD) {
+                let _ = fs::remove_file(&file);
+            }
             continue;
         }
         let Ok(order) = TrialOrder::read(&file) else {
