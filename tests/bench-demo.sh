@@ -6,56 +6,24 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-opencode=${OCCTL_OPENCODE:-$(command -v opencode || true)}
-if [[ -z $opencode ]]; then
-    opencode=$PWD/$(tests/get-opencode.sh)
-fi
-# The user's own settings must not reach the server.
-for name in "${!OPENCODE@}" "${!OCCTL@}" "${!XDG@}"; do
-    unset "$name"
-done
-scratch=$(mktemp -d "${TMPDIR:-/tmp}/occtl-bench-demo.XXXXXX")
 # The compiler itself and not the one of rustup, which looks for its home.
-export PATH=$(rustc --print sysroot)/bin:$PATH
-export PATH=$PWD/target/release:$PATH TMPDIR=$scratch/tmp HOME=$scratch/home
+PATH=$(rustc --print sysroot)/bin:$PATH
+. tests/demo-lib.sh
 
-clean_up() {
-    status=$?
-    trap '' INT TERM HUP
-    if [[ -n ${MODEL_PID:-} ]]; then
-        kill "$MODEL_PID" 2>/dev/null || true
-    fi
-    rm -rf "$scratch"
-    exit "$status"
-}
-trap clean_up EXIT
-trap 'exit 130' INT
-trap 'exit 143' TERM HUP
-
-bold='' plain=''
-if [[ -t 1 && -z ${NO_COLOR:-} ]]; then
-    bold=$'\e[1m' plain=$'\e[0m'
-fi
-
-# Shows a command line as a user would type it, and runs it.
-show() {
-    printf '\n%s$ %s%s\n' "$bold" "$*" "$plain"
-    "$@"
-}
-
-mkdir -p "$scratch/home" "$scratch/tmp"
+export TMPDIR=$scratch/tmp
+mkdir -p "$TMPDIR"
 cp -R tests/bench-tasks "$scratch/tasks"
-# The model ends when its stdin does, so that it cannot outlive this script.
-coproc MODEL { exec target/release/examples/scripted-model --until-stdin-closes --solve "$scratch/tasks"; }
-IFS= read -r url <&"${MODEL[0]}"
-# The list of all models of the world costs each server a second, and nothing here needs it.
+start_model --solve "$scratch/tasks"
+# The list of all models of the world costs each server a second, and the packages that OpenCode
+# installs into a fresh home cost more. Nothing here needs either.
 echo '{}' >"$scratch/models.json"
 cat >"$scratch/plan.json" <<END
 {
   "schema": 1, "name": "demo", "seed": 1,
   "repeats": 1,
   "tasks": ["tasks/*"],
-  "env": {"OPENCODE_MODELS_PATH": "$scratch/models.json", "BUN_JSC_useFTLJIT": "0"},
+  "env": {"OPENCODE_MODELS_PATH": "$scratch/models.json", "BUN_JSC_useFTLJIT": "0",
+          "npm_config_registry": "http://127.0.0.1:1"},
   "base": "good",
   "arms": [{"id": "good", "model": "scripted/good"}, {"id": "poor", "model": "scripted/poor"}]
 }

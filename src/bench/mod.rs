@@ -4,9 +4,6 @@
 //! What runs at the same time runs in child processes, which are `occtl` itself: this process has
 //! one thread.
 
-// TEMPORARY: until every part is used.
-#![allow(dead_code, clippy::todo)]
-
 pub mod batch;
 pub mod check;
 #[cfg(test)]

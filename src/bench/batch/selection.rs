@@ -21,15 +21,6 @@ pub struct Selection {
 }
 
 impl Selection {
-    /// Whether it chooses all runs.
-    pub fn is_all(&self) -> bool {
-        self.tasks.is_empty()
-            && self.tags.is_empty()
-            && self.arms.is_empty()
-            && self.repeats.is_none()
-            && self.limit.is_none()
-    }
-
     /// The places of the chosen runs of a shard in `runs`, in their order. A word that chooses
     /// nothing is a mistake.
     pub fn choose(&self, plan: &Plan, runs: &[Run], shard: Shard) -> Result<Vec<usize>> {

@@ -25,6 +25,8 @@ pub struct Shown {
     pub patch: Option<String>,
     /// What the check printed.
     pub check: Option<String>,
+    /// What does not count of what the agent left.
+    pub notes: Option<String>,
     /// Where its files are.
     pub place: Option<String>,
 }
@@ -60,6 +62,7 @@ pub fn show(path: &Path, word: &str) -> Result<Shown> {
         turn: json("turn.json"),
         patch: text("answer.patch"),
         check: text("check.txt"),
+        notes: text("notes.txt"),
         place: stored.as_ref().map(|stored| stored.path("").display().to_string()),
         attempts,
     })

@@ -30,6 +30,9 @@ const START_LEAST_S: f64 = 60.0;
 /// How much of a check's output the next try gets as its prompt: the end of it says why it failed.
 const TAIL: usize = 4000;
 
+/// How many notes are kept: a person reads them.
+const MOST_NOTES: usize = 1000;
+
 /// The file with the result line.
 const RESULT: &str = "result.json";
 
@@ -152,6 +155,7 @@ impl Run<'_> {
             (self.line.stop, self.line.error) = (judged.stop, judged.error);
             let graded = grade(site, &workspace, &answer);
             self.note(&graded, number);
+            self.keep_notes(&workspace, &answer, &graded);
             let output = graded.output.as_deref();
             if let Some(output) = output {
                 let _ = self.secrets.copy(&[output], &self.order.artifacts.join("check.txt"));
@@ -211,6 +215,19 @@ impl Run<'_> {
         (self.line.diff_added, self.line.diff_removed) = (Some(answer.added), Some(answer.removed));
         let _ = self.secrets.copy(&[&answer.patch], &self.order.artifacts.join("answer.patch"));
         Ok(answer)
+    }
+
+    /// Keeps what does not count although it is in the agent's tree, or was there from the first.
+    fn keep_notes(&self, workspace: &Workspace, answer: &Answer, graded: &Graded) {
+        let ignored = workspace.ignored().iter();
+        let ignored = ignored.map(|path| format!("{path:?} ignored by git from the beginning"));
+        let all = answer.notes.iter().chain(&graded.notes).cloned().chain(ignored);
+        let lines: Vec<String> = all.take(MOST_NOTES).collect();
+        if !lines.is_empty() {
+            let text = format!("{}\n", self.secrets.mask(&lines.join("\n")));
+            // Like all artifacts it is an extra; its lack changes no result.
+            let _ = fs::write(self.order.artifacts.join("notes.txt"), text);
+        }
     }
 
     /// Takes what a check said.

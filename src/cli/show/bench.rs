@@ -34,6 +34,9 @@ pub fn outcome(row: &Row) -> String {
     if row.attempt > 1 {
         text += &format!(" (attempt {})", row.attempt);
     }
+    if let Some(score) = row.score.filter(|score| *score > 0.0 && *score < 1.0) {
+        text += &format!(", score {score}");
+    }
     if row.stop != "done" {
         text += &format!(", {}", row.stop);
     }

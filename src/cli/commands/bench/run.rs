@@ -149,6 +149,13 @@ fn run(
     plan: &Plan,
     options: BatchOptions,
 ) -> Result<Exit> {
+    for arm in plan.arms_to_price() {
+        let say = if app.json { output::say_json } else { output::say };
+        say(&format!(
+            "warning: the plan has no prices for arm {}: a limit of cost works only if OpenCode knows them",
+            arm.id
+        ));
+    }
     let mut teller = Teller { json: app.json, is_terminal: output::shows_status() };
     let ended = batch::run(context, plan, &options, &mut teller)?;
     output::clear_status();

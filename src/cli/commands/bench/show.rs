@@ -39,6 +39,7 @@ fn print(app: &mut App, shown: &Shown) -> Result<Exit> {
         let value = json!({
             "prompt": shown.prompt, "attempts": shown.attempts.len(), "result": shown.line,
             "turn": shown.turn, "patch": shown.patch, "check": shown.check,
+            "notes": shown.notes,
             "files": shown.place,
         });
         app.out.json(&value)?;
@@ -60,6 +61,7 @@ fn print(app: &mut App, shown: &Shown) -> Result<Exit> {
     section(app, "answer", shown.turn["answer"].as_str())?;
     section(app, "changes", shown.patch.as_deref())?;
     section(app, "check", shown.check.as_deref())?;
+    section(app, "not counted", shown.notes.as_deref())?;
     section(app, "files", shown.place.as_deref())?;
     Ok(Exit::OK)
 }

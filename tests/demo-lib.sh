@@ -1,0 +1,55 @@
+# What the demos share. Sourced with the repository as the working directory: finds OpenCode, makes a
+# temporary directory with a home of its own, and removes it again, also when a command fails or on
+# Ctrl-C.
+
+opencode=${OCCTL_OPENCODE:-$(command -v opencode || true)}
+if [[ -z $opencode ]]; then
+    opencode=$PWD/$(tests/get-opencode.sh)
+fi
+# The user's own settings must not reach the server.
+for name in "${!OPENCODE@}" "${!OCCTL@}" "${!XDG@}"; do
+    unset "$name"
+done
+scratch=$(mktemp -d "${TMPDIR:-/tmp}/occtl-demo.XXXXXX")
+mkdir -p "$scratch/home"
+export PATH=$PWD/target/release:$PATH HOME=$scratch/home
+
+# A script may define it anew, for what must end before the directory is removed.
+stop_all() { :; }
+
+clean_up() {
+    status=$?
+    trap '' INT TERM HUP
+    stop_all
+    if [[ -n ${MODEL_PID:-} ]]; then
+        kill "$MODEL_PID" 2>/dev/null || true
+    fi
+    rm -rf "$scratch"
+    exit "$status"
+}
+trap clean_up EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM HUP
+
+bold='' plain=''
+if [[ -t 1 && -z ${NO_COLOR:-} ]]; then
+    bold=$'\e[1m' plain=$'\e[0m'
+fi
+
+# Shows a command line as a user would type it, and runs it.
+show() {
+    local line='' word
+    for word in "$@"; do
+        [[ $word =~ ^[A-Za-z0-9_./=:-]+$ ]] || word="'$word'"
+        line+=" $word"
+    done
+    printf '\n%s$%s%s\n' "$bold" "$line" "$plain"
+    "$@"
+}
+
+# Starts the scripted model and sets `url`. The model ends when its stdin does, so that it cannot
+# outlive the script.
+start_model() {
+    coproc MODEL { exec target/release/examples/scripted-model --until-stdin-closes "$@"; }
+    IFS= read -r url <&"${MODEL[0]}"
+}
