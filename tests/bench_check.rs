@@ -2,10 +2,11 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use crate::support::processes::{poll, working_below};
 use crate::support::sandbox::{Sandbox, set_mode};
 
 /// Copies, checks and a loaded machine.
@@ -65,14 +66,6 @@ fn check(sandbox: &Sandbox, words: &[&str], status: i32) -> Value {
         tasks[task["task"].as_str().unwrap()] = task.clone();
     }
     tasks
-}
-
-/// Processes whose working directory is below a directory, also where it is removed by now. A check
-/// has none of the sandbox's variables.
-fn working_below(directory: &Path) -> Vec<PathBuf> {
-    let processes = fs::read_dir("/proc").unwrap().flatten();
-    let places = processes.filter_map(|entry| fs::read_link(entry.path().join("cwd")).ok());
-    places.filter(|place| place.starts_with(directory)).collect()
 }
 
 #[track_caller]
@@ -267,11 +260,8 @@ fn an_interrupted_check_leaves_nothing() {
     fs::create_dir_all(&scratch).unwrap();
     let words = ["bench", "check", plan.to_str().unwrap(), "--scratch", scratch.to_str().unwrap()];
     let running = sandbox.occtl(&words).timeout(LONG).spawn();
-    let began = Instant::now();
-    while working_below(&scratch).is_empty() {
-        assert!(began.elapsed() < LONG, "the check does not begin");
-        std::thread::sleep(Duration::from_millis(20));
-    }
+    let works = || (!working_below(&scratch).is_empty()).then_some(());
+    poll(LONG, works).expect("a check that has begun");
     running.signal(rustix::process::Signal::TERM);
     running.wait(LONG).fails(143);
     assert_nothing_left(&sandbox, &scratch);

@@ -103,7 +103,7 @@ impl Wrapped {
         let [program, arguments @ ..] = &self.kill[..] else { return };
         let mut command = Command::new(program);
         command.args(arguments).env_clear().envs(variables(site)).current_dir("/");
-        // What it says helps nobody: the container may be gone already.
+        // Whether it succeeds does not matter: the container may be gone already.
         let _ = attend(&mut command, Deadline::after(KILL_TAKES), &|| false);
     }
 }

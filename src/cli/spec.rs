@@ -39,6 +39,15 @@ pub struct Command {
 }
 
 impl Command {
+    /// A command that occtl starts itself, for which a user has no use: it has no help.
+    pub const fn hidden(
+        name: &'static str,
+        operands: &'static [Operand],
+        parse: fn(&Words) -> Result<Action>,
+    ) -> Command {
+        Command { name, summary: "", about: &[], operands, flags: &[], examples: &[], parse }
+    }
+
     /// Whether only occtl itself uses it: it is accepted, but not shown in the help.
     pub fn is_hidden(&self) -> bool {
         self.summary.is_empty()

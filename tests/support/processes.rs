@@ -1,5 +1,6 @@
 //! Finding and ending processes by a mark in their environment, as `/proc/PID/environ` shows it.
 
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -97,6 +98,14 @@ pub fn is_waiting(pid: u32) -> bool {
     let interrupt = 1 << (Signal::INT.as_raw() - 1);
     let sleeps = status_line(pid, "State").is_some_and(|state| state.starts_with('S'));
     sleeps && caught.is_some_and(|set| set & interrupt != 0)
+}
+
+/// The working directories of all processes that have one in or below a directory, which may be
+/// removed by now.
+pub fn working_below(directory: &Path) -> Vec<PathBuf> {
+    let processes = std::fs::read_dir("/proc").unwrap().flatten();
+    let places = processes.filter_map(|entry| std::fs::read_link(entry.path().join("cwd")).ok());
+    places.filter(|place| place.starts_with(directory)).collect()
 }
 
 /// Whether a process has a socket open.

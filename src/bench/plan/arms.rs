@@ -18,21 +18,9 @@ pub(super) const KEYS: [&str; 11] = [
     "id", "model", "agent", "variant", "opencode", "config", "overlay", "prompt", "policy",
     "prices", "env",
 ];
-const RESOLVED_KEYS: [&str; 13] = [
-    "id",
-    "model",
-    "agent",
-    "variant",
-    "opencode",
-    "config",
-    "overlay",
-    "prompt",
-    "policy",
-    "prices",
-    "env",
-    "overlay_sha256",
-    "twin",
-];
+
+/// The keys that an arm has besides in a plan that was resolved before.
+const RESOLVED_KEYS: [&str; 2] = ["overlay_sha256", "twin"];
 
 /// What stands for the task's instruction in a prompt.
 const INSTRUCTION: &str = "{instruction}";
@@ -77,7 +65,11 @@ fn add(arms: &mut Vec<Arm>, mut arm: Arm, piece: &Piece) -> Result<()> {
 
 fn arm(piece: &Piece) -> Result<Arm> {
     let resolved = piece.source.resolved;
-    let object = piece.object(if resolved { &RESOLVED_KEYS } else { &KEYS })?;
+    let mut known = KEYS.to_vec();
+    if resolved {
+        known.extend(RESOLVED_KEYS);
+    }
+    let object = piece.object(&known)?;
     let word = |key: &str| object.some(key).map(|piece| piece.word()).transpose();
     let overlay = object.some("overlay").map(|piece| piece.directory()).transpose()?;
     let overlay_sha256 = match &overlay {
@@ -140,7 +132,7 @@ fn prompt(piece: &Piece) -> Result<String> {
 }
 
 /// A policy as `--policy` takes it. An empty one is the default; in every other one, what is not
-/// said of asks is `fail`: nobody is there to answer.
+/// said of asks is `fail`: no user is there to answer.
 fn policy(piece: Option<&Piece>) -> Result<Value> {
     let given = match piece {
         Some(piece) => piece.map()?.piece.value()?,

@@ -36,7 +36,7 @@ pub(super) const KEYS: [&str; 19] = [
 /// The keys that only a plan has that was read and written before.
 const RESOLVED: [&str; 2] = ["directory", "sha256"];
 
-/// The most repeats: more than anybody can pay, and all numbers of runs fit.
+/// The most repeats: with any number of tasks the number of runs still fits into 64 bits.
 const MOST_REPEATS: u64 = 100_000;
 
 impl Plan {

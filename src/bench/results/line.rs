@@ -32,7 +32,7 @@ pub enum Verdict {
 pub enum Stop {
     /// It finished.
     Done,
-    /// It asked for something that nobody answers.
+    /// It asked for something that no policy answers.
     Blocked,
     /// `wall_s`.
     WallLimit,
@@ -217,7 +217,8 @@ pub struct ResultLine {
 
 impl ResultLine {
     /// The line of an attempt that has only begun: what was ordered, and nothing that is known only
-    /// afterwards. It says that the attempt was ended from outside until somebody knows better.
+    /// afterwards. Until the caller sets another end, it says that the attempt was ended from
+    /// outside.
     pub fn begun(order: &TrialOrder, started_at: String) -> ResultLine {
         let (task, arm) = (&order.plan.tasks[0], &order.plan.arms[0]);
         let (provider, id) = arm.model.as_deref().and_then(|name| name.split_once('/')).unzip();

@@ -31,26 +31,8 @@ pub const KEYS: [&str; 15] = [
     "limits",
 ];
 
-/// The keys of a task in a plan that was resolved before.
-const RESOLVED_KEYS: [&str; 17] = [
-    "directory",
-    "sha256",
-    "id",
-    "instruction",
-    "template",
-    "setup",
-    "check",
-    "solution",
-    "answer",
-    "hide",
-    "hidden",
-    "protect",
-    "image",
-    "tags",
-    "tries",
-    "env",
-    "limits",
-];
+/// The keys that a task has besides in a plan that was resolved before.
+const RESOLVED_KEYS: [&str; 2] = ["directory", "sha256"];
 
 /// The longest time that may be given, in seconds: a year.
 const LONGEST_S: f64 = 31_536_000.0;
@@ -113,7 +95,7 @@ pub fn inline(piece: &Piece, defaults: Option<&Object>) -> Result<Task> {
 
 /// Reads a task as [`Task::to_json`] writes it. Nothing is looked for on disk.
 pub fn resolved(piece: &Piece) -> Result<Task> {
-    let object = piece.object(&RESOLVED_KEYS)?;
+    let object = piece.object(&[&KEYS[..], &RESOLVED_KEYS].concat())?;
     let id = id(&object.required("id")?)?;
     let name = piece.place.clone();
     let keys = Keys { own: Some(&object), defaults: None, directory: None, name };

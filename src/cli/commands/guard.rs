@@ -3,17 +3,8 @@ use crate::cli::words::Words;
 use crate::error::Result;
 use crate::runner;
 
-/// A hidden command, hence without a summary. `run` starts it as a second process, which ends the
-/// session of `run` if `run` is killed first. A user has no use for it.
-pub const COMMAND: Command = Command {
-    name: "guard",
-    summary: "",
-    about: &[],
-    operands: &[],
-    flags: &[],
-    examples: &[],
-    parse,
-};
+/// `run` starts it as a second process, which ends the session of `run` if `run` is killed first.
+pub const COMMAND: Command = Command::hidden("guard", &[], parse);
 
 fn parse(_: &Words) -> Result<Action> {
     Ok(Box::new(|app| {

@@ -3,17 +3,9 @@ use crate::cli::words::Words;
 use crate::error::Result;
 use crate::runner;
 
-/// A hidden command, hence without a summary. It looks at a directory that may never answer, for a
-/// command that cannot wait for ever. A user has no use for it.
-pub const COMMAND: Command = Command {
-    name: "look",
-    summary: "",
-    about: &[],
-    operands: &[Operand::required("PATH", "Where to look")],
-    flags: &[],
-    examples: &[],
-    parse,
-};
+/// It looks at a directory that may never answer, for a command that cannot wait for ever.
+pub const COMMAND: Command =
+    Command::hidden("look", &[Operand::required("PATH", "Where to look")], parse);
 
 fn parse(words: &Words) -> Result<Action> {
     let path = words.required(0)?;

@@ -1,9 +1,10 @@
 //! How runs and batches of benchmarks look.
 
+use std::time::Duration;
+
 use crate::bench::batch::Progress;
 use crate::bench::results::row::Row;
 use crate::units::seconds;
-use std::time::Duration;
 
 /// How far a batch is, in one line.
 pub fn counts(progress: &Progress) -> String {
@@ -20,7 +21,7 @@ pub fn counts(progress: &Progress) -> String {
     }
     if let Some(cost) = progress.cost_usd {
         let at_least = if progress.cost_complete { "" } else { "≥ " };
-        text += &format!(", {at_least}${cost:.2}");
+        text += &format!(", {at_least}{}", dollars(cost));
     }
     if let (Some(left), true) = (progress.left_ms, progress.done < progress.runs) {
         text += &format!(", {} left", about(Duration::from_millis(left)));
@@ -44,7 +45,7 @@ pub fn outcome(row: &Row) -> String {
         text += &format!(", {}", seconds(Duration::from_millis(time)));
     }
     if let Some(cost) = row.cost_usd {
-        text += &format!(", ${cost:.4}");
+        text += &format!(", {}", dollars(cost));
     }
     if let Some(error) = &row.error {
         text += &format!(": {}: {}", error.name, error.message);
@@ -52,7 +53,12 @@ pub fn outcome(row: &Row) -> String {
     text
 }
 
-/// A duration that nobody needs to the second.
+/// US dollars: cents, and below one dollar hundredths of them.
+fn dollars(cost: f64) -> String {
+    if cost < 1.0 { format!("${cost:.4}") } else { format!("${cost:.2}") }
+}
+
+/// A duration for which minutes and hours are exact enough.
 fn about(time: Duration) -> String {
     match time.as_secs() {
         0..60 => format!("{} s", time.as_secs().max(1)),

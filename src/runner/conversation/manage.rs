@@ -148,7 +148,7 @@ fn delete_of(context: &Context, server: &Server, id: &str, force: bool) -> Resul
     }
 }
 
-/// An error if somebody still needs a conversation.
+/// An error if a turn still works in a conversation, or an unfinished one may go on.
 fn check_deletable(server: &Server, place: &Place, work: &Work, force: bool) -> Result<()> {
     let (session, id) = (&server.record.id, &place.id);
     match work {

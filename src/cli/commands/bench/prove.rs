@@ -6,17 +6,12 @@ use crate::cli::words::Words;
 use crate::error::Result;
 use crate::runner::Environment;
 
-/// A hidden command, hence without a summary: `bench check` starts one for each try of a task. A
-/// user has no use for it.
-pub const COMMAND: Command = Command {
-    name: "bench prove",
-    summary: "",
-    about: &[],
-    operands: &[Operand::required("ORDER", "What to try, a JSON file")],
-    flags: &[],
-    examples: &[],
+/// `bench check` starts one for each try of a task.
+pub const COMMAND: Command = Command::hidden(
+    "bench prove",
+    &[Operand::required("ORDER", "What to try, a JSON file")],
     parse,
-};
+);
 
 fn parse(words: &Words) -> Result<Action> {
     let order: PathBuf = words.required(0)?.into();

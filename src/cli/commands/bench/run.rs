@@ -152,7 +152,8 @@ fn run(
     for arm in plan.arms_to_price() {
         let say = if app.json { output::say_json } else { output::say };
         say(&format!(
-            "warning: the plan has no prices for arm {}: a limit of cost works only if OpenCode knows them",
+            "warning: the plan has no prices for arm {}: a limit of cost works only if OpenCode \
+             knows them",
             arm.id
         ));
     }
