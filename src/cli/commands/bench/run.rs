@@ -48,7 +48,8 @@ const OWN: &[Flag] = &[
     .choices(&["none", "fail", "all"]),
     Flag::value("scratch", None, "DIR", "Where working trees are").absent("TMPDIR"),
     Flag::value("batch", None, "ID", "What the batch is called").absent("OCCTL_BATCH, or random"),
-    Flag::switch("dry-run", None, "Show what would run, and run nothing"),
+    Flag::switch("dry-run", None, "Show what would run, and run nothing")
+        .excludes(&["trees", "scratch"], "nothing runs then"),
 ];
 
 pub const COMMAND: Command = Command {
