@@ -66,3 +66,16 @@ fn a_spent_budget_ends_the_batch() {
     bench.run(&[]).run().fails(13);
     assert_eq!(bench.lines().len(), 1);
 }
+
+#[test]
+fn each_shard_has_its_own_part_of_the_budget() {
+    let bench = Bench::new("bench-parts", json!({}));
+    // A part is worth more than one run on the stand-in and less than two.
+    bench.plan(&both(), &json!({"repeats": 3, "budget_usd": 0.0003}));
+    for shard in ["1/2", "2/2"] {
+        bench.run(&["--shard", shard]).run().fails(13);
+        let lines = bench.lines();
+        let own: Vec<_> = lines.iter().filter(|line| line["shard"] == shard).collect();
+        assert_eq!(own.len(), 2, "{own:?}");
+    }
+}

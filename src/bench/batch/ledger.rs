@@ -6,7 +6,7 @@ use super::outage::forgiven;
 use crate::bench::plan::Plan;
 use crate::bench::results::file::Lines;
 use crate::bench::results::row::Row;
-use crate::bench::schedule::{Run, provider};
+use crate::bench::schedule::{Run, Shard, provider};
 
 /// Errors after which no other run of the arm can go better: the agent child or the trial names
 /// them.
@@ -41,16 +41,12 @@ pub struct Ledger<'a> {
     stopped: BTreeMap<usize, String>,
     /// How many attempts of a run do not count, because it was opened again after them.
     reopened: BTreeMap<String, usize>,
-    /// What everything recorded has cost, as far as it is known.
-    pub spent: f64,
 }
 
 impl<'a> Ledger<'a> {
     /// The runs of a plan, and what is recorded of them.
     pub fn new(plan: &'a Plan, runs: Vec<Run>, lines: Lines) -> Ledger<'a> {
-        let spent = lines.rows.iter().filter_map(Row::own_cost).sum();
         let mut ledger = Ledger {
-            spent,
             plan,
             runs,
             lines,
@@ -60,6 +56,14 @@ impl<'a> Ledger<'a> {
         };
         ledger.forgive();
         ledger
+    }
+
+    /// What a shard has spent, as far as it is known. Each has its own part of the budget, so what
+    /// the others spend is not counted.
+    pub fn spent(&self, shard: Shard) -> f64 {
+        let name = shard.name();
+        let own = self.lines.rows.iter().filter(|row| row.shard.as_deref() == Some(&name));
+        own.filter_map(Row::own_cost).sum()
     }
 
     /// How a run stands.
@@ -114,7 +118,6 @@ impl<'a> Ledger<'a> {
         if let Some(reason) = &reason {
             self.stopped.entry(arm).or_insert_with(|| reason.clone());
         }
-        self.spent += row.own_cost().unwrap_or(0.0);
         let infrastructure = row.is_infrastructure();
         self.lines.add(row);
         if infrastructure {

@@ -65,7 +65,9 @@ pub fn run(
         return Err(nothing_to_run(&ledger));
     }
     let progress = Progress::of(&ledger, chosen.iter().map(|place| &ledger.runs[*place]));
+    let spent = ledger.spent(options.shard);
     let mut parent = Parent {
+        spent,
         plan,
         options,
         directory: &directory,

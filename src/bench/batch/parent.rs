@@ -62,6 +62,8 @@ pub struct Parent<'a> {
     pub pace: Pace,
     /// When the last child was started.
     pub started: Option<Instant>,
+    /// What this shard has spent, as far as it is known.
+    pub spent: f64,
     /// Since when there has been room for another child.
     pub free_since: Instant,
 }
@@ -112,7 +114,7 @@ impl Parent<'_> {
     fn next(&mut self) -> Next {
         let now = Instant::now();
         let budget = self.plan.budget_usd.map(|all| all / f64::from(self.options.shard.count));
-        let is_spent = budget.is_some_and(|budget| self.ledger.spent >= budget);
+        let is_spent = budget.is_some_and(|budget| self.spent >= budget);
         let hold = Duration::try_from_secs_f64(self.plan.hold_s).unwrap_or(Duration::MAX);
         let lost = self.outages.given_up(hold, now).map(String::from);
         let stops = is_spent || lost.is_some();
@@ -274,6 +276,7 @@ impl Parent<'_> {
             self.outages.probe_lost(provider);
         }
         self.progress.add_cost(&row);
+        self.spent += row.own_cost().unwrap_or(0.0);
         self.ledger.add(arm, row.clone());
         if self.ledger.standing(&self.ledger.runs[child.run]) == Standing::Due {
             self.queue.push_back(child.run);

@@ -20,6 +20,9 @@ pub struct Row {
     pub arm: String,
     /// From 1.
     pub repeat: u32,
+    /// `I/N`: the shard that recorded it.
+    #[serde(default)]
+    pub shard: Option<String>,
     /// `pass`, `fail`, `unscored` or `ungraded`.
     pub result: String,
     /// Why the agent ended.
