@@ -14,7 +14,7 @@ use super::progress::{Pace, Progress};
 use super::resume::{artifacts, read_back};
 use crate::bench::plan::Plan;
 use crate::bench::results::file::Appender;
-use crate::bench::results::line::{LineError, ResultLine, Stop, Verdict};
+use crate::bench::results::line::{LineError, ResultLine, RunResult, Stop};
 use crate::bench::schedule::{model, provider};
 use crate::bench::trial::order::TrialOrder;
 use crate::error::Result;
@@ -306,7 +306,7 @@ impl Parent<'_> {
 /// The line of an attempt that left none.
 fn unrecorded(child: &Child, is_over: bool, was_killed: bool) -> ResultLine {
     let mut line = ResultLine::begun(&child.order, child.started_at.clone());
-    line.result = Verdict::Unscored;
+    line.result = RunResult::Unscored;
     let (stop, name, message) = match (is_over, was_killed) {
         (true, _) => (Stop::ServerError, "hung", "its process did not end in time and was killed"),
         (false, true) => (Stop::Interrupted, "torn", "its process was killed"),

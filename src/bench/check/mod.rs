@@ -18,7 +18,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::program::{self, End, Program};
-use super::results::line::{LineError, Verdict};
+use super::results::line::{LineError, RunResult};
 use super::site::{Site, Trouble, TroubleKind};
 use super::task::Template;
 use super::workspace::{self, Answer, Command, Copy, Workspace};
@@ -31,7 +31,7 @@ const SCORE_FILE: &str = "OCCTL_SCORE_FILE";
 /// What a check said of an answer.
 pub struct Graded {
     /// `Ungraded` if the task has no check.
-    pub verdict: Verdict,
+    pub result: RunResult,
     /// The check's status; 128 + N for signal N; `None` if it did not end by itself.
     pub exit: Option<i32>,
     /// From 0 to 1; `None` if it is not scored.
@@ -42,13 +42,13 @@ pub struct Graded {
     pub check_ms: Option<u64>,
     /// What it printed, bounded, below the run's directory; `None` if it did not run.
     pub output: Option<PathBuf>,
-    /// Why there is no verdict; the kinds are those of `Trouble`.
+    /// Why there is no result; the kinds are those of `Trouble`.
     pub error: Option<LineError>,
     /// What was dropped of the answer, in words.
     pub notes: Vec<String>,
 }
 
-/// How a check ended, as far as it matters for the verdict.
+/// How a check ended, as far as it matters for the result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Class {
     /// Status 0.
@@ -82,7 +82,7 @@ struct Seen {
 /// Checks an answer. May be called again after another try.
 pub fn grade(site: &Site, workspace: &Workspace, answer: &Answer) -> Graded {
     let mut graded = Graded {
-        verdict: Verdict::Ungraded,
+        result: RunResult::Ungraded,
         exit: None,
         score: None,
         metrics: BTreeMap::new(),
@@ -94,7 +94,7 @@ pub fn grade(site: &Site, workspace: &Workspace, answer: &Answer) -> Graded {
     if site.task.check.is_empty() {
         return graded;
     }
-    graded.verdict = Verdict::Unscored;
+    graded.result = RunResult::Unscored;
     let output = site.scratch.join("check.txt");
     match execute(site, workspace, &Work::Answer(answer), &output) {
         Err(trouble) => graded.error = Some(trouble.line()),
@@ -113,22 +113,22 @@ fn judge(site: &Site, workspace: &Workspace, seen: Seen, graded: &mut Graded) {
     graded.notes = seen.notes;
     let unscored = |kind, message: String| Some(Trouble::new(kind, message).line());
     match seen.class {
-        Class::Passed => graded.verdict = Verdict::Pass,
-        Class::Failed => graded.verdict = Verdict::Fail,
+        Class::Passed => graded.result = RunResult::Pass,
+        Class::Failed => graded.result = RunResult::Fail,
         Class::Stopped => {
             graded.error = unscored(TroubleKind::Stopped, "the run was to end".into());
             return;
         }
         Class::Unable | Class::Cut => match &site.task.solution {
             Some(solution) => match passes_with(site, workspace, solution) {
-                Ok(()) => graded.verdict = Verdict::Fail,
+                Ok(()) => graded.result = RunResult::Fail,
                 Err(trouble) => {
                     let also = format!("the check {}; {}", seen.said, trouble.message);
                     graded.error = unscored(trouble.kind, also);
                     return;
                 }
             },
-            None if seen.class == Class::Cut => graded.verdict = Verdict::Fail,
+            None if seen.class == Class::Cut => graded.result = RunResult::Fail,
             None => {
                 let alone = "the task has no solution that would show whose fault it is";
                 graded.error =
@@ -137,7 +137,7 @@ fn judge(site: &Site, workspace: &Workspace, seen: Seen, graded: &mut Graded) {
             }
         },
     }
-    let passed = graded.verdict == Verdict::Pass;
+    let passed = graded.result == RunResult::Pass;
     // Another end is no moment at which a check has finished its file.
     let counts = passed || graded.exit == Some(1);
     graded.score = Some(if passed { 1.0 } else { 0.0 });

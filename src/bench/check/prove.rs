@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::{Graded, grade, passes_with, solve};
 use crate::bench::plan::Plan;
-use crate::bench::results::line::Verdict;
+use crate::bench::results::line::RunResult;
 use crate::bench::site::{Site, Trouble, TroubleKind};
 use crate::bench::workspace::{self, Answer, Copy, Now, Workspace};
 use crate::error::{Error, Result};
@@ -99,7 +99,7 @@ fn look(site: &Site, is_first: bool, found: &mut Found) -> std::result::Result<(
         let graded = grade(site, &workspace, &answer);
         expect_running(site)?;
         found.solution = told(&graded);
-        if graded.verdict != Verdict::Pass && passes_with(site, &workspace, solution).is_ok() {
+        if graded.result != RunResult::Pass && passes_with(site, &workspace, solution).is_ok() {
             found.warnings.push(
                 "the check passes once the solution is laid over, and fails with what of it \
                  leaves the tree as an answer: look at answer, protect, hide and .gitignore"
@@ -137,7 +137,7 @@ fn try_to_cheat(
         let answer = workspace.take_answer(site)?;
         let graded = grade(site, &workspace, &answer);
         expect_running(site)?;
-        Ok(graded.verdict == Verdict::Pass)
+        Ok(graded.result == RunResult::Pass)
     };
     if !modules.is_empty() && passes(&modules)? {
         warnings.push(
@@ -176,7 +176,7 @@ fn told(graded: &Graded) -> Value {
     let output = graded.output.as_ref().and_then(|path| fs::read(path).ok()).unwrap_or_default();
     let end = &output[output.len().saturating_sub(TOLD)..];
     json!({
-        "result": graded.verdict, "exit": graded.exit, "check_ms": graded.check_ms,
+        "result": graded.result, "exit": graded.exit, "check_ms": graded.check_ms,
         "error": graded.error.as_ref().map(|error| &error.message),
         "output": String::from_utf8_lossy(end).trim(),
     })

@@ -42,13 +42,13 @@ fn the_check_sees_the_answer_in_a_fresh_copy_and_nothing_else_of_the_agent() {
     fixture.overlay = Some(fixture.root.join("overlay"));
     fixture.file("overlay/AGENTS.md", "x");
     let fails = graded(&fixture, |_| {});
-    assert_eq!((fails.verdict, fails.exit, fails.score), (Verdict::Fail, Some(1), Some(0.0)));
+    assert_eq!((fails.result, fails.exit, fails.score), (RunResult::Fail, Some(1), Some(0.0)));
     let passes = graded(&fixture, |tree| {
         write(&tree.join("answer"), "42\n");
         write(&tree.join("../home/.profile"), "exit 0");
         write(&tree.join("made"), "agent");
     });
-    assert_eq!((passes.verdict, passes.exit, passes.score), (Verdict::Pass, Some(0), Some(1.0)));
+    assert_eq!((passes.result, passes.exit, passes.score), (RunResult::Pass, Some(0), Some(1.0)));
     let said = said(&passes);
     let lines: Vec<&str> = said.lines().collect();
     assert!(lines.contains(&"CI=2") && lines.contains(&"TERM=dumb"), "{said}");
@@ -74,39 +74,39 @@ fn the_check_sees_the_answer_in_a_fresh_copy_and_nothing_else_of_the_agent() {
 }
 
 #[test]
-fn every_end_of_a_check_has_its_verdict() {
-    // The check, its verdict with a sound solution, without one, and the status.
+fn every_end_of_a_check_has_its_result() {
+    // The check, its result with a sound solution, without one, and the status.
     let solved = "test \"$(cat answer)\" = 42 && exit 0;";
     let table = [
-        ("exit 2", Verdict::Fail, Verdict::Fail, Some(2)),
-        ("echo 5 passed; exit 1", Verdict::Fail, Verdict::Fail, Some(1)),
-        ("exit 75", Verdict::Fail, Verdict::Unscored, Some(75)),
-        ("exit 126", Verdict::Fail, Verdict::Unscored, Some(126)),
-        ("exit 127", Verdict::Fail, Verdict::Unscored, Some(127)),
-        ("kill -9 $$", Verdict::Fail, Verdict::Fail, Some(137)),
-        ("kill -SEGV $$", Verdict::Fail, Verdict::Fail, Some(139)),
-        ("exit 137", Verdict::Fail, Verdict::Fail, Some(137)),
-        ("trap '' TERM; sleep 600", Verdict::Fail, Verdict::Fail, None),
+        ("exit 2", RunResult::Fail, RunResult::Fail, Some(2)),
+        ("echo 5 passed; exit 1", RunResult::Fail, RunResult::Fail, Some(1)),
+        ("exit 75", RunResult::Fail, RunResult::Unscored, Some(75)),
+        ("exit 126", RunResult::Fail, RunResult::Unscored, Some(126)),
+        ("exit 127", RunResult::Fail, RunResult::Unscored, Some(127)),
+        ("kill -9 $$", RunResult::Fail, RunResult::Fail, Some(137)),
+        ("kill -SEGV $$", RunResult::Fail, RunResult::Fail, Some(139)),
+        ("exit 137", RunResult::Fail, RunResult::Fail, Some(137)),
+        ("trap '' TERM; sleep 600", RunResult::Fail, RunResult::Fail, None),
     ];
     let mut fixture = simple();
     fixture.task.limits.check_s = 3.0;
     let solution = fixture.task.solution.clone();
     for (end, with, without, exit) in table {
-        for (solution, verdict) in [(solution.clone(), with), (None, without)] {
+        for (solution, expected) in [(solution.clone(), with), (None, without)] {
             fixture.task.solution = solution;
             fixture.check(&format!("{solved} {end}"));
             let graded = graded(&fixture, |_| {});
-            assert_eq!((graded.verdict, graded.exit), (verdict, exit), "{end}");
-            assert_eq!(graded.score.is_none(), verdict == Verdict::Unscored, "{end}");
-            assert_eq!(graded.error.is_some(), verdict == Verdict::Unscored, "{end}");
+            assert_eq!((graded.result, graded.exit), (expected, exit), "{end}");
+            assert_eq!(graded.score.is_none(), expected == RunResult::Unscored, "{end}");
+            assert_eq!(graded.error.is_some(), expected == RunResult::Unscored, "{end}");
         }
         // The same end with the solution is the check's own fault.
         fixture.task.solution = solution.clone();
         fixture.check(end);
         let graded = graded(&fixture, |_| {});
         let plain = end == "exit 2" || end.ends_with("exit 1");
-        let verdict = if plain { Verdict::Fail } else { Verdict::Unscored };
-        assert_eq!(graded.verdict, verdict, "{end}");
+        let expected = if plain { RunResult::Fail } else { RunResult::Unscored };
+        assert_eq!(graded.result, expected, "{end}");
         if let Some(error) = graded.error {
             assert!(error.name == "check" && error.message.contains("as well"), "{error:?}");
         }
@@ -121,7 +121,7 @@ fn a_check_that_is_missing_cannot_be_started() {
         write(&tree.join("no-such-check"), "#!/bin/sh\nexit 0\n");
     });
     // The agent's program of that name is no check; it is not even executable here.
-    assert_eq!(graded.verdict, Verdict::Unscored);
+    assert_eq!(graded.result, RunResult::Unscored);
 }
 
 #[test]
@@ -133,7 +133,7 @@ fn output_is_bounded_and_nothing_that_a_check_starts_outlives_it() {
          (sleep 300 &) ; cp $OCCTL_SCORE_FILE.pid /dev/stderr; exit 0",
     );
     let graded = graded(&fixture, |_| {});
-    assert_eq!(graded.verdict, Verdict::Pass);
+    assert_eq!(graded.result, RunResult::Pass);
     let said = said(&graded);
     assert!(said.len() < 2_000_000 && said.starts_with("first\n"), "{}", said.len());
     assert!(said.contains("bytes are left out here]") && said.contains("\nlast\n"));
@@ -187,7 +187,7 @@ fn what_is_protected_stays_and_links_that_leave_the_tree_are_dropped() {
         symlink("top/top/../../../x", tree.join("src/sly")).unwrap();
         symlink("nowhere", tree.join("dangling")).unwrap();
     });
-    assert_eq!(graded.verdict, Verdict::Fail);
+    assert_eq!(graded.result, RunResult::Fail);
     let said = said(&graded);
     let lines: Vec<&str> = said.lines().collect();
     for name in ["./tests/a", "./conf/x", "./hid/h", "./lib", "./src/top", "./dangling"] {
@@ -213,7 +213,7 @@ fn laying_over_never_writes_through_a_link() {
         symlink(&directory, tree.join("logs")).unwrap();
         write(&tree.join("check.sh/deep/file"), "in the way");
     });
-    assert_eq!((graded.verdict, graded.exit), (Verdict::Fail, Some(1)));
+    assert_eq!((graded.result, graded.exit), (RunResult::Fail, Some(1)));
     assert_eq!(said(&graded), "hidden");
     assert_eq!(fs::read_to_string(outside).unwrap(), "precious");
 }
@@ -230,7 +230,7 @@ fn a_check_is_wrapped_and_what_wrap_started_is_ended_at_the_deadline() {
     fixture.plan.wrap_kill = vec!["touch".into(), killed.to_str().unwrap().into()];
     fixture.check("env; pwd; test \"$(cat answer)\" = 42 || exit 1");
     let passes = graded(&fixture, |tree| drop(write(&tree.join("answer"), "42\n")));
-    assert_eq!(passes.verdict, Verdict::Pass);
+    assert_eq!(passes.result, RunResult::Pass);
     let site = fixture.site();
     let check = site.scratch.join("check");
     let text = said(&passes);
@@ -243,14 +243,14 @@ fn a_check_is_wrapped_and_what_wrap_started_is_ended_at_the_deadline() {
     fixture.check("sleep 300");
     fixture.task.limits.check_s = 0.3;
     fixture.task.solution = None;
-    assert_eq!(graded(&fixture, |_| {}).verdict, Verdict::Fail);
+    assert_eq!(graded(&fixture, |_| {}).result, RunResult::Fail);
     assert!(killed.exists());
     fixture.task.image = None;
     let error = graded(&fixture, |_| {}).error.unwrap();
     assert_eq!(error.message, "wrap needs an image, and task task names none");
     // Docker and podman tell so that they started nothing.
     fixture.plan.wrap = ["sh", "-c", "exit 125"].map(Into::into).into();
-    assert_eq!(graded(&fixture, |_| {}).verdict, Verdict::Unscored);
+    assert_eq!(graded(&fixture, |_| {}).result, RunResult::Unscored);
 }
 
 #[test]
@@ -259,14 +259,14 @@ fn a_solution_may_be_a_program() {
     fixture.file("solution/solve.sh", "echo 42 > answer; echo made by $0");
     fs::remove_file(fixture.root.join("solution/answer")).unwrap();
     fixture.check("test \"$(cat answer)\" = 42 || exit 75");
-    assert_eq!(graded(&fixture, |_| {}).verdict, Verdict::Fail);
+    assert_eq!(graded(&fixture, |_| {}).result, RunResult::Fail);
 }
 
 #[test]
 fn a_task_without_a_check_is_ungraded() {
     let fixture = Fixture::new();
     let graded = graded(&fixture, |_| {});
-    assert_eq!((graded.verdict, graded.score), (Verdict::Ungraded, None));
+    assert_eq!((graded.result, graded.score), (RunResult::Ungraded, None));
 }
 
 #[test]
@@ -275,9 +275,9 @@ fn a_task_that_changes_or_disappears_is_neither_prepared_nor_checked() {
     // The run's directory is no part of the task.
     fixture.task.directory = None;
     fixture.task.sha256 = fixture.task.hash_now().unwrap();
-    assert_eq!(graded(&fixture, |_| {}).verdict, Verdict::Fail);
+    assert_eq!(graded(&fixture, |_| {}).result, RunResult::Fail);
     let graded = graded(&fixture, |_| drop(fixture.script("hidden/check.sh", "exit 0")));
-    assert_eq!(graded.verdict, Verdict::Unscored);
+    assert_eq!(graded.result, RunResult::Unscored);
     assert_eq!(graded.error.unwrap().name, "task_changed");
     let create = || Workspace::create(&fixture.site()).err().unwrap();
     assert_eq!(create().kind, TroubleKind::TaskChanged);

@@ -14,7 +14,7 @@ pub const SCHEMA: u32 = 1;
 /// What came of an attempt.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Verdict {
+pub enum RunResult {
     /// The check passed.
     Pass,
     /// The agent's work is not right.
@@ -140,7 +140,7 @@ pub struct ResultLine {
     /// The plan's `wrap`.
     pub wrap: Vec<String>,
     /// What came of it.
-    pub result: Verdict,
+    pub result: RunResult,
     /// Why the agent ended.
     pub stop: Stop,
     /// From 0 to 1; 1 or 0 where the check gave none; null if it was not scored.
@@ -247,7 +247,7 @@ impl ResultLine {
             overlay_sha256: arm.overlay_sha256.clone(),
             policy_sha256: hash::json(&arm.policy),
             wrap: order.plan.wrap.clone(),
-            result: Verdict::Unscored,
+            result: RunResult::Unscored,
             stop: Stop::Interrupted,
             started_at,
             queue_ms: order.queue_ms,

@@ -4,14 +4,14 @@ use serde_json::{Map, Value, json};
 
 use super::judge::{Judged, Left};
 use crate::bench::plan::{Arm, Prices};
-use crate::bench::results::line::{LineModel, LineTokens, ResultLine, Verdict};
+use crate::bench::results::line::{LineModel, LineTokens, ResultLine, RunResult};
 
 impl ResultLine {
     /// Takes how the agent ended, for an attempt whose answer is not checked.
     pub(super) fn end(&mut self, judged: Judged) {
         self.stop = judged.stop;
         self.error = judged.error;
-        self.result = Verdict::Unscored;
+        self.result = RunResult::Unscored;
     }
 
     /// Takes what the agent's process left after one try. Sums of the server are those of all

@@ -65,7 +65,7 @@ fn graded(site: &Site, artifacts: &Path) -> std::result::Result<Graded, Trouble>
 }
 
 fn fill(line: &mut Value, graded: &Graded) {
-    line["result"] = json!(graded.verdict);
+    line["result"] = json!(graded.result);
     line["score"] = json!(graded.score);
     line["metrics"] = json!(graded.metrics);
     line["check_exit"] = json!(graded.exit);

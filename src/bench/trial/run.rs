@@ -14,7 +14,7 @@ use super::program::Program;
 use super::secrets::Secrets;
 use super::surroundings;
 use crate::bench::check::{Graded, grade};
-use crate::bench::results::line::{LineError, ResultLine, Stop, Verdict};
+use crate::bench::results::line::{LineError, ResultLine, RunResult, Stop};
 use crate::bench::site::{Site, Trouble, TroubleKind};
 use crate::bench::workspace::{self, Answer, Workspace};
 use crate::error::{Error, Result};
@@ -105,14 +105,14 @@ impl Run<'_> {
         let result = self.work(&site);
         if let Err(judged) = &result {
             self.line.end(judged.clone());
-            // No attempt is repeated for a verdict that there cannot be.
+            // No attempt is repeated for a result that there cannot be.
             if site.task.check.is_empty() && judged.stop != Stop::Interrupted {
-                self.line.result = Verdict::Ungraded;
+                self.line.result = RunResult::Ungraded;
             }
         }
         child::end_all(&site);
         if let Some(keep) = &order.keep
-            && (order.keep_all || self.line.result != Verdict::Pass)
+            && (order.keep_all || self.line.result != RunResult::Pass)
         {
             // The tree is an extra; its lack changes no result.
             let _ = artifacts::keep_tree(&site.tree(), keep);
@@ -160,7 +160,7 @@ impl Run<'_> {
             if let Some(output) = output {
                 let _ = self.secrets.copy(&[output], &self.order.artifacts.join("check.txt"));
             }
-            let again = graded.verdict == Verdict::Fail
+            let again = graded.result == RunResult::Fail
                 && self.line.stop == Stop::Done
                 && number < task.tries;
             let next = again.then(|| self.next_order(&order, &left, output)).flatten();
@@ -233,12 +233,12 @@ impl Run<'_> {
     /// Takes what a check said.
     fn note(&mut self, graded: &Graded, number: u32) {
         let line = &mut self.line;
-        line.result = graded.verdict;
+        line.result = graded.result;
         line.score = graded.score;
         line.metrics = graded.metrics.clone();
         line.check_exit = graded.exit;
         line.check_ms = graded.check_ms;
-        line.passed_at = (graded.verdict == Verdict::Pass).then_some(number);
+        line.passed_at = (graded.result == RunResult::Pass).then_some(number);
         if let Some(why) = &graded.error {
             line.stop = stop_of(why);
             line.error = Some(why.clone());
