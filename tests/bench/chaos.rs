@@ -5,13 +5,13 @@
 //! far as the scheduler allows.
 
 use std::fs;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rustix::process::Signal;
 use serde_json::json;
 
 use super::{Bench, SOON, both};
-use crate::support::processes::{self, poll};
+use crate::support::processes;
 
 /// How many rounds `make test` has.
 const ROUNDS: u64 = 50;
@@ -60,8 +60,7 @@ fn a_batch_that_was_killed_at_any_moment_ends_as_one_that_was_not() {
 /// Runs the batch for a moment and does something bad to it. False once there is nothing to run.
 fn disturb(bench: &Bench, random: &mut Random) -> bool {
     let parent = bench.run(&["--jobs", "3"]).spawn();
-    let until = Instant::now() + Duration::from_millis(random.below(1500));
-    poll(Duration::from_millis(1500), || (Instant::now() >= until).then_some(()));
+    std::thread::sleep(Duration::from_millis(random.below(1500)));
     let marked = bench.sandbox.marked_processes();
     let of = |word: &str| {
         let found = marked.iter().filter(|(_, line)| line.contains(word));
