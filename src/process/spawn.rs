@@ -10,7 +10,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use rustix::io::{Errno, FdFlags, fcntl_setfd};
-use rustix::process::Signal;
+use rustix::process::{Pid, Signal};
 
 use super::Variables;
 use crate::units::{Backoff, Deadline, KILL_WAIT, POLL_FIRST, POLL_LONGEST, pause};
@@ -84,16 +84,34 @@ impl Detached<'_> {
                     fcntl_setfd(lock, FdFlags::empty())?;
                 }
                 if dies_with_us {
-                    rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
-                    // The parent may have died before the line above took effect.
-                    if rustix::process::getppid() != Some(parent) {
-                        return Err(io::ErrorKind::BrokenPipe.into());
-                    }
+                    follow_parent(parent, Signal::KILL)?;
                 }
                 Ok(())
             });
         }
         command.spawn()
+    }
+}
+
+/// Lets the kernel send SIGTERM to a command's process when this process ends, however that
+/// happens.
+pub fn terminate_with_us(command: &mut Command) {
+    let parent = rustix::process::getpid();
+    // SAFETY: between fork and exec only system calls are made; nothing allocates or locks.
+    #[allow(unsafe_code)]
+    unsafe {
+        command.pre_exec(move || follow_parent(parent, Signal::TERM));
+    }
+}
+
+/// Lets the kernel send a signal to this process, which was just forked, when `parent` ends.
+fn follow_parent(parent: Pid, signal: Signal) -> io::Result<()> {
+    rustix::process::set_parent_process_death_signal(Some(signal))?;
+    // The parent may have died before the line above took effect.
+    if rustix::process::getppid() == Some(parent) {
+        Ok(())
+    } else {
+        Err(io::ErrorKind::BrokenPipe.into())
     }
 }
 

@@ -2,5 +2,5 @@
 
 pub use crate::process::{
     Detached, Guardian, Handle, Identity, Variables, attend, become_subreaper, each_marked,
-    end_everything, largest_child, own_home, own_uid, wait_any,
+    end_everything, largest_child, own_home, own_uid, terminate_with_us, wait_any,
 };

@@ -3,14 +3,8 @@
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
-use super::{Bench, SOON, all, both, task};
+use super::{Bench, SOON, all, both, is_prompt, task};
 use crate::support::processes::poll;
-
-/// Whether a request to a server is a prompt.
-fn is_prompt(request: &Value) -> bool {
-    request["method"] == "POST"
-        && request["path"].as_str().is_some_and(|path| path.starts_with("/session/ses_"))
-}
 
 #[test]
 fn every_run_leaves_a_line_and_its_files_and_a_finished_batch_has_nothing_to_run() {
@@ -191,9 +185,12 @@ fn torn_doubled_and_foreign_lines_are_told_and_never_counted() {
     let lines: Vec<&str> = text.lines().collect();
     let torn = &lines[1][..lines[1].len() / 2];
     let foreign = lines[0].replace("\"batch\":\"", "\"batch\":\"other-");
-    std::fs::write(&file, format!("{0}\n{0}\n{foreign}\nnot JSON\n{torn}", lines[0])).unwrap();
+    let newer = lines[0].replace("\"schema\":1", "\"schema\":2");
+    assert_ne!(newer, lines[0]);
+    let all = format!("{0}\n{0}\n{foreign}\n{newer}\nnot JSON\n\n{torn}", lines[0]);
+    std::fs::write(&file, all).unwrap();
     let status = bench.on_results("status", &["--json"]).run().ok().json();
-    assert_eq!((&status["doubled_lines"], &status["foreign_lines"]), (&json!(1), &json!(3)));
+    assert_eq!((&status["doubled_lines"], &status["foreign_lines"]), (&json!(1), &json!(4)));
     assert_eq!(status["progress"]["done"], 1);
     let requests = bench.sandbox.stand_in_requests().len();
     bench.run(&[]).run().ok();

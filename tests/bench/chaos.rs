@@ -113,14 +113,7 @@ fn assert_whole(bench: &Bench, seed: u64) {
         assert!(files.is_dir(), "seed {seed}: {line}");
     }
     bench.sandbox.wait_for_nothing_left(SOON);
-    let running = fs::read_dir(bench.results().join("running")).unwrap();
-    assert_eq!(running.count(), 0, "seed {seed}: an order was left");
-    let user = rustix::process::getuid().as_raw();
-    let scratch = bench.sandbox.root().join(format!("tmp/occtl-bench-{user}"));
-    let left: Vec<_> = fs::read_dir(scratch)
-        .unwrap()
-        .map(|entry| entry.unwrap().file_name())
-        .filter(|name| name != "data")
-        .collect();
+    assert_eq!(bench.left_running(), 0, "seed {seed}: an order was left");
+    let left = bench.left_in_scratch();
     assert!(left.is_empty(), "seed {seed}: {left:?}");
 }

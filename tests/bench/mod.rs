@@ -2,8 +2,13 @@
 
 mod batch;
 mod chaos;
+mod faults;
+pub mod guide;
 mod rechecks;
+mod scarce;
 mod spending;
+mod warm_up;
+mod wraps;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -70,6 +75,38 @@ impl Bench {
         self.sandbox.occtl(&["bench", verb, &results]).args(words).timeout(SOON)
     }
 
+    /// What is left of private directories of runs.
+    fn left_in_scratch(&self) -> Vec<String> {
+        let user = rustix::process::getuid().as_raw();
+        let scratch = self.sandbox.root().join(format!("tmp/occtl-bench-{user}"));
+        let names = std::fs::read_dir(scratch).unwrap();
+        let names = names.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        names.filter(|name| name != "data").collect()
+    }
+
+    /// What is left of orders of runs.
+    fn left_running(&self) -> usize {
+        std::fs::read_dir(self.results().join("running")).unwrap().count()
+    }
+
+    /// Puts a program into `bin` that notes each start of a server in `NAME.starts` and is the
+    /// stand-in for all else. `before` is what it does first of all when it is to serve.
+    fn counting(&self, name: &str, before: &str) -> PathBuf {
+        let notes = self.sandbox.root().join(format!("{name}.starts"));
+        let script = format!(
+            "#!/bin/sh\nif [ \"$1\" = serve ]; then echo >> '{}'; {before} fi\nexec '{}' \"$@\"\n",
+            notes.display(),
+            example("stand-in").display()
+        );
+        self.sandbox.install(name, &script)
+    }
+
+    /// How often the program of [`Bench::counting`] was started as a server.
+    fn starts(&self, name: &str) -> usize {
+        let notes = self.sandbox.root().join(format!("{name}.starts"));
+        std::fs::read_to_string(notes).map_or(0, |text| text.lines().count())
+    }
+
     /// All result lines, in the order of the files.
     fn lines(&self) -> Vec<Value> {
         let mut files: Vec<PathBuf> = std::fs::read_dir(self.results())
@@ -101,6 +138,12 @@ impl Bench {
         all.sort();
         all
     }
+}
+
+/// Whether a request to a server is a prompt.
+fn is_prompt(request: &Value) -> bool {
+    request["method"] == "POST"
+        && request["path"].as_str().is_some_and(|path| path.starts_with("/session/ses_"))
 }
 
 /// A task whose check is that command, and that needs no files.

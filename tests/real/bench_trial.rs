@@ -157,15 +157,20 @@ fn what_sub_agents_used_is_in_the_sums_and_nothing_counts_twice() {
 fn a_second_try_goes_on_with_what_the_check_said() {
     let prompt = "[[bash echo bad > out.txt]]";
     let mut trial = Trial::new("trial-tries", prompt);
+    // What lies beside the agent's directory at its second try.
+    let again = "[[bash up=..; ls -p $up/.. > seen; echo good > out.txt]]";
     trial.task()["tries"] = json!(2);
     trial.task()["check"] = json!([
         "sh",
         "-c",
-        "grep -q good out.txt || { echo '[[bash echo good > out.txt]]'; exit 1; }"
+        format!("grep -q good out.txt && cat seen || {{ echo '{again}'; exit 1; }}")
     ]);
     let line = trial.run();
     assert_eq!(ends(&line), ("pass", "done"), "{line}");
     assert_eq!((&line["passed_at"], &line["conversations"]), (&json!(2), &json!(1)), "{line}");
+    let seen = trial.artifact("check.txt");
+    let files = seen.lines().filter(|name| !name.ends_with('/')).collect::<Vec<_>>();
+    assert_eq!(files, ["agent.log"], "what the check printed is not there: {seen}");
     assert_eq!((&line["steps"], &line["tool_calls"]), (&json!(4), &json!(2)));
     let first: Value = serde_json::from_str(&trial.artifact("turn-1.json")).unwrap();
     let second: Value = serde_json::from_str(&trial.artifact("turn.json")).unwrap();

@@ -71,6 +71,15 @@ fn what_the_provider_did_is_not_scored() {
 }
 
 #[test]
+fn an_agent_that_recovers_from_a_fault_of_its_provider_is_done_at_its_first_attempt() {
+    let prompt = "[[http 500 overloaded times=1]][[bash echo good > out.txt]]";
+    let line = Trial::new("trial-recovered", prompt).run();
+    assert_eq!(ends(&line), ("pass", "done"), "{line}");
+    assert_eq!((&line["provider_retries"], &line["error"]), (&json!(1), &Value::Null), "{line}");
+    assert!(line["retry_wait_ms"].as_u64() > Some(0), "{line}");
+}
+
+#[test]
 fn a_run_that_is_ended_leaves_its_record_in_time() {
     let trial = Trial::new("trial-signal", "[[bash touch started; sleep 300]]");
     let file = trial.write();

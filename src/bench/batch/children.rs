@@ -15,7 +15,7 @@ use crate::bench::task::Task;
 use crate::bench::trial::order::TrialOrder;
 use crate::bench::workspace;
 use crate::error::{Error, Result};
-use crate::runner::programs::{Handle, Identity, each_marked};
+use crate::runner::programs::{Handle, Identity, each_marked, terminate_with_us};
 use crate::units::{Backoff, Deadline, POLL_FIRST, POLL_LONGEST, pause};
 
 /// What a trial needs beyond the limits of its task: to start a server, to copy, to abort, to end.
@@ -23,6 +23,9 @@ const TRIAL_GRACE: Duration = Duration::from_secs(180);
 
 /// How long processes may take to end after SIGKILL. One that waits for a dead disk never does.
 const ENDS_WITHIN: Duration = Duration::from_secs(10);
+
+/// What a line and the end of a log need, in bytes.
+const ROOM: usize = 64 << 10;
 
 /// The longest result line that a child may leave, in bytes.
 const LONGEST_LINE: u64 = 4 << 20;
@@ -57,13 +60,7 @@ impl Child {
         let mut options = File::options();
         let log = options.write(true).create(true).truncate(true).mode(0o600).open(log);
         let log = log.map_err(failed)?;
-        let mark = order.scratch.file_name().unwrap_or_default();
-        let mut command = Command::new("/proc/self/exe");
-        command.args(["bench", "trial"]).arg(&order_file).env(MARK, mark).stdin(Stdio::null());
-        command.stdout(Stdio::null()).stderr(log);
-        // A Ctrl-C at the terminal reaches this process, which asks the trials to end.
-        command.process_group(0);
-        let process = command.spawn().map_err(failed)?;
+        let process = spawn("trial", &order_file, &order.scratch, log.into()).map_err(failed)?;
         let handle = Identity::of(process.id()).as_ref().and_then(Handle::open);
         let deadline = Deadline::after(longest(&order.plan.tasks[0]));
         let started_at = jiff::Timestamp::now().to_string();
@@ -95,10 +92,41 @@ impl Child {
         line_of(&order.artifacts, &order.batch, &order.run_id, order.attempt)
     }
 
+    /// Looks whether there is room for a line among its files: one that left none because the disk
+    /// is full says nothing of its run.
+    pub fn expect_room(&self) -> Result<()> {
+        let place = self.order.artifacts.join(".room");
+        let written = fs::write(&place, [0; ROOM]);
+        let _ = fs::remove_file(&place);
+        written.map_err(|error| {
+            let shown = self.order.artifacts.display();
+            Error::failed(format!("a run could not write into {shown}: {error}"))
+        })
+    }
+
     /// Removes what it has left outside the results, once its line is recorded.
     pub fn forget(&self) {
         clean(&self.order, &self.order_file);
     }
+}
+
+/// Starts a hidden command of `bench` on its order. `scratch` is the private directory whose name
+/// is the mark. If this process is killed, the other one is asked to end: it would go on to spend
+/// tokens, although the batch that is continued takes it for torn.
+pub fn spawn(
+    verb: &str,
+    order_file: &Path,
+    scratch: &Path,
+    log: Stdio,
+) -> io::Result<std::process::Child> {
+    let mark = scratch.file_name().unwrap_or_default();
+    let mut command = Command::new("/proc/self/exe");
+    command.args(["bench", verb]).arg(order_file).env(MARK, mark);
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
+    // A Ctrl-C at the terminal reaches this process, which asks the others to end.
+    command.process_group(0);
+    terminate_with_us(&mut command);
+    command.spawn()
 }
 
 /// The file of an order, which is there for as long as the attempt is not recorded.

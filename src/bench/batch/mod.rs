@@ -16,6 +16,7 @@ mod selection;
 pub mod shards;
 mod show;
 mod verdicts;
+mod warm_up;
 
 pub use directory::Directory;
 pub use ledger::{Ledger, Standing};
@@ -53,15 +54,23 @@ pub fn run(
     let scratch = scratch::open(&context.environment, options.scratch.as_deref())?;
     let mut lines = file::read_all(&directory.path, &directory.batch)?;
     let mut results = Appender::open(&directory.path, &file::name(options.shard))?;
-    let mut taken_up = resume::recover(&directory, options.shard, &mut lines, &mut results)?;
+    // Without room for what was left, nothing more can be begun.
+    let recovered = resume::recover(&directory, options.shard, &mut lines, &mut results);
     let runs = schedule::runs(plan, &directory.batch);
     let chosen = options.selection.choose(plan, &runs, options.shard)?;
     let mut ledger = Ledger::new(plan, runs, lines);
-    taken_up += resume::adopt(&directory, &mut ledger, &chosen, &mut results)?;
+    let adopted = recovered.and_then(|recovered| {
+        let adopted = resume::adopt(&directory, &mut ledger, &chosen, &mut results)?;
+        Ok(recovered + adopted)
+    });
     reopen(&mut ledger, &chosen, options.rerun.as_ref())?;
     let is_due = |place: &usize| ledger.standing(&ledger.runs[*place]) == Standing::Due;
     let queue: VecDeque<usize> = chosen.iter().copied().filter(is_due).collect();
-    if queue.is_empty() && taken_up == 0 && options.shard.count == 1 && is_finished(&ledger) {
+    if queue.is_empty()
+        && matches!(adopted, Ok(0))
+        && options.shard.count == 1
+        && is_finished(&ledger)
+    {
         return Err(nothing_to_run(&ledger));
     }
     let progress = Progress::of(&ledger, chosen.iter().map(|place| &ledger.runs[*place]));
@@ -82,19 +91,30 @@ pub fn run(
         outages: Outages::default(),
         pace: Pace::new(),
         started: None,
+        full: None,
         free_since: Instant::now(),
     };
-    let left = parent.work(watcher);
-    let Parent { ledger, progress, .. } = parent;
+    let left = match adopted {
+        Err(error) => Left::Disk(error.to_string()),
+        Ok(_) => {
+            parent.warm_up(watcher)?;
+            parent.work(watcher)
+        }
+    };
+    Ok(ended(parent, left))
+}
+
+fn ended(parent: Parent, left: Left) -> Ended {
+    let Parent { ledger, progress, plan, directory, .. } = parent;
     let stopped = ledger.stopped_arms().map(|(arm, why)| (arm.into(), why.into())).collect();
-    Ok(Ended {
+    Ended {
         left,
         progress,
         is_finished: is_finished(&ledger),
         batch: directory.batch.clone(),
         stopped_arms: stopped,
         too_many_unscored: too_many_unscored(plan, &ledger),
-    })
+    }
 }
 
 /// The runs that [`run`] would make, in their order. Nothing is written.

@@ -54,6 +54,8 @@ pub enum Trees {
 pub trait BatchWatcher {
     /// An attempt has ended.
     fn ended(&mut self, row: &Row, progress: &Progress);
+    /// Something is not as it should be, and the batch goes on.
+    fn warned(&mut self, warning: &str);
     /// Something may have changed.
     fn going_on(&mut self, progress: &Progress);
 }

@@ -4,6 +4,8 @@ use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use serde_json::{Value, json};
+
 use super::children::Child;
 use super::directory::Directory;
 use super::ledger::{Ledger, Standing};
@@ -15,6 +17,7 @@ use super::resume::{artifacts, read_back};
 use crate::bench::plan::Plan;
 use crate::bench::results::file::Appender;
 use crate::bench::results::line::{LineError, ResultLine, RunResult, Stop};
+use crate::bench::results::row::Row;
 use crate::bench::schedule::{model, provider};
 use crate::bench::trial::order::TrialOrder;
 use crate::error::Result;
@@ -27,10 +30,10 @@ use crate::units::milliseconds;
 const STAGGER: Duration = Duration::from_millis(250);
 
 /// The longest wait without a look at signals, the lock's heartbeat and the deadlines of trials.
-const LOOK: Duration = Duration::from_secs(1);
+pub const LOOK: Duration = Duration::from_secs(1);
 
 /// How long trials may take to record that they were interrupted.
-const INTERRUPTED_WITHIN: Duration = Duration::from_secs(8);
+pub const INTERRUPTED_WITHIN: Duration = Duration::from_secs(8);
 
 /// Everything that the parent works with.
 pub struct Parent<'a> {
@@ -64,6 +67,8 @@ pub struct Parent<'a> {
     pub started: Option<Instant>,
     /// What this shard has spent, as far as it is known.
     pub spent: f64,
+    /// What a run said that had no more room on its disk.
+    pub full: Option<String>,
     /// Since when there has been room for another child.
     pub free_since: Instant,
 }
@@ -104,6 +109,10 @@ impl Parent<'_> {
                         self.children.iter_mut().for_each(Child::kill);
                         return Left::Disk(error.to_string());
                     }
+                    if let Some(full) = self.full.take() {
+                        let _ = self.interrupt(watcher);
+                        return Left::Disk(full);
+                    }
                     watcher.going_on(&self.progress);
                 }
                 Next::End(left) => return left,
@@ -113,8 +122,7 @@ impl Parent<'_> {
 
     fn next(&mut self) -> Next {
         let now = Instant::now();
-        let budget = self.plan.budget_usd.map(|all| all / f64::from(self.options.shard.count));
-        let is_spent = budget.is_some_and(|budget| self.spent >= budget);
+        let is_spent = self.has_spent_all();
         let hold = Duration::try_from_secs_f64(self.plan.hold_s).unwrap_or(Duration::MAX);
         let lost = self.outages.given_up(hold, now).map(String::from);
         let stops = is_spent || lost.is_some();
@@ -142,6 +150,12 @@ impl Parent<'_> {
             (true, None) if is_spent => Next::End(Left::Budget),
             _ => Next::Wait(wait),
         }
+    }
+
+    /// Whether this shard's part of the budget is spent.
+    pub fn has_spent_all(&self) -> bool {
+        let budget = self.plan.budget_usd.map(|all| all / f64::from(self.options.shard.count));
+        budget.is_some_and(|budget| self.spent >= budget)
     }
 
     /// The first run of the queue that may start now, and whether it is a probe. Runs of stopped
@@ -261,10 +275,20 @@ impl Parent<'_> {
         was_killed: bool,
         watcher: &mut dyn BatchWatcher,
     ) -> Result<()> {
-        let (row, text) = child.line().unwrap_or_else(|| {
-            let dies = self.ledger.dies_too_often(&child.order.run_id);
-            read_back(&unrecorded(child, is_over, was_killed && !dies))
-        });
+        let dies = self.ledger.dies_too_often(&child.order.run_id);
+        let (row, text) = match child.line() {
+            Some((row, text)) if row.is_of_full_disk() && dies => of_its_own_making(row, text),
+            Some(line) => line,
+            None => {
+                if !is_over {
+                    child.expect_room()?;
+                }
+                read_back(&unrecorded(child, is_over, was_killed && !dies))
+            }
+        };
+        if row.is_of_full_disk() {
+            self.full = row.error.as_ref().map(|error| error.message.clone());
+        }
         self.results.append(&text)?;
         child.forget();
         let run = &self.ledger.runs[child.run];
@@ -301,6 +325,15 @@ impl Parent<'_> {
         self.children.iter_mut().for_each(Child::kill);
         self.collect(watcher)
     }
+}
+
+/// The line of a run that finds its disk full again and again, although there was room each time
+/// the batch was continued: it fills the disk itself, and that uses up its attempts.
+fn of_its_own_making(row: Row, text: String) -> (Row, String) {
+    let mut line: Value = serde_json::from_str(&text).unwrap_or_default();
+    line["stop"] = json!(Stop::SetupError);
+    let text = line.to_string();
+    Row::read(text.as_bytes()).map_or((row, text.clone()), |row| (row, text))
 }
 
 /// The line of an attempt that left none.

@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::children::{clean, line_of};
 use super::directory::Directory;
 use super::ledger::{Ledger, Standing};
+use super::warm_up;
 use crate::bench::results::file::{Appender, Lines};
 use crate::bench::results::line::{LineError, ResultLine};
 use crate::bench::results::row::Row;
@@ -37,6 +38,10 @@ pub fn recover(
             if shard.count == 1 || age.is_some_and(|age| age > TEMPORARY_OLD) {
                 let _ = fs::remove_file(&file);
             }
+            continue;
+        }
+        if warm_up::is_order(&name) {
+            warm_up::recover(&file, shard);
             continue;
         }
         let Ok(order) = TrialOrder::read(&file) else {

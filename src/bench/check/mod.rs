@@ -319,7 +319,11 @@ fn class(end: &End, site: &Site) -> (Class, Option<i32>, String) {
         End::Stopped => (Class::Stopped, None, "was to end".into()),
         End::NotStarted(error) => {
             let status = if error.kind() == io::ErrorKind::NotFound { 127 } else { 126 };
-            (Class::Unable, Some(status), format!("could not be started: {error}"))
+            let mut said = format!("could not be started: {error}");
+            if error.kind() == io::ErrorKind::PermissionDenied {
+                said += "; is the file executable?";
+            }
+            (Class::Unable, Some(status), said)
         }
     }
 }

@@ -33,11 +33,12 @@ impl Plan {
     }
 
     /// The arms whose model must have a known price: a limit or the budget counts what it costs,
-    /// and the plan does not say it. Only a server can say whether OpenCode knows the price.
+    /// and the plan does not say it, or not of which model. Only a server can say whether OpenCode
+    /// knows the price.
     pub fn arms_to_price(&self) -> Vec<&Arm> {
         let counted = self.budget_usd.is_some()
             || self.tasks.iter().any(|task| task.limits.cost_usd.is_some());
-        self.arms.iter().filter(|arm| counted && arm.prices.is_none()).collect()
+        self.arms.iter().filter(|arm| counted && !arm.is_priced()).collect()
     }
 
     /// All but tasks, arms and paths.
@@ -63,6 +64,16 @@ impl Arm {
     /// recorded beside it.
     pub fn identity(&self) -> String {
         hash::json(&self.keys())
+    }
+
+    /// The name of its model, as far as the plan says it.
+    pub fn named_model(&self) -> Option<&str> {
+        self.model.as_deref().or(self.config["model"].as_str())
+    }
+
+    /// Whether the plan says what its model costs.
+    fn is_priced(&self) -> bool {
+        self.prices.is_some() && self.named_model().is_some()
     }
 
     fn to_json(&self) -> Value {

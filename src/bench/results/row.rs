@@ -99,6 +99,12 @@ impl Row {
         self.cost_usd.filter(|_| self.recheck_of.is_none())
     }
 
+    /// Whether it was ended by a full disk, which ends every other run as well.
+    pub fn is_of_full_disk(&self) -> bool {
+        let full = |error: &RowError| error.name == "disk_full";
+        self.stop == "interrupted" && self.error.as_ref().is_some_and(full)
+    }
+
     /// Whether provider or server were the cause, and not the task or a person.
     pub fn is_infrastructure(&self) -> bool {
         !self.is_scored()

@@ -19,7 +19,7 @@ use crate::runner::prompt::{
     Finished, Follow, Hook, Limits, ModelName, PromptOptions, Terms, Wanted, Watcher,
     send_and_follow,
 };
-use crate::runner::session::{SessionFacts, models};
+use crate::runner::session::{PriceState, SessionFacts, models, price_state};
 use crate::runner::{Context, Signals};
 use crate::units::milliseconds;
 
@@ -36,7 +36,8 @@ const GRACE: Duration = Duration::from_secs(1);
 const LONGEST_LOG: u64 = 16 << 20;
 
 /// Carries out the order in a file. What becomes of it is in the outbox: `server.json` once the
-/// server answers, `turn.json` or `end.json`, `usage.json`, `transcript.json`, `server.log`.
+/// server answers, `turn.json` or `end.json`, `usage.json`, `transcript.json`, `server.log`. Without
+/// a prompt no model is asked, and `price.json` says whether its price is known.
 pub fn agent(context: &Context, file: &Path) -> Result<()> {
     let order = AgentOrder::read(file)?;
     let outbox = Outbox { place: &order.outbox };
@@ -50,10 +51,15 @@ pub fn agent(context: &Context, file: &Path) -> Result<()> {
             Ok((policy, (session, guard))) => {
                 let start_ms = milliseconds(began.elapsed());
                 outbox.put("server.json", &server(context, &session, start_ms));
-                match follow(context, &session.id, &order, policy) {
-                    Ok(finished) => outbox.put("turn.json", &json!(finished.record)),
-                    Err(error) => outbox.put("end.json", &ended("prompt", &error)),
-                };
+                if let Some(prompt) = &order.prompt {
+                    match follow(context, &session.id, (&order, prompt), policy) {
+                        Ok(finished) => outbox.put("turn.json", &json!(finished.record)),
+                        Err(error) => outbox.put("end.json", &ended("prompt", &error)),
+                    };
+                    take_account(context, &session.id, &outbox, &signals);
+                } else {
+                    outbox.put("price.json", &price(context, &session.id, &order));
+                }
                 (session, guard)
             }
             Err(error) => {
@@ -61,7 +67,6 @@ pub fn agent(context: &Context, file: &Path) -> Result<()> {
                 return Ok(());
             }
         };
-    take_account(context, &session.id, &outbox, &signals);
     outbox.put_log(Path::new(&session.log));
     let options = StopOptions { recursive: true, grace: GRACE, ..StopOptions::default() };
     let stopped = stop(context, &session.id, &options);
@@ -82,6 +87,22 @@ fn server(context: &Context, session: &SessionFacts, start_ms: u64) -> Value {
         models(context, &session.id).ok().map(|all| hash::bytes(format!("{all:?}").as_bytes()));
     json!({"server_start_ms": start_ms, "opencode_version": session.opencode_version,
            "catalogue_sha256": catalogue})
+}
+
+/// Whether the server knows what the order's model costs; `state` is null if it does not say.
+fn price(context: &Context, session: &str, order: &AgentOrder) -> Value {
+    match price_state(context, session, order.model.as_deref(), order.agent.as_deref()) {
+        Ok((model, state)) => {
+            let state = match state {
+                PriceState::Known => "known",
+                PriceState::Unknown => "unknown",
+                PriceState::NoModel => "no_model",
+                PriceState::NotNamed => "not_named",
+            };
+            json!({"model": model, "state": state})
+        }
+        Err(error) => json!({"state": null, "message": error.to_string()}),
+    }
 }
 
 /// The policy's file is written for as long as it takes to read it.
@@ -117,7 +138,7 @@ fn launch_for(
 fn follow(
     context: &Context,
     session: &str,
-    order: &AgentOrder,
+    (order, prompt): (&AgentOrder, &str),
     policy: Policy,
 ) -> Result<Finished> {
     let limits = &order.limits;
@@ -131,7 +152,7 @@ fn follow(
     };
     let model = order.model.as_deref().and_then(|name| name.split_once('/'));
     let options = PromptOptions {
-        message: order.prompt.clone(),
+        message: prompt.into(),
         target: match &order.conversation {
             Some(id) => Target::Given(id.clone()),
             None => Target::New(Some(TITLE.into())),

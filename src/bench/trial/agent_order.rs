@@ -6,7 +6,15 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
+use super::line::priced;
+use crate::bench::site::Site;
 use crate::error::{Error, Result};
+
+/// How long a server may take to answer. One on a machine with many others takes its time.
+const START_S: f64 = 120.0;
+
+/// The least that it is given, however short a run may be.
+const START_LEAST_S: f64 = 60.0;
 
 /// What the agent's process is to do. It travels as a file of JSON, which that process removes.
 #[derive(Clone, Debug, PartialEq)]
@@ -27,8 +35,8 @@ pub struct AgentOrder {
     pub config: Value,
     /// A policy as `--policy` takes it.
     pub policy: Value,
-    /// The prompt.
-    pub prompt: String,
+    /// The prompt; `None` to start the server, to ask it for the model's price, and to end it.
+    pub prompt: Option<String>,
     /// The conversation that goes on; `None` to open one.
     pub conversation: Option<String>,
     /// What it may use.
@@ -53,6 +61,32 @@ pub struct AgentLimits {
 }
 
 impl AgentOrder {
+    /// What the plan's arm is to do first.
+    pub fn first(site: &Site) -> AgentOrder {
+        let (task, arm) = (site.task, &site.plan.arms[0]);
+        let limits = &task.limits;
+        AgentOrder {
+            workdir: site.tree(),
+            outbox: site.outbox(),
+            opencode: site.opencode.map(PathBuf::from).unwrap_or_default(),
+            model: arm.model.clone(),
+            agent: arm.agent.clone(),
+            variant: arm.variant.clone(),
+            config: priced(arm),
+            policy: arm.policy.clone(),
+            prompt: Some(arm.prompt.replace("{instruction}", &task.instruction)),
+            conversation: None,
+            limits: AgentLimits {
+                start_s: START_S.min(limits.wall_s.max(START_LEAST_S)),
+                wall_s: limits.wall_s,
+                working_s: limits.working_s,
+                stall_s: limits.stall_s,
+                cost_usd: limits.cost_usd,
+                steps: limits.steps,
+            },
+        }
+    }
+
     /// The content of the file.
     pub fn to_json(&self) -> Value {
         let limits = &self.limits;
@@ -85,7 +119,7 @@ impl AgentOrder {
             variant: text("variant"),
             config: value["config"].clone(),
             policy: value["policy"].clone(),
-            prompt: text("prompt")?,
+            prompt: text("prompt"),
             conversation: text("conversation"),
             limits: AgentLimits {
                 start_s: limits["start_s"].as_f64()?,
@@ -114,7 +148,7 @@ pub mod tests {
             variant: Some("high".into()),
             config: json!({"a": [1]}),
             policy: json!({"allow": ["*"]}),
-            prompt: "say \"hi\"\n\u{1f600}".into(),
+            prompt: Some("say \"hi\"\n\u{1f600}".into()),
             conversation: Some("ses_1".into()),
             limits: AgentLimits {
                 start_s: 60.0,

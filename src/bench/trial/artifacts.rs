@@ -22,18 +22,21 @@ const COPY_TAKES: Duration = Duration::from_secs(600);
 
 /// What the agent's process has left.
 pub fn left(outbox: &Path) -> Left {
-    let read = |name: &str| -> Value {
-        let mut text = String::new();
-        let file = open_plain(&outbox.join(name));
-        let read = file.and_then(|file| file.take(LARGEST).read_to_string(&mut text));
-        read.ok().and_then(|_| serde_json::from_str(&text).ok()).unwrap_or_default()
-    };
+    let read = |name: &str| document(&outbox.join(name));
     Left {
         turn: read("turn.json"),
         end: read("end.json"),
         usage: read("usage.json"),
         server: read("server.json"),
     }
+}
+
+/// A document that the agent's process may have left; null if there is none.
+pub fn document(path: &Path) -> Value {
+    let mut text = String::new();
+    let file = open_plain(path);
+    let read = file.and_then(|file| file.take(LARGEST).read_to_string(&mut text));
+    read.ok().and_then(|_| serde_json::from_str(&text).ok()).unwrap_or_default()
 }
 
 /// Keeps what one try has left. `name` gives a file's name; those of earlier tries have others.

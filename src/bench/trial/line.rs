@@ -60,7 +60,7 @@ impl ResultLine {
         let own = used["cost_usd"].as_f64();
         (self.cost_usd, self.cost_source) = match (arm.prices, own) {
             // OpenCode reckons with them.
-            (Some(_), Some(cost)) if arm.model.is_some() => (Some(cost), "plan"),
+            (Some(_), Some(cost)) if arm.named_model().is_some() => (Some(cost), "plan"),
             (Some(prices), _) if self.tokens.is_some() => {
                 (self.tokens.map(|tokens| cost(tokens, prices)), "plan")
             }
@@ -101,7 +101,7 @@ fn cost(tokens: LineTokens, prices: Prices) -> f64 {
 /// with them, and a limit of the cost works.
 pub fn priced(arm: &Arm) -> Value {
     let mut config = if arm.config.is_object() { arm.config.clone() } else { json!({}) };
-    let model = arm.model.as_deref().and_then(|name| name.split_once('/'));
+    let model = arm.named_model().and_then(|name| name.split_once('/'));
     if let (Some(prices), Some((provider, model))) = (arm.prices, model) {
         let cost = json!({"input": prices.input, "output": prices.output,
                           "cache_read": prices.cache_read, "cache_write": prices.cache_write});

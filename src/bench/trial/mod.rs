@@ -16,6 +16,7 @@ mod regrade;
 mod run;
 mod secrets;
 mod surroundings;
+pub mod warm_up;
 
 pub use agent::agent;
 pub use regrade::regrade;

@@ -1,14 +1,13 @@
 //! The sequence of one run, from an empty directory to the result line.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use super::agent_order::{AgentLimits, AgentOrder};
+use super::agent_order::AgentOrder;
 use super::artifacts::{self, AGENT_LOG};
 use super::child::{self, ChildEnd};
 use super::host;
 use super::judge::{Judged, Left, error, judge};
-use super::line::priced;
 use super::order::TrialOrder;
 use super::program::Program;
 use super::secrets::Secrets;
@@ -20,12 +19,6 @@ use crate::bench::workspace::{self, Answer, Workspace};
 use crate::error::{Error, Result};
 use crate::runner::programs::{become_subreaper, largest_child, own_home};
 use crate::runner::{Environment, Signals};
-
-/// How long a server may take to answer. One on a machine with many others takes its time.
-const START_S: f64 = 120.0;
-
-/// The least that it is given, however short a run may be.
-const START_LEAST_S: f64 = 60.0;
 
 /// How much of a check's output the next try gets as its prompt: the end of it says why it failed.
 const TAIL: usize = 4000;
@@ -126,9 +119,12 @@ impl Run<'_> {
     fn program(&mut self) -> std::result::Result<Program, Judged> {
         let name = &self.order.plan.arms[0].opencode;
         let memory = self.order.data.join("programs");
-        let program = Program::of(self.environment, name, &memory)
-            .map_err(|why| unscored(Stop::SetupError, error("opencode", &why.to_string())))?;
         let before = self.order.opencode_sha256.as_ref();
+        let program = Program::of(self.environment, name, &memory).map_err(|why| {
+            // One that was there for other runs of the arm is a changed one.
+            let kind = if before.is_some() { "binary_changed" } else { "opencode" };
+            unscored(Stop::SetupError, error(kind, &why.to_string()))
+        })?;
         self.line.opencode_sha256 = Some(program.sha256.clone());
         if before.is_some_and(|before| *before != program.sha256) {
             let what = format!("{} was changed since the first run", program.path.display());
@@ -145,7 +141,7 @@ impl Run<'_> {
         surroundings::copy_keys(site, &mut self.secrets)
             .map_err(|error| unscored(Stop::SetupError, error))?;
         let task = site.task;
-        let mut order = self.first_order(site);
+        let mut order = AgentOrder::first(site);
         for number in 1..=task.tries {
             let Try { judged, left } = self.let_agent_try(site, &order, number)?;
             let answer = self.take_answer(site, &workspace)?;
@@ -166,6 +162,7 @@ impl Run<'_> {
             let next = again.then(|| self.next_order(&order, &left, output)).flatten();
             let Some(next) = next else { break };
             order = next;
+            forget_files(site.scratch);
         }
         Ok(())
     }
@@ -177,7 +174,7 @@ impl Run<'_> {
         order: &AgentOrder,
         number: u32,
     ) -> std::result::Result<Try, Judged> {
-        let variables = surroundings::variables(site, &self.data(site));
+        let variables = surroundings::variables(site, &surroundings::data(site, &self.order.data));
         let log = site.scratch.join(AGENT_LOG);
         let ended =
             child::run(site, order, &variables, &log).map_err(|trouble| troubled(&trouble))?;
@@ -245,36 +242,6 @@ impl Run<'_> {
         }
     }
 
-    fn data(&self, site: &Site) -> PathBuf {
-        // A container sees nothing but the agent's directory.
-        if site.plan.wrap.is_empty() { self.order.data.clone() } else { site.agent().join("data") }
-    }
-
-    fn first_order(&self, site: &Site) -> AgentOrder {
-        let (task, arm) = (site.task, &site.plan.arms[0]);
-        let limits = &task.limits;
-        AgentOrder {
-            workdir: site.tree(),
-            outbox: site.outbox(),
-            opencode: site.opencode.map(PathBuf::from).unwrap_or_default(),
-            model: arm.model.clone(),
-            agent: arm.agent.clone(),
-            variant: arm.variant.clone(),
-            config: priced(arm),
-            policy: arm.policy.clone(),
-            prompt: arm.prompt.replace("{instruction}", &task.instruction),
-            conversation: None,
-            limits: AgentLimits {
-                start_s: START_S.min(limits.wall_s.max(START_LEAST_S)),
-                wall_s: limits.wall_s,
-                working_s: limits.working_s,
-                stall_s: limits.stall_s,
-                cost_usd: limits.cost_usd,
-                steps: limits.steps,
-            },
-        }
-    }
-
     /// What the agent is told after a check that failed; `None` if it has used up what it may use,
     /// or if its conversation is not known.
     fn next_order(
@@ -304,7 +271,12 @@ impl Run<'_> {
         let tail = &said[said.len().saturating_sub(TAIL)..];
         let tail = String::from_utf8_lossy(tail).trim().to_string();
         let prompt = if tail.is_empty() { NO_OUTPUT.into() } else { tail };
-        Some(AgentOrder { conversation: Some(conversation), prompt, limits, ..before.clone() })
+        Some(AgentOrder {
+            conversation: Some(conversation),
+            prompt: Some(prompt),
+            limits,
+            ..before.clone()
+        })
     }
 }
 
@@ -315,12 +287,22 @@ fn unscored(stop: Stop, error: LineError) -> Judged {
     Judged { stop, scored: false, error: Some(error) }
 }
 
+/// Removes the files (not the directories) of a run's directory: what a check printed, what another
+/// try left. The agent of the next try can look there. All that counts is among the artifacts.
+fn forget_files(scratch: &Path) {
+    for entry in fs::read_dir(scratch).into_iter().flatten().flatten() {
+        // This fails for directories, which stay.
+        let _ = fs::remove_file(entry.path());
+    }
+}
+
 /// What trouble with tree or check means for the run.
 fn troubled(trouble: &Trouble) -> Judged {
     let stop = match trouble.kind {
-        TroubleKind::Setup | TroubleKind::DiskFull => Stop::SetupError,
+        TroubleKind::Setup => Stop::SetupError,
         TroubleKind::Check | TroubleKind::TaskChanged => Stop::CheckError,
-        TroubleKind::Stopped => Stop::Interrupted,
+        // A full disk is the fault of no run, and every other run would have it as well.
+        TroubleKind::Stopped | TroubleKind::DiskFull => Stop::Interrupted,
     };
     unscored(stop, trouble.line())
 }
@@ -328,8 +310,8 @@ fn troubled(trouble: &Trouble) -> Judged {
 /// The same for an error of a check.
 fn stop_of(why: &LineError) -> Stop {
     match why.name.as_str() {
-        "interrupted" => Stop::Interrupted,
-        "setup" | "disk_full" => Stop::SetupError,
+        "interrupted" | "disk_full" => Stop::Interrupted,
+        "setup" => Stop::SetupError,
         _ => Stop::CheckError,
     }
 }

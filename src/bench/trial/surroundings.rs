@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use std::fs;
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value};
 
@@ -71,6 +71,12 @@ pub fn variables(site: &Site, data: &Path) -> Variables {
         variables.set(PORTS, own_ports(&site.mark()));
     }
     variables
+}
+
+/// The directory for occtl's sessions: the one of all runs of this host. A container sees nothing
+/// but the agent's directory, so there it is one of the run's own.
+pub fn data(site: &Site, shared: &Path) -> PathBuf {
+    if site.plan.wrap.is_empty() { shared.into() } else { site.agent().join("data") }
 }
 
 /// The ports for a run whose sessions other runs cannot see, although its server may share their
@@ -147,8 +153,6 @@ fn providers(plan: &Plan) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use std::path::PathBuf;
-
     use serde_json::json;
 
     use super::*;

@@ -89,6 +89,7 @@ pub const COMMANDS: Commands = &[
     &bench::regrade::COMMAND,
     &bench::agent::COMMAND,
     &bench::trial::COMMAND,
+    &bench::warm_up::COMMAND,
     &help::COMMAND,
     &version::COMMAND,
     &guard::COMMAND,

@@ -31,6 +31,7 @@ pub use git::Uncommitted;
 pub use inspect::{ModelFacts, agents, configuration, models};
 pub use labels::{Labels, all_ids, parse_labels};
 pub use logs::{LEVELS, LogLine, LogOptions, logs, names_session};
+pub use prices::{PriceState, price_state};
 pub use probe::State;
 pub use status::{SessionStatus, list, status};
 pub use touch::touch;

@@ -8,8 +8,80 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 
 use super::server::Server;
-use crate::client::Limit;
-use crate::client::wire::{Info, Model, Providers};
+use crate::client::wire::{Info, Model, ModelName, Providers};
+use crate::client::{Answer, Client, Limit};
+use crate::error::Result;
+use crate::runner::context::Context;
+
+/// The agent that OpenCode takes if neither prompt nor configuration names one.
+const DEFAULT_AGENT: &str = "build";
+
+/// What a server says of the price of the model that a prompt would be sent to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PriceState {
+    /// It has one, which may be 0 where that is stated.
+    Known,
+    /// The model is there, and nothing says what it costs.
+    Unknown,
+    /// The server has no such model.
+    NoModel,
+    /// Neither prompt, agent nor configuration names a model: OpenCode would choose one.
+    NotNamed,
+}
+
+/// Whether it is known what a prompt with this model and this agent costs, with the name of the
+/// model. What is `None` is what the configuration says.
+pub fn price_state(
+    context: &Context,
+    session: &str,
+    model: Option<&str>,
+    agent: Option<&str>,
+) -> Result<(Option<String>, PriceState)> {
+    let server = Server::open(context, session)?;
+    let Server { client, directory, .. } = &server;
+    let explain = |failure| server.explain(context, failure);
+    let configuration = client.configuration(directory, Limit::Ordinary).map_err(explain)?;
+    let name = match model.and_then(named) {
+        Some(name) => name,
+        None => match of_agent(client, directory, &configuration, agent).map_err(explain)? {
+            Some(name) => name,
+            None => return Ok((None, PriceState::NotNamed)),
+        },
+    };
+    let ModelName { provider, model } = &name;
+    let providers = client.providers(directory, Limit::Ordinary).map_err(explain)?;
+    let mut listed = providers.providers.iter().filter(|one| one.id == *provider);
+    let state = if !listed.any(|one| one.models.contains_key(model)) {
+        PriceState::NoModel
+    } else {
+        match price(&providers, provider, model) {
+            Some(price) if price > 0.0 => PriceState::Known,
+            Some(_) if !lacks_price(&configuration, provider, model) => PriceState::Known,
+            _ => PriceState::Unknown,
+        }
+    };
+    Ok((Some(format!("{provider}/{model}")), state))
+}
+
+/// The model of a prompt that names none: the agent's, or else the configuration's.
+fn of_agent(
+    client: &Client,
+    directory: &str,
+    configuration: &Value,
+    agent: Option<&str>,
+) -> Answer<Option<ModelName>> {
+    let usual = configuration["default_agent"].as_str().unwrap_or(DEFAULT_AGENT);
+    let name = agent.unwrap_or(usual);
+    let agents = client.agents(directory)?;
+    let own = agents.into_iter().find(|agent| agent.name == name).and_then(|agent| agent.model);
+    let own = own.map(|own| ModelName { provider: own.provider, model: own.model });
+    Ok(own.or_else(|| named(configuration["model"].as_str()?)))
+}
+
+fn named(name: &str) -> Option<ModelName> {
+    let (provider, model) = name.split_once('/')?;
+    Some(ModelName { provider: provider.into(), model: model.into() })
+}
 
 /// Which models have a price. The server is asked once for each model, and only if a step has cost
 /// nothing.

@@ -10,6 +10,7 @@ pub mod run;
 pub mod show;
 pub mod status;
 pub mod trial;
+pub mod warm_up;
 
 use crate::cli::spec::{Action, Command, Operand};
 use crate::cli::words::Words;

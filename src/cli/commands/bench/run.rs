@@ -139,6 +139,11 @@ impl BatchWatcher for Teller {
         }
     }
 
+    fn warned(&mut self, warning: &str) {
+        let line = format!("warning: {warning}");
+        if self.json { output::say_json(&line) } else { output::say(&line) }
+    }
+
     fn going_on(&mut self, progress: &Progress) {
         output::status(&counts(progress));
     }
@@ -150,14 +155,6 @@ fn run(
     plan: &Plan,
     options: BatchOptions,
 ) -> Result<Exit> {
-    for arm in plan.arms_to_price() {
-        let say = if app.json { output::say_json } else { output::say };
-        say(&format!(
-            "warning: the plan has no prices for arm {}: a limit of cost works only if OpenCode \
-             knows them",
-            arm.id
-        ));
-    }
     let mut teller = Teller { json: app.json, is_terminal: output::shows_status() };
     let ended = batch::run(context, plan, &options, &mut teller)?;
     output::clear_status();

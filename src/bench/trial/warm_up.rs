@@ -1,0 +1,125 @@
+//! One start of an arm's server that is no run: before the first run of a batch, so that none has to
+//! wait for what only the first start of a host does. It also tells whether the model's price is
+//! known.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+
+use super::agent_order::AgentOrder;
+use super::artifacts::{self, AGENT_LOG};
+use super::child;
+use super::program::Program;
+use super::secrets::Secrets;
+use super::surroundings;
+use crate::bench::plan::Plan;
+use crate::bench::site::Site;
+use crate::bench::workspace::{self, Workspace};
+use crate::error::{Error, Result};
+use crate::runner::programs::become_subreaper;
+use crate::runner::{Environment, Signals};
+
+/// How long the server may take to say what it knows, once it has started.
+const QUESTIONS_S: f64 = 60.0;
+
+/// What is to be started. It travels as a file of JSON.
+#[derive(Debug)]
+pub struct WarmUpOrder {
+    /// A plan with exactly one task and one arm.
+    pub plan: Plan,
+    /// `I/N`.
+    pub shard: String,
+    /// The private directory, with a random name that is the mark of everything started for it.
+    pub scratch: PathBuf,
+    /// The data directory for occtl sessions that all trials of this host share.
+    pub data: PathBuf,
+}
+
+impl WarmUpOrder {
+    /// The order as its file holds it.
+    pub fn to_json(&self) -> Value {
+        json!({"plan": self.plan.to_json(), "shard": self.shard, "scratch": self.scratch,
+               "data": self.data})
+    }
+
+    /// Reads the file of an order.
+    pub fn read(path: &Path) -> Result<WarmUpOrder> {
+        let wrong = |why: &str| Error::failed(format!("{} is no order: {why}", path.display()));
+        let text = fs::read_to_string(path).map_err(|error| wrong(&error.to_string()))?;
+        let mut value: Value =
+            serde_json::from_str(&text).map_err(|error| wrong(&error.to_string()))?;
+        let name = path.display().to_string();
+        let plan = Plan::resolved(value["plan"].take().to_string(), &name)?;
+        let word = |key: &str| value[key].as_str().map(String::from);
+        let is_one = plan.tasks.len() == 1 && plan.arms.len() == 1;
+        let order = (word("shard"), word("scratch"), word("data"));
+        let (Some(shard), Some(scratch), Some(data), true) = (order.0, order.1, order.2, is_one)
+        else {
+            return Err(wrong("a key is missing"));
+        };
+        Ok(WarmUpOrder { plan, shard, scratch: scratch.into(), data: data.into() })
+    }
+
+    /// The file for what was found: `{"trouble": text or null, "price": {"model", "state"}}`.
+    pub fn found(&self) -> PathBuf {
+        self.scratch.join("found.json")
+    }
+}
+
+/// Carries out the order in a file: prepares a tree, starts the arm's server there and ends it. No
+/// model is asked.
+pub fn warm_up(environment: &Environment, file: &Path) -> Result<()> {
+    let order = WarmUpOrder::read(file)?;
+    let signals = Signals::catch()?;
+    let failed = |error: std::io::Error| Error::failed(format!("cannot warm up: {error}"));
+    become_subreaper().map_err(failed)?;
+    let mut secrets = surroundings::passed(&order.plan, environment);
+    let is_stopped = || signals.received().is_some();
+    let found = start(&order, environment, &is_stopped, &mut secrets);
+    let trouble = found.as_ref().err().map(|message| secrets.mask(message));
+    let _ = workspace::remove(&order.scratch.join("agent"));
+    let text = json!({"trouble": trouble, "price": found.unwrap_or_default()}).to_string();
+    fs::create_dir_all(&order.scratch).and_then(|()| fs::write(order.found(), text)).map_err(failed)
+}
+
+/// Starts the server once; what it says of the price, or why it was not asked.
+fn start(
+    order: &WarmUpOrder,
+    environment: &Environment,
+    is_stopped: &dyn Fn() -> bool,
+    secrets: &mut Secrets,
+) -> std::result::Result<Value, String> {
+    let WarmUpOrder { plan, scratch, data, .. } = order;
+    let arm = &plan.arms[0];
+    let program = Program::of(environment, &arm.opencode, &data.join("programs"));
+    let program = program.map_err(|error| error.to_string())?;
+    let mut task = plan.tasks[0].clone();
+    // Each run has its own, and it may take long. What the task is counts only for runs.
+    task.setup.clear();
+    task.sha256.clear();
+    let site = Site {
+        plan,
+        task: &task,
+        overlay: arm.overlay.as_deref(),
+        opencode: Some(&program.path),
+        scratch,
+        environment,
+        is_alone: true,
+        is_stopped,
+    };
+    Workspace::create(&site).map_err(|trouble| trouble.message)?;
+    surroundings::copy_keys(&site, secrets).map_err(|error| error.message)?;
+    let mut agent = AgentOrder { prompt: None, ..AgentOrder::first(&site) };
+    agent.limits.wall_s = QUESTIONS_S;
+    let variables = surroundings::variables(&site, &surroundings::data(&site, data));
+    let ended = child::run(&site, &agent, &variables, &scratch.join(AGENT_LOG));
+    child::end_all(&site);
+    ended.map_err(|trouble| trouble.message)?;
+    let price = artifacts::document(&site.outbox().join("price.json"));
+    if price.is_object() {
+        return Ok(price);
+    }
+    let end = artifacts::document(&site.outbox().join("end.json"));
+    Err(end["message"].as_str().unwrap_or("its process ended before the server answered").into())
+}

@@ -1,0 +1,95 @@
+//! What `docs/benchmarking.md` shows works as it stands there.
+
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use super::{Bench, all};
+use crate::support::sandbox::{example, set_mode};
+
+const GUIDE: &str = include_str!("../../docs/benchmarking.md");
+
+/// The blocks of the guide in a language.
+fn blocks(language: &str) -> Vec<&'static str> {
+    let begin = format!("```{language}\n");
+    let blocks = GUIDE.split(begin.as_str()).skip(1);
+    blocks.map(|rest| rest.split("```").next().unwrap()).collect()
+}
+
+/// The keys `wrap` and `wrap_kill` of a plan that the guide shows for a program.
+pub fn wrap(program: &str) -> Value {
+    let begin = format!("\"wrap\": [\"{program}\"");
+    let text = blocks("json").into_iter().find(|text| text.starts_with(&begin));
+    let text = text.unwrap_or_else(|| panic!("the guide has no wrap with {program}"));
+    serde_json::from_str(&format!("{{{text}}}")).unwrap()
+}
+
+/// A sandbox in which the `opencode` of PATH is a stand-in with the model of the guide's plan, as
+/// with a key that reaches it.
+fn place(name: &str) -> Bench {
+    let bench = Bench::new(name, json!({}));
+    let [provider, model] = ["anthropic", "claude-sonnet-4-5"];
+    let known = json!({"id": model, "name": model, "cost": {"input": 3, "output": 15}});
+    let faults = json!({"body": {"/config/providers": {"default": {},
+                        "providers": [{"id": provider, "models": {model: known}}]}}});
+    let file = bench.sandbox.root().join("faults.json");
+    bench.sandbox.set_faults(&faults);
+    let script = format!(
+        "#!/bin/sh\nSTAND_IN_FAULTS='{}' exec '{}' \"$@\"\n",
+        file.display(),
+        example("stand-in").display()
+    );
+    bench.sandbox.install("opencode", &script);
+    bench
+}
+
+#[test]
+fn the_commands_of_the_guide_work_one_after_the_other() {
+    let bench = place("guide-commands");
+    let mut seen: Vec<&str> = Vec::new();
+    for line in blocks("sh").iter().flat_map(|block| block.lines()) {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        assert_eq!(words[..2], ["occtl", "bench"], "{line}");
+        let ended = bench.sandbox.occtl(&words[1..]).timeout(super::SOON).run();
+        // What is finished is not run again.
+        let status = if seen.contains(&line) { 2 } else { 0 };
+        let ended = if status == 0 { ended.ok() } else { ended.fails(status) };
+        if line.contains(" status ") {
+            assert!(ended.stdout.contains("6 of 6") || ended.stdout.contains("6/6"), "{ended:?}");
+        }
+        seen.push(line);
+    }
+    assert!(seen.len() >= 7, "{seen:?}");
+}
+
+fn write(path: &Path, text: &str) {
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    std::fs::write(path, text).unwrap();
+}
+
+#[test]
+fn the_plan_and_the_task_of_the_guide_run_as_they_stand_there() {
+    let bench = place("guide-plan");
+    let root = bench.sandbox.root();
+    let plans = blocks("json");
+    let plan = plans.iter().find(|text| text.contains("\"arms\"")).unwrap();
+    let task = plans.iter().find(|text| text.contains("\"protect\"")).unwrap();
+    write(&bench.plan_file(), plan);
+    write(&root.join("tasks/mine/task.json"), task);
+    write(&root.join("tasks/mine/instruction.md"), "Write 42 into src/answer.");
+    write(&root.join("tasks/mine/files/src/answer"), "0\n");
+    write(&root.join("tasks/mine/files/tests/a"), "");
+    let check = root.join("tasks/mine/hidden/check.sh");
+    write(&check, "#!/bin/sh\ntest \"$(cat src/answer)\" = 42\n");
+    set_mode(&check, 0o755);
+    write(&root.join("tasks/mine/solution/src/answer"), "42\n");
+    write(&root.join("overlays/brief/AGENTS.md"), "Be brief.\n");
+    let plan = bench.plan_file().display().to_string();
+    let checked = bench.sandbox.occtl(&["bench", "check", &plan]).timeout(super::SOON).run().ok();
+    assert!(checked.stdout.contains("2 of 2 tasks are sound"), "{}", checked.stdout);
+    let summary = bench.run(&["--repeats", "1", "--jobs", "2", "--json"]).run().ok().json();
+    assert_eq!((&summary["runs"], &summary["fail"]), (&json!(4), &json!(4)), "{summary}");
+    let lines = bench.lines();
+    assert_eq!(all(&lines, "arm"), ["brief", "brief", "stable", "stable"]);
+    assert!(lines.iter().all(|line| line["stop"] == "done"), "{lines:?}");
+}

@@ -1,0 +1,175 @@
+//! Full disks, clocks that step, and plans of another size.
+
+use std::fs::File;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::{Bench, SOON, all, both, is_prompt};
+use crate::support::processes::poll;
+
+/// A file system in memory that holds this many kilobytes.
+struct SmallDisk {
+    place: PathBuf,
+}
+
+impl SmallDisk {
+    /// Mounts one. `None`, with a word on stderr, where this user cannot mount anything.
+    fn over(place: &Path, kilobytes: u32) -> Option<SmallDisk> {
+        std::fs::create_dir_all(place).unwrap();
+        let size = format!("size={kilobytes}k");
+        let mounted =
+            Command::new("mount").args(["-t", "tmpfs", "-o", &size, "none"]).arg(place).output();
+        if !mounted.is_ok_and(|mounted| mounted.status.success()) {
+            eprintln!("skipped: no file system can be mounted here");
+            return None;
+        }
+        Some(SmallDisk { place: place.into() })
+    }
+
+    /// Fills it to the last byte.
+    fn fill(&self) {
+        let mut file = File::create(self.filler()).unwrap();
+        while file.write_all(&[0; 512]).is_ok() {}
+    }
+
+    /// Makes room again.
+    fn clear(&self) {
+        std::fs::remove_file(self.filler()).unwrap();
+    }
+
+    fn filler(&self) -> PathBuf {
+        self.place.join("filler")
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        drop(Command::new("umount").arg("-l").arg(&self.place).output());
+    }
+}
+
+#[test]
+fn a_disk_that_is_full_in_the_middle_keeps_what_is_recorded_and_the_same_command_continues() {
+    let bench = Bench::new("bench-full", json!({}));
+    let Some(disk) = SmallDisk::over(&bench.results(), 2048) else { return };
+    bench.plan(&both(), &json!({"retry": {"max_attempts": 1}}));
+    bench.run(&["--limit", "1"]).run().ok();
+    let recorded = bench.lines();
+    assert_eq!(recorded.len(), 1);
+    bench.sandbox.set_faults(&json!({"turn": {"hold": true}}));
+    let before = bench.sandbox.stand_in_requests().len();
+    let running = bench.run(&[]).spawn();
+    let prompted = || bench.sandbox.stand_in_requests()[before..].iter().any(is_prompt);
+    poll(SOON, || prompted().then_some(())).expect("a prompt");
+    disk.fill();
+    bench.sandbox.set_faults(&json!({}));
+    let ended = running.wait(SOON).fails(12);
+    assert!(ended.stderr.contains("No space left on device"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("the same command continues"), "{}", ended.stderr);
+    assert_eq!(bench.lines(), recorded);
+    // Nor can it begin anything now.
+    bench.run(&[]).run().fails(12);
+    disk.clear();
+    bench.run(&[]).run().ok();
+    let outcomes: Vec<String> = bench.outcomes().into_iter().map(|run| run.3).collect();
+    assert_eq!(outcomes, ["fail", "pass"]);
+    assert_eq!(bench.lines()[0], recorded[0]);
+    bench.sandbox.assert_nothing_left();
+}
+
+#[test]
+fn no_room_for_the_trees_ends_the_batch_and_uses_up_no_attempt() {
+    let bench = Bench::new("bench-no-room", json!({}));
+    let scratch = bench.sandbox.root().join("small");
+    let Some(_disk) = SmallDisk::over(&scratch, 512) else { return };
+    let place = bench.sandbox.root().join("tasks/large");
+    std::fs::create_dir_all(place.join("files")).unwrap();
+    std::fs::write(place.join("instruction.md"), "Do it.").unwrap();
+    std::fs::write(place.join("task.json"), r#"{"check": ["true"]}"#).unwrap();
+    std::fs::write(place.join("files/large"), vec![b'x'; 1 << 20]).unwrap();
+    bench.plan(&json!(["tasks/*"]), &json!({"repeats": 2, "retry": {"max_attempts": 1}}));
+    let ended = bench.run(&["--scratch", scratch.to_str().unwrap()]).run().fails(12);
+    assert!(ended.stderr.contains("the same command continues"), "{}", ended.stderr);
+    let lines = bench.lines();
+    assert_eq!(all(&lines, "stop"), ["interrupted"], "{lines:?}");
+    assert_eq!(lines[0]["error"]["name"], "disk_full", "{lines:?}");
+    bench.run(&[]).run().ok();
+    assert!(bench.outcomes().iter().all(|run| run.3 == "pass"), "{:?}", bench.outcomes());
+}
+
+/// What the C library's clock of the day says is an hour less once a file is there.
+const SHIM: &str = r#"
+#define _GNU_SOURCE
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+int clock_gettime(clockid_t id, struct timespec *now) {
+    int result = syscall(SYS_clock_gettime, id, now);
+    if (id == CLOCK_REALTIME && access(STEPPED, F_OK) == 0)
+        now->tv_sec -= 3600;
+    return result;
+}
+"#;
+
+#[test]
+fn a_clock_that_is_set_back_in_the_middle_changes_no_duration_and_no_result() {
+    if cfg!(not(target_env = "gnu")) {
+        eprintln!("skipped: a static program has its own clock");
+        return;
+    }
+    let bench = Bench::new("bench-clock", json!({"turn": {"hold": true}}));
+    let root = bench.sandbox.root();
+    let (stepped, shim) = (root.join("stepped"), root.join("shim.so"));
+    std::fs::write(root.join("shim.c"), SHIM).unwrap();
+    let define = format!("-DSTEPPED=\"{}\"", stepped.display());
+    let words = ["-shared", "-fPIC", &define, "-o", "shim.so", "shim.c"];
+    bench.sandbox.command("cc", &words).cwd(root).run().ok();
+    let pass = json!(["TEST_SANDBOX", "STAND_IN_FAULTS", "LD_PRELOAD"]);
+    bench.plan(&both(), &json!({"pass_env": pass}));
+    let running = bench.run(&[]).env("LD_PRELOAD", &shim).spawn();
+    let prompted = || bench.sandbox.stand_in_requests().iter().any(is_prompt).then_some(());
+    poll(SOON, prompted).expect("a prompt");
+    std::fs::write(&stepped, "").unwrap();
+    bench.sandbox.set_faults(&json!({}));
+    running.wait(SOON).ok();
+    let lines = bench.lines();
+    let started = |at: usize| lines[at]["started_at"].as_str().unwrap();
+    assert!(started(1) < started(0), "the clock has not stepped: {lines:?}");
+    assert_eq!(all(&lines, "result"), ["fail", "pass"]);
+    for line in &lines {
+        let spans = line.as_object().unwrap().iter().filter(|(name, _)| name.ends_with("_ms"));
+        for (name, span) in spans.filter(|(_, span)| !span.is_null()) {
+            assert!(span.as_u64().is_some_and(|ms| ms < 120_000), "{name} is {span}");
+        }
+    }
+    bench.run(&[]).env("LD_PRELOAD", &shim).run().fails(2);
+    bench.run(&[]).run().fails(2);
+}
+
+#[test]
+fn a_plan_of_a_thousand_tasks_is_read_at_once() {
+    let bench = Bench::new("bench-thousand", json!({}));
+    for number in 0..1000 {
+        let place = bench.sandbox.root().join(format!("tasks/t{number:03}/files"));
+        std::fs::create_dir_all(&place).unwrap();
+        std::fs::write(place.join("file"), number.to_string()).unwrap();
+        std::fs::write(place.with_file_name("instruction.md"), "Do it.").unwrap();
+    }
+    let more = json!({"repeats": 5, "defaults": {"check": ["true"]},
+                      "arms": [bench.arm("a"), bench.arm("b")]});
+    bench.plan(&json!(["tasks/*"]), &more);
+    let shown = bench.run(&["--dry-run", "--json"]).run().ok();
+    assert_eq!(shown.json()["runs"].as_array().map(Vec::len), Some(10_000));
+    // It takes a fifth of a second on an idle machine.
+    assert!(shown.elapsed < Duration::from_secs(20), "{:?}", shown.elapsed);
+    bench.run(&["--limit", "1"]).run().ok();
+    let status = bench.on_results("status", &["--json"]).run().ok();
+    assert!(status.elapsed < Duration::from_secs(20), "{:?}", status.elapsed);
+    let progress: &Value = &status.json()["progress"];
+    assert_eq!((&progress["runs"], &progress["done"]), (&json!(10_000), &json!(1)));
+}
