@@ -15,7 +15,10 @@ pub mod exact;
 pub mod generator;
 pub mod intervals;
 pub mod latency;
+pub mod nights;
 pub mod passes;
+#[cfg(test)]
+mod promises;
 pub mod sign_flip;
 pub mod tables;
 pub mod tasks;
