@@ -1,6 +1,7 @@
 //! The one test binary.
 #![allow(missing_docs, dead_code, clippy::unwrap_used, clippy::print_stdout, clippy::print_stderr)]
 
+mod alone;
 mod bench;
 mod bench_check;
 mod chaos;

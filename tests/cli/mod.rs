@@ -11,7 +11,6 @@ mod bad_store;
 mod bench_plans;
 mod cleanup;
 mod clocks;
-mod crowds;
 mod dead_mounts;
 mod doctor;
 mod elsewhere;
@@ -48,7 +47,7 @@ use crate::support::sandbox::Sandbox;
 const TEXT: &str = "one two three four five";
 
 /// A sandbox with a stand-in.
-fn sandbox(name: &str, faults: Value) -> Sandbox {
+pub fn sandbox(name: &str, faults: Value) -> Sandbox {
     let mut sandbox = Sandbox::new(name);
     sandbox.use_stand_in(faults);
     sandbox

@@ -120,7 +120,8 @@ fn what_cannot_be_prepared_is_not_run() {
 
 #[test]
 fn an_agents_process_that_does_nothing_any_more_is_ended_after_its_limits() {
-    for stopped in ["bench agent", "bench-wrap"] {
+    // Both at once, because each of them is waited for until its last moment.
+    let begun = ["bench agent", "bench-wrap"].map(|stopped| {
         let mut trial = Trial::new("trial-stopped", "[[bash touch started; sleep 300]]");
         trial.task()["limits"] = json!({"wall_s": 5});
         let never = trial.sandbox.install("bench-wrap", "#!/bin/sh\nexec sleep 600\n");
@@ -135,6 +136,9 @@ fn an_agents_process_that_does_nothing_any_more_is_ended_after_its_limits() {
             let own = trial.processes().into_iter().find(|(_, line)| line.contains("bench agent"));
             signal(own.unwrap().0, Signal::STOP);
         }
+        (trial, running)
+    });
+    for (trial, running) in begun {
         running.wait(RUN_TIME).ok();
         let line = trial.line();
         assert_eq!(ends(&line), ("unscored", "server_error"), "{line}");

@@ -8,7 +8,6 @@ mod bench_trial_ends;
 mod clocks;
 mod conversations;
 mod costs;
-mod crowds;
 mod leaving;
 mod limits;
 mod main_path;
@@ -24,7 +23,7 @@ mod tail;
 mod turn_asks;
 mod turn_ends;
 mod turn_tree;
-mod versions;
+pub mod versions;
 mod walk;
 
 use crate::support::sandbox::Sandbox;

@@ -1,4 +1,4 @@
-//! Many commands at once. Each of these tests has the machine for itself.
+//! Many commands at once, on stand-in servers.
 
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::sandbox;
+use crate::cli::sandbox;
 use crate::support::command::{Outcome, Run};
 use crate::support::rounds::{fair, in_some_round};
 use crate::support::sandbox::Sandbox;

@@ -1,5 +1,4 @@
-//! Many real servers at once, which failed with 0.4.0. Each of these tests has the machine for
-//! itself.
+//! Many real servers at once, which failed with 0.4.0.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -7,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::versions::can;
+use crate::real::versions::can;
 use crate::support::opencode::{config, version};
 use crate::support::processes::poll;
 use crate::support::rounds::{fair, in_some_round};
@@ -19,6 +18,9 @@ use crate::support::session::Session;
 const CROWD: usize = 16;
 /// How many start at once in a fresh home, where several servers end and are started again.
 const FRESH_CROWD: usize = 5;
+/// How many isolated servers start at once: more than the machine runs side by side, so that they
+/// meet wherever they share something.
+const ISOLATED_CROWD: usize = 6;
 /// How long sixteen servers may take on two busy cores: each of them works for 3 s.
 const CROWD_TIME: Duration = Duration::from_secs(120);
 
@@ -128,7 +130,7 @@ fn isolated_servers_share_credentials_and_nothing_else() {
     keyed["provider"]["keyed"]["options"].as_object_mut().unwrap().remove("apiKey");
     sandbox.configure(&sandbox.work(), &keyed);
     let before = modified(&shared);
-    let ids = start_isolated(&sandbox, 12, &shared);
+    let ids = start_isolated(&sandbox, ISOLATED_CROWD, &shared);
     turn_on_each(&sandbox, &ids);
     for id in &ids {
         assert_apart(&sandbox, id);
