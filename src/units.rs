@@ -160,6 +160,12 @@ pub fn seconds(duration: Duration) -> String {
     format!("{value} s")
 }
 
+/// The beginning of a text that has at most so many bytes, without a cut character at its end.
+pub fn beginning(text: &str, bytes: usize) -> &str {
+    let end = (0..=bytes.min(text.len())).rev().find(|end| text.is_char_boundary(*end));
+    &text[..end.unwrap_or(0)]
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -34,23 +34,9 @@ impl Fixture {
         let root = std::env::temp_dir().join(format!("occtl-bench-test-{name}"));
         fs::create_dir_all(root.join("files")).unwrap();
         let task = Task {
-            id: "task".into(),
             directory: Some(root.clone()),
-            instruction: "Do it.".into(),
             template: Template::Directory(root.join("files")),
-            setup: Vec::new(),
-            check: Vec::new(),
-            solution: None,
-            answer: Vec::new(),
-            hide: Vec::new(),
-            hidden: None,
-            protect: Vec::new(),
-            image: None,
-            tags: Vec::new(),
-            tries: 1,
-            env: BTreeMap::new(),
-            limits: TaskLimits::default(),
-            sha256: String::new(),
+            ..task("task")
         };
         let scratch = root.join(name);
         let environment = Environment::of_process();
@@ -105,7 +91,31 @@ impl Drop for Fixture {
     }
 }
 
-fn plan(directory: &Path) -> Plan {
+/// A task that stands within a plan and begins with nothing.
+pub fn task(id: &str) -> Task {
+    Task {
+        id: id.into(),
+        directory: None,
+        instruction: "Do it.".into(),
+        template: Template::Empty,
+        setup: Vec::new(),
+        check: Vec::new(),
+        solution: None,
+        answer: Vec::new(),
+        hide: Vec::new(),
+        hidden: None,
+        protect: Vec::new(),
+        image: None,
+        tags: Vec::new(),
+        tries: 1,
+        env: BTreeMap::new(),
+        limits: TaskLimits::default(),
+        sha256: String::new(),
+    }
+}
+
+/// A plan without tasks and arms.
+pub fn plan(directory: &Path) -> Plan {
     Plan {
         directory: directory.into(),
         name: "plan".into(),

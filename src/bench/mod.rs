@@ -6,24 +6,25 @@
 
 pub mod batch;
 pub mod check;
+pub mod confirm;
 #[cfg(test)]
 mod fixture;
+pub mod forecast;
 pub mod glob;
 pub mod hash;
 mod json;
+pub mod night;
 pub mod plan;
 pub mod program;
+pub mod report;
 pub mod results;
 pub mod schedule;
 pub mod site;
 pub mod starter;
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "the verdict, which calls all of it, is written next")
-)]
 pub mod statistics;
 pub mod task;
 pub mod trial;
 mod variables;
+pub mod verdict;
 pub mod workspace;
 pub mod wrap;

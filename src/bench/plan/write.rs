@@ -23,6 +23,14 @@ impl Plan {
         self.sha256 = self.hash();
     }
 
+    /// The same plan with only some of its arms.
+    pub fn with_arms(&self, ids: &[&str]) -> Plan {
+        let mut plan = self.clone();
+        plan.arms.retain(|arm| ids.contains(&arm.id.as_str()));
+        plan.sha256 = plan.hash();
+        plan
+    }
+
     /// The hash of the plan. It does not depend on where the plan and its files are: another
     /// machine may have them elsewhere.
     pub(super) fn hash(&self) -> String {

@@ -41,23 +41,28 @@ pub fn name(shard: Shard) -> String {
 pub fn read_all(directory: &Path, batch: &str) -> Result<Lines> {
     let mut lines = Lines::default();
     let mut seen = BTreeSet::new();
-    let rechecks = files(directory, "recheck-")?;
-    for path in files(directory, "results-")?.into_iter().chain(rechecks) {
-        each_line(&path, &mut |text| match Row::read(text) {
-            Some(row) if row.batch == batch => {
-                if seen.insert((row.run_id.clone(), row.attempt, row.recheck_of)) {
-                    lines.add(row);
-                } else {
-                    lines.doubled += 1;
-                }
+    each_result(directory, &mut |text| match Row::read(text) {
+        Some(row) if row.batch == batch => {
+            if seen.insert((row.run_id.clone(), row.attempt, row.recheck_of)) {
+                lines.add(row);
+            } else {
+                lines.doubled += 1;
             }
-            _ => lines.foreign += 1,
-        })?;
-    }
+        }
+        _ => lines.foreign += 1,
+    })?;
     for places in lines.by_run.values_mut() {
         places.sort_by_key(|at| (lines.rows[*at].attempt, lines.rows[*at].recheck_of));
     }
     Ok(lines)
+}
+
+/// Calls `take` for each line of the results of all shards, and then of all rechecks, in the order
+/// of their numbers. What is torn or too long comes as text that is no result.
+pub fn each_result(directory: &Path, take: &mut dyn FnMut(&[u8])) -> Result<()> {
+    let rechecks = files(directory, "recheck-")?;
+    let mut all = files(directory, "results-")?.into_iter().chain(rechecks);
+    all.try_for_each(|path| each_line(&path, take))
 }
 
 impl Lines {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::bench::hash;
@@ -12,7 +12,7 @@ use crate::bench::trial::order::TrialOrder;
 pub const SCHEMA: u32 = 1;
 
 /// What came of an attempt.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum RunResult {
     /// The check passed.
@@ -27,7 +27,7 @@ pub enum RunResult {
 }
 
 /// Why the agent's work ended.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Stop {
     /// It finished.
@@ -57,6 +57,26 @@ pub enum Stop {
     Interrupted,
 }
 
+impl Stop {
+    /// As result lines have it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Stop::Done => "done",
+            Stop::Blocked => "blocked",
+            Stop::WallLimit => "wall_limit",
+            Stop::WorkingLimit => "working_limit",
+            Stop::Stall => "stall",
+            Stop::CostLimit => "cost_limit",
+            Stop::StepLimit => "step_limit",
+            Stop::ProviderError => "provider_error",
+            Stop::ServerError => "server_error",
+            Stop::SetupError => "setup_error",
+            Stop::CheckError => "check_error",
+            Stop::Interrupted => "interrupted",
+        }
+    }
+}
+
 /// A model as it was used.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct LineModel {
@@ -78,7 +98,7 @@ pub struct LineError {
 }
 
 /// Tokens of all conversations. The counts are disjoint: cached ones are not in `input`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 pub struct LineTokens {
     /// Of prompts.
     pub input: u64,
@@ -90,6 +110,14 @@ pub struct LineTokens {
     pub cache_read: u64,
     /// Written to it.
     pub cache_write: u64,
+}
+
+impl LineTokens {
+    /// All of them. What a hostile file says may not fit.
+    pub fn sum(self) -> u64 {
+        let parts = [self.output, self.reasoning, self.cache_read, self.cache_write];
+        parts.into_iter().fold(self.input, u64::saturating_add)
+    }
 }
 
 /// One attempt. Every field is described in `docs/json.md`; `None` is null and means unknown.

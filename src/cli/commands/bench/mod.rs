@@ -2,10 +2,12 @@
 
 pub mod agent;
 pub mod check;
+pub mod compare;
 pub mod init;
 pub mod prove;
 pub mod recheck;
 pub mod regrade;
+pub mod report;
 pub mod run;
 pub mod show;
 pub mod status;

@@ -4,9 +4,11 @@ use serde_json::json;
 
 use crate::bench::batch::{self, BatchOptions, BatchWatcher, Ended, Left, Progress, Rerun, Trees};
 use crate::bench::batch::{Selection, shards};
+use crate::bench::forecast::forecast;
 use crate::bench::plan::Plan;
+use crate::bench::report::text;
 use crate::bench::results::row::Row;
-use crate::bench::schedule::Shard;
+use crate::bench::schedule::{Run, Shard};
 use crate::cli::App;
 use crate::cli::output;
 use crate::cli::show::bench::{counts, outcome};
@@ -126,9 +128,16 @@ fn selection(words: &Words) -> Result<Selection> {
 }
 
 /// Shows progress: one line that changes on a terminal, and a line for each attempt elsewhere.
-struct Teller {
+pub struct Teller {
     json: bool,
     is_terminal: bool,
+}
+
+impl Teller {
+    /// One for stderr; `json` is that of the command.
+    pub fn new(json: bool) -> Teller {
+        Teller { json, is_terminal: output::shows_status() }
+    }
 }
 
 impl BatchWatcher for Teller {
@@ -155,7 +164,7 @@ fn run(
     plan: &Plan,
     options: BatchOptions,
 ) -> Result<Exit> {
-    let mut teller = Teller { json: app.json, is_terminal: output::shows_status() };
+    let mut teller = Teller::new(app.json);
     let ended = batch::run(context, plan, &options, &mut teller)?;
     output::clear_status();
     report(app, &options, &ended)?;
@@ -163,7 +172,7 @@ fn run(
 }
 
 /// The exit status of a batch that was left for that reason.
-fn status(left: &Left) -> u8 {
+pub fn status(left: &Left) -> u8 {
     match left {
         Left::Nothing => 0,
         Left::Outage(_) | Left::Disk(_) => 12,
@@ -173,7 +182,7 @@ fn status(left: &Left) -> u8 {
 }
 
 /// Why the batch was left, in words; `None` if all is done.
-fn reason(ended: &Ended) -> Option<String> {
+pub fn reason(ended: &Ended) -> Option<String> {
     match &ended.left {
         Left::Nothing => None,
         Left::Outage(provider) => {
@@ -226,29 +235,36 @@ fn report(app: &mut App, options: &BatchOptions, ended: &Ended) -> Result<()> {
 
 fn dry_run(app: &mut App, plan: &Plan, options: &BatchOptions) -> Result<Exit> {
     let runs = batch::dry_run(plan, options)?;
+    let forecast = forecast(plan, &runs, options.jobs, &options.output);
+    let name = |run: &Run| (&plan.tasks[run.task].id, &plan.arms[run.arm].id, run.repeat);
     if app.json {
         let rows = runs.iter().map(|run| {
-            let (task, arm) = (&plan.tasks[run.task].id, &plan.arms[run.arm].id);
-            json!({"task": task, "arm": arm, "repeat": run.repeat, "block": run.block})
+            let (task, arm, repeat) = name(run);
+            json!({"task": task, "arm": arm, "repeat": repeat, "block": run.block})
         });
         let rows: Vec<_> = rows.collect();
-        app.out.json(&json!({"runs": rows}))?;
+        app.out.json(&json!({"runs": rows, "forecast": forecast}))?;
         return Ok(Exit::OK);
     }
     for run in &runs {
-        let (task, arm) = (&plan.tasks[run.task].id, &plan.arms[run.arm].id);
-        app.out.line(&format!("{task} {arm} {}", run.repeat))?;
+        let (task, arm, repeat) = name(run);
+        app.out.line(&format!("{task} {arm} {repeat}"))?;
     }
-    let longest: f64 = runs.iter().map(|run| plan.tasks[run.task].limits.wall_s).sum();
-    let longest = longest / f64::from(options.jobs);
-    let limit = seconds(std::time::Duration::try_from_secs_f64(longest).unwrap_or_default());
-    let most = plan.tasks.iter().filter_map(|task| task.limits.cost_usd).sum::<f64>();
-    output::say(&format!("{} runs; at their limits they take {limit}", runs.len()));
-    if most > 0.0 {
-        let all: Option<f64> = runs.iter().map(|run| plan.tasks[run.task].limits.cost_usd).sum();
-        if let Some(all) = all {
-            output::say(&format!("at their limits they cost {all} US dollars"));
+    let limit = std::time::Duration::try_from_secs_f64(forecast.longest_s).unwrap_or_default();
+    output::say(&format!("{} runs; at their limits they take {}", runs.len(), seconds(limit)));
+    for (usd, what) in [
+        (forecast.cost_usd, "as runs of these arms did before, they cost"),
+        (forecast.most_usd.filter(|usd| *usd > 0.0), "at their limits they cost"),
+    ] {
+        if let Some(usd) = usd {
+            output::say(&format!("{what} {usd:.2} US dollars"));
         }
+    }
+    if let Some(outlook) = &forecast.outlook {
+        let mut text = String::new();
+        text::outlook(&mut text, outlook);
+        let tasks = "for tasks half of which are nearly always or never solved:";
+        output::say(&format!("a comparison, {tasks}\n{}", text.trim_end()));
     }
     Ok(Exit::OK)
 }

@@ -1,0 +1,57 @@
+//! What a report reads of a result line.
+
+use std::borrow::Cow;
+
+use serde::Deserialize;
+
+use crate::bench::results::line::{LineTokens, RunResult, Stop};
+
+/// The fields of a result line that reports count. What a line lacks is unknown.
+#[derive(Deserialize)]
+pub struct ReportLine<'a> {
+    #[serde(borrow)]
+    pub r#type: Cow<'a, str>,
+    pub schema: u32,
+    #[serde(borrow)]
+    pub batch: Cow<'a, str>,
+    #[serde(borrow)]
+    pub run_id: Cow<'a, str>,
+    pub attempt: u32,
+    pub result: RunResult,
+    pub stop: Stop,
+    #[serde(default)]
+    pub score: Option<f64>,
+    #[serde(borrow, default)]
+    pub started_at: Option<Cow<'a, str>>,
+    #[serde(default)]
+    pub first_token_ms: Option<u64>,
+    #[serde(default)]
+    pub agent_ms: Option<u64>,
+    #[serde(default)]
+    pub steps: Option<u64>,
+    #[serde(default)]
+    pub tokens: Option<LineTokens>,
+    #[serde(default)]
+    pub cost_usd: Option<f64>,
+    #[serde(default)]
+    pub usage_complete: bool,
+    #[serde(default)]
+    pub jobs: Option<u32>,
+    #[serde(borrow, default)]
+    pub opencode_version: Option<Cow<'a, str>>,
+    #[serde(borrow, default)]
+    pub opencode_sha256: Option<Cow<'a, str>>,
+    #[serde(borrow, default)]
+    pub host: Option<Cow<'a, str>>,
+    #[serde(borrow, default)]
+    pub error: Option<ReportError<'a>>,
+    #[serde(default)]
+    pub recheck_of: Option<u32>,
+}
+
+/// Why an attempt failed.
+#[derive(Deserialize)]
+pub struct ReportError<'a> {
+    #[serde(borrow)]
+    pub name: Cow<'a, str>,
+}

@@ -1,0 +1,74 @@
+//! Text from plans, models and files where a format would read it as its own.
+
+/// For XML 1.0, in text and in attributes. What XML forbids is replaced.
+pub fn xml(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for letter in text.chars() {
+        match letter {
+            '&' => out += "&amp;",
+            '<' => out += "&lt;",
+            '>' => out += "&gt;",
+            '"' => out += "&quot;",
+            '\'' => out += "&#39;",
+            '\n' | '\t' | ' '..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'.. => {
+                out.push(letter);
+            }
+            _ => out.push('\u{fffd}'),
+        }
+    }
+    out
+}
+
+/// For one line of Markdown, also within a table.
+pub fn markdown(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for letter in text.chars() {
+        match letter {
+            '\\' | '`' | '*' | '_' | '{' | '}' | '[' | ']' | '<' | '>' | '#' | '|' | '!' | '~'
+            | '&' | '@' => {
+                out.push('\\');
+                out.push(letter);
+            }
+            letter if letter.is_control() || is_direction(letter) => out.push('\u{fffd}'),
+            letter => out.push(letter),
+        }
+    }
+    out
+}
+
+/// For a cell of CSV (RFC 4180). A spreadsheet would compute what begins like a formula, so such
+/// text gets an apostrophe before it, which spreadsheets do not show.
+pub fn csv(text: &str) -> String {
+    let mut text = text.replace('\0', "\u{fffd}");
+    if text.starts_with(['=', '+', '-', '@', '\t', '\r']) {
+        text.insert(0, '\'');
+    }
+    quoted(text)
+}
+
+/// The same for numbers and for what is JSON: a number may be negative.
+pub fn csv_number(text: &str) -> String {
+    quoted(text.into())
+}
+
+fn quoted(text: String) -> String {
+    if text.contains(['"', ',', '\n', '\r']) {
+        return format!("\"{}\"", text.replace('"', "\"\""));
+    }
+    text
+}
+
+/// For the text of a workflow command of GitHub, which is one line.
+pub fn github(text: &str) -> String {
+    text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
+}
+
+/// For a property of a workflow command.
+pub fn github_property(text: &str) -> String {
+    github(text).replace(':', "%3A").replace(',', "%2C")
+}
+
+/// Marks that make a reader see letters in another order than they are.
+fn is_direction(letter: char) -> bool {
+    matches!(letter, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
