@@ -252,7 +252,7 @@ fn nothing_that_an_agent_plants_makes_a_failing_check_pass() {
 }
 
 #[test]
-fn an_interrupted_check_leaves_nothing() {
+fn an_interrupted_check_leaves_nothing_that_runs() {
     let sandbox = Sandbox::new("bench-interrupted");
     task(&sandbox, "long", "sleep 300", json!({"limits": {"check_s": 600}}));
     let plan = plan(&sandbox);
@@ -265,4 +265,11 @@ fn an_interrupted_check_leaves_nothing() {
     running.signal(rustix::process::Signal::TERM);
     running.wait(LONG).fails(143);
     assert_nothing_left(&sandbox, &scratch);
+    // Killed, it can remove nothing, but what it started ends all the same.
+    let running = sandbox.occtl(&words).timeout(LONG).spawn();
+    poll(LONG, works).expect("a check that has begun");
+    running.signal(rustix::process::Signal::KILL);
+    running.wait(LONG);
+    poll(LONG, || working_below(&scratch).is_empty().then_some(())).expect("the end of the check");
+    sandbox.wait_for_nothing_left(LONG);
 }

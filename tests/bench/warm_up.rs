@@ -78,6 +78,13 @@ fn what_is_limited_in_dollars_needs_a_known_price_before_anything_is_spent() {
     arm["model"] = json!("scripted/ecko");
     bench.plan(&both(), &json!({"budget_usd": 5, "arms": [arm]}));
     refused(&["arm other: OpenCode has no model scripted/ecko", "pass_env"]);
+    let mut arm = bench.arm("plain");
+    arm.as_object_mut().unwrap().remove("model");
+    bench.plan(&both(), &json!({"budget_usd": 5, "arms": [arm]}));
+    let mut faults = models(&Value::Null);
+    faults["body"]["/config"] = json!({});
+    bench.sandbox.set_faults(&faults);
+    refused(&["arm plain: no model is named", "write the arm's"]);
     let sent = bench.sandbox.stand_in_requests();
     assert!(!sent.iter().any(is_prompt), "something was spent");
     assert!(bench.lines().is_empty());

@@ -5,7 +5,9 @@ use std::time::{Duration, Instant};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
+use crate::support::command::Running;
 use crate::support::processes::signal;
+use crate::support::sandbox::example;
 use crate::support::trials::{RUN_TIME, Trial, ends};
 
 #[test]
@@ -118,30 +120,52 @@ fn what_cannot_be_prepared_is_not_run() {
     assert!(trial.model.requests().is_empty());
 }
 
+/// A way in which nothing goes on any more.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Stuck {
+    /// The agent's process is stopped.
+    Agent,
+    /// What `wrap` names never starts it.
+    Wrap,
+    /// The server never listens.
+    Server,
+}
+
+/// A run with short limits that is stuck in this way, and its process.
+fn stuck(way: Stuck) -> (Trial, Running) {
+    let mut trial = Trial::new("trial-stuck", "[[bash touch started; sleep 300]]");
+    trial.task()["limits"] = json!({"wall_s": 5});
+    if way == Stuck::Wrap {
+        let never = trial.sandbox.install("bench-wrap", "#!/bin/sh\nexec sleep 600\n");
+        trial.order["plan"]["wrap"] = json!([never]);
+    }
+    if way == Stuck::Server {
+        trial.sandbox.set_faults(&json!({"silent_start": true}));
+        let faults = trial.sandbox.root().join("faults.json");
+        trial.order["plan"]["env"]["STAND_IN_FAULTS"] = json!(faults);
+        trial.arm()["opencode"] = json!(example("stand-in"));
+    }
+    let file = trial.write();
+    let words = ["bench", "trial", file.to_str().unwrap()];
+    let running = trial.sandbox.occtl(&words).timeout(RUN_TIME).spawn();
+    if way == Stuck::Agent {
+        trial.wait_for("agent/outbox/server.json");
+        let own = trial.processes().into_iter().find(|(_, line)| line.contains("bench agent"));
+        signal(own.unwrap().0, Signal::STOP);
+    }
+    (trial, running)
+}
+
 #[test]
 fn an_agents_process_that_does_nothing_any_more_is_ended_after_its_limits() {
-    // Both at once, because each of them is waited for until its last moment.
-    let begun = ["bench agent", "bench-wrap"].map(|stopped| {
-        let mut trial = Trial::new("trial-stopped", "[[bash touch started; sleep 300]]");
-        trial.task()["limits"] = json!({"wall_s": 5});
-        let never = trial.sandbox.install("bench-wrap", "#!/bin/sh\nexec sleep 600\n");
-        if stopped == "bench-wrap" {
-            trial.order["plan"]["wrap"] = json!([never]);
-        }
-        let file = trial.write();
-        let words = ["bench", "trial", file.to_str().unwrap()];
-        let running = trial.sandbox.occtl(&words).timeout(RUN_TIME).spawn();
-        if stopped == "bench agent" {
-            trial.wait_for("agent/outbox/server.json");
-            let own = trial.processes().into_iter().find(|(_, line)| line.contains("bench agent"));
-            signal(own.unwrap().0, Signal::STOP);
-        }
-        (trial, running)
-    });
-    for (trial, running) in begun {
+    // All of them wait at the same time.
+    let ways = [(Stuck::Wrap, "late"), (Stuck::Server, "server_start"), (Stuck::Agent, "late")];
+    let all = ways.map(|(way, name)| (way, name, stuck(way)));
+    for (way, name, (trial, running)) in all {
         running.wait(RUN_TIME).ok();
         let line = trial.line();
-        assert_eq!(ends(&line), ("unscored", "server_error"), "{line}");
-        assert_eq!(line["error"]["name"], "late", "{line}");
+        assert_eq!(ends(&line), ("unscored", "server_error"), "{way:?}: {line}");
+        assert_eq!(line["error"]["name"], name, "{way:?}: {line}");
+        assert!(trial.artifact("result.json").contains(name));
     }
 }

@@ -22,7 +22,7 @@ use crate::bench::schedule::{self, Run};
 use crate::bench::site::MARK;
 use crate::bench::workspace;
 use crate::error::{Error, Result};
-use crate::runner::programs::{Handle, Identity, wait_any};
+use crate::runner::programs::{Handle, Identity, terminate_with_us, wait_any};
 use crate::runner::{Context, Signals};
 use crate::units::TICK;
 
@@ -192,7 +192,9 @@ impl Work<'_> {
         let _ = fs::remove_file(stored.path("recheck.json"));
         let mut command = Command::new("/proc/self/exe");
         command.args(["bench", "regrade"]).arg(&order).env(MARK, &mark).stdin(Stdio::null());
-        let process = command.stdout(Stdio::null()).spawn();
+        command.stdout(Stdio::null());
+        terminate_with_us(&mut command);
+        let process = command.spawn();
         let process =
             process.map_err(|error| Error::failed(format!("cannot start a check: {error}")))?;
         let handle = Identity::of(process.id()).as_ref().and_then(Handle::open);

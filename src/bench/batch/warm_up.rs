@@ -61,6 +61,7 @@ impl Parent<'_> {
             return Ok(());
         }
         for place in self.first_starts() {
+            watcher.going_on(&self.progress);
             if self.signals.received().is_some() {
                 return Ok(());
             }

@@ -18,7 +18,7 @@ use crate::bench::task::Task;
 use crate::bench::workspace;
 use crate::error::{Error, Result};
 use crate::runner::Signals;
-use crate::runner::programs::{Handle, Identity, wait_any};
+use crate::runner::programs::{Handle, Identity, terminate_with_us, wait_any};
 use crate::units::{Deadline, TICK};
 
 /// What a look needs beyond the limits of its task: to copy, to take answers, to end.
@@ -165,7 +165,9 @@ impl Look {
         command.args(["bench", "prove"]).arg(&order).env(MARK, &name);
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(words);
         // A Ctrl-C at the terminal reaches this process, which asks the others to end.
-        let child = command.process_group(0).spawn().map_err(failed)?;
+        command.process_group(0);
+        terminate_with_us(&mut command);
+        let child = command.spawn().map_err(failed)?;
         let handle = Identity::of(child.id()).as_ref().and_then(Handle::open);
         let deadline = Deadline::after(longest(&plan.tasks[task]));
         Ok(Look { task, child, handle, order, scratch, deadline })

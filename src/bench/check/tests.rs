@@ -245,6 +245,12 @@ fn a_check_is_wrapped_and_what_wrap_started_is_ended_at_the_deadline() {
     fixture.task.solution = None;
     assert_eq!(graded(&fixture, |_| {}).result, RunResult::Fail);
     assert!(killed.exists());
+    // One that never ends is waited for only so long.
+    fixture.plan.wrap_kill = ["sleep", "600"].map(Into::into).into();
+    let began = std::time::Instant::now();
+    assert_eq!(graded(&fixture, |_| {}).result, RunResult::Fail);
+    assert!(began.elapsed().as_secs() < 120, "{:?}", began.elapsed());
+    fixture.plan.wrap_kill.clear();
     fixture.task.image = None;
     let error = graded(&fixture, |_| {}).error.unwrap();
     assert_eq!(error.message, "wrap needs an image, and task task names none");

@@ -59,7 +59,10 @@ pub const COMMAND: Command = Command {
     summary: "Make the runs of a plan and record them",
     about: &[
         "Each run is a process of its own: it copies the task's files, starts a server, sends the \
-         prompt, follows the turn, stops everything and checks the work in a fresh copy.",
+         prompt, follows the turn, stops everything and checks the work in a fresh copy. Before \
+         the first run each OpenCode program is started once, which is not recorded and asks no \
+         model: then no run waits for what only a first start does, and a limit of the cost of a \
+         model without a known price is refused.",
         "The directory is one batch. The same command continues it after any interruption; when \
          all its runs are settled, there is nothing to run and the status is 2. A run that could \
          not be scored is tried again, as often as the plan says.",
