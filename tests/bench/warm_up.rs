@@ -4,7 +4,7 @@
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
-use super::{Bench, SOON, both, is_prompt, task};
+use super::{Bench, SOON, all, both, is_prompt, task};
 use crate::support::processes::poll;
 
 #[test]
@@ -30,6 +30,38 @@ fn each_program_is_started_once_before_the_first_run_and_no_model_is_asked() {
     assert_eq!((bench.starts("one"), bench.starts("two")), expected, "nothing was to be run");
     assert_eq!((bench.left_running(), bench.left_in_scratch()), (0, vec![]));
     bench.sandbox.assert_nothing_left();
+}
+
+#[test]
+fn the_first_start_has_what_the_program_reads_of_template_and_overlay_and_not_the_rest() {
+    let bench = Bench::new("bench-warm-tree", json!({}));
+    let root = bench.sandbox.root();
+    let write = |path: &str| {
+        let path = root.join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, "{}").unwrap();
+    };
+    for name in ["instruction.md", "files/opencode.json", "files/.opencode/agent/a", "files/large"]
+    {
+        write(&format!("tasks/t/{name}"));
+    }
+    write("overlay/AGENTS.md");
+    let seen = root.join("seen");
+    let look = format!(
+        "test -e '{0}' || find . -path ./.git -prune -o -type f -print > '{0}';",
+        seen.display()
+    );
+    let mut arm = bench.arm("a");
+    arm["opencode"] = json!(bench.counting("looking", &look));
+    arm["overlay"] = json!("overlay");
+    let more = json!({"defaults": {"check": ["true"]}, "arms": [arm], "budget_usd": 1});
+    bench.plan(&json!(["tasks/*"]), &more);
+    bench.run(&[]).run().ok();
+    let seen = std::fs::read_to_string(seen).unwrap();
+    let mut seen: Vec<&str> = seen.lines().collect();
+    seen.sort_unstable();
+    assert_eq!(seen, ["./.opencode/agent/a", "./AGENTS.md", "./opencode.json"]);
+    assert_eq!(all(&bench.lines(), "result"), ["pass"]);
 }
 
 #[test]

@@ -25,8 +25,8 @@ use crate::error::{Error, Result};
 use crate::runner::programs::{Handle, Identity, wait_any};
 use crate::units::Deadline;
 
-/// How long one start may take: twice as long as a server may take to answer, because the files of
-/// a task are copied before.
+/// How long one start may take: twice as long as a server may take to answer, because it is asked
+/// for prices besides.
 const WARM_UP_TAKES: Duration = Duration::from_secs(240);
 
 /// What the names of these orders begin with.
@@ -132,6 +132,7 @@ impl Parent<'_> {
         let (task, arm) = (&self.plan.tasks[run.task], &self.plan.arms[run.arm]);
         let order = WarmUpOrder {
             plan: self.plan.narrowed(&task.id, &arm.id),
+            is_priced: self.needs_price(arm),
             shard: self.options.shard.name(),
             scratch: self.scratch.join(uuid::Uuid::new_v4().simple().to_string()),
             data: self.scratch.join("data"),

@@ -15,6 +15,8 @@ use super::secrets::Secrets;
 use super::surroundings;
 use crate::bench::plan::Plan;
 use crate::bench::site::Site;
+use crate::bench::task::Template;
+use crate::bench::workspace::lay::Lay;
 use crate::bench::workspace::{self, Workspace};
 use crate::error::{Error, Result};
 use crate::runner::programs::become_subreaper;
@@ -23,11 +25,16 @@ use crate::runner::{Environment, Signals};
 /// How long the server may take to say what it knows, once it has started.
 const QUESTIONS_S: f64 = 60.0;
 
+/// What OpenCode reads in a project's directory before any prompt.
+const SETTINGS: [&str; 3] = ["opencode.json", "opencode.jsonc", ".opencode"];
+
 /// What is to be started. It travels as a file of JSON.
 #[derive(Debug)]
 pub struct WarmUpOrder {
     /// A plan with exactly one task and one arm.
     pub plan: Plan,
+    /// Whether the price of the arm's model matters.
+    pub is_priced: bool,
     /// `I/N`.
     pub shard: String,
     /// The private directory, with a random name that is the mark of everything started for it.
@@ -39,7 +46,7 @@ pub struct WarmUpOrder {
 impl WarmUpOrder {
     /// The order as its file holds it.
     pub fn to_json(&self) -> Value {
-        json!({"plan": self.plan.to_json(), "shard": self.shard, "scratch": self.scratch,
+        json!({"plan": self.plan.to_json(), "is_priced": self.is_priced, "shard": self.shard, "scratch": self.scratch,
                "data": self.data})
     }
 
@@ -58,7 +65,8 @@ impl WarmUpOrder {
         else {
             return Err(wrong("a key is missing"));
         };
-        Ok(WarmUpOrder { plan, shard, scratch: scratch.into(), data: data.into() })
+        let is_priced = value["is_priced"] == true;
+        Ok(WarmUpOrder { plan, is_priced, shard, scratch: scratch.into(), data: data.into() })
     }
 
     /// The file for what was found: `{"trouble": text or null, "price": {"model", "state"}}`.
@@ -83,6 +91,26 @@ pub fn warm_up(environment: &Environment, file: &Path) -> Result<()> {
     fs::create_dir_all(&order.scratch).and_then(|()| fs::write(order.found(), text)).map_err(failed)
 }
 
+/// Lays over the tree what OpenCode reads of a template, and nothing else of it: a template may be
+/// large. It may say what a model costs.
+fn lay_settings(site: &Site, template: &Path) -> std::result::Result<(), String> {
+    let is_setting = |path: &[u8]| {
+        let top = path.split(|byte| *byte == b'/').next().unwrap_or_default();
+        SETTINGS.iter().any(|name| name.as_bytes() == top)
+    };
+    lay(site, template, &|path| !is_setting(path))
+}
+
+fn lay(
+    site: &Site,
+    from: &Path,
+    is_left_out: &dyn Fn(&[u8]) -> bool,
+) -> std::result::Result<(), String> {
+    let lay = Lay { is_left_out, is_stopped: site.is_stopped };
+    let laid = lay.over(from, &site.tree());
+    laid.map_err(|error| format!("{} cannot be copied: {error}", from.display()))
+}
+
 /// Starts the server once; what it says of the price, or why it was not asked.
 fn start(
     order: &WarmUpOrder,
@@ -90,7 +118,7 @@ fn start(
     is_stopped: &dyn Fn() -> bool,
     secrets: &mut Secrets,
 ) -> std::result::Result<Value, String> {
-    let WarmUpOrder { plan, scratch, data, .. } = order;
+    let WarmUpOrder { plan, is_priced, scratch, data, .. } = order;
     let arm = &plan.arms[0];
     let program = Program::of(environment, &arm.opencode, &data.join("programs"));
     let program = program.map_err(|error| error.to_string())?;
@@ -98,10 +126,15 @@ fn start(
     // Each run has its own, and it may take long. What the task is counts only for runs.
     task.setup.clear();
     task.sha256.clear();
+    // What OpenCode reads of a template in git is known only once it is here.
+    let is_needed = *is_priced && matches!(task.template, Template::Git { .. });
+    if !is_needed {
+        task.template = Template::Empty;
+    }
     let site = Site {
         plan,
         task: &task,
-        overlay: arm.overlay.as_deref(),
+        overlay: None,
         opencode: Some(&program.path),
         scratch,
         environment,
@@ -109,6 +142,12 @@ fn start(
         is_stopped,
     };
     Workspace::create(&site).map_err(|trouble| trouble.message)?;
+    if let (Template::Directory(directory), true) = (&plan.tasks[0].template, is_priced) {
+        lay_settings(&site, directory)?;
+    }
+    if let Some(overlay) = &arm.overlay {
+        lay(&site, overlay, &|_| false)?;
+    }
     surroundings::copy_keys(&site, secrets).map_err(|error| error.message)?;
     let mut agent = AgentOrder { prompt: None, ..AgentOrder::first(&site) };
     agent.limits.wall_s = QUESTIONS_S;
