@@ -312,16 +312,23 @@ fn signals_abort_the_turn_and_a_closed_pipe_changes_nothing() {
     let sandbox = sandbox("signals", json!({}));
     let session = sandbox.start(&[]);
     for (sent, status) in [(Signal::HUP, 129), (Signal::INT, 130), (Signal::TERM, 143)] {
-        let running = long_turn(&sandbox, &session, &[]);
-        // Twice, as `timeout` sends it: to the program, and to the process group that it is in.
-        running.signal(sent);
-        let handled = || (!is_signal_pending(running.pid())).then_some(());
-        poll(SOON, handled).expect("a signal that arrives");
-        running.signal(sent);
-        let ended = running.wait(SOON).fails(status);
-        assert!(ended.signal.is_none() && ended.stdout.starts_with("one\n"), "{ended:?}");
-        assert!(ended.stderr.contains("it was aborted"), "{}", ended.stderr);
-        assert!(!is_busy(&sandbox, &session));
+        // On a busy machine the second one may come so late that it is taken for one more.
+        in_some_round(|| {
+            let running = long_turn(&sandbox, &session, &[]);
+            // Twice, as `timeout` sends it: to the program, and to the process group that it is in.
+            running.signal(sent);
+            let handled = || (!is_signal_pending(running.pid())).then_some(());
+            poll(SOON, handled).expect("a signal that arrives");
+            running.signal(sent);
+            let ended = running.wait(SOON).fails(status);
+            if !ended.stderr.contains("it was aborted") {
+                sandbox.occtl(&["abort", &session]).run().ok();
+                return Err(format!("{ended:?}"));
+            }
+            assert!(ended.signal.is_none() && ended.stdout.starts_with("one\n"), "{ended:?}");
+            assert!(!is_busy(&sandbox, &session));
+            Ok(())
+        });
     }
     // An ignored SIGHUP stays ignored, as under `nohup`.
     sandbox.set_faults(&json!({"turn": {"delta_ms": 300, "text": "one\n two three four"}}));
