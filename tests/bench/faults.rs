@@ -6,7 +6,7 @@ use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use super::{Bench, SOON, all, both, is_prompt, task};
-use crate::support::processes::poll;
+use crate::support::processes::{poll, signal};
 
 /// How many prompts servers were sent so far.
 fn prompts(bench: &Bench) -> usize {
@@ -34,6 +34,25 @@ fn a_program_that_is_swapped_or_vanishes_between_two_runs_stops_its_arm() {
         assert_eq!((&line["result"], &line["stop"]), (&json!("unscored"), &json!("setup_error")));
         assert_eq!(line["error"]["name"], "binary_changed", "{line}");
     }
+}
+
+#[test]
+fn a_batch_goes_on_although_occtl_itself_was_replaced() {
+    let bench = Bench::new("bench-replaced", json!({"turn": {"hold": true}}));
+    bench.plan(&both(), &json!({}));
+    let copy = bench.sandbox.bin().join("occtl-copy");
+    std::fs::copy(env!("CARGO_BIN_EXE_occtl"), &copy).unwrap();
+    let words = ["bench", "run", "plan.json", "-o", "results"];
+    let run = bench.sandbox.command(&copy, &words).cwd(bench.sandbox.root());
+    let running = run.timeout(SOON).spawn();
+    poll(SOON, || (prompts(&bench) == 1).then_some(())).expect("a prompt");
+    std::fs::remove_file(&copy).unwrap();
+    bench.sandbox.install("occtl-copy", "#!/bin/sh\nexit 1\n");
+    bench.sandbox.set_faults(&json!({}));
+    running.wait(SOON).ok();
+    let lines = bench.lines();
+    assert_eq!(all(&lines, "result"), ["fail", "pass"]);
+    assert!(lines.iter().all(|line| line["stop"] == "done"), "{lines:?}");
 }
 
 #[test]
@@ -103,12 +122,13 @@ fn what_a_killed_process_had_begun_ends_with_it_and_keeps_its_attempt() {
     bench.plan(&both(), &json!({}));
     let first = bench.run(&["--jobs", "2"]).spawn();
     poll(SOON, || (prompts(&bench) == 2).then_some(())).expect("two prompts");
-    // One trial can record its end, the other one cannot.
-    let killed = trials(&bench)[0];
-    crate::support::processes::signal(killed, Signal::STOP);
+    // One trial can record its end, the other one cannot. Nor can their parent, which is stopped
+    // before it notices anything.
+    first.signal(Signal::STOP);
+    signal(trials(&bench)[0], Signal::KILL);
     first.signal(Signal::KILL);
     first.wait(SOON);
-    poll(SOON, || (trials(&bench) == [killed]).then_some(())).expect("the end of one trial");
+    poll(SOON, || trials(&bench).is_empty().then_some(())).expect("the end of both trials");
     bench.sandbox.set_faults(&json!({}));
     bench.run(&[]).run().ok();
     let lines = bench.lines();

@@ -2,7 +2,7 @@
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::agent_order::AgentOrder;
@@ -42,7 +42,13 @@ pub fn run(
     let failed = |what: &'static str| Trouble::because(TroubleKind::Setup, what);
     let file = site.outbox().join("order.json");
     std::fs::write(&file, order.to_json().to_string()).map_err(failed("cannot write an order"))?;
-    let own = std::env::current_exe().map_err(failed("cannot find occtl"))?;
+    // A container has it under its own name. Without one, an update of occtl while a batch runs may
+    // have replaced the file, and this path is still the program that runs.
+    let own = if site.plan.wrap.is_empty() {
+        PathBuf::from("/proc/self/exe")
+    } else {
+        std::env::current_exe().map_err(failed("cannot find occtl"))?
+    };
     let words: Vec<OsString> =
         vec![own.into(), "bench".into(), "agent".into(), file.into_os_string()];
     let wrapped = wrapped(site, variables, &words)?;
