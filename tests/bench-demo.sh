@@ -51,8 +51,14 @@ show occtl bench check plan.json --jobs 2
 show occtl bench run plan.json -o results --jobs 2
 show occtl bench status results
 show occtl bench show results text-changes/good/1
+show occtl bench report results --html report
 
 # What must have come out.
+pages=$(find report -name '*.html' | wc -l)
+if ((pages != 17)); then
+    echo "the report has $pages pages, not one for each run and one for all" >&2
+    exit 1
+fi
 occtl bench status results --json >status.json
 python3 - <<'END'
 import json, sys

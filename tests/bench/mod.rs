@@ -4,6 +4,7 @@ mod batch;
 mod chaos;
 mod faults;
 pub mod guide;
+mod html;
 mod rechecks;
 mod scarce;
 mod spending;

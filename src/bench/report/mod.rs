@@ -8,6 +8,7 @@ mod arm;
 pub mod csv;
 pub mod escape;
 pub mod github;
+pub mod html;
 pub mod junit;
 pub mod markdown;
 #[cfg(test)]
@@ -87,8 +88,8 @@ pub struct Unscored {
 const MOST_UNSCORED: usize = 1000;
 
 impl Report {
-    /// The numbers of nights. `outlook` says also what so many runs can show.
-    pub fn of(mut nights: Vec<Night>, outlook: bool) -> Report {
+    /// The numbers of nights, which are sorted. `outlook` says also what so many runs can show.
+    pub fn of(nights: &mut [Night], outlook: bool) -> Report {
         nights.sort_by_key(Night::started_ms);
         Report { nights: nights.iter().map(|night| NightReport::of(night, outlook)).collect() }
     }

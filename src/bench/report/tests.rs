@@ -15,8 +15,8 @@ fn worse() -> Night {
     night(&[("base", &same), ("new", &broken)])
 }
 
-fn report(nights: Vec<Night>) -> Report {
-    Report::of(nights, false)
+fn report(mut nights: Vec<Night>) -> Report {
+    Report::of(&mut nights, false)
 }
 
 fn verdict() -> Verdict {

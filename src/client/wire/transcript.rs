@@ -1,13 +1,12 @@
 //! Messages with the arguments and results of their tools, for commands that show a conversation.
 //! Following a turn does not need those; see [`super::Message`].
 
-use serde::de::IgnoredAny;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::lean::lean;
-use super::{Element, HasId, Info, Message, Part, Time, ToolState, lenient};
+use super::{Element, HasId, Info, Message, Part, Time, ToolMetadata, ToolState, lenient};
 use crate::client::mend;
 
 /// A message with its parts and all details of its tools.
@@ -89,12 +88,8 @@ struct FullState {
     output: Option<String>,
     #[serde(default, deserialize_with = "lean")]
     error: Option<String>,
-    #[serde(default, rename = "metadata", deserialize_with = "is_given")]
-    reports: bool,
-}
-
-fn is_given<'de, D: Deserializer<'de>>(input: D) -> Result<bool, D::Error> {
-    IgnoredAny::deserialize(input).map(|_| true)
+    #[serde(default, deserialize_with = "lean")]
+    metadata: Option<ToolMetadata>,
 }
 
 /// A tool's arguments and result.
@@ -119,12 +114,13 @@ impl FullPart {
             input: state.input,
             output: state.output,
             error: state.error,
-            reports: state.reports,
+            reports: state.metadata.is_some(),
         };
         let state = ToolState {
             status: state.status,
             title: state.title,
             time: state.time,
+            metadata: state.metadata.unwrap_or_default(),
             ..ToolState::default()
         };
         let part = Part {

@@ -12,6 +12,7 @@ pub mod list;
 pub mod manage;
 pub mod messages;
 pub mod own_rules;
+pub mod recorded;
 pub mod running;
 pub mod tail;
 pub mod tail_follow;

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use crate::bench::night::Night;
 use crate::bench::report::text::Look;
-use crate::bench::report::{Report, csv, github, junit, markdown, text, trend};
+use crate::bench::report::{Report, csv, github, html, junit, markdown, text, trend};
 use crate::cli::App;
 use crate::cli::output::file::NewFile;
 use crate::cli::spec::{Action, Command, Exit, Flag, Operand};
@@ -21,6 +21,12 @@ const FORMATS: &[Flag] = &[
         "Print annotations for a workflow of GitHub, and write its summary",
     )
     .excludes(&["markdown", "csv", "json"], ONE),
+    Flag::value(
+        "html",
+        None,
+        "OUT",
+        "Write pages for a browser, too: a directory that is new, empty, or holds an older report",
+    ),
     Flag::value("junit", None, "FILE", "Write JUnit's XML, too: a case a task, never a failure"),
     Flag::value(
         "trend",
@@ -46,6 +52,7 @@ pub const COMMAND: Command = Command {
     examples: &[
         ("occtl bench report results", "one night"),
         ("occtl bench report nights/*", "a week"),
+        ("occtl bench report results --html report", "pages with plots and every transcript"),
         ("occtl bench report results --csv > runs.csv", "all runs for a spreadsheet"),
     ],
     parse,
@@ -54,15 +61,19 @@ pub const COMMAND: Command = Command {
 fn parse(words: &Words) -> Result<Action> {
     let directories: Vec<PathBuf> = words.rest(0)?.into_iter().map(PathBuf::from).collect();
     let (markdown, csv, github) = (words.has("markdown"), words.has("csv"), words.has("github"));
+    let html = words.path("html");
     let junit = words.path("junit");
     let trend = words.path("trend");
     Ok(Box::new(move |app| {
         let nights = directories.iter().map(|path| Night::read(path));
-        let nights: Vec<Night> = nights.collect::<Result<_>>()?;
+        let mut nights: Vec<Night> = nights.collect::<Result<_>>()?;
         if csv {
             table(app, &nights)?;
         }
-        let report = Report::of(nights, false);
+        let report = Report::of(&mut nights, false);
+        if let Some(path) = &html {
+            html::write(path, &report, &nights)?;
+        }
         if let Some(path) = &junit {
             write_file(path, &junit::report(&report))?;
         }
