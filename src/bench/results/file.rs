@@ -3,7 +3,7 @@
 //! Every shard has a file of its own, which only its parent writes: one `write` and one `fdatasync`
 //! a line. So a power cut can tear the last line only, and a torn line is not a result.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::HashMap;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::OpenOptionsExt;
@@ -24,7 +24,7 @@ pub struct Lines {
     /// The results of this batch, in the order of the files.
     pub rows: Vec<Row>,
     /// Where the attempts of a run are in `rows`, in their order.
-    pub by_run: BTreeMap<String, Vec<usize>>,
+    pub by_run: HashMap<String, Vec<usize>>,
     /// Lines that are no results of this batch: torn, of another batch, of another form.
     pub foreign: usize,
     /// Lines that repeat an attempt.
@@ -40,16 +40,11 @@ pub fn name(shard: Shard) -> String {
 /// counts.
 pub fn read_all(directory: &Path, batch: &str) -> Result<Lines> {
     let mut lines = Lines::default();
-    let mut seen = BTreeSet::new();
     each_result(directory, &mut |text| match Row::read(text) {
-        Some(row) if row.batch == batch => {
-            if seen.insert((row.run_id.clone(), row.attempt, row.recheck_of)) {
-                lines.add(row);
-            } else {
-                lines.doubled += 1;
-            }
-        }
-        _ => lines.foreign += 1,
+        Some(row) if row.batch != batch => lines.foreign += 1,
+        Some(row) if lines.has(&row) => lines.doubled += 1,
+        Some(row) => lines.add(row),
+        None => lines.foreign += 1,
     })?;
     for places in lines.by_run.values_mut() {
         places.sort_by_key(|at| (lines.rows[*at].attempt, lines.rows[*at].recheck_of));
@@ -70,6 +65,12 @@ impl Lines {
     pub fn add(&mut self, row: Row) {
         self.by_run.entry(row.run_id.clone()).or_default().push(self.rows.len());
         self.rows.push(row);
+    }
+
+    /// Whether the same attempt is recorded already.
+    fn has(&self, row: &Row) -> bool {
+        let mut attempts = self.attempts(&row.run_id);
+        attempts.any(|old| (old.attempt, old.recheck_of) == (row.attempt, row.recheck_of))
     }
 
     /// The attempts of a run, the oldest first; each is followed by its rechecks.
@@ -191,6 +192,14 @@ mod tests {
     use super::*;
     use crate::testing::scratch;
 
+    impl Lines {
+        fn known_runs(&self) -> Vec<&str> {
+            let mut runs: Vec<&str> = self.by_run.keys().map(String::as_str).collect();
+            runs.sort_unstable();
+            runs
+        }
+    }
+
     fn line(run: &str, attempt: u32, result: &str) -> String {
         let head = r#""type":"result","schema":1,"batch":"b","task":"t","arm":"a","repeat":1"#;
         let own = format!(r#""run_id":"{run}","attempt":{attempt},"result":"{result}""#);
@@ -210,7 +219,7 @@ mod tests {
         fs::write(&path, text).unwrap();
         let lines = read_all(&directory, "b").unwrap();
         assert_eq!((lines.foreign, lines.doubled), (4, 1));
-        assert_eq!(lines.by_run.keys().collect::<Vec<_>>(), ["r1"]);
+        assert_eq!(lines.known_runs(), ["r1"]);
         let results: Vec<_> = lines.attempts("r1").map(|row| row.result.as_str()).collect();
         assert_eq!(results, ["unscored", "pass"]);
         // The next line stands alone.
@@ -219,7 +228,7 @@ mod tests {
             .append(&line("r4", 1, "fail"))
             .unwrap();
         let lines = read_all(&directory, "b").unwrap();
-        assert_eq!(lines.by_run.keys().collect::<Vec<_>>(), ["r1", "r4"]);
+        assert_eq!(lines.known_runs(), ["r1", "r4"]);
         assert_eq!((lines.foreign, lines.doubled), (4, 1));
         fs::remove_dir_all(directory).unwrap();
     }

@@ -1,13 +1,13 @@
 //! What is read of a result line: the few fields that decide what is still to be done.
 
-use std::borrow::Cow;
-
 use serde::Deserialize;
 
 /// The fields of a result line that a batch goes by. A line that lacks one of the required fields
 /// is foreign.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Row {
+    r#type: LineType,
+    schema: u32,
     /// The batch's id.
     pub batch: String,
     /// The run's id.
@@ -66,21 +66,20 @@ pub struct RowError {
 }
 
 /// What tells a result line from other JSON.
-#[derive(Deserialize)]
-struct Envelope<'a> {
-    #[serde(borrow)]
-    r#type: Cow<'a, str>,
-    schema: u32,
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum LineType {
+    /// The only one that is known.
+    Result,
 }
 
 impl Row {
     /// Reads one line. `None` for what is no result line of a form that is known.
     pub fn read(line: &[u8]) -> Option<Row> {
-        let envelope: Envelope = serde_json::from_slice(line).ok()?;
-        if envelope.r#type != "result" || envelope.schema != super::line::SCHEMA {
-            return None;
-        }
-        serde_json::from_slice(line).ok()
+        let row: Row = serde_json::from_slice(line).ok()?;
+        // Every other type has failed to be read.
+        let LineType::Result = row.r#type;
+        (row.schema == super::line::SCHEMA).then_some(row)
     }
 
     /// Whether something can be said of the agent, or nothing is to be said.
