@@ -1,8 +1,8 @@
 //! Cuts a recorded document into its messages, and holds no more than one of them.
 //!
 //! A tool's result can be of any size, and what wrote the document is not trusted to keep any
-//! bound. So long strings are cut while they are read, and a message that is large without long strings is
-//! left out.
+//! bound. So long strings are cut while they are read, and a message that is large without long
+//! strings is left out.
 
 use std::io::{self, Read};
 
