@@ -1,7 +1,7 @@
 //! A second night for candidates that alarmed: a comparison that is made every night alarms by
 //! chance now and then, and hardly ever twice in a row.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::batch::{self, BatchOptions, BatchWatcher, Directory, Ended, Left, Selection, Trees};
 use super::night::Night;
@@ -22,30 +22,39 @@ pub struct SecondNight {
     pub scratch: Option<PathBuf>,
 }
 
-/// Runs base and alarmed arms again and changes the verdict to what both nights say. Returns how the
-/// batch ended if it was left before its end: then there is no second verdict, and the same command
-/// goes on. Nothing runs without an alarm, and nothing is run twice.
+/// A comparison that may have to be confirmed.
+pub struct Doubt<'a> {
+    /// What was compared.
+    pub chosen: &'a Chosen,
+    /// How.
+    pub question: &'a Question,
+    /// Where the second night runs.
+    pub second: &'a SecondNight,
+}
+
+/// Runs base and alarmed arms again and changes the verdict to what both nights say. Returns how
+/// the batch ended if it was left before its end: then there is no second verdict, and the same
+/// command goes on. Nothing runs without an alarm, and nothing is run twice.
 pub fn confirm(
     context: &Context,
     verdict: &mut Verdict,
-    chosen: &Chosen,
-    question: &Question,
-    second: &SecondNight,
+    doubt: &Doubt,
     watcher: &mut dyn BatchWatcher,
 ) -> Result<Option<Ended>> {
+    let Doubt { chosen, question, second } = doubt;
     let base = chosen.base();
+    if chosen.candidates().iter().any(|side| side.night.directory != base.night.directory) {
+        return Err(Error::usage("--confirm needs base and candidates of one directory")
+            .hint("only then one plan has them all, to run them again"));
+    }
     let alarmed = verdict.candidates.iter().filter(|one| one.verdict == Word::Regression);
     let mut arms: Vec<&str> = alarmed.map(|one| one.side.arm.as_str()).collect();
     if arms.is_empty() {
         return Ok(None);
     }
-    if chosen.candidates().iter().any(|side| side.night.directory != base.night.directory) {
-        return Err(Error::usage("--confirm needs base and candidates of one directory")
-            .hint("only then one plan has them all, to run them again"));
-    }
     arms.push(base.id());
     let plan = base.night.plan.with_arms(&arms);
-    if !is_finished(&second.directory, &plan)? {
+    if !is_finished(&second.directory, &plan, base.night)? {
         let options = BatchOptions {
             output: second.directory.clone(),
             batch: uuid::Uuid::new_v4().simple().to_string(),
@@ -70,17 +79,27 @@ pub fn confirm(
     Ok(None)
 }
 
-/// Whether the second night is over. One with another plan cannot be used.
-fn is_finished(path: &std::path::Path, plan: &Plan) -> Result<bool> {
+/// Whether the second night is over. What is there must be one of this plan, and of this first
+/// night: a directory that an older alarm was confirmed in would confirm each later one.
+fn is_finished(path: &Path, plan: &Plan, first: &Night) -> Result<bool> {
     if !path.join("batch.json").exists() {
         return Ok(false);
     }
+    let refused = |why: &str| {
+        let message = format!("{} is not a second night of these arms: {why}", path.display());
+        Err(Error::usage(message).hint("name a directory that is not there yet"))
+    };
     let directory = Directory::open(path)?;
     let found = directory.plan()?;
+    if directory.batch == first.batch {
+        return refused("it is the first one");
+    }
     if found.sha256 != plan.sha256 {
-        let shown = path.display();
-        return Err(Error::usage(format!("{shown} is not a second night of these arms"))
-            .hint("name a directory that is not there yet"));
+        return refused("its plan is another one");
+    }
+    let began = Night::read(path)?.started_ms();
+    if began.is_some_and(|began| Some(began) < first.started_ms()) {
+        return refused("it began before the first one");
     }
     Ok(batch::is_finished(&batch::ledger_of(&directory, &found)?))
 }

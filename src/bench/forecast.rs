@@ -14,8 +14,8 @@ use super::verdict::{Outlook, outlook, unknown_design};
 pub struct Forecast {
     /// What the comparison with the base can show; null without a base or with one arm.
     pub outlook: Option<Outlook>,
-    /// What the runs will cost in US dollars, as runs of the same arms did in the directory; null if
-    /// there is none for an arm.
+    /// What the runs will cost in US dollars, as runs of the same arms did in the directory; null
+    /// if there is none for an arm.
     pub cost_usd: Option<f64>,
     /// The most that they can cost, by the limits of the tasks; null if a task has no limit.
     pub most_usd: Option<f64>,

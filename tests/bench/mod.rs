@@ -2,13 +2,18 @@
 
 mod batch;
 mod chaos;
+mod confirming;
 mod faults;
 pub mod guide;
 mod html;
+mod nights;
 mod rechecks;
+mod reports;
 mod scarce;
 mod spending;
+mod verdicts;
 mod warm_up;
+mod week;
 mod wraps;
 
 use std::path::PathBuf;

@@ -165,8 +165,8 @@ fn pass_at(tasks: &[TaskRuns]) -> Vec<PassAt> {
     (1..=fewest.min(MOST)).filter_map(of).collect()
 }
 
-/// What a pass costs, with the failures that have to be paid for it. `None` unless the cost of every
-/// run with a result is known.
+/// What a pass costs, with the failures that have to be paid for it. `None` unless the cost of
+/// every run with a result is known.
 fn per_pass(tasks: &[TaskRuns]) -> Option<Ratio> {
     let parts = tasks.iter().filter(|task| task.scored().next().is_some()).map(|task| {
         let costs = task.scored().map(|line: &Counted| line.cost_usd.filter(|usd| *usd >= 0.0));

@@ -87,8 +87,8 @@ pub fn heading() -> String {
     COLUMNS.map(|path| path.join("_")).join(",") + "\r\n"
 }
 
-/// Gives `take` a row for each run of a night, in the order of the files: the line that counts. They
-/// are read again and not kept, because there may be a hundred thousand.
+/// Gives `take` a row for each run of a night, in the order of the files: the line that counts.
+/// They are read again and not kept, because there may be a hundred thousand.
 pub fn rows(night: &Night, take: &mut dyn FnMut(&str) -> Result<()>) -> Result<()> {
     let counts = night.runs.iter().filter_map(|run| {
         let line = run.counts.as_ref()?;

@@ -36,11 +36,23 @@ pub fn markdown(text: &str) -> String {
     out
 }
 
+/// For a terminal: control characters and marks of direction are spelled out.
+pub fn terminal(text: &str) -> String {
+    let is_plain = |letter: char| !letter.is_control() && !is_direction(letter);
+    if text.chars().all(is_plain) {
+        return text.into();
+    }
+    let spelled = text.chars().map(|letter| {
+        if is_plain(letter) { letter.to_string() } else { letter.escape_unicode().to_string() }
+    });
+    spelled.collect()
+}
+
 /// For a cell of CSV (RFC 4180). A spreadsheet would compute what begins like a formula, so such
 /// text gets an apostrophe before it, which spreadsheets do not show.
 pub fn csv(text: &str) -> String {
     let mut text = text.replace('\0', "\u{fffd}");
-    if text.starts_with(['=', '+', '-', '@', '\t', '\r']) {
+    if text.starts_with(['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠']) {
         text.insert(0, '\'');
     }
     quoted(text)

@@ -21,10 +21,11 @@ pub fn annotations(verdict: &Verdict, strict: bool) -> String {
         Word::Inconclusive => "warning",
         Word::Ok => "notice",
     };
-    let reasons = verdict.candidates.iter().flat_map(|one| &one.reasons).cloned();
-    let reasons: Vec<String> = reasons.collect();
-    let text = format!("{}: {}", sentence(verdict), reasons.join("; "));
-    let mut out = line(level, "occtl bench", &text);
+    let mut text = vec![sentence(verdict)];
+    // The sentence has said some of them.
+    let reasons = verdict.candidates.iter().flat_map(|one| &one.reasons);
+    text.extend(reasons.filter(|reason| !text[0].contains(*reason)).cloned().collect::<Vec<_>>());
+    let mut out = line(level, "occtl bench", &text.join("; "));
     for (candidate, row) in worse(verdict).take(MOST_TASKS) {
         let (base, new) = (row.base, row.candidate);
         let text = format!(
@@ -34,6 +35,11 @@ pub fn annotations(verdict: &Verdict, strict: bool) -> String {
         out += &line("warning", &row.id, &text);
     }
     out
+}
+
+/// The annotation for a comparison that was not made.
+pub fn refused(message: &str) -> String {
+    line("error", "occtl bench", message)
 }
 
 /// The tasks that are worse by themselves.

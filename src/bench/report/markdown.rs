@@ -3,21 +3,28 @@
 use std::fmt::Write as _;
 
 use super::escape::markdown as escape;
-use super::text::{self, summary};
-use super::{NightReport, Report};
+use super::text::{self, MOST_ROWS, changed, percent, summary};
+use super::{ArmReport, NightReport, Report};
 use crate::bench::verdict::{Candidate, Verdict};
 
-/// All nights.
+/// All nights. Of several, what they have in common comes first.
 pub fn report(report: &Report) -> String {
     let mut out = String::new();
+    if report.nights.len() > 1 {
+        let _ = writeln!(out, "**{}**\n", escape(&text::nights(report)));
+        strips(&mut out, report);
+    }
     for night in &report.nights {
-        let _ = writeln!(out, "## {}\n", escape(&night.name));
+        let _ = writeln!(out, "## {} {}\n", escape(&night.name), night.day());
         let _ = writeln!(out, "**{}**\n", escape(&summary(night)));
         facts(&mut out, night);
         arms(&mut out, night);
         tasks(&mut out, night);
         if let Some(verdict) = &night.verdict {
             candidates(&mut out, verdict);
+        }
+        if let Some(why) = &night.no_verdict {
+            let _ = writeln!(out, "- no verdict: {}", escape(why));
         }
         unscored(&mut out, night);
     }
@@ -28,10 +35,38 @@ pub fn report(report: &Report) -> String {
 pub fn verdict(verdict: &Verdict) -> String {
     let mut out = format!("**{}**\n\n", escape(&text::sentence(verdict)));
     candidates(&mut out, verdict);
-    for warning in &verdict.warnings {
-        let _ = writeln!(out, "- warning: {}", escape(warning));
+    if let Some(second) = &verdict.confirmation {
+        let _ = writeln!(
+            out,
+            "- second night, {}: {}",
+            escape(&second.base.directory),
+            escape(&text::sentence(second))
+        );
     }
     out
+}
+
+/// A row for each arm and night.
+fn strips(out: &mut String, report: &Report) {
+    let _ = writeln!(out, "| arm | night | rate | 95 % | verdict | new version |");
+    let _ = writeln!(out, "| --- | --- | ---: | --- | --- | --- |");
+    for (name, nights) in text::in_order(report) {
+        for one in nights {
+            let (rate, interval) = rate(one.arm);
+            let word = one.word.map_or("", |word| word.name());
+            let version = one.changed.as_deref().map_or(String::new(), escape);
+            let (name, day) = (escape(name), one.night.day());
+            let _ = writeln!(out, "| {name} | {day} | {rate} | {interval} | {word} | {version} |");
+        }
+    }
+    out.push('\n');
+}
+
+/// The pass rate of an arm and its interval.
+fn rate(arm: &ArmReport) -> (String, String) {
+    let Some(rate) = arm.numbers.rate else { return Default::default() };
+    let (low, high) = (percent(rate.interval.low), percent(rate.interval.high));
+    (percent(rate.estimate), format!("{low} to {high}"))
 }
 
 fn facts(out: &mut String, night: &NightReport) {
@@ -53,11 +88,7 @@ fn arms(out: &mut String, night: &NightReport) {
     let _ = writeln!(out, "| --- | --- | ---: | ---: | --- | ---: | ---: | ---: |");
     for arm in &night.arms {
         let numbers = &arm.numbers;
-        let percent = |share: f64| format!("{:.0} %", 100.0 * share);
-        let rate = numbers.rate.map_or(String::new(), |rate| percent(rate.estimate));
-        let interval = numbers.rate.map_or(String::new(), |rate| {
-            format!("{} to {}", percent(rate.interval.low), percent(rate.interval.high))
-        });
+        let (rate, interval) = rate(arm);
         let time = arm.agent_time.median_ms;
         let time = time.map_or(String::new(), |ms| format!("{:.1} s", ms / 1000.0));
         let least = if arm.cost_complete { "" } else { "≥ " };
@@ -93,25 +124,33 @@ fn tasks(out: &mut String, night: &NightReport) {
 
 fn candidates(out: &mut String, verdict: &Verdict) {
     for one in &verdict.candidates {
-        let (name, base) = (escape(&one.side.arm), escape(&verdict.base.arm));
+        let [base, name] = one.side.names_beside(&verdict.base).map(|name| escape(&name));
         let _ = writeln!(out, "{name} against {base}: **{}**\n", one.verdict.name());
-        for line in lines(one) {
+        for line in lines(verdict, one) {
             let _ = writeln!(out, "- {}", escape(&line));
         }
         out.push('\n');
     }
+    for warning in &verdict.warnings {
+        let _ = writeln!(out, "- warning: {}", escape(warning));
+    }
 }
 
 /// What is said of a candidate, a line each.
-fn lines(one: &Candidate) -> Vec<String> {
+fn lines(verdict: &Verdict, one: &Candidate) -> Vec<String> {
     let mut lines = one.reasons.clone();
-    if let Some(difference) = one.difference {
-        let points = |share: f64| format!("{:+.1}", 100.0 * share);
-        let interval = difference.interval.map_or(String::new(), |it| {
-            format!(", 95 % {} to {}", points(it.low), points(it.high))
-        });
-        lines.push(format!("difference {} points{interval}", points(difference.estimate)));
+    let changed = changed(one);
+    lines.extend(changed.iter().take(MOST_ROWS).map(|row| {
+        let (base, now) = (row.base, row.candidate);
+        let counts =
+            format!("{}/{} before, {}/{} now", base.passes, base.runs, now.passes, now.runs);
+        format!("task {}: {counts}, p {}", row.id, text::p(row.p_worse_adjusted))
+    }));
+    if changed.len() > MOST_ROWS {
+        lines.push(format!("and {} more tasks that differ", changed.len() - MOST_ROWS));
     }
+    let facts = text::facts(verdict, one).into_iter();
+    lines.extend(facts.map(|(name, fact)| format!("{name}: {fact}")));
     lines.extend(one.left_out.iter().map(|left| format!("left out: {}: {}", left.task, left.why)));
     lines.extend(one.warnings.iter().map(|warning| format!("warning: {warning}")));
     lines

@@ -21,7 +21,7 @@ use serde::Serialize;
 use super::night::Night;
 use super::results::line::RunResult;
 use super::verdict::{Question, Side, Verdict, judge};
-pub use arm::ArmReport;
+pub use arm::{ArmReport, Times};
 
 /// Nights, the oldest first, as `bench report` shows them.
 #[derive(Clone, Debug, Serialize)]
@@ -96,6 +96,11 @@ impl Report {
 }
 
 impl NightReport {
+    /// The day of its first run in UTC, `2026-11-30`; `-` before that.
+    pub fn day(&self) -> &str {
+        self.started_at.as_deref().and_then(|time| time.get(..10)).unwrap_or("-")
+    }
+
     /// The numbers of one night.
     pub fn of(night: &Night, outlook: bool) -> NightReport {
         let arms = 0..night.plan.arms.len();

@@ -31,7 +31,7 @@ fn text_begins_with_one_sentence_and_fits_eighty_columns() {
     let shown = text::verdict(&verdict(), PLAIN);
     assert_eq!(
         shown.lines().next().unwrap(),
-        "regression: new is worse than base (4 of 24 runs passed against 17 of 25)"
+        "regression: new passes less than base, p < 0.0001 (4 of 24 runs passed against"
     );
     let mut both = night(&[("base", &["pp"]), ("new", &["pp"])]);
     both.runs.iter_mut().for_each(|run| run.counts.as_mut().unwrap().started_ms = Some(1 << 42));
@@ -40,6 +40,7 @@ fn text_begins_with_one_sentence_and_fits_eighty_columns() {
         assert!(line.chars().count() <= 80, "{line}");
     }
     assert!(shown.contains("3 hit a limit"), "{shown}");
+    assert!(shown.contains("\n17 of 25)\n"), "{shown}");
     assert!(shown.contains("base over time") && shown.contains("2109-05-15"), "{shown}");
 }
 

@@ -12,8 +12,8 @@ const DRAWS: usize = 10_000;
 const SEED: u64 = 20_070_101;
 
 /// The interval of a mean over tasks at `level`, by the percentiles of the cluster bootstrap (Efron
-/// 1979): tasks are drawn again, and each brings all its repeats along, in both arms. The values are
-/// one for each task. None without one.
+/// 1979): tasks are drawn again, and each brings all its repeats along, in both arms. The values
+/// are one for each task. None without one.
 pub fn mean(values: &[f64], level: f64) -> Option<Interval> {
     let mut means = Vec::with_capacity(DRAWS);
     resample(values.len(), |tasks| {

@@ -59,8 +59,8 @@ pub fn detectable(design: &Design, alpha: f64) -> Detectable {
     Detectable { drop, mean_drop: drop.map(|drop| mean_loss(&design.rates, drop)), broken_tasks }
 }
 
-/// Whether an effect is found in 80 of 100 nights. An effect that is found far more or far less often
-/// is known after few of the nights.
+/// Whether an effect is found in 80 of 100 nights. An effect that is found far more or far less
+/// often is known after few of the nights.
 fn is_found(design: &Design, alpha: f64, effect: &dyn Fn(usize, f64) -> f64) -> bool {
     /// With fewer nights the standard error of a share says little.
     const FIRST_LOOK: u32 = 50;
@@ -97,8 +97,8 @@ fn mean_loss(rates: &Rates, drop: f64) -> f64 {
     }
 }
 
-/// The smallest number from 1 to `most` for which a question has the answer yes, if every larger one
-/// has it as well.
+/// The smallest number from 1 to `most` for which a question has the answer yes, if every larger
+/// one has it as well.
 fn smallest(most: usize, holds: impl Fn(usize) -> bool) -> Option<usize> {
     if most == 0 || !holds(most) {
         return None;
@@ -115,9 +115,9 @@ fn smallest(most: usize, holds: impl Fn(usize) -> bool) -> Option<usize> {
     Some(yes)
 }
 
-/// Whether the test of `exact` finds a night worse. Far from the limit, and where the sum has a wide
-/// distribution, its normal approximation says the same and costs nothing; a test holds both against
-/// each other. `z` is the normal quantile of 1 - `alpha`.
+/// Whether the test of `exact` finds a night worse. Far from the limit, and where the sum has a
+/// wide distribution, its normal approximation says the same and costs nothing; a test holds both
+/// against each other. `z` is the normal quantile of 1 - `alpha`.
 fn is_alarm(night: &[Pair], alpha: f64, z: f64) -> bool {
     /// Sums with less variance are looked at exactly.
     const NARROW: f64 = 4.0;

@@ -13,9 +13,9 @@ pub fn ln_gamma(x: f64) -> f64 {
 /// ln √(2π).
 const LN_ROOT_OF_CIRCLE: f64 = 0.918_938_533_204_672_7;
 
-/// What Stirling's formula (x - ½) ln x - x + ln √(2π) lacks of the logarithm of the gamma function:
-/// Stirling's series (Abramowitz and Stegun 6.1.41) from 15 upwards, where its first six terms give
-/// all digits of a double, and the recurrence of the gamma function below.
+/// What Stirling's formula (x - ½) ln x - x + ln √(2π) lacks of the logarithm of the gamma
+/// function: Stirling's series (Abramowitz and Stegun 6.1.41) from 15 upwards, where its first six
+/// terms give all digits of a double, and the recurrence of the gamma function below.
 fn stirling_rest(x: f64) -> f64 {
     /// Where the series begins.
     const ENOUGH: f64 = 15.0;
@@ -45,15 +45,16 @@ pub fn ln_choose(many: u64, few: u64) -> f64 {
     ln_factorial(many) - ln_factorial(few) - ln_factorial(many - few)
 }
 
-/// The regularised incomplete beta function I_x(a, b) at `x`, with `rest` = 1 - x: a caller that knows both loses no
-/// digits where one of them is tiny. By the continued fraction DLMF 8.17.22, taken at the end where
-/// it converges quickly.
+/// The regularised incomplete beta function I_x(a, b) at `x`, with `rest` = 1 - x: a caller that
+/// knows both loses no digits where one of them is tiny. By the continued fraction DLMF 8.17.22,
+/// taken at the end where it converges quickly.
 fn beta_share(x: f64, rest: f64, a: f64, b: f64) -> f64 {
     if x <= 0.0 || rest <= 0.0 {
         return if x <= 0.0 { 0.0 } else { 1.0 };
     }
     // x^a (1 - x)^b / B(a, b). The three large logarithms of the beta function would cancel each
-    // other and most of their digits; so their large parts are joined with the powers (Loader 2000).
+    // other and most of their digits; so their large parts are joined with the powers (Loader
+    // 2000).
     let sum = a + b;
     let powers = a * (sum * x / a).ln() + b * (sum * rest / b).ln();
     let rests = stirling_rest(sum) - stirling_rest(a) - stirling_rest(b);
@@ -142,9 +143,9 @@ pub fn t_quantile(probability: f64, degrees: f64) -> f64 {
     quantile(probability, |x| t_upper(x, degrees), density)
 }
 
-/// A quantile of a distribution that is symmetric around zero and falls on both sides of it. Newton's
-/// method begins at zero: the upper tail is convex there, so each step stays below the answer, and
-/// the first one that does not go up has found it.
+/// A quantile of a distribution that is symmetric around zero and falls on both sides of it.
+/// Newton's method begins at zero: the upper tail is convex there, so each step stays below the
+/// answer, and the first one that does not go up has found it.
 fn quantile(
     probability: f64,
     upper_tail: impl Fn(f64) -> f64,

@@ -45,7 +45,8 @@ impl Stratified {
 /// Without tasks that tell something both p are 1 and both mid-p are ½.
 pub fn stratified(pairs: &[Pair]) -> Stratified {
     let mut weights = vec![1.0];
-    // Of the sum of the base's passes, counted from its smallest possible value, as the weights are.
+    // Of the sum of the base's passes, counted from its smallest possible value, as the weights
+    // are.
     let mut seen = 0;
     let (mut tasks, mut telling) = (0, 0);
     for pair in pairs.iter().filter(|pair| pair.is_complete()) {

@@ -91,11 +91,11 @@ pub struct PassRate {
     pub about: About,
 }
 
-/// The pass rate over tasks (Miller 2024, arXiv:2411.00640) with Wilson's interval (1927) of as many
-/// runs as would give the same standard error, and Student's quantile in place of the normal one
-/// (Korn and Graubard 1998 do so for surveys). Where the tasks do not differ at all the standard
-/// error says nothing, and the number of tasks is taken. Student's own interval around the mean
-/// would cover only 83 to 93 % at rates of 0.9 and more, and leave the range from 0 to 1.
+/// The pass rate over tasks (Miller 2024, arXiv:2411.00640) with Wilson's interval (1927) of as
+/// many runs as would give the same standard error, and Student's quantile in place of the normal
+/// one (Korn and Graubard 1998 do so for surveys). Where the tasks do not differ at all the
+/// standard error says nothing, and the number of tasks is taken. Student's own interval around the
+/// mean would cover only 83 to 93 % at rates of 0.9 and more, and leave the range from 0 to 1.
 ///
 /// Cells without a run are left out. None without a task.
 pub fn pass_rate(cells: &[Cell], level: f64) -> Option<PassRate> {

@@ -67,8 +67,8 @@ pub struct Medians {
 /// How the candidate's times compare with those of the base.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Comparison {
-    /// The geometric mean over tasks of the candidate's median by the base's: 1.2 is a fifth slower.
-    /// None where a median is infinite or zero, and without tasks.
+    /// The geometric mean over tasks of the candidate's median by the base's: 1.2 is a fifth
+    /// slower. None where a median is infinite or zero, and without tasks.
     pub ratio: Option<f64>,
     /// The interval of the ratio. None as well with one task.
     pub interval: Option<Interval>,

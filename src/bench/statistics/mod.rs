@@ -86,8 +86,8 @@ pub struct Interval {
     pub high: f64,
 }
 
-/// Whether a p value is at most `alpha`. Rounding must not decide: half of 1/20 is exactly 0.025, but
-/// a sum that should give it may end a last digit above.
+/// Whether a p value is at most `alpha`. Rounding must not decide: half of 1/20 is exactly 0.025,
+/// but a sum that should give it may end a last digit above.
 pub fn reaches(p: f64, alpha: f64) -> bool {
     p <= alpha * (1.0 + 1e-9)
 }

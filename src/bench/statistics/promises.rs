@@ -1,8 +1,8 @@
 //! What the verdict promises about many nights, held against nights that are played here: the gate
 //! with `exact`, the evidence for `ok` with `tasks`.
 //!
-//! A share of nights is itself known only up to chance: every bound has three standard errors added,
-//! which luck alone exceeds once in 700 times; with the seeds below it does not.
+//! A share of nights is itself known only up to chance: every bound has three standard errors
+//! added, which luck alone exceeds once in 700 times; with the seeds below it does not.
 
 use super::exact::stratified;
 use super::generator::Generator;
@@ -108,8 +108,8 @@ fn a_few_broken_tasks_are_found_as_often_as_promised() {
     }
 }
 
-/// Rates of base and candidate, which lost `MARGIN` on average: each task that much, or every second
-/// one twice that.
+/// Rates of base and candidate, which lost `MARGIN` on average: each task that much, or every
+/// second one twice that.
 fn dropped(random: &mut Generator, design: Design, is_uneven: bool) -> [Vec<f64>; 2] {
     let drop = |at: usize| match (is_uneven, at % 2) {
         (false, _) => MARGIN,

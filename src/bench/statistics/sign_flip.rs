@@ -20,8 +20,8 @@ pub struct SignFlip {
 /// whose sum is at least as far from zero as the one seen. The differences are scaled to whole
 /// numbers, because rounded ones lose ties.
 ///
-/// None where the tasks have so many different numbers of runs that the whole numbers, and with them
-/// memory and time, become too large.
+/// None where the tasks have so many different numbers of runs that the whole numbers, and with
+/// them memory and time, become too large.
 pub fn sign_flip(pairs: &[Pair]) -> Option<SignFlip> {
     /// The most additions: a second or less, and 100 MB or less where they are of few tasks.
     const MOST_ADDITIONS: u64 = 1 << 28;

@@ -31,8 +31,8 @@ pub fn cochran_mantel_haenszel(pairs: &[Pair]) -> Option<ChiSquare> {
     (variance > 0.0).then(|| ChiSquare { value, p: 2.0 * normal_upper(value.sqrt()) })
 }
 
-/// By how many passes the base has more than its share of each task's passes, summed over the tasks,
-/// and the variance of that number if the arms do not differ.
+/// By how many passes the base has more than its share of each task's passes, summed over the
+/// tasks, and the variance of that number if the arms do not differ.
 pub fn excess_and_variance(pairs: &[Pair]) -> (f64, f64) {
     let (mut excess, mut variance) = (0.0, 0.0);
     for pair in pairs.iter().filter(|pair| pair.is_complete()) {
@@ -46,8 +46,8 @@ pub fn excess_and_variance(pairs: &[Pair]) -> (f64, f64) {
 }
 
 /// Fisher's exact test (1935) of two shares, two-sided: the probability of all tables that are at
-/// most as likely as the one that was seen. Reports use it for the shares of runs without a verdict:
-/// `passes` then counts those, and `runs` all. The p value is 1 where an arm has no run.
+/// most as likely as the one that was seen. Reports use it for the shares of runs without a
+/// verdict: `passes` then counts those, and `runs` all. The p value is 1 where an arm has no run.
 pub fn fisher(base: Cell, candidate: Cell) -> f64 {
     /// Tables that are equally likely may differ in their last digits.
     const EQUALLY_LIKELY: f64 = 1.0 + 1e-9;
@@ -97,7 +97,8 @@ mod tests {
 
     #[test]
     fn the_test_of_fisher_has_known_values() {
-        // The tea of Fisher's lady, 34/70, and a table whose two tails have unequal numbers of tables.
+        // The tea of Fisher's lady, 34/70, and a table whose two tails have unequal numbers of
+        // tables.
         close(fisher(Cell::new(3, 4), Cell::new(1, 4)), 34.0 / 70.0);
         close(fisher(Cell::new(1, 10), Cell::new(6, 8)), 1.0 / 78.0);
         close(fisher(Cell::new(6, 8), Cell::new(1, 10)), 1.0 / 78.0);

@@ -18,10 +18,10 @@ pub fn differences(pairs: &[Pair]) -> Vec<f64> {
 }
 
 /// The same interval, guarded against tasks that happen not to differ: with a few repeats all
-/// differences may be zero by luck, and the plain interval would have no width. One task that gained
-/// a run and one that lost a run are added, as Agresti and Coull (1998) add successes and failures;
-/// a run is one of the smallest number of runs that a task has in an arm. Student's quantile stays
-/// that of the tasks that there are. None with fewer than two tasks.
+/// differences may be zero by luck, and the plain interval would have no width. One task that
+/// gained a run and one that lost a run are added, as Agresti and Coull (1998) add successes and
+/// failures; a run is one of the smallest number of runs that a task has in an arm. Student's
+/// quantile stays that of the tasks that there are. None with fewer than two tasks.
 pub fn guarded_difference(pairs: &[Pair], level: f64) -> Option<Interval> {
     let complete = pairs.iter().filter(|pair| pair.is_complete());
     let fewest_runs = complete.map(|pair| pair.base.runs.min(pair.candidate.runs)).min()?;

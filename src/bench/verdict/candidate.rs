@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use super::cost::{self, CostGate};
-use super::judge::{Decision, Question};
+use super::decision::Decision;
 use super::outlook::{can_never_alarm, outlook};
 use super::pairs::{self, Matched};
+use super::question::Question;
 use super::side::{Side, TaskRuns};
 use super::{ArmNumbers, Candidate, LeftOut, OtherTests, drift, rows, warnings};
 use crate::bench::night::NightRun;
@@ -118,7 +119,7 @@ impl<'a> Measured<'a> {
         let ratio = |of| cost::ratio(&self.pairs, of, level);
         let drift = drift::of(&self.pairs);
         let rows = rows::of_tasks(&self.pairs);
-        let warnings = warnings::of_candidate(&self, &drift);
+        let warnings = warnings::of_candidate(self.base, self.side, &drift);
         Candidate {
             verdict: decision.word,
             improved: decision.improved,
@@ -217,9 +218,10 @@ pub fn arm_numbers<'a>(tasks: impl Iterator<Item = &'a TaskRuns<'a>>) -> ArmNumb
     }
 }
 
-/// How surprising a drop and a gain of the mean difference are, by Student's t over tasks; one-sided
-/// both. Where no task differs from another, the standard error is that of the guarded interval:
-/// equal differences do not make a night sure of itself. ½ both with fewer than two tasks.
+/// How surprising a drop and a gain of the mean difference are, by Student's t over tasks;
+/// one-sided both. Where no task differs from another, the standard error is that of the guarded
+/// interval: equal differences do not make a night sure of itself. ½ both with fewer than two
+/// tasks.
 fn by_tasks(pairs: &[Pair]) -> (f64, f64) {
     let found = tasks::difference(pairs, LEVEL);
     let Some((mean, error)) = found.and_then(|mean| Some((mean, mean.standard_error?))) else {

@@ -17,11 +17,13 @@ pub struct CostGate {
 
 impl CostGate {
     /// A sentence if the candidate surely used too much.
-    pub fn excess(&self) -> Option<String> {
+    pub fn excess(&self, name: &str) -> Option<String> {
         let low = self.low.filter(|low| *low > 1.0 + self.limit)?;
         let (grown, allowed) = (100.0 * (low - 1.0), 100.0 * self.limit);
         let what = self.what;
-        Some(format!("its {what} grew by at least {grown:.0} %; {allowed:.0} % is allowed"))
+        Some(format!(
+            "the {what} of {name} grew by at least {grown:.0} %, {allowed:.0} % is allowed"
+        ))
     }
 }
 

@@ -1,26 +1,15 @@
 //! From the numbers to the word.
 
 use super::candidate::Measured;
+use super::decision::{Decision, Probabilities};
+use super::question::Question;
 use super::side::Side;
 use super::warnings;
+use super::words::{p_value, points};
 use super::{GateFacts, Verdict, Word};
-use crate::bench::plan::Gate;
 use crate::bench::statistics::adjustments::holm;
 use crate::bench::statistics::{bounds, reaches, tables};
 use crate::error::{Error, Result};
-
-/// What is asked of the numbers.
-#[derive(Clone, Debug)]
-pub struct Question {
-    /// When a comparison alarms.
-    pub gate: Gate,
-    /// The share of an arm's runs that may be without a result.
-    pub max_unscored: f64,
-    /// Whether tasks that changed are left out, and not refused.
-    pub common: bool,
-    /// Whether to say what so many runs can show, which takes thousands of random nights.
-    pub outlook: bool,
-}
 
 /// Compares candidates with a base. Fails where that makes no sense: other tasks, results that
 /// another grader has still to give, an arm with itself.
@@ -62,77 +51,51 @@ pub fn judge(question: &Question, base: Side, candidates: &[Side]) -> Result<Ver
     })
 }
 
-/// One-sided p values, adjusted for the number of candidates.
-#[derive(Clone, Copy)]
-pub struct Probabilities {
-    /// Of a drop.
-    pub worse: f64,
-    /// Of a gain.
-    pub better: f64,
-    /// Of a drop, if the candidate's runs without a result had passed and the base's had failed.
-    pub worse_at_best: f64,
-}
-
-/// The word of one candidate.
-pub struct Decision {
-    /// The word.
-    pub word: Word,
-    /// Whether the candidate passes more than the base.
-    pub improved: bool,
-    /// Why, in sentences; the most important one first.
-    pub reasons: Vec<String>,
-    /// What it was decided by.
-    pub p: Probabilities,
-}
-
 fn decide(question: &Question, measured: &Measured, p: Probabilities) -> Decision {
     let alpha = question.gate.alpha;
     let missing = missing(question, measured);
     let is_worse = reaches(p.worse, alpha);
     let is_better = !is_worse && reaches(p.better, alpha);
     let margin = points(question.gate.margin);
+    let [base, name] = measured.side.facts().names_beside(&measured.base.facts());
     let (mut word, why) = if is_worse && missing.is_empty() {
-        (Word::Regression, format!("it passes less than the base (p {:.4})", p.worse))
+        (Word::Regression, format!("{name} passes less than {base}, {}", p_value(p.worse)))
     } else if is_worse && reaches(p.worse_at_best, alpha) {
-        let why = "it passes less than the base, even if all that is missing went well for it";
-        (Word::Regression, format!("{why} (p {:.4})", p.worse_at_best))
+        let why = format!("{name} passes less than {base}, even if all that is missing went well");
+        (Word::Regression, format!("{why} for it, {}", p_value(p.worse_at_best)))
     } else if is_worse {
-        let why = "it passes less than the base, but what is missing could explain that";
-        (Word::Inconclusive, why.into())
+        let why = format!("{name} passes less than {base}, but what is missing could explain that");
+        (Word::Inconclusive, why)
     } else if measured.scored.is_empty() {
-        (Word::Inconclusive, "no task has a run with a result in both arms".into())
+        (Word::Inconclusive, format!("no task has a result of both {name} and {base}"))
     } else if is_better && missing.is_empty() {
-        (Word::Ok, format!("it passes more than the base (p {:.4})", p.better))
+        (Word::Ok, format!("{name} passes more than {base}, {}", p_value(p.better)))
     } else if measured.is_no_worse && missing.is_empty() {
-        (Word::Ok, format!("there is evidence that it lost at most {margin}"))
+        (Word::Ok, format!("{name} lost at most {margin} against {base}"))
     } else if missing.is_empty() {
-        let why = format!("neither a drop is shown, nor that it lost at most {margin}");
+        let why = format!("neither a drop of {name} against {base} is shown, nor that it is at");
+        let why = format!("{why} most {margin}");
         (Word::Inconclusive, why)
     } else {
-        (Word::Inconclusive, "too many results are missing".into())
+        (Word::Inconclusive, format!("too many results are missing to tell {name} from {base}"))
     };
     let mut reasons = vec![why];
     reasons.extend(missing);
     for gate in measured.cost_gates(&question.gate) {
-        match gate.excess() {
+        match gate.excess(&name) {
             Some(excess) => {
                 word = Word::Regression;
                 reasons.insert(0, excess);
             }
             None if gate.low.is_none() => {
                 word = word.max(Word::Inconclusive);
-                reasons.push(format!("its {} cannot be compared: too little is known", gate.what));
+                let what = gate.what;
+                reasons.push(format!("the {what} of {name} cannot be compared: it is not known"));
             }
             None => {}
         }
     }
     Decision { word, improved: word == Word::Ok && is_better, reasons, p }
-}
-
-/// A share as points of a rate: `10 points`.
-pub fn points(share: f64) -> String {
-    let points = (share * 1000.0).round() / 10.0;
-    if points == 1.0 { "1 point".into() } else { format!("{points} points") }
 }
 
 /// What is missing so much, or so unevenly, that `ok` cannot be said: in sentences that name the

@@ -4,19 +4,22 @@
 mod candidate;
 mod choose;
 mod cost;
+mod decision;
 mod drift;
+mod gate;
 mod judge;
 mod outlook;
 mod pairs;
+mod question;
 mod rows;
 mod side;
 #[cfg(test)]
 mod tests;
 mod warnings;
+mod words;
 
 use serde::Serialize;
 
-use super::plan::{Gate, Infer};
 use super::statistics::bootstrap::Ratio;
 use super::statistics::exact::Stratified;
 use super::statistics::intervals::{Mean, PassRate};
@@ -27,9 +30,12 @@ use super::statistics::{Cell, Interval};
 pub use candidate::arm_numbers;
 pub use choose::Chosen;
 pub use drift::of_arm as drift_of_arm;
-pub use judge::{Question, judge};
+pub use gate::GateFacts;
+pub use judge::judge;
 pub use outlook::{Outlook, outlook, unknown_design};
+pub use question::Question;
 pub use side::{Side, SideFacts, TaskRuns};
+pub use words::points;
 
 /// The word of a verdict, from the best to the worst.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -74,50 +80,24 @@ pub struct Verdict {
 }
 
 impl Verdict {
-    /// Takes the verdict of a second night on those candidates that were a regression: they stay one
-    /// only if they are one there as well.
+    /// Takes the verdict of a second night on those candidates that were a regression: they stay
+    /// one only if they are one there as well.
     pub fn confirm(&mut self, second: Verdict) {
         for one in self.candidates.iter_mut().filter(|one| one.verdict == Word::Regression) {
             let again = second.candidates.iter().find(|other| other.side.arm == one.side.arm);
             let is_confirmed = again.is_some_and(|again| again.verdict == Word::Regression);
             if is_confirmed {
-                one.reasons.insert(0, "a second night confirms it".into());
+                one.reasons.push("a second night confirms it".into());
             } else {
+                let name = &one.side.arm;
+                let why = format!("alarm not confirmed: a second night of {name} has none");
                 one.verdict = Word::Inconclusive;
-                one.reasons
-                    .insert(0, "alarm not confirmed: a second night does not show it".into());
+                one.reasons.insert(0, why);
             }
         }
         let words = self.candidates.iter().map(|one| one.verdict);
         self.verdict = words.max().unwrap_or(Word::Inconclusive);
         self.confirmation = Some(Box::new(second));
-    }
-}
-
-/// The gate as it was applied.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct GateFacts {
-    /// `runs`: these very tasks; `tasks`: tasks like these.
-    pub infer: &'static str,
-    /// The share of false alarms of one comparison.
-    pub alpha: f64,
-    /// The drop that is small enough to be fine; 0.1 is ten points of the pass rate.
-    pub margin: f64,
-    /// The share by which cost may grow; null if it is no reason for an alarm.
-    pub max_cost_increase: Option<f64>,
-    /// The same for tokens.
-    pub max_tokens_increase: Option<f64>,
-}
-
-impl GateFacts {
-    fn of(gate: &Gate) -> GateFacts {
-        GateFacts {
-            infer: if gate.infer == Infer::Runs { "runs" } else { "tasks" },
-            alpha: gate.alpha,
-            margin: gate.margin,
-            max_cost_increase: gate.max_cost_increase,
-            max_tokens_increase: gate.max_tokens_increase,
-        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::GateFacts;
+use super::gate::GateFacts;
 use crate::bench::plan::{Gate, Infer};
 use crate::bench::statistics::detectable::{
     self, Detectable, cannot_alarm, detectable_by_tasks, expected_deviation,
@@ -27,21 +27,22 @@ pub struct Outlook {
 }
 
 /// Looks ahead for a gate. `deviation` is that of the differences of tasks; `None` for the one to
-/// expect. `candidates` is how many are compared: the smallest p value has to pass the first step
-/// of Holm.
+/// expect. `candidates` is how many are compared.
 pub fn outlook(gate: &Gate, design: &Design, deviation: Option<f64>, candidates: usize) -> Outlook {
     let level = 1.0 - 2.0 * gate.alpha;
+    // One arm that alone became worse has to pass the first step of Holm.
+    let alpha = gate.alpha / candidates.max(1) as f64;
     let tasks = design.runs.len();
     let fewest = design.runs.iter().map(|runs| runs.base.min(runs.candidate)).min().unwrap_or(0);
     let by_tasks = || {
         let deviation = deviation.unwrap_or_else(|| expected_deviation(&design.rates, fewest));
-        detectable_by_tasks(tasks, deviation, level)
+        detectable_by_tasks(tasks, deviation, 1.0 - 2.0 * alpha)
     };
     let is_of_runs = gate.infer == Infer::Runs;
     Outlook {
         gate: GateFacts::of(gate),
         cannot_alarm: can_never_alarm(gate, design, candidates),
-        these_tasks: is_of_runs.then(|| detectable::detectable(design, gate.alpha)),
+        these_tasks: is_of_runs.then(|| detectable::detectable(design, alpha)),
         tasks_like_these: if is_of_runs { None } else { by_tasks() },
         chance_of_ok: detectable::chance_of_no_worse(design, gate.margin, level),
     }

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeSet;
 
+use super::LeftOut;
+use super::question::Question;
 use super::side::{Side, TaskRuns};
-use super::{LeftOut, Question};
 use crate::bench::results::line::RunResult;
 use crate::bench::statistics::bounds::PlannedPair;
 use crate::error::{Error, Result};

@@ -35,6 +35,22 @@ pub struct SideFacts {
     pub hosts: Vec<String>,
     /// How many runs went on at once; more than one number if that changed.
     pub jobs: Vec<u32>,
+    /// How often its plan runs it on each task.
+    pub repeats: u32,
+}
+
+impl SideFacts {
+    /// What the other side and this one are called beside each other: the ids of the arms, with
+    /// their directories where those are the same.
+    pub fn names_beside(&self, other: &SideFacts) -> [String; 2] {
+        [other, self].map(|side| {
+            if self.arm == other.arm {
+                format!("{}:{}", side.directory, side.arm)
+            } else {
+                side.arm.clone()
+            }
+        })
+    }
 }
 
 /// The runs of one task on one side.
@@ -76,6 +92,7 @@ impl<'a> Side<'a> {
             programs: texts(&|line| self.night.program(line)),
             hosts: texts(&|line| self.night.host(line)),
             jobs: jobs.into_iter().collect(),
+            repeats: self.night.plan.repeats,
         }
     }
 

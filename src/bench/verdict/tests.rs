@@ -226,13 +226,18 @@ fn cost_and_tokens_alarm_only_where_the_plan_asks() {
     let verdict = judged(&question, &night).unwrap();
     assert_eq!(verdict.verdict, Word::Regression);
     let reasons = &verdict.candidates[0].reasons;
-    assert!(reasons[0].contains("its cost grew by at least 30 %; 20 % is allowed"), "{reasons:?}");
+    assert!(
+        reasons[0].contains("the cost of new grew by at least 30 %, 20 % is allowed"),
+        "{reasons:?}"
+    );
     for run in &mut night.runs {
         run.counts.as_mut().unwrap().cost_usd = None;
     }
     let verdict = judged(&question, &night).unwrap();
     assert_eq!(verdict.verdict, Word::Inconclusive);
-    assert!(verdict.candidates[0].reasons.join("; ").contains("its cost cannot be compared"));
+    assert!(
+        verdict.candidates[0].reasons.join("; ").contains("the cost of new cannot be compared")
+    );
 }
 
 #[test]

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use super::candidate::Measured;
 use super::drift::SUSPICIOUS;
 use super::side::Side;
+use super::words::p_value;
 use super::{Drift, SideFacts};
 
 /// What concerns the sides by themselves.
@@ -26,19 +26,19 @@ pub fn of_sides(base: Side, candidates: &[Side]) -> Vec<String> {
         }
         if night.not_in_plan > 0 {
             let count = night.not_in_plan;
-            found.push(format!("{shown} has {count} runs that its plan no longer has"));
+            found.push(format!("{shown} has results of {count} runs that its plan no longer has"));
         }
         if night.foreign > 0 {
             let count = night.foreign;
-            found.push(format!("{shown} has {count} lines that are no results of its batch"));
+            found.push(format!("{shown} has {count} lines that are no result of its batch"));
         }
     }
     found
 }
 
 /// What concerns one comparison.
-pub fn of_candidate(measured: &Measured, drift: &Drift) -> Vec<String> {
-    let (base, side) = (measured.base.facts(), measured.side.facts());
+pub fn of_candidate(one: Side, other: Side, drift: &Drift) -> Vec<String> {
+    let (base, side) = (one.facts(), other.facts());
     let mut found = Vec::new();
     if base.batch != side.batch {
         found.push(
@@ -47,40 +47,38 @@ pub fn of_candidate(measured: &Measured, drift: &Drift) -> Vec<String> {
                 .into(),
         );
     }
-    for facts in [&base, &side] {
+    let [base_name, name] = side.names_beside(&base);
+    for (facts, name) in [(&base, &base_name), (&side, &name)] {
         if facts.versions.len() > 1 {
             let versions = facts.versions.join(", ");
-            found.push(format!("{} ran with several versions of OpenCode: {versions}", facts.arm));
+            found.push(format!("{name} ran with several versions of OpenCode: {versions}"));
         }
         if facts.jobs.len() > 1 {
-            let jobs: Vec<String> = facts.jobs.iter().map(u32::to_string).collect();
-            found.push(format!(
-                "{} ran with several numbers of jobs: {}",
-                facts.arm,
-                jobs.join(", ")
-            ));
+            found.push(format!("{name} ran with several numbers of jobs: {}", jobs(facts)));
         }
     }
     // Arms may be meant to have different versions; then their programs differ in the plan.
     let program = |side: Side| side.night.plan.arms[side.arm].opencode.clone();
-    let is_meant = program(measured.base) != program(measured.side);
+    let is_meant = program(one) != program(other);
     let versions =
         |facts: &SideFacts| if is_meant { String::new() } else { facts.versions.join(", ") };
     let mut differ = |what: &str, one: String, other: String| {
-        if one != other {
-            let (base, side) = (&base.arm, &side.arm);
-            found.push(format!(
-                "the arms ran with different {what}: {one} ({base}), {other} ({side})"
-            ));
+        // Where nothing is known there is nothing to differ.
+        if one != other && !one.is_empty() && !other.is_empty() {
+            found.push(format!("{what} differ: {one} ({base_name}), {other} ({name})"));
         }
     };
     differ("versions of OpenCode", versions(&base), versions(&side));
     differ("machines", base.hosts.join(", "), side.hosts.join(", "));
-    differ("numbers of jobs", format!("{:?}", base.jobs), format!("{:?}", side.jobs));
-    for (facts, p) in [(&base, drift.base), (&side, drift.candidate)] {
+    differ("numbers of jobs", jobs(&base), jobs(&side));
+    for (name, p) in [(base_name, drift.base), (name, drift.candidate)] {
         if let Some(p) = p.filter(|p| *p < SUSPICIOUS) {
-            found.push(format!("{} changed during the night (p {p:.4})", facts.arm));
+            found.push(format!("{name} changed during the night, {}", p_value(p)));
         }
     }
     found
+}
+
+fn jobs(facts: &SideFacts) -> String {
+    facts.jobs.iter().map(u32::to_string).collect::<Vec<_>>().join(", ")
 }

@@ -2,7 +2,7 @@ use std::path::PathBuf;
 
 use super::report::{append_summary, write_file};
 use super::run::{Teller, status};
-use crate::bench::confirm::{SecondNight, confirm};
+use crate::bench::confirm::{Doubt, SecondNight, confirm};
 use crate::bench::plan::Infer;
 use crate::bench::report::text::Look;
 use crate::bench::report::{github, junit, markdown, text};
@@ -113,12 +113,21 @@ fn parse(words: &Words) -> Result<Action> {
     let second = words.path("confirm").map(|directory| SecondNight { directory, jobs, scratch });
     Ok(Box::new(move |app| {
         let found = compare(app, &sides, &changes, second.as_ref());
-        if let (Err(error), Some(path)) = (&found, &shown.junit) {
-            write_file(path, &junit::refused(&error.message))?;
+        let why = match &found {
+            Ok(Ok(_)) => None,
+            Ok(Err(left)) => Some(&left.why),
+            Err(error) => Some(&error.message),
+        };
+        // What another night wrote into the file is not the verdict on this one.
+        if let (Some(why), Some(path)) = (why, &shown.junit) {
+            write_file(path, &junit::refused(why))?;
+        }
+        if let (Some(why), true) = (why, shown.github) {
+            app.out.write(&github::refused(why))?;
         }
         match found? {
             Ok(verdict) => print(app, &verdict, &shown),
-            Err(status) => Ok(status),
+            Err(left) => Ok(left.status),
         }
     }))
 }
@@ -132,13 +141,19 @@ fn share(words: &Words, long: &str, below: f64) -> Result<Option<f64>> {
     Err(wrong_value(long, &share.to_string(), &format!("a number above 0 and below {below}")))
 }
 
-/// The verdict, or the status with which a second night was left before its end.
+/// A second night that was left before its end.
+struct LeftEarly {
+    status: Exit,
+    why: String,
+}
+
+/// The verdict, unless a second night was left before its end.
 fn compare(
     app: &mut App,
     sides: &[PathBuf],
     changes: &Changes,
     second: Option<&SecondNight>,
-) -> Result<std::result::Result<Verdict, Exit>> {
+) -> Result<std::result::Result<Verdict, LeftEarly>> {
     let chosen = Chosen::read(sides)?;
     let (base, candidates) = (chosen.base(), chosen.candidates());
     let plan = &base.night.plan;
@@ -150,18 +165,21 @@ fn compare(
     let question = Question { gate, max_unscored: plan.max_unscored, common, outlook: true };
     let mut verdict = judge(&question, base, &candidates)?;
     if let Some(second) = second {
+        let say = if app.json { output::say_json } else { output::say };
         if verdict.verdict == Word::Regression {
-            output::notice(&text::sentence(&verdict), app.json);
+            // A second night takes hours, and a log should say why it began.
+            say(&text::sentence(&verdict));
         }
         let context = app.context()?;
         let mut teller = Teller::new(app.json);
-        let ended = confirm(&context, &mut verdict, &chosen, &question, second, &mut teller)?;
+        let doubt = Doubt { chosen: &chosen, question: &question, second };
+        let ended = confirm(&context, &mut verdict, &doubt, &mut teller)?;
         output::clear_status();
         if let Some(ended) = ended {
             let reason = super::run::reason(&ended).unwrap_or_default();
-            let say = if app.json { output::say_json } else { output::say };
-            say(&format!("the second night was left: {reason}; there is no verdict yet"));
-            return Ok(Err(Exit(status(&ended.left))));
+            let why = format!("the second night was left: {reason}; there is no verdict yet");
+            say(&why);
+            return Ok(Err(LeftEarly { status: Exit(status(&ended.left)), why }));
         }
     }
     Ok(Ok(verdict))

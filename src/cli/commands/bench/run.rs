@@ -264,10 +264,10 @@ fn dry_run(app: &mut App, plan: &Plan, options: &BatchOptions) -> Result<Exit> {
         }
     }
     if let Some(outlook) = &forecast.outlook {
-        let mut text = String::new();
-        text::outlook(&mut text, outlook);
-        let tasks = "for tasks half of which are nearly always or never solved:";
-        output::say(&format!("a comparison, {tasks}\n{}", text.trim_end()));
+        output::say("a comparison, for tasks half of which are nearly always or never solved:");
+        for (name, fact) in text::outlook(outlook) {
+            output::say(&format!("  {name:<12}{fact}"));
+        }
     }
     Ok(Exit::OK)
 }
