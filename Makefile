@@ -74,8 +74,8 @@ lint: ## check format and lints
 	$(CARGO) fmt --check
 	$(CARGO) clippy --all-targets -- -D warnings
 
-docs: ## write docs/cli.md anew from the command table
-	OCCTL_WRITE_DOCS=1 $(CARGO) test --quiet --bin occtl docs_cli
+docs: ## write anew what code knows of the documents: docs/cli.md and a table of docs/benchmarking.md
+	OCCTL_WRITE_DOCS=1 $(CARGO) test --quiet --bin occtl docs_
 
 opencode: ## install the OpenCode of the tests (OPENCODE_VERSION=…) into target/opencode
 	@tests/get-opencode.sh $(OPENCODE_VERSION)

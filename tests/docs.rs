@@ -34,7 +34,25 @@ fn documented(heading: &str) -> BTreeMap<String, String> {
         );
     }
     assert!(!fields.is_empty(), "docs/json.md has no table below {start}");
-    fields
+    expanded(fields)
+}
+
+/// The same fields, with one line for each name of a line that has several, and with the fields of
+/// those whose type is `object NAME`, which has a section of its own.
+fn expanded(fields: BTreeMap<String, String>) -> BTreeMap<String, String> {
+    let mut all = BTreeMap::new();
+    for (names, kind) in fields {
+        for name in names.split("`, `") {
+            let object = kind.strip_prefix("object ").and_then(|rest| rest.split(' ').next());
+            if let Some(object) = object.filter(|word| *word != "or") {
+                let inner = documented(&format!("Object {object}")).into_iter();
+                all.extend(inner.map(|(field, kind)| (format!("{name}.{field}"), kind)));
+            } else {
+                all.insert(name.to_owned(), kind.clone());
+            }
+        }
+    }
+    all
 }
 
 /// Adds every field of a document to `found`, and the fields inside objects and lists.

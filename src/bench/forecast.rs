@@ -49,3 +49,54 @@ fn expected_cost(plan: &Plan, runs: &[Run], night: &Night) -> Option<f64> {
     let means: Vec<Option<f64>> = means.collect();
     runs.iter().map(|run| means[run.arm]).sum()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::Write as _;
+
+    use super::*;
+    use crate::bench::plan::{Gate, Infer};
+    use crate::bench::report::text::percent;
+
+    /// What nights of several sizes can show, as `docs/benchmarking.md` has it.
+    fn table() -> String {
+        let gate = Gate {
+            infer: Infer::Runs,
+            alpha: 0.025,
+            margin: 0.1,
+            max_cost_increase: None,
+            max_tokens_increase: None,
+        };
+        let mut table = String::from(
+            "| tasks | repeats | runs of two arms | finds a mean drop of | or broken tasks | `ok` \
+             comes if nothing changed in |\n| ---: | ---: | ---: | ---: | ---: | ---: |\n",
+        );
+        for tasks in [8, 20, 40] {
+            for repeats in [1, 3, 5, 10] {
+                let found = outlook(&gate, &unknown_design(tasks, repeats), None, 1);
+                let these = found.these_tasks.unwrap();
+                let points = |drop: f64| format!("{:.0} points", 100.0 * drop);
+                let drop = these.mean_drop.map_or("none".into(), points);
+                let broken = these.broken_tasks.map_or("none".into(), |tasks| tasks.to_string());
+                let (runs, ok) = (2 * tasks * repeats as usize, percent(found.chance_of_ok));
+                let _ =
+                    writeln!(table, "| {tasks} | {repeats} | {runs} | {drop} | {broken} | {ok} |");
+            }
+        }
+        table
+    }
+
+    #[test]
+    fn docs_benchmarking_md_says_what_so_many_runs_can_show() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/benchmarking.md");
+        let text = std::fs::read_to_string(path).unwrap();
+        let begin = text.find("| tasks | repeats |").expect("the table");
+        let end = begin + text[begin..].find("\n\n").expect("its end") + 1;
+        let fresh = format!("{}{}{}", &text[..begin], table(), &text[end..]);
+        if std::env::var_os("OCCTL_WRITE_DOCS").is_some() {
+            std::fs::write(path, &fresh).unwrap();
+            return;
+        }
+        assert!(text == fresh, "the table is stale: make docs writes it");
+    }
+}

@@ -4,7 +4,8 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use super::{Bench, all};
+use super::nights::plan;
+use super::{Bench, SOON, all};
 use crate::support::sandbox::{example, set_mode};
 
 const GUIDE: &str = include_str!("../../docs/benchmarking.md");
@@ -50,7 +51,7 @@ fn the_commands_of_the_guide_work_one_after_the_other() {
     for line in blocks("sh").iter().flat_map(|block| block.lines()) {
         let words: Vec<&str> = line.split_whitespace().collect();
         assert_eq!(words[..2], ["occtl", "bench"], "{line}");
-        let ended = bench.sandbox.occtl(&words[1..]).timeout(super::SOON).run();
+        let ended = bench.sandbox.occtl(&words[1..]).timeout(SOON).run();
         // What is finished is not run again.
         let status = if seen.contains(&line) { 2 } else { 0 };
         let ended = if status == 0 { ended.ok() } else { ended.fails(status) };
@@ -60,6 +61,73 @@ fn the_commands_of_the_guide_work_one_after_the_other() {
         seen.push(line);
     }
     assert!(seen.len() >= 7, "{seen:?}");
+}
+
+/// The command of the guide's line for cron, as cron gives it to a shell: without the five fields
+/// of the time, and without a percent sign, which cron would take for a newline.
+fn cron_command() -> String {
+    let lines = blocks("crontab")[0].lines().filter(|line| !line.contains("MAILTO"));
+    let line: Vec<&str> = lines.flat_map(|line| line.split(' ')).collect();
+    let is_time = |word: &&str| word.chars().all(|letter| letter == '*' || letter.is_ascii_digit());
+    assert!(line[..5].iter().all(is_time) && !line.concat().contains('%'), "{line:?}");
+    line[5..].join(" ")
+}
+
+#[test]
+fn the_script_of_every_night_works_as_cron_calls_it() {
+    let bench = Bench::new("guide-nightly", json!({}));
+    let here = bench.sandbox.home().join("bench");
+    let steady = bench.counting("steady", "echo yes > answer;");
+    let mut nightly = plan(&[("stable", &["pppp"]), ("new", &["pppp"])]);
+    nightly["pass_env"] = json!(["TEST_SANDBOX", "STAND_IN_FAULTS"]);
+    nightly["tasks"][0]["check"] = json!(["grep", "-q", "yes", "answer"]);
+    for (arm, program) in [(0, &steady), (1, &bench.counting("broken", ""))] {
+        nightly["arms"][arm]["model"] = json!("scripted/echo");
+        nightly["arms"][arm]["opencode"] = json!(program);
+    }
+    write(&here.join("plan.json"), &nightly.to_string());
+    write(&here.join("nightly.sh"), blocks("bash")[0]);
+    let occtl = bench.sandbox.bin().join("occtl");
+    std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_occtl"), occtl).unwrap();
+    let night = || bench.sandbox.command("sh", &["-c", &cron_command()]).timeout(SOON).run();
+    let ended = night().fails(10);
+    assert!(ended.stdout.contains("and a second night confirms"), "{ended:?}");
+    let mut names: Vec<String> = std::fs::read_dir(here.join("nights"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    assert!(names.len() == 2 && names[1] == format!("{}-again", names[0]), "{names:?}");
+    assert!(names[0].parse::<jiff::civil::Date>().is_ok(), "{names:?}");
+    bench.sandbox.assert_nothing_left();
+}
+
+#[test]
+fn the_units_of_the_guide_are_what_systemd_accepts() {
+    let bench = Bench::new("guide-systemd", json!({}));
+    let root = bench.sandbox.root();
+    let mut files = Vec::new();
+    for block in blocks("ini") {
+        let (first, _) = block.split_once('\n').unwrap();
+        let file = root.join(first.rsplit('/').next().unwrap());
+        write(&file, block);
+        files.push(file);
+    }
+    assert_eq!(files.len(), 2);
+    if !Path::new("/usr/bin/systemd-analyze").exists() {
+        println!("systemd-analyze is not there, so the units were not verified");
+        return;
+    }
+    let verify = |files: &[std::path::PathBuf]| {
+        let words = [&["--user".into(), "verify".into()], files].concat();
+        bench.sandbox.command("systemd-analyze", &words).env("XDG_RUNTIME_DIR", root).run()
+    };
+    let ended = verify(&files).ok();
+    assert!(ended.stderr.is_empty(), "{ended:?}");
+    // It would say what is wrong.
+    let wrong = std::fs::read_to_string(&files[1]).unwrap().replace("02:15:00", "02:75");
+    write(&files[1], &wrong);
+    verify(&files).fails(1);
 }
 
 fn write(path: &Path, text: &str) {
@@ -85,7 +153,7 @@ fn the_plan_and_the_task_of_the_guide_run_as_they_stand_there() {
     write(&root.join("tasks/mine/solution/src/answer"), "42\n");
     write(&root.join("overlays/brief/AGENTS.md"), "Be brief.\n");
     let plan = bench.plan_file().display().to_string();
-    let checked = bench.sandbox.occtl(&["bench", "check", &plan]).timeout(super::SOON).run().ok();
+    let checked = bench.sandbox.occtl(&["bench", "check", &plan]).timeout(SOON).run().ok();
     assert!(checked.stdout.contains("2 of 2 tasks are sound"), "{}", checked.stdout);
     let summary = bench.run(&["--repeats", "1", "--jobs", "2", "--json"]).run().ok().json();
     assert_eq!((&summary["runs"], &summary["fail"]), (&json!(4), &json!(4)), "{summary}");

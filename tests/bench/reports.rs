@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::Bench;
 use super::nights::{Letters, python};
+use crate::docs;
 
 const NIGHT: Letters = &[("stable", &["ppp", "ppf", "fff"]), ("new", &["ppf", "ppp", "ufl"])];
 
@@ -161,4 +162,42 @@ fn a_dry_run_says_what_a_comparison_will_show_and_where_it_cannot_alarm() {
     let forecast = bench.run(&["--dry-run", "--json"]).run().ok().json()["forecast"].clone();
     assert_eq!(forecast["outlook"], Value::Null);
     assert!(!bench.results().exists());
+}
+
+#[test]
+fn every_field_of_json_is_documented() {
+    let bench = Bench::new("report-documented", json!({}));
+    let six = "pppppf";
+    let base: Letters = &[("stable", &[six, six, six]), ("new", &["ffffff", "ffffff", "ppppuf"])];
+    let scored = |line: &mut Value, run: &Value| {
+        if !run.is_null() {
+            line["score"] = json!(0.5);
+            line["opencode_sha256"] = json!("0".repeat(64));
+        }
+    };
+    bench.changed_night("first", base, scored);
+    bench.changed_night("second", base, scored);
+    bench.changed_night("other", &[("new", &[six, six])], |plan, run| {
+        scored(plan, run);
+        if run.is_null() {
+            plan["tasks"][0]["instruction"] = json!("Do it better.");
+        }
+    });
+    let json = |words: &[&str]| bench.bench(&[words, &["--json"]].concat()).run().json();
+    let documents = [
+        json(&["compare", "first", "--confirm", "second"]),
+        json(&["compare", "first:stable", "other", "--common", "--infer", "tasks"]),
+    ];
+    assert!(!documents[0]["confirmation"].is_null() && !documents[1]["warnings"].is_null());
+    docs::compare("occtl bench compare", &documents);
+    docs::compare("occtl bench report", &[json(&["report", "first", "other"])]);
+    let arms = json!([bench.arm("a"), {"id": "b", "model": "scripted/b"}]);
+    bench.plan(&super::both(), &json!({"arms": arms, "base": "a"}));
+    let dry = bench.run(&["--dry-run", "--json"]).run().ok().json();
+    let forecast = dry["forecast"]["outlook"].clone();
+    docs::compare("Object outlook", &[forecast]);
+    let documented = include_str!("../../docs/json.md");
+    for key in dry["forecast"].as_object().unwrap().keys() {
+        assert!(documented.contains(&format!("`forecast.{key}`")), "{key}");
+    }
 }

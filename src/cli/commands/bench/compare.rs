@@ -60,8 +60,8 @@ pub const COMMAND: Command = Command {
          or 11 with --strict): neither a drop is shown, nor that there is none beyond the margin.",
         "Without a real change about 2.5 % of nights alarm. With --confirm an alarm counts only \
          if a second night, which runs then, shows it as well.",
-        "It is refused with status 2 if the tasks are not the same, if a task has runs that are not \
-         graded yet, or if it is not clear which arm is meant.",
+        "It is refused with status 2 if the tasks are not the same, if a task has runs that are \
+         not graded yet, or if it is not clear which arm is meant.",
     ],
     operands: &[
         Operand::required("BASE", "What is compared with: DIR or DIR:ARM"),
