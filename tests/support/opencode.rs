@@ -130,9 +130,9 @@ fn warm_home(version: &str) -> PathBuf {
     home
 }
 
-/// Notes in a directory of settings that the package for plugins is installed there, as it is in the
-/// home of every user. Otherwise each server loads a package manager at its first request, and tries
-/// to install what no test needs: a tenth of the processor time until its first answer.
+/// Notes in a directory of settings that the package for plugins is installed there, as it is in
+/// the home of every user. Otherwise each server loads a package manager at its first request, and
+/// tries to install what no test needs: a tenth of the processor time until its first answer.
 fn note_plugin(directory: &Path, version: &str) -> std::io::Result<()> {
     let needed = json!({"dependencies": {"@opencode-ai/plugin": version}});
     let locked = json!({"lockfileVersion": 3, "packages": {"": needed}});

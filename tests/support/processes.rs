@@ -7,14 +7,15 @@ use rustix::process::{Pid, Signal, kill_process};
 
 /// The time between the first looks at a condition outside this process.
 const POLL: Duration = Duration::from_millis(5);
-/// The most that it grows to. A look at a real server costs it 10 to 20 ms of a core, so a test that
-/// looks all the time holds up what it waits for, and the tests beside it.
+/// The most that it grows to. A look at a real server costs it 10 to 20 ms of a core, so a test
+/// that looks all the time holds up what it waits for, and the tests beside it.
 const SLOWEST_POLL: Duration = Duration::from_millis(100);
 /// How long killed processes may take to disappear.
 const KILL_WAIT: Duration = Duration::from_secs(10);
 
 /// Waits until `done` gives a value; `None` after `timeout`. The longer it has waited, the more
-/// rarely it looks: what comes at once is seen at once, and what takes a while is seen a tenth late.
+/// rarely it looks: what comes at once is seen at once, and what takes a while is seen a tenth
+/// late.
 pub fn poll<T>(timeout: Duration, mut done: impl FnMut() -> Option<T>) -> Option<T> {
     let began = Instant::now();
     loop {

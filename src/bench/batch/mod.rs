@@ -2,6 +2,7 @@
 
 mod children;
 mod directory;
+mod first_order;
 mod ledger;
 mod lock;
 mod options;
@@ -64,13 +65,9 @@ pub fn run(
         Ok(recovered + adopted)
     });
     reopen(&mut ledger, &chosen, options.rerun.as_ref())?;
-    let is_due = |place: &usize| ledger.standing(&ledger.runs[*place]) == Standing::Due;
-    let queue: VecDeque<usize> = chosen.iter().copied().filter(is_due).collect();
-    if queue.is_empty()
-        && matches!(adopted, Ok(0))
-        && options.shard.count == 1
-        && is_finished(&ledger)
-    {
+    let queue = due(&ledger, &chosen);
+    let is_untouched = matches!(adopted, Ok(0)) && options.shard.count == 1;
+    if queue.is_empty() && is_untouched && is_finished(&ledger) {
         return Err(nothing_to_run(&ledger));
     }
     let progress = Progress::of(&ledger, chosen.iter().map(|place| &ledger.runs[*place]));
@@ -102,6 +99,12 @@ pub fn run(
         }
     };
     Ok(ended(parent, left))
+}
+
+/// The places of those of the chosen runs that are to be made, in their order.
+fn due(ledger: &Ledger, chosen: &[usize]) -> VecDeque<usize> {
+    let is_due = |place: &usize| ledger.standing(&ledger.runs[*place]) == Standing::Due;
+    chosen.iter().copied().filter(is_due).collect()
 }
 
 fn ended(parent: Parent, left: Left) -> Ended {

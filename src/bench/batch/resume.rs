@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use super::children::{clean, line_of};
 use super::directory::Directory;
+use super::first_order;
 use super::ledger::{Ledger, Standing};
-use super::warm_up;
 use crate::bench::results::file::{Appender, Lines};
 use crate::bench::results::line::{LineError, ResultLine};
 use crate::bench::results::row::Row;
@@ -40,8 +40,8 @@ pub fn recover(
             }
             continue;
         }
-        if warm_up::is_order(&name) {
-            warm_up::recover(&file, shard);
+        if first_order::is_order(&name) {
+            first_order::recover(&file, shard);
             continue;
         }
         let Ok(order) = TrialOrder::read(&file) else {

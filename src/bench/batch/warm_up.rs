@@ -12,15 +12,15 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use super::children::{end_marked, spawn};
+use super::children::spawn;
 use super::directory::replace;
+use super::first_order::{clean, first_order};
 use super::options::BatchWatcher;
 use super::parent::{INTERRUPTED_WITHIN, LOOK, Parent};
 use crate::bench::hash;
 use crate::bench::plan::Arm;
-use crate::bench::schedule::{Run, Shard};
+use crate::bench::schedule::Run;
 use crate::bench::trial::warm_up::WarmUpOrder;
-use crate::bench::workspace;
 use crate::error::{Error, Result};
 use crate::runner::programs::{Handle, Identity, wait_any};
 use crate::units::Deadline;
@@ -28,29 +28,6 @@ use crate::units::Deadline;
 /// How long one start may take: twice as long as a server may take to answer, because it is asked
 /// for prices besides.
 const WARM_UP_TAKES: Duration = Duration::from_secs(240);
-
-/// What the names of these orders begin with.
-const ORDER: &str = "warm-up-";
-
-/// Whether a file among those of running attempts is the order of a start that was no run.
-pub fn is_order(name: &str) -> bool {
-    name.starts_with(ORDER)
-}
-
-/// Ends what an earlier process of this shard has left of such a start.
-pub fn recover(file: &Path, shard: Shard) {
-    match WarmUpOrder::read(file) {
-        Ok(order) if order.shard != shard.name() => {}
-        Ok(order) => clean(&order, file),
-        Err(_) => drop(fs::remove_file(file)),
-    }
-}
-
-fn clean(order: &WarmUpOrder, file: &Path) {
-    end_marked(&order.scratch);
-    let _ = workspace::remove(&order.scratch);
-    let _ = fs::remove_file(file);
-}
 
 impl Parent<'_> {
     /// Starts each program of the arms that have runs to make once, and asks for the prices of
@@ -138,7 +115,7 @@ impl Parent<'_> {
             data: self.scratch.join("data"),
         };
         let running = self.directory.path.join("running");
-        let file = running.join(format!("{ORDER}{}.json", self.options.shard.index));
+        let file = running.join(first_order(self.options.shard));
         let failed = |error: io::Error| Error::failed(format!("cannot start a server: {error}"));
         fs::DirBuilder::new().recursive(true).mode(0o700).create(&running).map_err(failed)?;
         replace(&file, &format!("{}\n", order.to_json()))?;

@@ -36,8 +36,8 @@ const GRACE: Duration = Duration::from_secs(1);
 const LONGEST_LOG: u64 = 16 << 20;
 
 /// Carries out the order in a file. What becomes of it is in the outbox: `server.json` once the
-/// server answers, `turn.json` or `end.json`, `usage.json`, `transcript.json`, `server.log`. Without
-/// a prompt no model is asked, and `price.json` says whether its price is known.
+/// server answers, `turn.json` or `end.json`, `usage.json`, `transcript.json`, `server.log`.
+/// Without a prompt no model is asked, and `price.json` says whether its price is known.
 pub fn agent(context: &Context, file: &Path) -> Result<()> {
     let order = AgentOrder::read(file)?;
     let outbox = Outbox { place: &order.outbox };

@@ -1,6 +1,6 @@
-//! One start of an arm's server that is no run: before the first run of a batch, so that none has to
-//! wait for what only the first start of a host does. It also tells whether the model's price is
-//! known.
+//! One start of an arm's server that is no run: before the first run of a batch, so that none has
+//! to wait for what only the first start of a host does. It also tells whether the model's price
+//! is known.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -46,8 +46,8 @@ pub struct WarmUpOrder {
 impl WarmUpOrder {
     /// The order as its file holds it.
     pub fn to_json(&self) -> Value {
-        json!({"plan": self.plan.to_json(), "is_priced": self.is_priced, "shard": self.shard, "scratch": self.scratch,
-               "data": self.data})
+        json!({"plan": self.plan.to_json(), "is_priced": self.is_priced, "shard": self.shard,
+               "scratch": self.scratch, "data": self.data})
     }
 
     /// Reads the file of an order.

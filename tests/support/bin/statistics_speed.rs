@@ -1,5 +1,5 @@
-//! Times the statistics of `occtl bench` on 500 tasks. Prints rows `what<TAB>microseconds`, each the
-//! median of several rounds.
+//! Times the statistics of `occtl bench` on 500 tasks. Prints rows `what<TAB>microseconds`, each
+//! the median of several rounds.
 
 #![allow(missing_docs, dead_code, clippy::unwrap_used, clippy::print_stdout)]
 
