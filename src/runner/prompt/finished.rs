@@ -60,7 +60,7 @@ pub fn follow_prepared(
 ) -> Result<Finished> {
     let limits = &follow.terms.limits;
     let mut operation = Operation::begin(context, word, limits.timeout)?;
-    operation.limit = limits.rest_of.unwrap_or(limits.timeout);
+    operation.limit = limits.given();
     let server = &operation.server;
     let explain = |error| operation.explain(error);
     // A hook gets the whole record.
@@ -111,7 +111,9 @@ pub fn follow_turn(
     turn: &str,
     follow: Follow,
 ) -> Result<Finished> {
-    let operation = Operation::begin(context, word, follow.terms.limits.timeout)?;
+    let limits = &follow.terms.limits;
+    let mut operation = Operation::begin(context, word, limits.timeout)?;
+    operation.limit = limits.given();
     let server = &operation.server;
     let place = target_place(context, server, target).map_err(|error| operation.explain(error))?;
     let found = has_message(server, &place, turn, LOOK_LIMIT);

@@ -27,6 +27,13 @@ pub struct Limits {
     pub no_abort: bool,
 }
 
+impl Limits {
+    /// The time that the user gave: what messages name, although a part of it may be used up.
+    pub fn given(&self) -> Duration {
+        self.rest_of.unwrap_or(self.timeout)
+    }
+}
+
 /// How many steps in a row may be cut. The server itself would ask again for ever.
 const CUTS_IN_A_ROW: u64 = 5;
 
@@ -143,7 +150,7 @@ impl Budget {
     fn reached(&self, turn: &Turn) -> Option<(LimitKind, String)> {
         let limits = &self.limits;
         if self.deadline.expired() {
-            let limit = seconds(limits.rest_of.unwrap_or(limits.timeout));
+            let limit = seconds(limits.given());
             return Some((LimitKind::Timeout, format!("the turn was not over after {limit}")));
         }
         if let Some(limit) = limits.stall.filter(|limit| self.moved.elapsed() >= *limit) {

@@ -60,7 +60,9 @@ pub fn send(
     let mut prepared = Prepared::read(options, limit)?;
     let server = Server::open_by(context, word, deadline)?;
     let explain = |error: Error| match error.code {
-        Code::Unreachable | Code::TurnFailed if deadline.expired() => out_of_time(error, limit),
+        Code::Unreachable | Code::TurnFailed if deadline.expired() => {
+            out_of_time(error, terms.limits.given())
+        }
         Code::Unreachable => server.explain(context, error),
         _ => error,
     };
