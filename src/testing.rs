@@ -1,5 +1,6 @@
 //! Helpers for the unit tests of several layers. They are no part of the program.
 
+use std::io::{self, Read};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
@@ -12,6 +13,18 @@ pub fn scratch(name: &str) -> PathBuf {
     let directory = std::env::temp_dir().join(name);
     std::fs::create_dir_all(&directory).unwrap();
     directory
+}
+
+/// Gives so many bytes of a text at a time, as a pipe may do.
+pub struct Slow<'a>(pub &'a [u8], pub usize);
+
+impl Read for Slow<'_> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let count = self.1.min(self.0.len()).min(into.len());
+        into[..count].copy_from_slice(&self.0[..count]);
+        self.0 = &self.0[count..];
+        Ok(count)
+    }
 }
 
 /// Passes seeded mutations of texts to `check` until `time` is over. A panic is reported with its

@@ -114,6 +114,17 @@ pub fn task(id: &str) -> Task {
     }
 }
 
+/// The gate of a plan that says nothing of it.
+pub fn gate() -> Gate {
+    Gate {
+        infer: Infer::Runs,
+        alpha: 0.025,
+        margin: 0.1,
+        max_cost_increase: None,
+        max_tokens_increase: None,
+    }
+}
+
 /// A plan without tasks and arms.
 pub fn plan(directory: &Path) -> Plan {
     Plan {
@@ -124,13 +135,7 @@ pub fn plan(directory: &Path) -> Plan {
         tasks: Vec::new(),
         arms: Vec::new(),
         base: None,
-        gate: Gate {
-            infer: Infer::Runs,
-            alpha: 0.025,
-            margin: 0.1,
-            max_cost_increase: None,
-            max_tokens_increase: None,
-        },
+        gate: gate(),
         max_attempts: 2,
         hold_s: 3600.0,
         max_unscored: 0.05,

@@ -55,18 +55,12 @@ mod tests {
     use std::fmt::Write as _;
 
     use super::*;
-    use crate::bench::plan::{Gate, Infer};
+    use crate::bench::fixture;
     use crate::bench::report::text::percent;
 
     /// What nights of several sizes can show, as `docs/benchmarking.md` has it.
     fn table() -> String {
-        let gate = Gate {
-            infer: Infer::Runs,
-            alpha: 0.025,
-            margin: 0.1,
-            max_cost_increase: None,
-            max_tokens_increase: None,
-        };
+        let gate = fixture::gate();
         let mut table = String::from(
             "| tasks | repeats | runs of two arms | finds a mean drop of | or broken tasks | `ok` \
              comes if nothing changed in |\n| ---: | ---: | ---: | ---: | ---: | ---: |\n",

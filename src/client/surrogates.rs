@@ -171,6 +171,7 @@ impl From<&str> for Piece {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::Slow;
 
     /// What is written, and what it reads as.
     const TEXTS: [(&str, &str); 10] = [
@@ -197,13 +198,6 @@ mod tests {
 
     #[test]
     fn a_reader_gives_the_same_in_pieces_of_any_size() {
-        struct Slow<'a>(&'a [u8], usize);
-        impl Read for Slow<'_> {
-            fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-                let count = self.1.min(into.len()).min(self.0.len());
-                self.0.read(&mut into[..count])
-            }
-        }
         let all: String = TEXTS.map(|(json, _)| json).join(",");
         for json in [all.as_str(), r"\", r"\ud83d", r"\ud83d\", r"\ud83d\u", ""] {
             let wanted = mend(json.as_bytes());

@@ -111,18 +111,7 @@ pub fn open_plain(path: &Path) -> io::Result<File> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    /// Gives a few bytes at a time, as a pipe would.
-    struct Slow<'a>(&'a [u8], usize);
-
-    impl Read for Slow<'_> {
-        fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-            let count = self.1.min(self.0.len()).min(into.len());
-            into[..count].copy_from_slice(&self.0[..count]);
-            self.0 = &self.0[count..];
-            Ok(count)
-        }
-    }
+    use crate::testing::Slow;
 
     #[test]
     fn a_secret_is_found_wherever_a_piece_ends_and_however_json_writes_it() {

@@ -2,20 +2,14 @@
 
 use super::choose::Chosen;
 use super::{Question, Side, Verdict, Word, judge};
+use crate::bench::fixture;
 use crate::bench::night::Night;
 use crate::bench::night::sketch::night as night_of;
-use crate::bench::plan::{Gate, Infer};
+use crate::bench::plan::Infer;
 use crate::error::{Code, Result};
 
 fn question() -> Question {
-    let gate = Gate {
-        infer: Infer::Runs,
-        alpha: 0.025,
-        margin: 0.1,
-        max_cost_increase: None,
-        max_tokens_increase: None,
-    };
-    Question { gate, max_unscored: 0.05, common: false, outlook: false }
+    Question { gate: fixture::gate(), max_unscored: 0.05, common: false, outlook: false }
 }
 
 /// The first arm of the night against all others.
