@@ -1,4 +1,4 @@
-//! The ground: the named constants of the whole program, and waiting.
+//! The ground: the named constants of the whole program, waiting, and what is asked of any text.
 
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
@@ -158,6 +158,11 @@ pub fn milliseconds(duration: Duration) -> u64 {
 pub fn seconds(duration: Duration) -> String {
     let value = (duration.as_secs_f64() * 1000.0).round() / 1000.0;
     format!("{value} s")
+}
+
+/// Whether a character is a mark that makes a reader see text in another order than it has.
+pub fn changes_direction(c: char) -> bool {
+    matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// The beginning of a text that has at most so many bytes, without a cut character at its end.

@@ -129,7 +129,7 @@ fn what_is_limited_in_dollars_needs_a_known_price_before_anything_is_spent() {
     arm["prices"] = json!({"input": 1, "output": 2, "cache_read": 0, "cache_write": 0});
     bench.plan(&both(), &json!({"budget_usd": 5, "arms": [arm]}));
     bench.run(&["--limit", "1"]).run().ok();
-    // Without a limit nobody asks.
+    // Without a limit no price is asked for.
     bench.plan(&both(), &json!({}));
     bench.run(&["--limit", "1"]).run().ok();
     assert_eq!((bench.left_running(), bench.left_in_scratch()), (0, vec![]));

@@ -10,13 +10,13 @@ mod read;
 pub mod sketch;
 #[cfg(test)]
 mod tests;
-mod words;
+mod texts;
 
 use std::path::PathBuf;
 
 use super::plan::Plan;
 use super::results::line::{RunResult, Stop};
-use words::{Word, Words};
+use texts::{TextId, Texts};
 
 /// A batch with what is recorded of it.
 #[derive(Debug)]
@@ -35,7 +35,7 @@ pub struct Night {
     pub not_in_plan: usize,
     /// How many lines are no results of this batch.
     pub foreign: usize,
-    words: Words,
+    texts: Texts,
 }
 
 /// One run of the plan.
@@ -86,10 +86,10 @@ pub struct Counted {
     pub usage_complete: bool,
     /// How many runs went on at once.
     pub jobs: Option<u32>,
-    version: Word,
-    program: Word,
-    host: Word,
-    error: Word,
+    version: TextId,
+    program: TextId,
+    host: TextId,
+    error: TextId,
 }
 
 impl Counted {
@@ -103,22 +103,22 @@ impl Counted {
 impl Night {
     /// What the server of a run said of its version.
     pub fn version(&self, line: &Counted) -> Option<&str> {
-        self.words.get(line.version)
+        self.texts.get(line.version)
     }
 
     /// The hash of the OpenCode program that a run used, in hexadecimal.
     pub fn program(&self, line: &Counted) -> Option<&str> {
-        self.words.get(line.program)
+        self.texts.get(line.program)
     }
 
     /// The machine of a run.
     pub fn host(&self, line: &Counted) -> Option<&str> {
-        self.words.get(line.host)
+        self.texts.get(line.host)
     }
 
     /// Why a run has no result, or what its agent met: the name of the error.
     pub fn error(&self, line: &Counted) -> Option<&str> {
-        self.words.get(line.error)
+        self.texts.get(line.error)
     }
 
     /// The lines that count, of one arm.

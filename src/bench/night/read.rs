@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
 use super::line::ReportLine;
-use super::words::Words;
+use super::texts::Texts;
 use super::{Counted, Night, NightRun};
 use crate::bench::batch::Directory;
 use crate::bench::results::file;
@@ -36,7 +36,7 @@ impl Night {
             attempts: 0,
             not_in_plan: 0,
             foreign: 0,
-            words: Words::default(),
+            texts: Texts::default(),
         };
         night.read_lines(path)?;
         Ok(night)
@@ -105,10 +105,10 @@ impl Night {
             cost_usd: line.cost_usd,
             usage_complete: line.usage_complete,
             jobs: line.jobs,
-            version: self.words.keep(line.opencode_version.as_deref()),
-            program: self.words.keep(line.opencode_sha256.as_deref()),
-            host: self.words.keep(line.host.as_deref()),
-            error: self.words.keep(line.error.as_ref().map(|error| &*error.name)),
+            version: self.texts.keep(line.opencode_version.as_deref()),
+            program: self.texts.keep(line.opencode_sha256.as_deref()),
+            host: self.texts.keep(line.host.as_deref()),
+            error: self.texts.keep(line.error.as_ref().map(|error| &*error.name)),
         });
     }
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use serde_json::json;
 
-use super::words::Words;
+use super::texts::Texts;
 use super::{Counted, Night, NightRun};
 use crate::bench::fixture;
 use crate::bench::plan::Arm;
@@ -29,10 +29,10 @@ pub fn night(arms: &[(&str, &[&str])]) -> Night {
         attempts: 0,
         not_in_plan: 0,
         foreign: 0,
-        words: Words::default(),
+        texts: Texts::default(),
     };
-    let version = night.words.keep(Some("1.18.33"));
-    let none = night.words.keep(None);
+    let version = night.texts.keep(Some("1.18.33"));
+    let none = night.texts.keep(None);
     for (arm, (_, tasks)) in arms.iter().enumerate() {
         for (task, letters) in tasks.iter().enumerate() {
             for (repeat, letter) in letters.chars().enumerate() {

@@ -1,5 +1,7 @@
 //! Text from plans, models and files where a format would read it as its own.
 
+use crate::units::changes_direction;
+
 /// For XML 1.0, in text and in attributes. What XML forbids is replaced.
 pub fn xml(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
@@ -29,7 +31,7 @@ pub fn markdown(text: &str) -> String {
                 out.push('\\');
                 out.push(letter);
             }
-            letter if letter.is_control() || is_direction(letter) => out.push('\u{fffd}'),
+            letter if letter.is_control() || changes_direction(letter) => out.push('\u{fffd}'),
             letter => out.push(letter),
         }
     }
@@ -38,7 +40,7 @@ pub fn markdown(text: &str) -> String {
 
 /// For a terminal: control characters and marks of direction are spelled out.
 pub fn terminal(text: &str) -> String {
-    let is_plain = |letter: char| !letter.is_control() && !is_direction(letter);
+    let is_plain = |letter: char| !letter.is_control() && !changes_direction(letter);
     if text.chars().all(is_plain) {
         return text.into();
     }
@@ -78,9 +80,4 @@ pub fn github(text: &str) -> String {
 /// For a property of a workflow command.
 pub fn github_property(text: &str) -> String {
     github(text).replace(':', "%3A").replace(',', "%2C")
-}
-
-/// Marks that make a reader see letters in another order than they are.
-fn is_direction(letter: char) -> bool {
-    matches!(letter, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }

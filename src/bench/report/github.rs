@@ -3,7 +3,7 @@
 use super::escape::{github, github_property};
 use super::text::sentence;
 use crate::bench::statistics::reaches;
-use crate::bench::verdict::{Candidate, Verdict, Word};
+use crate::bench::verdict::{Candidate, RowTest, Verdict, Word};
 use crate::units::beginning;
 
 /// The most tasks that get a line of their own: GitHub shows ten annotations of a step.
@@ -43,7 +43,7 @@ pub fn refused(message: &str) -> String {
 }
 
 /// The tasks that are worse by themselves.
-fn worse(verdict: &Verdict) -> impl Iterator<Item = (&Candidate, &crate::bench::verdict::Row)> {
+fn worse(verdict: &Verdict) -> impl Iterator<Item = (&Candidate, &RowTest)> {
     let alpha = verdict.gate.alpha;
     let rows = verdict.candidates.iter().flat_map(|one| one.rows.iter().map(move |row| (one, row)));
     rows.filter(move |(_, row)| reaches(row.p_worse_adjusted, alpha))

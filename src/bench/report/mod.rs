@@ -4,6 +4,7 @@
 //! Architecture invariant: nothing here writes to stdout or decides. A format is a function from
 //! the numbers to text.
 
+pub mod amounts;
 mod arm;
 pub mod csv;
 pub mod escape;
@@ -88,10 +89,10 @@ pub struct Unscored {
 const MOST_UNSCORED: usize = 1000;
 
 impl Report {
-    /// The numbers of nights, which are sorted. `outlook` says also what so many runs can show.
-    pub fn of(nights: &mut [Night], outlook: bool) -> Report {
+    /// The numbers of nights, which are sorted.
+    pub fn of(nights: &mut [Night]) -> Report {
         nights.sort_by_key(Night::started_ms);
-        Report { nights: nights.iter().map(|night| NightReport::of(night, outlook)).collect() }
+        Report { nights: nights.iter().map(NightReport::of).collect() }
     }
 }
 
@@ -102,9 +103,9 @@ impl NightReport {
     }
 
     /// The numbers of one night.
-    pub fn of(night: &Night, outlook: bool) -> NightReport {
+    pub fn of(night: &Night) -> NightReport {
         let arms = 0..night.plan.arms.len();
-        let (verdict, no_verdict) = match verdict(night, outlook) {
+        let (verdict, no_verdict) = match verdict(night) {
             Some(Ok(verdict)) => (Some(verdict), None),
             Some(Err(error)) => (None, Some(error.message)),
             None => (None, None),
@@ -129,8 +130,9 @@ impl NightReport {
     }
 }
 
-/// The other arms against the plan's base.
-fn verdict(night: &Night, outlook: bool) -> Option<crate::error::Result<Verdict>> {
+/// The other arms against the plan's base. What so many runs can show is left to `compare`, because
+/// it takes as long as all the rest.
+fn verdict(night: &Night) -> Option<crate::error::Result<Verdict>> {
     let base = night.arm(night.plan.base.as_deref()?)?;
     let others = (0..night.plan.arms.len()).filter(|arm| *arm != base);
     let others: Vec<Side> = others.map(|arm| Side { night, arm }).collect();
@@ -138,7 +140,7 @@ fn verdict(night: &Night, outlook: bool) -> Option<crate::error::Result<Verdict>
         gate: night.plan.gate.clone(),
         max_unscored: night.plan.max_unscored,
         common: false,
-        outlook,
+        outlook: false,
     };
     (!others.is_empty()).then(|| judge(&question, Side { night, arm: base }, &others))
 }

@@ -16,11 +16,11 @@ fn worse() -> Night {
 }
 
 fn report(mut nights: Vec<Night>) -> Report {
-    Report::of(&mut nights, false)
+    Report::of(&mut nights)
 }
 
 fn verdict() -> Verdict {
-    NightReport::of(&worse(), false).verdict.unwrap()
+    NightReport::of(&worse()).verdict.unwrap()
 }
 
 const PLAIN: Look = Look { bars: false };
@@ -64,7 +64,7 @@ fn the_report_says_the_same_word_in_every_format() {
 #[test]
 fn an_inconclusive_verdict_fails_a_build_only_if_it_is_strict() {
     let night = night(&[("base", &["pp", "pf"]), ("new", &["pf", "pp"])]);
-    let verdict = NightReport::of(&night, false).verdict.unwrap();
+    let verdict = NightReport::of(&night).verdict.unwrap();
     let relaxed = junit::verdict(&verdict, false);
     assert!(relaxed.contains("failures=\"0\"") && relaxed.contains("skipped=\"1\""), "{relaxed}");
     assert!(junit::verdict(&verdict, true).contains("failures=\"1\""));

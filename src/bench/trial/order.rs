@@ -66,15 +66,7 @@ impl TrialOrder {
 
     /// Reads the file of an order.
     pub fn read(path: &Path) -> Result<TrialOrder> {
-        let wrong = |why: &str| Error::failed(format!("{} is no order: {why}", path.display()));
-        let text = fs::read_to_string(path).map_err(|error| wrong(&error.to_string()))?;
-        let mut value: Value =
-            serde_json::from_str(&text).map_err(|error| wrong(&error.to_string()))?;
-        let name = path.display().to_string();
-        let plan = Plan::resolved(value["plan"].take().to_string(), &name)?;
-        if plan.tasks.len() != 1 || plan.arms.len() != 1 {
-            return Err(wrong("it has not exactly one task and one arm"));
-        }
+        let (plan, value) = read_order(path)?;
         let word = |key: &str| value[key].as_str().map(String::from);
         let place = |key: &str| word(key).map(PathBuf::from);
         let number = |key: &str| value[key].as_u64();
@@ -101,6 +93,25 @@ impl TrialOrder {
                 opencode_sha256: word("opencode_sha256"),
             })
         };
-        read().ok_or_else(|| wrong("a key is missing"))
+        read().ok_or_else(|| no_order(path, "a key is missing"))
     }
+}
+
+/// Reads the file of an order: its plan, of exactly one task and one arm, and its other keys.
+pub fn read_order(path: &Path) -> Result<(Plan, Value)> {
+    let wrong = |why: &str| no_order(path, why);
+    let text = fs::read_to_string(path).map_err(|error| wrong(&error.to_string()))?;
+    let mut value: Value =
+        serde_json::from_str(&text).map_err(|error| wrong(&error.to_string()))?;
+    let name = path.display().to_string();
+    let plan = Plan::resolved(value["plan"].take().to_string(), &name)?;
+    if plan.tasks.len() != 1 || plan.arms.len() != 1 {
+        return Err(wrong("it has not exactly one task and one arm"));
+    }
+    Ok((plan, value))
+}
+
+/// A file that cannot be carried out.
+pub fn no_order(path: &Path, why: &str) -> Error {
+    Error::failed(format!("{} is no order: {why}", path.display()))
 }

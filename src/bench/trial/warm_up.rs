@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use super::agent_order::AgentOrder;
 use super::artifacts::{self, AGENT_LOG};
 use super::child;
+use super::order::{no_order, read_order};
 use super::program::Program;
 use super::secrets::Secrets;
 use super::surroundings;
@@ -52,18 +53,12 @@ impl WarmUpOrder {
 
     /// Reads the file of an order.
     pub fn read(path: &Path) -> Result<WarmUpOrder> {
-        let wrong = |why: &str| Error::failed(format!("{} is no order: {why}", path.display()));
-        let text = fs::read_to_string(path).map_err(|error| wrong(&error.to_string()))?;
-        let mut value: Value =
-            serde_json::from_str(&text).map_err(|error| wrong(&error.to_string()))?;
-        let name = path.display().to_string();
-        let plan = Plan::resolved(value["plan"].take().to_string(), &name)?;
+        let (plan, value) = read_order(path)?;
         let word = |key: &str| value[key].as_str().map(String::from);
-        let is_one = plan.tasks.len() == 1 && plan.arms.len() == 1;
-        let order = (word("shard"), word("scratch"), word("data"));
-        let (Some(shard), Some(scratch), Some(data), true) = (order.0, order.1, order.2, is_one)
+        let (Some(shard), Some(scratch), Some(data)) =
+            (word("shard"), word("scratch"), word("data"))
         else {
-            return Err(wrong("a key is missing"));
+            return Err(no_order(path, "a key is missing"));
         };
         let is_priced = value["is_priced"] == true;
         Ok(WarmUpOrder { plan, is_priced, shard, scratch: scratch.into(), data: data.into() })

@@ -152,9 +152,9 @@ pub struct Candidate {
     /// The same for tokens.
     pub tokens: Option<Ratio>,
     /// Each task that both have.
-    pub rows: Vec<Row>,
+    pub rows: Vec<RowTest>,
     /// Each tag of those tasks.
-    pub tags: Vec<Row>,
+    pub tags: Vec<RowTest>,
     /// Whether one task alone could be called worse.
     pub row_can_fire: bool,
     /// Tasks that are not compared, and why.
@@ -207,7 +207,7 @@ pub struct OtherTests {
 
 /// One task, or all tasks with one tag.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Row {
+pub struct RowTest {
     /// The task's id, or the tag.
     pub id: String,
     /// Runs of the base.

@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use crate::units::changes_direction;
+
 /// Spells out control characters and the marks that change the direction of text, so that a text
 /// cannot control the terminal. Tabs and newlines are kept.
 pub fn escape(text: &str) -> String {
@@ -31,10 +33,6 @@ fn escape_but(text: &str, keep: impl Fn(char) -> bool) -> String {
         }
     }
     escaped
-}
-
-fn changes_direction(c: char) -> bool {
-    matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 #[cfg(test)]

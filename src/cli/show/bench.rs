@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::bench::batch::Progress;
+use crate::bench::report::amounts::dollars;
 use crate::bench::results::row::Row;
 use crate::units::seconds;
 
@@ -51,11 +52,6 @@ pub fn outcome(row: &Row) -> String {
         text += &format!(": {}: {}", error.name, error.message);
     }
     text
-}
-
-/// US dollars: cents, and below one dollar hundredths of them.
-fn dollars(cost: f64) -> String {
-    if cost < 1.0 { format!("${cost:.4}") } else { format!("${cost:.2}") }
 }
 
 /// A duration for which minutes and hours are exact enough.

@@ -1,10 +1,10 @@
 //! The arms of a night side by side: pass rates and cost.
 
-use super::amounts::{count, dollars};
 use super::chart::{Point, cost_and_rate};
 use super::escape::inline;
 use super::plot::Estimate;
 use super::table::table;
+use crate::bench::report::amounts::{count, dollars};
 use crate::bench::report::{ArmReport, text};
 use crate::bench::statistics::intervals::PassRate;
 

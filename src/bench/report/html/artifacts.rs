@@ -6,8 +6,8 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use super::amounts::size;
 use super::escape::{address, inline};
+use crate::bench::report::amounts::size;
 use crate::bench::results::row::Row;
 use crate::bench::results::stored::Stored;
 

@@ -1,8 +1,8 @@
 //! A patch of git with its lines marked.
 
-use super::amounts::{counted, size};
 use super::artifacts::{Artifacts, Extract};
 use super::escape::{add_lines, inline};
+use crate::bench::report::amounts::{counted, size};
 
 /// How much of a patch is read, in bytes.
 const MOST_READ: u64 = 1 << 20;

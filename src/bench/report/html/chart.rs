@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use super::escape::plain;
 use super::plot::{Estimate, percent};
+use crate::bench::report::amounts::dollars;
 
 /// The frame, in units of the drawing. It is narrow, so that letters can be read on a phone.
 const WIDTH: f64 = 400.0;
@@ -120,7 +121,6 @@ pub fn cost_and_rate(points: &[Point]) -> Option<String> {
             frame.text(x + 9.0, y, "start", &name);
         }
     }
-    let dollars = |amount: f64| super::amounts::dollars(amount);
     frame.text(LEFT, 268.0, "middle", "$0");
     frame.text(RIGHT, 268.0, "end", &dollars(scale));
     frame.text((LEFT + RIGHT) / 2.0, 284.0, "middle", "US dollars for a run");

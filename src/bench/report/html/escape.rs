@@ -51,7 +51,7 @@ pub fn address(path: &str) -> String {
     address
 }
 
-/// Adds text, with characters that nobody would see spelled out in `<i>`: the style sheet sets them
+/// Adds text, with characters that cannot be seen spelled out in `<i>`: the style sheet sets them
 /// apart from the same letters in the text.
 fn add(html: &mut String, text: &str, most: usize, keep: impl Fn(char) -> bool) -> usize {
     let most = html.len().saturating_add(most);

@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
-use super::amounts::{count, counted, dollars, duration, size};
 use super::escape::inline;
+use crate::bench::report::amounts::{count, counted, dollars, duration, size};
 
 /// How much HTML the rows may be to which metrics of the check are added, in bytes.
 const MOST_OF_METRICS: usize = 30_000;

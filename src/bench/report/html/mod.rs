@@ -3,7 +3,6 @@
 //! Everything that comes from models, tools, plans and file names is hostile until `escape` has
 //! made it text. No page is larger than two megabytes, and no more than one is in memory.
 
-mod amounts;
 mod arms;
 mod artifacts;
 mod changes;

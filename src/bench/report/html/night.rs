@@ -1,6 +1,5 @@
 //! The page of one night: what happened, how sure that is, and the way to every run.
 
-use super::amounts::duration;
 use super::arms::{cost, rates};
 use super::conditions::{commands, conditions};
 use super::escape::{self, inline};
@@ -11,6 +10,7 @@ use super::plot::{Mark, strip};
 use super::table::{section, table};
 use super::verdict::{verdict, word};
 use crate::bench::night::{Night, NightRun};
+use crate::bench::report::amounts::duration;
 use crate::bench::report::text;
 use crate::bench::report::{NightReport, Unscored};
 use crate::bench::results::line::RunResult;

@@ -10,7 +10,7 @@ use crate::bench::report::Report;
 /// The page of the last of some nights.
 #[track_caller]
 fn page(mut nights: Vec<Night>) -> String {
-    let report = Report::of(&mut nights, false);
+    let report = Report::of(&mut nights);
     let at = nights.len() - 1;
     let html = NightPage {
         nights: Nights { report: &report, at, night_of: &|at| format!("night-{at}.html") },

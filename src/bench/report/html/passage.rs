@@ -1,8 +1,8 @@
 //! Longer texts from outside, which are cut where they would fill the page.
 
-use super::amounts::size;
 use super::artifacts::Artifacts;
 use super::escape::add_lines;
+use crate::bench::report::amounts::size;
 use crate::runner::conversation::recorded::Excerpt;
 
 /// A text that is shown up to some size.

@@ -2,7 +2,6 @@
 
 use std::path::Path;
 
-use super::amounts::{dollars, duration, size};
 use super::artifacts::{Artifacts, Extract};
 use super::changes::changes;
 use super::escape::inline;
@@ -11,6 +10,7 @@ use super::frame::Page;
 use super::passage::{Passage, Whole};
 use super::step::heading;
 use super::steps::{Wanted, steps};
+use crate::bench::report::amounts::{dollars, duration, size};
 use crate::bench::results::row::Row;
 
 /// How much HTML a page may be, in bytes: a browser on a phone opens it, and so does a mailer.

@@ -1,9 +1,9 @@
 //! One message of a conversation: a prompt, or a step with its tools.
 
-use super::amounts::{count, dollars, duration};
 use super::escape::inline;
 use super::passage::{Passage, Whole};
 use super::tool::add_tool;
+use crate::bench::report::amounts::{count, dollars, duration};
 use crate::runner::conversation::recorded::{Excerpt, RecordedMessage, RecordedPart};
 use crate::runner::turn::Tokens;
 

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
-use super::amounts::{count, counted, dollars};
 use super::artifacts::Artifacts;
 use super::escape::inline;
 use super::passage::Whole;
 use super::step::{Piece, Style, all_tokens, heading};
+use crate::bench::report::amounts::{count, counted, dollars};
 use crate::runner::conversation::recorded::{
     Recorded, RecordedConversation, RecordedMessage, recorded,
 };

@@ -2,9 +2,9 @@
 
 use serde_json::Value;
 
-use super::amounts::duration;
 use super::escape::inline;
 use super::passage::{Passage, Whole};
+use crate::bench::report::amounts::duration;
 use crate::runner::conversation::recorded::RecordedTool;
 
 /// How much HTML one argument may make, in bytes.

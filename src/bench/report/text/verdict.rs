@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::{Look, facts, item, p, paragraph, passed, sentence};
 use crate::bench::statistics::{Cell, reaches};
-use crate::bench::verdict::{Candidate, Row, Verdict};
+use crate::bench::verdict::{Candidate, RowTest, Verdict};
 
 /// The most rows of tasks that are listed: those that changed most.
 pub const MOST_ROWS: usize = 20;
@@ -53,8 +53,8 @@ fn candidate(text: &mut String, verdict: &Verdict, one: &Candidate, look: Look) 
 }
 
 /// The tasks whose pass rates differ, those that became worse first.
-pub fn changed(one: &Candidate) -> Vec<&Row> {
-    let mut changed: Vec<&Row> =
+pub fn changed(one: &Candidate) -> Vec<&RowTest> {
+    let mut changed: Vec<&RowTest> =
         one.rows.iter().filter(|row| row.base.rate() != row.candidate.rate()).collect();
     changed.sort_by(|a, b| a.p_worse.total_cmp(&b.p_worse));
     changed

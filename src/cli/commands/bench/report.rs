@@ -70,7 +70,7 @@ fn parse(words: &Words) -> Result<Action> {
         if csv {
             table(app, &nights)?;
         }
-        let report = Report::of(&mut nights, false);
+        let report = Report::of(&mut nights);
         if let Some(path) = &html {
             html::write(path, &report, &nights)?;
         }

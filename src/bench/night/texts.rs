@@ -13,34 +13,34 @@ const MOST: usize = 10_000;
 
 /// The place of a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Word(u32);
+pub struct TextId(u32);
 
 /// All texts.
 #[derive(Debug, Default)]
-pub struct Words {
+pub struct Texts {
     texts: Vec<String>,
     places: HashMap<String, u32>,
 }
 
-impl Words {
+impl Texts {
     /// Keeps a text, cut if it is long. Beyond [`MOST`] different ones none is kept.
-    pub fn keep(&mut self, text: Option<&str>) -> Word {
-        let Some(text) = text else { return Word(u32::MAX) };
+    pub fn keep(&mut self, text: Option<&str>) -> TextId {
+        let Some(text) = text else { return TextId(u32::MAX) };
         let text = beginning(text, LONGEST);
         if let Some(place) = self.places.get(text) {
-            return Word(*place);
+            return TextId(*place);
         }
         if self.texts.len() >= MOST {
-            return Word(u32::MAX);
+            return TextId(u32::MAX);
         }
         let place = self.texts.len() as u32;
         self.texts.push(text.into());
         self.places.insert(text.into(), place);
-        Word(place)
+        TextId(place)
     }
 
     /// The text; `None` if there was none.
-    pub fn get(&self, word: Word) -> Option<&str> {
-        self.texts.get(word.0 as usize).map(String::as_str)
+    pub fn get(&self, id: TextId) -> Option<&str> {
+        self.texts.get(id.0 as usize).map(String::as_str)
     }
 }
