@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::output::{self, Output};
 use crate::error::Result;
-use crate::runner::{Context, Environment};
+use crate::runner::{Context, Environment, Purpose};
 
 /// What a command needs to run.
 pub struct App {
@@ -14,12 +14,15 @@ pub struct App {
     pub json: bool,
     /// How long the command may take, if the user said so.
     pub limit: Option<Duration>,
+    /// What it does with the session that it takes where none is named.
+    pub purpose: Purpose,
 }
 
 impl App {
     /// What the runner needs. An error if there is no directory for the store.
     pub fn context(&self) -> Result<Context> {
         let say = if self.json { output::say_json } else { output::say };
-        Ok(Context::new(Environment::of_process(), say)?.limited_to(self.limit))
+        let context = Context::new(Environment::of_process(), say)?;
+        Ok(context.limited_to(self.limit).for_purpose(self.purpose))
     }
 }

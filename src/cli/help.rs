@@ -12,6 +12,10 @@ is one chat on it; OpenCode calls that a session. A turn (msg_…) is one prompt
 everything the model does until it stops. Sessions of one directory share its
 conversations; only the server that runs a turn can abort it or answer for it.
 
+A dot for SESSION, or no SESSION where there is no other operand, means the one in
+OCCTL_SESSION, or else the live one whose directory is the working directory or the
+nearest above it. Commands that only read also take the only one that lives.
+
 Usage: occtl COMMAND [ARGUMENTS]
 
 Commands:
@@ -52,7 +56,7 @@ pub fn command(commands: Commands, command: &'static Command) -> String {
     }
     if !command.operands.is_empty() {
         text.push('\n');
-        text.push_str(&columns(&operand_rows(command.operands)));
+        text.push_str(&columns(&operand_rows(command)));
     }
     let members = command_rows(members(commands, command));
     if !members.is_empty() {
@@ -84,15 +88,20 @@ fn usage(command: &Command) -> String {
     }
     for operand in command.operands {
         let dots = if operand.many { "…" } else { "" };
-        let (open, close) = if operand.required { ("", "") } else { ("[", "]") };
+        let required = operand.required && !command.may_omit_session();
+        let (open, close) = if required { ("", "") } else { ("[", "]") };
         usage.push_str(&format!(" {open}{}{dots}{close}", operand.name));
     }
     usage
 }
 
-fn operand_rows(operands: &[Operand]) -> Vec<(String, String)> {
-    let row = |operand: &Operand| (operand.name.into(), with_absent(operand.help, operand.absent));
-    operands.iter().map(row).collect()
+fn operand_rows(command: &Command) -> Vec<(String, String)> {
+    let row = |operand: &Operand| {
+        let may_omit = !operand.required || command.may_omit_session();
+        let absent = if may_omit { operand.absent } else { Absent::Nothing };
+        (operand.name.into(), with_absent(operand.help, absent))
+    };
+    command.operands.iter().map(row).collect()
 }
 
 fn flag_rows<'a>(flags: impl Iterator<Item = &'a Flag>) -> Vec<(String, String)> {
@@ -156,7 +165,11 @@ mod tests {
         let mut text = String::from(
             "# Commands\n\nMade from the command table by `make docs`; a test fails when it is \
              stale.\n\nSECONDS is a number, or numbers with units: 90, 0.5, 500ms, 1h30m (d, \
-             h, m, s, ms).\n\nEvery command also takes:\n\n| flag | does |\n| --- | --- |\n",
+             h, m, s, ms).\n\nA dot for SESSION, or no SESSION where there is no other operand, \
+             means the session in OCCTL_SESSION, or else the live one whose directory is the \
+             working directory or the nearest above it. Commands that only read also take the \
+             only one that lives; the others say on stderr which one they take.\n\nEvery command \
+             also takes:\n\n| flag | does |\n| --- | --- |\n",
         );
         table(&mut text, GLOBAL.iter());
         for command in shown(COMMANDS) {
@@ -167,7 +180,7 @@ mod tests {
             }
             if !command.operands.is_empty() {
                 text.push_str("\n| operand | is |\n| --- | --- |\n");
-                for (name, help) in operand_rows(command.operands) {
+                for (name, help) in operand_rows(command) {
                     let _ = writeln!(text, "| `{name}` | {help} |");
                 }
             }

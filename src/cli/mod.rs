@@ -17,6 +17,7 @@ use std::process::ExitCode;
 pub use app::App;
 
 use crate::error::{Error, Result};
+use crate::runner::Purpose;
 
 use commands::COMMANDS;
 use output::Output;
@@ -46,7 +47,12 @@ fn act(arguments: Vec<OsString>, global: &mut Global) -> Result<Exit> {
     // Reading stops at the first mistake, which may stand before --json.
     let json = arguments.iter().take_while(|word| *word != "--").any(|word| word == "--json");
     let found = read(arguments, global).inspect_err(|_| global.json = json)?;
-    let mut app = App { out: Output::new(global.color()), json: global.json, limit: None };
+    let purpose = match &found {
+        Found::Command(words) => words.command.purpose(),
+        Found::Help(_) | Found::Version | Found::Nothing => Purpose::Read,
+    };
+    let out = Output::new(global.color());
+    let mut app = App { out, json: global.json, limit: None, purpose };
     match found {
         Found::Command(words) => {
             let action = (words.command.parse)(&words)?;

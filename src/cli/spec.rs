@@ -7,6 +7,7 @@ use std::ffi::OsString;
 
 use super::app::App;
 use crate::error::Result;
+use crate::runner::{DEFAULT_SESSION, Purpose};
 
 /// The exit status of a command that did not fail with an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,6 +52,17 @@ impl Command {
     /// Whether only occtl itself uses it: it is accepted, but not shown in the help.
     pub fn is_hidden(&self) -> bool {
         self.summary.is_empty()
+    }
+
+    /// Whether its SESSION may be left out. Before other operands it is written as a dot.
+    pub fn may_omit_session(&self) -> bool {
+        matches!(self.operands, [only] if only.required && only.session.is_some())
+    }
+
+    /// What it does with the session that it takes where none is named.
+    pub fn purpose(&self) -> Purpose {
+        let given = self.operands.iter().find_map(|operand| operand.session);
+        given.unwrap_or(Purpose::Act)
     }
 
     /// All flags of its own, in the order of the help.
@@ -157,6 +169,8 @@ pub struct Operand {
     pub absent: Absent,
     /// Whether `-` means stdin.
     pub may_be_stdin: bool,
+    /// What the command does with the session that it means; `None` if it means no session.
+    pub session: Option<Purpose>,
 }
 
 /// A flag.
@@ -304,7 +318,14 @@ impl Operand {
             many: false,
             absent: Absent::Nothing,
             may_be_stdin: false,
+            session: None,
         }
+    }
+
+    /// The same, but it means a session, with which the command does this.
+    pub const fn session(mut self, purpose: Purpose) -> Operand {
+        self.session = Some(purpose);
+        self
     }
 
     /// The same, but `-` means stdin.
@@ -348,9 +369,16 @@ pub const COLOR: Flag = Flag::value("color", None, "WHEN", "When to use colours"
     .default("auto")
     .choices(&["auto", "always", "never"]);
 
-/// The operand that names a session.
-pub const SESSION: Operand =
-    Operand::required("SESSION", "Id, unique prefix of an id, or name of a session");
+/// The operand that names a session which the command only reads.
+pub const SESSION_TO_READ: Operand = session(Purpose::Read);
+
+/// The operand that names a session in which the command changes or uses something.
+pub const SESSION_TO_USE: Operand = session(Purpose::Act);
+
+const fn session(purpose: Purpose) -> Operand {
+    let help = "Id, unique prefix of an id, or name of a session; . is the one of this directory";
+    Operand::required("SESSION", help).default(DEFAULT_SESSION).session(purpose)
+}
 
 /// The conversation that a command works on.
 pub const CONVERSATION: Flag =

@@ -10,6 +10,18 @@ use crate::error::Result;
 use crate::store::{Document, Patience, Store};
 use crate::units::{BRIEF_LOCK_WAIT, Deadline};
 
+/// The word that stands for the session that is meant where none is named. No name is like it.
+pub const DEFAULT_SESSION: &str = ".";
+
+/// What a command does with the session that it takes where the user names none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// It only looks, so that it may also take the only session that lives.
+    Read,
+    /// It changes or uses something, and says which session it takes.
+    Act,
+}
+
 /// What every command works with. The environment comes in as values, so that tests own it.
 pub struct Context {
     /// Variables and working directory of this process.
@@ -20,6 +32,10 @@ pub struct Context {
     pub(super) say: fn(&str),
     /// How long the command may take, if the user said so, and until when that is.
     limit: Option<(Duration, Deadline)>,
+    /// What the command does with a session that is not named.
+    pub(super) purpose: Purpose,
+    /// The id of that session, once it was looked for.
+    pub(super) default_session: OnceCell<String>,
     /// Set once signals no longer end the process by themselves.
     signals: Rc<OnceCell<Signals>>,
 }
@@ -32,7 +48,22 @@ impl Context {
         let caught = Rc::clone(&signals);
         let signal = Box::new(move || caught.get().and_then(Signals::received));
         let store = Store::new(environment.data_directory()?, say, signal);
-        Ok(Context { environment, store, say, limit: None, signals })
+        let (limit, purpose) = (None, Purpose::Act);
+        let default_session = OnceCell::new();
+        Ok(Context { environment, store, say, limit, purpose, default_session, signals })
+    }
+
+    /// The same for a command that does this with a session that is not named.
+    pub fn for_purpose(mut self, purpose: Purpose) -> Context {
+        self.purpose = purpose;
+        self
+    }
+
+    /// The session that the word means, as the user knows it: a word that stands for the default
+    /// session is no name that can be shown.
+    pub fn shown<'a>(&'a self, word: &'a str) -> &'a str {
+        let default = self.default_session.get().filter(|_| word == DEFAULT_SESSION);
+        default.map_or(word, String::as_str)
     }
 
     /// The same for a command that may take so long; `None` for one without a limit of its own.

@@ -17,6 +17,6 @@ pub mod session;
 pub mod signals;
 pub mod turn;
 
-pub use context::Context;
+pub use context::{Context, DEFAULT_SESSION, Purpose};
 pub use environment::Environment;
 pub use signals::Signals;

@@ -12,6 +12,7 @@ mod bench_plans;
 mod cleanup;
 mod clocks;
 mod dead_mounts;
+mod default_session;
 mod doctor;
 mod elsewhere;
 mod first_contact;

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use crate::cli::App;
 use crate::cli::output::one_line;
-use crate::cli::spec::{Action, CONVERSATION, Command, Exit, Flag, QUIET, SESSION};
+use crate::cli::spec::{Action, CONVERSATION, Command, Exit, Flag, QUIET, SESSION_TO_USE};
 use crate::cli::words::Words;
 use crate::error::Result;
 use crate::runner;
@@ -21,7 +21,7 @@ pub const COMMAND: Command = Command {
          send, fork or attach -s). A server can only abort the turns that it runs itself: one of \
          another server of the same directory is an error (status 1).",
     ],
-    operands: &[SESSION],
+    operands: &[SESSION_TO_USE],
     flags: &[&[
         CONVERSATION.absent("the one that occtl used last on this session"),
         Flag::value("timeout", Some('t'), "SECONDS", "How long the abort may take").default("10"),

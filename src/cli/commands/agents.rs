@@ -1,7 +1,7 @@
 use serde_json::{Value, json};
 
 use crate::cli::output::{Cell, one_line};
-use crate::cli::spec::{Action, Command, Exit, Flag, QUIET, SESSION, WITHIN};
+use crate::cli::spec::{Action, Command, Exit, Flag, QUIET, SESSION_TO_READ, WITHIN};
 use crate::cli::words::Words;
 use crate::error::Result;
 use crate::runner;
@@ -11,7 +11,7 @@ pub const COMMAND: Command = Command {
     name: "agents",
     summary: "Show the agents of a session's server",
     about: &["An agent whose mode is subagent can only be called by other agents."],
-    operands: &[SESSION],
+    operands: &[SESSION_TO_READ],
     flags: &[
         &[Flag::switch("all", None, "Include the agents that only the server itself uses"), QUIET],
         &[WITHIN],

@@ -1,6 +1,6 @@
 use serde_json::json;
 
-use crate::cli::spec::{Action, Command, Exit, Flag, Operand, QUIET, SESSION};
+use crate::cli::spec::{Action, Command, Exit, Flag, Operand, QUIET, SESSION_TO_USE};
 use crate::cli::words::Words;
 use crate::error::{Error, Result};
 use crate::runner;
@@ -14,7 +14,7 @@ pub const COMMAND: Command = Command {
          choose several labels for one of them, join them with commas.",
     ],
     operands: &[
-        SESSION,
+        SESSION_TO_USE,
         Operand::required("QUESTION", "Id or unique prefix of one, with or without que_"),
         Operand::optional("LABEL", "The chosen answers").many(),
     ],

@@ -1,7 +1,7 @@
 use serde_json::{Value, json};
 
 use crate::cli::output::print_all_but_last;
-use crate::cli::spec::{Action, Command, Exit, Flag, Operand, QUIET, SESSION};
+use crate::cli::spec::{Action, Command, Exit, Flag, Operand, QUIET, SESSION_TO_USE};
 use crate::cli::words::Words;
 use crate::error::{Error, Result};
 use crate::runner;
@@ -26,7 +26,7 @@ pub const COMMAND: Command = Command {
         "What --always grants comes after all other rules, in every conversation of the server's \
          directory: it lifts --deny for what it covers.",
     ],
-    operands: &[SESSION, PERMISSIONS],
+    operands: &[SESSION_TO_USE, PERMISSIONS],
     flags: &[&[
         Flag::switch("always", Some('a'), "Also grant the same from now on, until the server ends"),
         ALL,

@@ -1,7 +1,7 @@
 use serde_json::json;
 
 use crate::cli::App;
-use crate::cli::spec::{Action, CONVERSATION, Command, Exit, SESSION};
+use crate::cli::spec::{Action, CONVERSATION, Command, Exit, SESSION_TO_USE};
 use crate::cli::words::Words;
 use crate::error::Result;
 use crate::runner;
@@ -14,7 +14,7 @@ pub const COMMAND: Command = Command {
          that program's. The password is passed in its environment, which has no proxy variables \
          if the server is on loopback: otherwise OpenCode sends the password to the proxy.",
     ],
-    operands: &[SESSION],
+    operands: &[SESSION_TO_USE],
     flags: &[&[CONVERSATION.absent("none")]],
     examples: &[("occtl attach $S", "look over the model's shoulder")],
     parse,

@@ -3,7 +3,7 @@ use serde_json::{Value, json};
 use crate::cli::App;
 use crate::cli::output::Cell;
 use crate::cli::show::conversation;
-use crate::cli::spec::{Action, CONVERSATION, Command, Exit, QUIET, SESSION, WITHIN};
+use crate::cli::spec::{Action, CONVERSATION, Command, Exit, QUIET, SESSION_TO_READ, WITHIN};
 use crate::cli::words::Words;
 use crate::error::Result;
 use crate::runner;
@@ -13,7 +13,7 @@ pub const COMMAND: Command = Command {
     name: "chain",
     summary: "Show a conversation (→), those above it and those of its sub-agents",
     about: &["Only a sub-agent's conversation has another one above it. A fork does not."],
-    operands: &[SESSION],
+    operands: &[SESSION_TO_READ],
     flags: &[&[CONVERSATION, QUIET], &[WITHIN]],
     examples: &[("occtl chain $S -s $C", "see which conversation started which")],
     parse,

@@ -2,7 +2,7 @@ use serde_json::{Map, Value};
 
 use crate::cli::App;
 use crate::cli::output::{Cell, Colour, one_line};
-use crate::cli::spec::{Action, Command, Exit, Flag, Operand, SESSION, WITHIN};
+use crate::cli::spec::{Action, Command, Exit, Flag, Operand, SESSION_TO_READ, WITHIN};
 use crate::cli::words::{Words, wrong_value};
 use crate::error::Result;
 use crate::runner;
@@ -15,7 +15,7 @@ pub const COMMAND: Command = Command {
     about: &["Keys, tokens, passwords, headers and environment variables are masked unless \
          --show-secrets is given."],
     operands: &[
-        SESSION,
+        SESSION_TO_READ,
         Operand::optional("SECTION", "What to show: permission, agent, tools or all")
             .default("all"),
     ],

@@ -2,7 +2,7 @@ use serde_json::json;
 
 use crate::cli::App;
 use crate::cli::output::print_all_but_last;
-use crate::cli::spec::{Action, Command, Exit, Flag, Operand, QUIET, SESSION};
+use crate::cli::spec::{Action, Command, Exit, Flag, Operand, QUIET, SESSION_TO_USE};
 use crate::cli::words::Words;
 use crate::error::Result;
 use crate::runner;
@@ -14,7 +14,7 @@ pub const COMMAND: Command = Command {
          conversation is only deleted with --force, and one that another server of the same \
          directory works on only by that session."],
     operands: &[
-        SESSION,
+        SESSION_TO_USE,
         Operand::required("CONVERSATION", "The conversations to delete (ses_…)").many(),
     ],
     flags: &[&[Flag::switch("force", Some('f'), "Abort a turn that is running first"), QUIET]],

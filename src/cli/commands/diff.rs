@@ -2,7 +2,7 @@ use serde_json::{Value, json};
 
 use crate::cli::App;
 use crate::cli::output::{Cell, escape, one_line};
-use crate::cli::spec::{Action, CONVERSATION, Command, Exit, Flag, SESSION, WITHIN};
+use crate::cli::spec::{Action, CONVERSATION, Command, Exit, Flag, SESSION_TO_READ, WITHIN};
 use crate::cli::words::Words;
 use crate::error::Result;
 use crate::runner;
@@ -15,7 +15,7 @@ pub const COMMAND: Command = Command {
         "OpenCode records changes when a turn ends, and only in a git repository. The line counts \
          of several turns are added up.",
     ],
-    operands: &[SESSION],
+    operands: &[SESSION_TO_READ],
     flags: &[
         &[
             CONVERSATION,

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use crate::cli::App;
-use crate::cli::spec::{Action, Command, Exit, Flag, SESSION};
+use crate::cli::spec::{Action, Command, Exit, Flag, SESSION_TO_READ};
 use crate::cli::words::Words;
 use crate::error::Result;
 use crate::runner;
@@ -15,7 +15,7 @@ pub const COMMAND: Command = Command {
          again, are missing.",
         "Ends with status 4 when the server ends, and with 124 after --timeout.",
     ],
-    operands: &[SESSION],
+    operands: &[SESSION_TO_READ],
     flags: &[&[
         Flag::value("timeout", Some('t'), "SECONDS", "Stop after this time").absent("never")
     ]],

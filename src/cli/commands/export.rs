@@ -5,7 +5,7 @@ use serde_json::json;
 use crate::cli::App;
 use crate::cli::output::escape;
 use crate::cli::output::file::NewFile;
-use crate::cli::spec::{Action, CONVERSATION, Command, Exit, Flag, SESSION, WITHIN};
+use crate::cli::spec::{Action, CONVERSATION, Command, Exit, Flag, SESSION_TO_READ, WITHIN};
 use crate::cli::words::Words;
 use crate::error::Result;
 use crate::runner;
@@ -25,7 +25,7 @@ pub const COMMAND: Command = Command {
         "The document has `info` and `messages`, all as the server has them. Messages are passed \
          on as they arrive, so a conversation may have any length.",
     ],
-    operands: &[SESSION],
+    operands: &[SESSION_TO_READ],
     flags: &[&[CONVERSATION, OUTPUT.absent("stdout")], &[WITHIN]],
     examples: &[("occtl export $S -s $C -o talk.json", "save one conversation to a file")],
     parse,

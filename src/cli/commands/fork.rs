@@ -1,7 +1,7 @@
 use serde_json::json;
 
 use crate::cli::App;
-use crate::cli::spec::{Action, CONVERSATION, Command, Exit, Flag, QUIET, SESSION};
+use crate::cli::spec::{Action, CONVERSATION, Command, Exit, Flag, QUIET, SESSION_TO_USE};
 use crate::cli::words::Words;
 use crate::error::Result;
 use crate::runner;
@@ -13,7 +13,7 @@ pub const COMMAND: Command = Command {
         "The copy is a conversation of its own with the rules of the original. What is said in \
          one of them is not seen in the other.",
     ],
-    operands: &[SESSION],
+    operands: &[SESSION_TO_USE],
     flags: &[&[
         CONVERSATION,
         Flag::value("message", Some('m'), "MESSAGE", "Copy only what comes before it (msg_…)")

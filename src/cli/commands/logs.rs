@@ -6,6 +6,7 @@ use crate::cli::spec::{Action, Command, Exit, Flag, Operand};
 use crate::cli::words::{Words, wrong_value};
 use crate::error::{Code, Result};
 use crate::runner;
+use crate::runner::Purpose;
 use crate::runner::session::{LEVELS, LogLine, LogOptions};
 
 pub const COMMAND: Command = Command {
@@ -21,7 +22,8 @@ pub const COMMAND: Command = Command {
     operands: &[Operand::optional(
         "PATTERN",
         "Only lines that contain this, in upper or lower case",
-    )],
+    )
+    .session(Purpose::Read)],
     flags: &[&[
         Flag::switch("follow", Some('f'), "Keep showing lines as they are written"),
         Flag::value("lines", Some('n'), "N", "How many lines to show at most").default("50"),

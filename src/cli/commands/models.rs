@@ -2,7 +2,7 @@ use serde_json::{Value, json};
 
 use crate::cli::App;
 use crate::cli::output::{Cell, one_line};
-use crate::cli::spec::{Action, Command, Exit, Operand, QUIET, SESSION, WITHIN};
+use crate::cli::spec::{Action, Command, Exit, Operand, QUIET, SESSION_TO_READ, WITHIN};
 use crate::cli::words::Words;
 use crate::error::Result;
 use crate::runner;
@@ -13,7 +13,7 @@ pub const COMMAND: Command = Command {
     summary: "Show the models that a session's server can use",
     about: &["Cost is in US dollars for a million tokens, first of input and then of output."],
     operands: &[
-        SESSION,
+        SESSION_TO_READ,
         Operand::optional(
             "PATTERN",
             "Only models whose PROVIDER/MODEL contains this, in upper or lower case",

@@ -6,6 +6,7 @@ use crate::cli::spec::{Action, Command, Exit, Operand, QUIET, WITHIN};
 use crate::cli::words::Words;
 use crate::error::Result;
 use crate::runner;
+use crate::runner::Purpose;
 use crate::runner::asks::{PendingPermission, SessionPermissions};
 
 pub const COMMAND: Command = Command {
@@ -17,7 +18,8 @@ pub const COMMAND: Command = Command {
          shown, unless it may still be waited for. `occtl reject` settles it by its id.",
     ],
     operands: &[Operand::optional("SESSION", "Id, unique prefix of an id, or name of a session")
-        .absent("all sessions")],
+        .absent("all sessions")
+        .session(Purpose::Read)],
     flags: &[&[QUIET], &[WITHIN]],
     examples: &[
         ("occtl permissions $S", "the requests of one session"),

@@ -2,7 +2,7 @@ use serde_json::json;
 
 use crate::cli::App;
 use crate::cli::output::one_line;
-use crate::cli::spec::{Action, Command, Exit, QUIET, SESSION, WITHIN};
+use crate::cli::spec::{Action, Command, Exit, QUIET, SESSION_TO_READ, WITHIN};
 use crate::cli::words::Words;
 use crate::error::Result;
 use crate::runner;
@@ -15,7 +15,7 @@ pub const COMMAND: Command = Command {
         "Models can only ask if the server runs with OPENCODE_ENABLE_QUESTION_TOOL=1. `occtl \
          answer` answers a question.",
     ],
-    operands: &[SESSION],
+    operands: &[SESSION_TO_READ],
     flags: &[&[QUIET], &[WITHIN]],
     examples: &[("occtl questions $S", "see what a model wants to know")],
     parse,

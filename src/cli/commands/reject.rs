@@ -1,5 +1,5 @@
 use super::approve::{ALL, PERMISSIONS, action};
-use crate::cli::spec::{Action, Command, Flag, QUIET, SESSION};
+use crate::cli::spec::{Action, Command, Flag, QUIET, SESSION_TO_USE};
 use crate::cli::words::Words;
 use crate::error::Result;
 use crate::runner::asks::Reply;
@@ -11,7 +11,7 @@ pub const COMMAND: Command = Command {
         "With --message the model reads the message and goes on. Without it the turn ends.",
         "The server may settle other requests of the same conversation along with this one.",
     ],
-    operands: &[SESSION, PERMISSIONS],
+    operands: &[SESSION_TO_USE, PERMISSIONS],
     flags: &[&[Flag::value("message", Some('m'), "TEXT", "What to tell the model"), ALL, QUIET]],
     examples: &[(
         "occtl reject $S per_204f -m 'Use the staging server'",

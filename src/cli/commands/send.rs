@@ -3,7 +3,7 @@ use serde_json::json;
 use crate::cli::App;
 use crate::cli::policy_flags::{self, ABOUT, ALLOW, RULES, UNSETTLED};
 use crate::cli::show::turn::{self, Show};
-use crate::cli::spec::{Action, Command, Exit, Flag, QUIET, SESSION, all_need};
+use crate::cli::spec::{Action, Command, Exit, Flag, QUIET, SESSION_TO_USE, all_need};
 use crate::cli::turn_flags::{self, LIMITS, MESSAGE, NO_ABORT, PROMPT, TITLE};
 use crate::cli::words::Words;
 use crate::error::{Error, Result};
@@ -78,7 +78,7 @@ pub const COMMAND: Command = Command {
         "A permission that no --allow and no --deny settles is waited for, unless --on-permission \
          says otherwise. `occtl approve` grants it from another terminal.",
     ],
-    operands: &[SESSION, MESSAGE],
+    operands: &[SESSION_TO_USE, MESSAGE],
     flags: &[OWN, PROMPT, FOLLOWING, GOING_ON, GRANTS, &RULES, ASKING],
     examples: &[
         ("occtl send $S --wait 'Explain this repository'", "print the answer"),

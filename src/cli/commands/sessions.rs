@@ -3,7 +3,7 @@ use serde_json::json;
 use crate::cli::App;
 use crate::cli::output::Cell;
 use crate::cli::show::conversation;
-use crate::cli::spec::{Action, Command, Exit, QUIET, SESSION, WITHIN};
+use crate::cli::spec::{Action, Command, Exit, QUIET, SESSION_TO_READ, WITHIN};
 use crate::cli::words::Words;
 use crate::error::Result;
 use crate::runner;
@@ -16,7 +16,7 @@ pub const COMMAND: Command = Command {
         "All conversations in the session's directory are listed. Those of sub-agents are among \
          them; in --json they have a parent.",
     ],
-    operands: &[SESSION],
+    operands: &[SESSION_TO_READ],
     flags: &[&[QUIET], &[WITHIN]],
     examples: &[(
         "occtl sessions $S --json | jq -r '.conversations[] | select(.parent == null) | .id'",

@@ -2,7 +2,7 @@ use super::list::NO_GIT;
 use crate::cli::App;
 use crate::cli::output::one_line;
 use crate::cli::show::session;
-use crate::cli::spec::{Action, Command, Exit, SESSION};
+use crate::cli::spec::{Action, Command, Exit, SESSION_TO_READ};
 use crate::cli::words::Words;
 use crate::error::Result;
 use crate::runner;
@@ -18,7 +18,7 @@ pub const COMMAND: Command = Command {
         "The exit status is 0 whatever the state is. The state is the first word of the output, \
          and `state` in --json.",
     ],
-    operands: &[SESSION],
+    operands: &[SESSION_TO_READ],
     flags: &[&[NO_GIT]],
     examples: &[("occtl status $S --json | jq -r .state", "only the state")],
     parse,

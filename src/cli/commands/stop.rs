@@ -9,6 +9,7 @@ use crate::cli::words::Words;
 use crate::error::{Code, Error, Result};
 use crate::runner;
 use crate::runner::lifecycle::{StopOptions, Stopped};
+use crate::runner::{Context, Purpose};
 
 pub const COMMAND: Command = Command {
     name: "stop",
@@ -26,7 +27,9 @@ pub const COMMAND: Command = Command {
         "A flag that no SESSION has a use for is refused (status 2), and nothing is stopped: \
          --keep-data without --isolate, for example. With --all it counts where it can.",
     ],
-    operands: &[Operand::optional("SESSION", "Ids, unique prefixes of ids, or names").many()],
+    operands: &[Operand::optional("SESSION", "Ids, unique prefixes of ids, or names")
+        .many()
+        .session(Purpose::Act)],
     flags: &[&[
         Flag::switch("all", None, "Stop all sessions but those that are elsewhere"),
         Flag::switch("force", Some('f'), "Send SIGKILL at once"),
@@ -81,31 +84,37 @@ fn parse(words: &Words) -> Result<Action> {
     }
     let has_grace = words.has("grace");
     Ok(Box::new(move |app| {
-        runner::lifecycle::check_stop_flags(&app.context()?, &sessions, &options, has_grace)?;
-        run(app, &sessions, &options, quiet)
+        let context = app.context()?;
+        runner::lifecycle::check_stop_flags(&context, &sessions, &options, has_grace)?;
+        run(app, &context, &sessions, &options, quiet)
     }))
 }
 
 /// A session that cannot be stopped does not keep the others running.
-fn run(app: &mut App, sessions: &[String], options: &StopOptions, quiet: bool) -> Result<Exit> {
-    let context = app.context()?;
+fn run(
+    app: &mut App,
+    context: &Context,
+    sessions: &[String],
+    options: &StopOptions,
+    quiet: bool,
+) -> Result<Exit> {
     let everything = sessions.is_empty();
     let mut stopped = Vec::new();
     let mut trouble = Vec::new();
     let sessions = if everything {
-        for one in runner::lifecycle::stop_dead(&context, options)? {
+        for one in runner::lifecycle::stop_dead(context, options)? {
             if !app.json {
                 print(app, &one, options, quiet)?;
             }
             stopped.push(one);
         }
-        runner::lifecycle::ids_here(&context)?
+        runner::lifecycle::ids_here(context)?
     } else {
         sessions.to_vec()
     };
     for session in &sessions {
-        status(&format!("stopping {session}"));
-        match runner::lifecycle::stop(&context, session, options) {
+        status(&format!("stopping {}", context.shown(session)));
+        match runner::lifecycle::stop(context, session, options) {
             Ok(done) => {
                 for one in done {
                     if !app.json {

@@ -8,7 +8,7 @@ use crate::cli::App;
 use crate::cli::output::file::NewFile;
 use crate::cli::output::{Output, escape, one_line};
 use crate::cli::show::message::Style;
-use crate::cli::spec::{Action, CONVERSATION, Command, Exit, Flag, SESSION};
+use crate::cli::spec::{Action, CONVERSATION, Command, Exit, Flag, SESSION_TO_READ};
 use crate::cli::words::Words;
 use crate::error::{Code, Error, Result};
 use crate::runner::conversation::{Entry, LiveSink, MessageSink, TailEnd, TailOptions, ToolCall};
@@ -30,7 +30,7 @@ pub const COMMAND: Command = Command {
         "--raw prints nothing but the text of each message. With --json it prints the server's \
          own JSON, one message per line.",
     ],
-    operands: &[SESSION],
+    operands: &[SESSION_TO_READ],
     flags: &[&[
         CONVERSATION,
         Flag::switch("follow", Some('f'), "Show new text until the conversation is idle"),

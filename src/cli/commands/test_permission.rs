@@ -3,7 +3,7 @@ use serde_json::{Value, json};
 use crate::cli::App;
 use crate::cli::output::one_line;
 use crate::cli::policy_flags::{self, TRIED};
-use crate::cli::spec::{Action, Command, Exit, Flag, Operand, SESSION, WITHIN};
+use crate::cli::spec::{Action, Command, Exit, Flag, Operand, SESSION_TO_READ, WITHIN};
 use crate::cli::words::Words;
 use crate::error::{Code, Result};
 use crate::runner;
@@ -34,7 +34,7 @@ pub const COMMAND: Command = Command {
          which is not checked here.",
     ],
     operands: &[
-        SESSION,
+        SESSION_TO_READ,
         Operand::required(
             "COMMAND",
             "The shell command; with --permission, what that would be asked for",

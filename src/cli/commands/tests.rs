@@ -7,6 +7,7 @@ use super::COMMANDS;
 use crate::cli::help;
 use crate::cli::spec::{Command, Flag, GLOBAL, flags_of};
 use crate::cli::words::{Found, Words, read};
+use crate::runner::Purpose;
 
 /// The words of a command with its operands and without flags.
 fn plain_words(command: &'static Command) -> Words {
@@ -149,6 +150,34 @@ fn a_flag_is_refused_beside_another_one_that_leaves_it_nothing_to_do() {
     for other in ["", "idle", "ask"] {
         let until = if other.is_empty() { "".into() } else { format!(" --until {other}") };
         assert_eq!(judged(&format!("wait x -s ses_1 -s ses_2 --any{until}")), Ok(()));
+    }
+}
+
+#[test]
+fn every_command_that_takes_a_session_says_what_it_does_with_it() {
+    for command in COMMANDS.iter().copied() {
+        for operand in command.operands {
+            let said = operand.session.is_some() || operand.name != "SESSION";
+            assert!(said, "occtl {}: SESSION_TO_READ or SESSION_TO_USE", command.name);
+        }
+    }
+    let without = ["stop", "permissions", "logs"];
+    for command in COMMANDS.iter().filter(|one| one.operands.len() == 1) {
+        let takes_session = command.operands[0].session.is_some();
+        assert_eq!(
+            command.may_omit_session(),
+            takes_session && !without.contains(&command.name),
+            "occtl {}",
+            command.name
+        );
+    }
+    for (line, purpose) in [("status", Purpose::Read), ("touch", Purpose::Act)] {
+        let Ok(Found::Command(words)) = read(vec![line.into()], COMMANDS, &mut Default::default())
+        else {
+            panic!("{line} without a SESSION is refused");
+        };
+        assert_eq!(words.command.purpose(), purpose);
+        assert_eq!(words.required(0).unwrap(), ".");
     }
 }
 

@@ -2,7 +2,7 @@ use serde_json::{Value, json};
 
 use crate::cli::App;
 use crate::cli::output::one_line;
-use crate::cli::spec::{Action, CONVERSATION, Command, Exit, SESSION, WITHIN};
+use crate::cli::spec::{Action, CONVERSATION, Command, Exit, SESSION_TO_READ, WITHIN};
 use crate::cli::words::Words;
 use crate::error::Result;
 use crate::runner;
@@ -12,7 +12,7 @@ pub const COMMAND: Command = Command {
     name: "todo",
     summary: "Show the to-do list that the model keeps",
     about: &["[x] is done, [~] is in progress, [-] was cancelled, and [ ] is still to do."],
-    operands: &[SESSION],
+    operands: &[SESSION_TO_READ],
     flags: &[&[CONVERSATION], &[WITHIN]],
     examples: &[("occtl todo $S", "see how far the model is")],
     parse,

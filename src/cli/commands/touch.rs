@@ -1,6 +1,6 @@
 use serde_json::json;
 
-use crate::cli::spec::{Action, Command, Exit, QUIET, SESSION};
+use crate::cli::spec::{Action, Command, Exit, QUIET, SESSION_TO_USE};
 use crate::cli::words::Words;
 use crate::error::Result;
 use crate::runner;
@@ -12,7 +12,7 @@ pub const COMMAND: Command = Command {
         "The server is not asked. send, abort, approve, reject, answer, fork and attach do the \
          same.",
     ],
-    operands: &[SESSION],
+    operands: &[SESSION_TO_USE],
     flags: &[&[QUIET]],
     examples: &[("occtl touch $S", "keep a session for a while longer")],
     parse,

@@ -3,7 +3,7 @@ use serde_json::{Value, json};
 use crate::cli::App;
 use crate::cli::output::Cell;
 use crate::cli::show::conversation;
-use crate::cli::spec::{Action, CONVERSATION, Command, Exit, SESSION, WITHIN};
+use crate::cli::spec::{Action, CONVERSATION, Command, Exit, SESSION_TO_READ, WITHIN};
 use crate::cli::words::Words;
 use crate::error::Result;
 use crate::runner;
@@ -19,7 +19,7 @@ pub const COMMAND: Command = Command {
         "The cost of a step is not known if its model has no price, or if the provider did not \
          report what it used. A sum in which a step is missing is shown as `>` and what is known.",
     ],
-    operands: &[SESSION],
+    operands: &[SESSION_TO_READ],
     flags: &[&[CONVERSATION], &[WITHIN]],
     examples: &[("occtl usage $S --json | jq .total.cost_usd", "what it cost altogether")],
     parse,

@@ -4,7 +4,9 @@ use crate::cli::App;
 use crate::cli::output::{one_line, status};
 use crate::cli::policy_flags::{self, ANSWERS, UNSETTLED};
 use crate::cli::show::turn::{self, Show};
-use crate::cli::spec::{Action, CONVERSATION, Command, Exit, Flag, QUIET, SESSION, all_need};
+use crate::cli::spec::{
+    Action, CONVERSATION, Command, Exit, Flag, QUIET, SESSION_TO_READ, all_need,
+};
 use crate::cli::turn_flags::{self, LIMITS, NO_ABORT};
 use crate::cli::words::{Words, wrong_value};
 use crate::error::{Error, Result};
@@ -59,7 +61,7 @@ pub const COMMAND: Command = Command {
          exit status is that of the turn, limits abort the turn, and --allow, --deny and the like \
          answer what it asks for. It sends no rules: what the turn does without asking goes on.",
     ],
-    operands: &[SESSION],
+    operands: &[SESSION_TO_READ],
     flags: &[OWN, FOLLOWING, GOING_ON, ANSWERING, ASKING],
     examples: &[
         ("occtl wait $S", "until the conversation that was used last is idle"),
@@ -128,7 +130,7 @@ fn run(app: &mut App, session: &str, options: &WaitOptions, quiet: bool) -> Resu
     }
     for reached in all_reached {
         // A server that is dead has no conversation to name.
-        let mut line = one_line(reached.conversation.as_deref().unwrap_or(session));
+        let mut line = one_line(reached.conversation.as_deref().unwrap_or(context.shown(session)));
         if !quiet {
             line.push_str(&format!(" {}", reached.what.name()));
             if let Some(ask) = reached.what.ask() {

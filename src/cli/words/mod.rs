@@ -173,10 +173,15 @@ impl Words {
         let listed = self.command.operands;
         let name = self.command.name;
         let help = format!("occtl help {name}");
-        let mut required = listed.iter().filter(|operand| operand.required);
+        let may_omit = self.command.may_omit_session();
+        let mut required = listed.iter().filter(|operand| operand.required && !may_omit);
         if let Some(missing) = required.nth(self.operands.len()) {
             let missing = missing.name;
-            let hint = if missing == "SESSION" { "occtl list shows them".into() } else { help };
+            let hint = if missing == "SESSION" {
+                "occtl list shows them; . is the one of this directory".into()
+            } else {
+                help
+            };
             return Err(Error::usage(format!("occtl {name} needs a {missing}")).hint(hint));
         }
         let unlimited = listed.last().is_some_and(|operand| operand.many);
@@ -242,7 +247,7 @@ mod tests {
         assert!(error("start --timout 3").contains("did you mean --timeout?"));
         assert!(error("start -Z").contains("occtl start has no flag -Z"));
         assert!(error("list extra").contains("extra"));
-        assert!(error("status").contains("needs a SESSION"));
+        assert!(error("delete").contains("needs a SESSION"));
         assert!(error("start --timeout").contains("needs a value, SECONDS"));
         assert!(error("list --color sometimes").contains("auto, always, never"));
         assert!(error("list --json=1").contains("json"));

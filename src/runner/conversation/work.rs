@@ -8,9 +8,10 @@ use super::find::Place;
 use crate::client::wire::{Info, Reply, is_busy};
 use crate::client::{Answer, Client, Limit};
 use crate::runner::context::Context;
+use crate::runner::session::directory::directory;
 use crate::runner::session::life::{Life, life};
 use crate::runner::session::pending::Scene;
-use crate::runner::session::server::{Server, directory, endpoint};
+use crate::runner::session::server::{Server, endpoint};
 use crate::units::{Backoff, Deadline, POLL_FIRST, PROBE_LIMIT, pause};
 
 /// How long after a prompt the server may still be about to begin: a cold directory takes 1.5 s.

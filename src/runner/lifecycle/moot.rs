@@ -17,7 +17,7 @@ pub fn check_stop_flags(
     has_grace: bool,
 ) -> Result<()> {
     let document = context.store.read()?;
-    let named = words.iter().filter_map(|word| select(&document, word).ok());
+    let named = words.iter().filter_map(|word| select(context, &document, word).ok());
     let named = named.map(|record| (life(context, &record), record));
     let named: Vec<(Life, Record)> = named.filter(|(life, _)| *life != Life::Elsewhere).collect();
     let mut all: Vec<Record> = named.iter().map(|(_, record)| record.clone()).collect();

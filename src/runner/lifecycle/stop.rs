@@ -65,7 +65,7 @@ pub struct Stopped {
 /// Stops one session and confirms that nothing of it is left. With `recursive` the sessions that
 /// were started from within it are stopped first, and come first in what is returned.
 pub fn stop(context: &Context, word: &str, options: &StopOptions) -> Result<Vec<Stopped>> {
-    let record = select(&context.store.read()?, word)?;
+    let record = select(context, &context.store.read()?, word)?;
     stop_tree(context, &record, options, &mut BTreeSet::new())
 }
 

@@ -1,8 +1,9 @@
 //! What is known of a session without asking its server.
 
+use super::directory::known_directory;
 use super::labels::Labels;
 use super::life::Life;
-use super::server::{directory, url};
+use super::server::url;
 use crate::runner::context::Context;
 use crate::store::Record;
 
@@ -71,9 +72,4 @@ impl SessionFacts {
             last_active: record.last_active(),
         }
     }
-}
-
-/// The server's directory; `None` if neither the record nor the process tells.
-pub fn known_directory(record: &Record, life: &Life) -> Option<String> {
-    Some(directory(record, life.server())).filter(|place| place.starts_with('/'))
 }

@@ -2,6 +2,8 @@
 
 pub mod address;
 pub mod changes;
+pub mod default;
+pub mod directory;
 pub mod doorstep;
 pub mod facts;
 pub mod ghosts;

@@ -2,8 +2,13 @@
 
 use serde::Deserialize;
 
+use super::default::{Chosen, default_session};
 use crate::error::{Error, Result};
+use crate::runner::context::{Context, DEFAULT_SESSION, Purpose};
 use crate::store::{Document, Record};
+
+/// Names the session for everything that is done where no other is named.
+const VARIABLE: &str = "OCCTL_SESSION";
 
 #[derive(Deserialize)]
 struct Named {
@@ -12,19 +17,49 @@ struct Named {
 }
 
 /// Finds a session by its id, by its name, or by the beginning of its id if no other id begins so.
-pub fn select(document: &Document, word: &str) -> Result<Record> {
+/// A dot is the one that is meant where none is named: it is looked for once, and is the same for
+/// everything that one command does.
+pub fn select(context: &Context, document: &Document, word: &str) -> Result<Record> {
+    if word != DEFAULT_SESSION {
+        return known(document, &id_of(document, word)?);
+    }
+    if let Some(id) = context.default_session.get() {
+        return known(document, id);
+    }
+    let default = match context.environment.get(VARIABLE) {
+        Some(word) => of_variable(document, &word.to_string_lossy())?,
+        None => default_session(context, document)?,
+    };
+    let id = context.default_session.get_or_init(|| default.id.clone());
+    if context.purpose == Purpose::Act {
+        (context.say)(&format!("using session {default}"));
+    }
+    known(document, id)
+}
+
+/// The session that the variable names.
+fn of_variable(document: &Document, word: &str) -> Result<Chosen> {
+    let id = id_of(document, word).map_err(|mut error| {
+        error.message = format!("{VARIABLE} is {word}: {}", error.message);
+        error
+    })?;
+    Ok(Chosen { id, name: None, why: VARIABLE.into() })
+}
+
+/// The id of the session that a word names.
+fn id_of(document: &Document, word: &str) -> Result<String> {
     let ids: Vec<&str> = document.ids().collect();
     if ids.contains(&word) {
-        return known(document, word);
+        return Ok(word.into());
     }
     if let Some(id) = named(document, word)? {
-        return known(document, &id);
+        return Ok(id);
     }
     let digits = word.strip_prefix("oc-").unwrap_or(word);
     let begins = |id: &&str| id.strip_prefix("oc-").unwrap_or(id).starts_with(digits);
     let candidates: Vec<&str> = ids.iter().copied().filter(begins).collect();
     match candidates.as_slice() {
-        [id] if !digits.is_empty() => known(document, id),
+        [id] if !digits.is_empty() => Ok(id.to_string()),
         [_, _, ..] if !digits.is_empty() => {
             Err(Error::not_found(format!("more than one session begins with {word}"))
                 .hint(candidates.join(", ")))
@@ -43,6 +78,10 @@ pub fn check_name(document: &Document, name: &str) -> Result<()> {
     if name.is_empty() || name.len() > 64 || !name.chars().all(plain) || name.starts_with('-') {
         return Err(Error::usage(format!("{name:?} cannot be a name"))
             .hint("a name has up to 64 letters, digits, '-', '_' and '.'"));
+    }
+    if name == DEFAULT_SESSION {
+        return Err(Error::usage("a dot cannot be a name")
+            .hint("as SESSION it means the one of the working directory"));
     }
     if name.starts_with("oc-") {
         return Err(Error::usage(format!("{name} cannot be a name"))
@@ -83,7 +122,7 @@ mod tests {
 
     #[test]
     fn an_id_a_name_and_a_unique_beginning_find_the_session() {
-        let find = |word: &str| select(&document(), word).unwrap().id;
+        let find = |word: &str| id_of(&document(), word).unwrap();
         assert_eq!(find("oc-19aa0000"), "oc-19aa0000");
         assert_eq!(find("oc-19a"), "oc-19aa0000");
         assert_eq!(find("19b"), "oc-19bb0000");
@@ -94,18 +133,18 @@ mod tests {
 
     #[test]
     fn an_ambiguous_beginning_lists_the_candidates_and_an_unknown_one_says_what_to_do() {
-        let error = select(&document(), "oc-19").unwrap_err();
+        let error = id_of(&document(), "oc-19").unwrap_err();
         assert_eq!(error.code.exit(), 3);
         assert!(error.to_string().contains("oc-19aa0000, oc-19bb0000"), "{error}");
         for word in ["oc-77", "", "oc-"] {
-            let error = select(&document(), word).unwrap_err();
+            let error = id_of(&document(), word).unwrap_err();
             assert!(error.to_string().contains("occtl list shows 3"), "{error}");
         }
     }
 
     #[test]
     fn names_that_could_be_something_else_are_refused() {
-        for name in ["", "-x", "a b", "oc-1", "a/b", "ü", &"x".repeat(65)] {
+        for name in ["", ".", "-x", "a b", "oc-1", "a/b", "ü", &"x".repeat(65)] {
             assert_eq!(check_name(&document(), name).unwrap_err().code.exit(), 2, "{name}");
         }
         assert_eq!(check_name(&document(), "ab").unwrap_err().code.exit(), 1);

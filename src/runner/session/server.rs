@@ -4,6 +4,7 @@ use std::cell::Cell;
 use std::sync::Arc;
 
 use super::address;
+use super::directory::directory;
 use super::life::{Life, elsewhere, life};
 use super::select::select;
 use super::timeouts::out_of_time;
@@ -48,15 +49,6 @@ pub fn endpoint(record: &Record, server: Option<&Identity>, by: Deadline) -> End
     }
 }
 
-/// The directory in which a session's server was started; every request names it.
-pub fn directory(record: &Record, server: Option<&Identity>) -> String {
-    let recorded = record.workdir.clone().or_else(|| {
-        let link = format!("/proc/{}/cwd", server?.pid);
-        std::fs::read_link(link).ok().map(|path| path.to_string_lossy().into_owned())
-    });
-    recorded.or_else(|| record.config_path.clone()).unwrap_or_else(|| "/".into())
-}
-
 /// A session whose server runs, and the client that talks to it.
 pub struct Server {
     /// The session's record.
@@ -81,7 +73,7 @@ impl Server {
 
     /// The same for a command that must be over at a deadline: no request takes longer.
     pub fn open_by(context: &Context, word: &str, deadline: Deadline) -> Result<Server> {
-        let record = select(&context.store.read()?, word)?;
+        let record = select(context, &context.store.read()?, word)?;
         let id = record.id.clone();
         let life = life(context, &record);
         match &life {

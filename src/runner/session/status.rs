@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use super::address;
 use super::changes::{Changes, is_git_wanted};
-use super::facts::{SessionFacts, known_directory};
+use super::directory::known_directory;
+use super::facts::SessionFacts;
 use super::git::Uncommitted;
 use super::labels::{Labels, has_labels};
 use super::life::{Life, life};
@@ -55,7 +56,7 @@ pub fn list(context: &Context, labels: &Labels, no_git: bool) -> Result<Vec<Sess
 /// One session.
 pub fn status(context: &Context, word: &str, no_git: bool) -> Result<SessionStatus> {
     let git = is_git_wanted(context, no_git)?;
-    let session = Session::of(context, select(&context.store.read()?, word)?);
+    let session = Session::of(context, select(context, &context.store.read()?, word)?);
     let pending = Changes::start(session.directory_here().filter(|_| git).into_iter());
     let deadline = Deadline::after(PROBE_LIMIT);
     let condition = session.probe(deadline, PROBE_LIMIT).condition(deadline);

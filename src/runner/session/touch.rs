@@ -17,8 +17,9 @@ pub struct Touched {
 /// Moves a session's last use to now. Its server is not asked.
 pub fn touch(context: &Context, word: &str) -> Result<Touched> {
     let now = jiff::Timestamp::now();
+    // Looking for the session that is meant may mean to look at many processes.
+    let id = select(context, &context.store.read()?, word)?.id;
     context.update(|document| {
-        let id = select(document, word)?.id;
         let touched = document.change(&id, |record: &mut Record| record.set_active(now))?;
         let record = touched.ok_or_else(|| Error::not_found(format!("session {id} not found")))?;
         Ok(Touched { id, last_active: record.last_active() })

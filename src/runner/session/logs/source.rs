@@ -27,7 +27,7 @@ impl Source {
     /// What the server of this session printed, or without a session OpenCode's own log.
     pub fn of(context: &Context, session: Option<&str>) -> Result<Source> {
         if let Some(word) = session {
-            let id = select(&context.store.read()?, word)?.id;
+            let id = select(context, &context.store.read()?, word)?.id;
             return Ok(Source::Session { path: context.store.log_path(&id), id });
         }
         match context.environment.data_home() {
@@ -87,7 +87,7 @@ pub fn unreadable(path: &Path, error: io::Error) -> Error {
 /// id, or the beginning of one. A whole id that no session has is an error.
 pub fn names_session(context: &Context, word: &str) -> Result<bool> {
     let Some(digits) = word.strip_prefix("oc-") else { return Ok(false) };
-    match select(&context.store.read()?, word) {
+    match select(context, &context.store.read()?, word) {
         Ok(_) => Ok(true),
         Err(error) => {
             let is_id = digits.len() == 8 && digits.chars().all(|c| c.is_ascii_hexdigit());
