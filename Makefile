@@ -74,8 +74,9 @@ lint: ## check format and lints
 	$(CARGO) fmt --check
 	$(CARGO) clippy --all-targets -- -D warnings
 
-docs: ## write anew what code knows of the documents: docs/cli.md and a table of docs/benchmarking.md
+docs: ## write anew what code and tables know: docs/cli.md, docs/json/, a table of docs/benchmarking.md
 	OCCTL_WRITE_DOCS=1 $(CARGO) test --quiet --bin occtl docs_
+	OCCTL_WRITE_DOCS=1 $(CARGO) test --quiet --test main docs::schema_files
 
 opencode: ## install the OpenCode of the tests (OPENCODE_VERSION=…) into target/opencode
 	@tests/get-opencode.sh $(OPENCODE_VERSION)

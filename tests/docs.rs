@@ -9,47 +9,28 @@ use serde_json::{Value, json};
 
 use crate::support::processes::{kill, poll};
 use crate::support::sandbox::Sandbox;
+use crate::support::schemas::{self, Row};
+
+mod schema_files;
 
 const SOON: Duration = Duration::from_secs(30);
 
-/// The fields below a heading, such as `sessions[].state`, and their types. The words `All fields
-/// of X` add the fields of X, and `with P` puts P before their names.
+/// The fields below a heading, such as `sessions[].state`, and their types; of several forms those
+/// of the first one.
+#[track_caller]
 fn documented(heading: &str) -> BTreeMap<String, String> {
-    let text = include_str!("../docs/json.md");
-    let start = format!("## {heading}\n");
-    let (_, section) =
-        text.split_once(&start).unwrap_or_else(|| panic!("docs/json.md has no {start}"));
-    let section = section.split("\n## ").next().unwrap_or_default();
-    let row = |line: &str| {
-        let (field, rest) = line.strip_prefix("| `")?.split_once("` | ")?;
-        Some((field.to_owned(), rest.split(" |").next()?.to_owned()))
-    };
-    let mut fields: BTreeMap<String, String> = section.lines().filter_map(row).collect();
-    if let Some((_, rest)) = section.split_once("All fields of `") {
-        let (other, rest) = rest.split_once('`').unwrap_or_default();
-        let prefix = rest.strip_prefix(" with `").and_then(|rest| rest.split('`').next());
-        let prefix = prefix.unwrap_or_default();
-        fields.extend(
-            documented(other).into_iter().map(|(field, kind)| (format!("{prefix}{field}"), kind)),
-        );
-    }
-    assert!(!fields.is_empty(), "docs/json.md has no table below {start}");
-    expanded(fields)
-}
-
-/// The same fields, with one line for each name of a line that has several, and with the fields of
-/// those whose type is `object NAME`, which has a section of its own.
-fn expanded(fields: BTreeMap<String, String>) -> BTreeMap<String, String> {
+    let tables = schemas::tables();
+    let form = tables.forms(heading).first();
+    let rows = tables.rows(form.unwrap_or_else(|| panic!("`## {heading}` has no table")));
     let mut all = BTreeMap::new();
-    for (names, kind) in fields {
-        for name in names.split("`, `") {
-            let object = kind.strip_prefix("object ").and_then(|rest| rest.split(' ').next());
-            if let Some(object) = object.filter(|word| *word != "or") {
-                let inner = documented(&format!("Object {object}")).into_iter();
-                all.extend(inner.map(|(field, kind)| (format!("{name}.{field}"), kind)));
-            } else {
-                all.insert(name.to_owned(), kind.clone());
-            }
+    for Row { field, kind, .. } in rows {
+        // The fields of a type that has a section of its own.
+        let object = kind.trim_end_matches(" or null").strip_prefix("object ");
+        if let Some(object) = object {
+            let inner = documented(&format!("Object {object}")).into_iter();
+            all.extend(inner.map(|(inner, kind)| (format!("{field}.{inner}"), kind)));
+        } else {
+            all.insert(field, kind);
         }
     }
     all
@@ -149,6 +130,8 @@ impl<'a> Documented<'a> {
         assert_eq!(records[0]["outcome"], "ok", "{}", records[0]);
         compare("occtl send --wait", &records);
         self.sandbox.set_faults(&json!({}));
+        let failed = records[1]["conversation"].as_str().unwrap();
+        compare("occtl wait", &[self.json("wait", &["-s", failed])]);
         let tail = |record: &Value| {
             let conversation = record["conversation"].as_str().unwrap();
             self.json("tail", &["-s", conversation, "--tools"])
@@ -158,7 +141,6 @@ impl<'a> Documented<'a> {
 
     fn conversations(&self) {
         let of_conversation = |command: &str| self.json(command, &["-s", &self.conversation]);
-        compare("occtl wait", &[of_conversation("wait")]);
         compare("occtl abort", &[of_conversation("abort")]);
         let todo = json!([{"content": "c", "status": "pending", "priority": "high"}]);
         self.sandbox.set_faults(&json!({"body": {"/session/*/todo": todo}}));
@@ -222,10 +204,17 @@ fn every_field_of_json_is_documented_and_every_documented_one_is_there() {
     compare("Errors", &[json!({"error": error})]);
 }
 
+/// The text of a file of the package, as it is while the tests run.
+#[track_caller]
+fn text_of(path: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
+    std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
 #[test]
 fn every_number_of_the_program_is_explained_in_design_md() {
     let units = include_str!("../src/units.rs");
-    let design = include_str!("../docs/design.md");
+    let design = text_of("docs/design.md");
     for line in units.lines().filter_map(|line| line.strip_prefix("pub const ")) {
         let name = line.split(':').next().unwrap_or_default();
         assert!(design.contains(&format!("`{name}`")), "docs/design.md says nothing of {name}");
@@ -234,8 +223,8 @@ fn every_number_of_the_program_is_explained_in_design_md() {
 
 #[test]
 fn every_command_is_in_json_md() {
-    let cli = include_str!("../docs/cli.md");
-    let text = include_str!("../docs/json.md");
+    let cli = text_of("docs/cli.md");
+    let text = text_of("docs/json.md");
     for command in cli.lines().filter_map(|line| line.strip_prefix("## occtl ")) {
         let place = format!("\n## occtl {command}\n");
         assert!(text.contains(&place), "docs/json.md has no section `occtl {command}`");
@@ -263,7 +252,7 @@ fn missing_files(folder: &str, text: &str) -> Vec<String> {
 fn every_file_that_the_documents_name_exists() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let docs = std::fs::read_dir(root.join("docs")).unwrap().map(|entry| entry.unwrap().path());
-    for path in docs.chain([root.join("README.md")]) {
+    for path in docs.filter(|path| path.is_file()).chain([root.join("README.md")]) {
         let folder = path.parent().unwrap().display().to_string();
         let text = std::fs::read_to_string(&path).unwrap();
         assert_eq!(missing_files(&folder, &text), [""; 0], "{}", path.display());

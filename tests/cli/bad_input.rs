@@ -200,7 +200,7 @@ fn wrong_flags_and_values_are_usage_errors_that_change_nothing() {
 #[test]
 fn json_as_the_value_of_a_flag_is_no_flag_and_words_that_are_not_utf_8_are_refused() {
     let sandbox = sandbox("odd-words", json!({}));
-    let title = sandbox.occtl(&["send", "x", "--title", "--json"]).run().fails(2);
+    let title = sandbox.shell("\"$0\" send x --title --json", &[""; 0]).run().fails(2);
     assert!(title.stderr.starts_with("occtl: "), "{}", title.stderr);
     let bytes = sandbox.occtl(&["send", "x", "-"]).stdin(b"a\xff").run().fails(2);
     assert!(bytes.stderr.contains("not UTF-8"), "{}", bytes.stderr);

@@ -10,6 +10,7 @@ use crate::support::opencode::config;
 use crate::support::processes::poll;
 use crate::support::rounds::in_some_round;
 use crate::support::sandbox::Sandbox;
+use crate::support::schemas;
 
 const SOON: Duration = Duration::from_secs(120);
 
@@ -215,6 +216,7 @@ fn questions_have_a_policy_of_their_own_and_hooks_change_nothing() {
         (told.len() == 2).then_some(told)
     });
     let told = told.expect("two documents");
+    told.iter().for_each(|document| schemas::hold_section("What --on-event gets", document));
     assert_eq!((&told[0]["event"], &told[0]["ask"]["permission"]), (&json!("ask"), &json!("bash")));
     assert_eq!(told[0]["ask"]["id"], record["asks"][0]["id"]);
     assert_eq!(told[0]["turn"], record["turn"]);

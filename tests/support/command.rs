@@ -13,7 +13,7 @@ use rustix::process::Signal;
 use serde_json::Value;
 
 use super::collected::{LateReader, Output};
-use super::{processes, rounds};
+use super::{processes, rounds, schemas};
 
 /// How long a command may take unless the test says otherwise: generous, because the machine may be
 /// busy.
@@ -97,6 +97,7 @@ impl Run {
 
     /// Runs to the end. A command that ends with a failure is a result; a command that does not end
     /// fails the test.
+    #[track_caller]
     pub fn run(self) -> Outcome {
         let timeout = self.timeout;
         self.spawn().wait(timeout)
@@ -106,6 +107,7 @@ impl Run {
     pub fn spawn(self) -> Running {
         let started = Instant::now();
         let name = self.name();
+        let is_occtl = self.program == Path::new(env!("CARGO_BIN_EXE_occtl"));
         let (reader, writer) = std::io::pipe().expect("a pipe");
         if self.does_not_block {
             rustix::fs::fcntl_setfl(&writer, rustix::fs::OFlags::NONBLOCK).expect("a flag");
@@ -131,6 +133,7 @@ impl Run {
         Running {
             name,
             pid,
+            words_of_occtl: is_occtl.then_some(self.arguments),
             stdout: Output::collect(LateReader { pipe: reader, late: self.does_not_block, pid }),
             stderr: Output::collect(child.stderr.take().expect("piped")),
             ended: wait_in_background(child, started),
@@ -164,6 +167,8 @@ fn wait_in_background(mut child: Child, started: Instant) -> Receiver<(ExitStatu
 pub struct Running {
     name: String,
     pid: u32,
+    /// The words behind the program's name, if it is occtl.
+    words_of_occtl: Option<Vec<OsString>>,
     stdout: Output,
     stderr: Output,
     ended: Receiver<(ExitStatus, Duration)>,
@@ -227,7 +232,9 @@ impl Running {
         processes::signal(self.pid, signal);
     }
 
-    /// Waits for its end; after `timeout` kills it and fails the test.
+    /// Waits for its end; after `timeout` kills it and fails the test. What occtl printed with
+    /// `--json` must be as `docs/json.md` says.
+    #[track_caller]
     pub fn wait(self, timeout: Duration) -> Outcome {
         let Ok((status, elapsed)) = self.ended.recv_timeout(timeout) else {
             self.signal(Signal::KILL);
@@ -243,7 +250,7 @@ impl Running {
                 self.streams()
             );
         }
-        Outcome {
+        let outcome = Outcome {
             status: status.code().or(status.signal().map(|signal| 128 + signal)).unwrap_or(-1),
             signal: status.signal(),
             stdout: self.stdout.text(),
@@ -251,7 +258,13 @@ impl Running {
             stderr: self.stderr.text(),
             elapsed,
             name: self.name,
+        };
+        if let Some(words) = &self.words_of_occtl {
+            let (stdout, stderr) = (&outcome.stdout, &outcome.stderr);
+            let failed = outcome.status != 0;
+            schemas::hold(words, &schemas::Written { stdout, stderr, failed });
         }
+        outcome
     }
 
     fn streams(&self) -> String {

@@ -15,6 +15,7 @@ pub mod processes;
 pub mod records;
 pub mod rounds;
 pub mod sandbox;
+pub mod schemas;
 pub mod seats;
 pub mod serving;
 pub mod session;

@@ -10,6 +10,7 @@ use super::model::Model;
 use super::opencode::{QUIET, config, program, version};
 use super::processes::{marked, poll};
 use super::sandbox::Sandbox;
+use super::schemas;
 
 /// How long a run may take; the machine may be busy.
 pub const RUN_TIME: Duration = Duration::from_secs(240);
@@ -97,7 +98,9 @@ impl Trial {
         assert!(!self.scratch().exists(), "the run's directory is left");
         let line = self.artifact("result.json");
         assert_eq!(line.matches('\n').count(), 1, "{line}");
-        serde_json::from_str(&line).unwrap()
+        let line = serde_json::from_str(&line).unwrap();
+        schemas::hold_section("Result lines", &line);
+        line
     }
 
     /// The processes of the run, with their ids and command lines.
