@@ -2,20 +2,21 @@
 //! what the turn may use up and for how its asks are answered.
 
 use std::borrow::Cow;
-use std::path::Path;
-use std::time::Instant;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use super::spec::{Flag, Operand};
-use super::words::{Words, wrong_value};
+use super::words::{Words, seconds_above_zero, wrong_value};
 use crate::error::{Error, Result};
+use crate::runner::Environment;
 use crate::runner::asks::{Otherwise, Policy, PolicyFlags};
 use crate::runner::conversation::Target;
 use crate::runner::input::{self, Wanted};
 use crate::runner::prompt::ModelName;
 use crate::runner::prompt::{Hook, Limits, PromptOptions, Terms};
 
-/// The longest prompt that is read from stdin, in bytes.
-const LONGEST_PROMPT: usize = 16 << 20;
+/// The longest text that is read from a file or from stdin, in bytes.
+pub const LONGEST_TEXT: usize = 16 << 20;
 
 /// The words of the prompt.
 pub const MESSAGE: Operand =
@@ -28,7 +29,9 @@ pub const PROMPT: &[Flag] = &[
     Flag::value("agent", Some('a'), "NAME", "The agent")
         .absent("the session's, or OpenCode's default")
         .may_be_empty(),
-    Flag::value("model", Some('m'), "PROVIDER/MODEL", "The model").absent("the agent's"),
+    Flag::value("model", Some('m'), "PROVIDER/MODEL", "The model").absent(
+        "the conversation's; in a new one without an agent $OCCTL_MODEL, or else the agent's",
+    ),
     Flag::value("variant", None, "NAME", "Variant of the model, for example a reasoning effort"),
     Flag::value(
         "file",
@@ -39,6 +42,9 @@ pub const PROMPT: &[Flag] = &[
     .repeated()
     .may_be_stdin(),
     Flag::value("system", None, "TEXT", "Add this to the system prompt"),
+    Flag::value("system-file", None, "FILE", "Add the text of this file to the system prompt")
+        .may_be_stdin()
+        .excludes(&["system"], "each is the text"),
     Flag::value(
         "schema",
         None,
@@ -52,6 +58,11 @@ pub const PROMPT: &[Flag] = &[
 /// The title of a new conversation.
 pub const TITLE: Flag = Flag::value("title", None, "TEXT", "Title of the new conversation")
     .absent("written by the model");
+
+/// The same in a file.
+pub const TITLE_FILE: Flag =
+    Flag::value("title-file", None, "FILE", "Title of the new conversation, from this file")
+        .may_be_stdin();
 
 /// What the turn may use up, besides `--timeout`, and what is told of it. These flags do something
 /// only while the turn is followed.
@@ -95,32 +106,70 @@ pub const LIMITS: [Flag; 5] = [
 pub const NO_ABORT: Flag =
     Flag::switch("no-abort", None, "Leave the turn running when it reaches a limit");
 
-/// The values of [`PROMPT`]. The message is added later, because reading stdin is an effect.
-pub fn prompt(words: &Words) -> Result<PromptOptions> {
-    Ok(PromptOptions {
-        message: String::new(),
-        target: Target::New(words.value("title")?),
-        queue: false,
+/// A prompt as it stands on the command line.
+pub struct PromptWords {
+    /// What needs no reading.
+    pub options: PromptOptions,
+    /// The words of the message; `None` is stdin.
+    message: Vec<Option<String>>,
+    system_file: Option<PathBuf>,
+    title_file: Option<PathBuf>,
+}
+
+/// The values of [`PROMPT`], [`TITLE`] and [`TITLE_FILE`], and the words of the message, which are
+/// the operands from an index on.
+pub fn prompt(words: &Words, index: usize) -> Result<PromptWords> {
+    let target = Target::New(words.value("title")?);
+    let options = PromptOptions {
         agent: words.value("agent")?,
-        model: words.value("model")?.map(|name| model(&name)).transpose()?,
+        model: words.value("model")?.map(|name| model("--model", &name)).transpose()?,
         variant: words.value("variant")?,
         files: words.os_values("file").into_iter().map(Into::into).collect(),
         system: words.value("system")?,
         schema: words.path("schema"),
+        ..PromptOptions::new(String::new(), target)
+    };
+    Ok(PromptWords {
+        options,
+        message: words.rest_or_stdin(index)?,
+        system_file: words.path("system-file"),
+        title_file: words.path("title-file"),
     })
 }
 
-/// The message: the words joined with spaces, with what stdin brings in the place of a dash. What
-/// that takes counts towards the limit of `terms`.
-pub fn message(words: &[Option<String>], terms: &mut Terms) -> Result<String> {
-    let began = Instant::now();
-    let limit = terms.limits.timeout;
+impl PromptWords {
+    /// Whether there is no word of a message.
+    pub fn lacks_message(&self) -> bool {
+        self.message.is_empty()
+    }
+
+    /// The prompt, once the command may have effects: texts are read from files and from stdin, and
+    /// defaults from the environment. The time that this takes counts towards the limit of `terms`.
+    pub fn read(self, environment: &Environment, terms: &mut Terms) -> Result<PromptOptions> {
+        let PromptWords { mut options, message, system_file, title_file } = self;
+        let began = Instant::now();
+        let limit = terms.limits.timeout;
+        options.message = joined(&message, limit)?;
+        if let Some(path) = system_file {
+            options.system = Some(text_of(&path, "the system prompt", limit)?);
+        }
+        if let (Some(path), Target::New(title)) = (title_file, &mut options.target) {
+            *title = Some(text_of(&path, "the title", limit)?.trim().into());
+        }
+        options.default_model = default_model(&options, environment)?;
+        *terms = terms.clone().after(began);
+        Ok(options)
+    }
+}
+
+/// The words joined with spaces, with what stdin brings in the place of a dash.
+fn joined(words: &[Option<String>], limit: Duration) -> Result<String> {
     let mut parts = Vec::new();
     for word in words {
         parts.push(match word {
             Some(word) => Cow::Borrowed(word.as_str()),
             None => {
-                let wanted = Wanted { what: "the message", most: LONGEST_PROMPT, limit };
+                let wanted = Wanted { what: "the message", most: LONGEST_TEXT, limit };
                 Cow::Owned(input::read_text(Path::new("-"), wanted)?)
             }
         });
@@ -129,8 +178,48 @@ pub fn message(words: &[Option<String>], terms: &mut Terms) -> Result<String> {
     if message.trim().is_empty() {
         return Err(Error::usage("the message is empty"));
     }
-    *terms = terms.clone().after(began);
     Ok(message)
+}
+
+/// The text of a file or of stdin. One that is empty is refused, as an empty value is.
+pub fn text_of(path: &Path, what: &'static str, limit: Duration) -> Result<String> {
+    let text = input::read_text(path, Wanted { what, most: LONGEST_TEXT, limit })?;
+    if text.trim().is_empty() {
+        return Err(Error::usage(format!("{what} {} is empty", input::name(path))));
+    }
+    Ok(text)
+}
+
+/// The model of a new conversation for which no flag names a model or an agent.
+fn default_model(options: &PromptOptions, environment: &Environment) -> Result<Option<ModelName>> {
+    let is_new = matches!(options.target, Target::New(_));
+    if !is_new || options.model.is_some() || options.agent.is_some() {
+        return Ok(None);
+    }
+    let name = environment.get(Environment::MODEL);
+    name.map(|name| model(Environment::MODEL, &name.to_string_lossy())).transpose()
+}
+
+/// `--timeout`, which has a variable for its default.
+#[derive(Clone, Copy)]
+pub struct TimeLimit {
+    limit: Duration,
+    is_given: bool,
+}
+
+impl TimeLimit {
+    /// What the words say.
+    pub fn of(words: &Words) -> Result<TimeLimit> {
+        Ok(TimeLimit { limit: words.seconds("timeout")?, is_given: words.has("timeout") })
+    }
+
+    /// The limit: of the flag, or else of the variable, or else of the table.
+    pub fn within(self, environment: &Environment) -> Result<Duration> {
+        match environment.get(Environment::TIMEOUT).filter(|_| !self.is_given) {
+            Some(text) => seconds_above_zero(Environment::TIMEOUT, &text.to_string_lossy()),
+            None => Ok(self.limit),
+        }
+    }
 }
 
 /// The values of [`LIMITS`], [`NO_ABORT`] and `--timeout`. `policy` is what flags say of
@@ -139,9 +228,10 @@ pub fn terms(
     words: &Words,
     policy: PolicyFlags,
     otherwise: Otherwise,
-) -> Result<impl FnOnce() -> Result<Terms> + use<>> {
+) -> Result<impl FnOnce(&Environment) -> Result<Terms> + use<>> {
+    let time = TimeLimit::of(words)?;
     let limits = Limits {
-        timeout: words.seconds("timeout")?,
+        timeout: Duration::ZERO,
         rest_of: None,
         stall: words.optional_seconds("stall-timeout")?,
         working: None,
@@ -152,7 +242,8 @@ pub fn terms(
     };
     let hook = Hook::new(words.os_value("on-event"));
     // The policy's file is read later, when the command may have effects.
-    Ok(move || {
+    Ok(move |environment: &Environment| {
+        let limits = Limits { timeout: time.within(environment)?, ..limits };
         let began = Instant::now();
         let flags = PolicyFlags { limit: limits.timeout, ..policy };
         let policy = Policy::new(&flags, otherwise)?;
@@ -160,15 +251,15 @@ pub fn terms(
     })
 }
 
-/// `PROVIDER/MODEL`; the name of the model may have more slashes in it.
-fn model(name: &str) -> Result<ModelName> {
+/// `PROVIDER/MODEL`, the value of `what`; the name of the model may have more slashes in it.
+fn model(what: &str, name: &str) -> Result<ModelName> {
     match name.split_once('/') {
         Some((provider, model)) if !provider.is_empty() && !model.is_empty() => {
             Ok(ModelName { provider: provider.into(), model: model.into() })
         }
         _ => {
             let accepted = "PROVIDER/MODEL, for example anthropic/claude-sonnet-4-5";
-            Err(wrong_value("--model", name, accepted))
+            Err(wrong_value(what, name, accepted))
         }
     }
 }

@@ -25,6 +25,11 @@ pub struct Environment {
 }
 
 impl Environment {
+    /// The default of `--timeout` where a turn or a conversation is waited for.
+    pub const TIMEOUT: &str = "OCCTL_TIMEOUT";
+    /// The model of a new conversation.
+    pub const MODEL: &str = "OCCTL_MODEL";
+
     /// The environment of this process.
     pub fn of_process() -> Environment {
         Environment {

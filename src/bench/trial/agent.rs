@@ -151,20 +151,16 @@ fn follow(
         ..Limits::default()
     };
     let model = order.model.as_deref().and_then(|name| name.split_once('/'));
+    let target = match &order.conversation {
+        Some(id) => Target::Given(id.clone()),
+        None => Target::New(Some(TITLE.into())),
+    };
     let options = PromptOptions {
-        message: prompt.into(),
-        target: match &order.conversation {
-            Some(id) => Target::Given(id.clone()),
-            None => Target::New(Some(TITLE.into())),
-        },
-        queue: false,
         agent: order.agent.clone(),
         model: model
             .map(|(provider, model)| ModelName { provider: provider.into(), model: model.into() }),
         variant: order.variant.clone(),
-        files: Vec::new(),
-        system: None,
-        schema: None,
+        ..PromptOptions::new(prompt.into(), target)
     };
     let terms = Terms { limits, policy, hook: Hook::new(None) };
     let follow = Follow { terms, watcher: &mut Quiet, wanted: Wanted::Record };

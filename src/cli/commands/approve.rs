@@ -41,14 +41,18 @@ pub const COMMAND: Command = Command {
 
 fn parse(words: &Words) -> Result<Action> {
     if words.has("always") {
-        action(words, Reply::Always, "Approved (always)")
+        action(words, || Ok(Reply::Always), "Approved (always)")
     } else {
-        action(words, Reply::Once, "Approved (once)")
+        action(words, || Ok(Reply::Once), "Approved (once)")
     }
 }
 
-/// What `approve` and `reject` have in common.
-pub fn action(words: &Words, reply: Reply, verb: &'static str) -> Result<Action> {
+/// What `approve` and `reject` have in common. `reply` is called when the command may have effects.
+pub fn action(
+    words: &Words,
+    reply: impl FnOnce() -> Result<Reply> + 'static,
+    verb: &'static str,
+) -> Result<Action> {
     let session = words.required(0)?;
     let ids = words.rest(1)?;
     let all = words.has("all");
@@ -63,6 +67,7 @@ pub fn action(words: &Words, reply: Reply, verb: &'static str) -> Result<Action>
     }
     let ids = (!all).then_some(ids);
     Ok(Box::new(move |app| {
+        let reply = reply()?;
         let mut replied = runner::asks::reply(&app.context()?, &session, ids.as_deref(), &reply)?;
         let last = print_all_but_last(std::mem::take(&mut replied.trouble), app.json);
         if app.json {

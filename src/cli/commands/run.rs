@@ -3,14 +3,14 @@ use crate::cli::App;
 use crate::cli::policy_flags::{self, ABOUT, ALLOW, RULES, UNSETTLED};
 use crate::cli::show::turn::{self, Show};
 use crate::cli::spec::{Action, Command, Exit, Flag, all_need};
-use crate::cli::turn_flags::{self, LIMITS, MESSAGE, NO_ABORT, PROMPT, TITLE};
+use crate::cli::turn_flags::{self, LIMITS, MESSAGE, NO_ABORT, PROMPT, TITLE, TITLE_FILE};
 use crate::cli::words::Words;
 use crate::error::{Error, Result};
-use crate::runner;
 use crate::runner::asks::Otherwise;
 use crate::runner::lifecycle::StartOptions;
-use crate::runner::prompt::{Follow, PromptOptions, Terms};
+use crate::runner::prompt::{Follow, Terms};
 use crate::runner::run::RunOptions;
+use crate::runner::{self, Context};
 
 const OWN: &[Flag] = &[
     WORKDIR,
@@ -25,9 +25,15 @@ const OWN: &[Flag] = &[
     ),
     OPENCODE,
     ALLOW_OCCTL,
-    Flag::value("timeout", Some('t'), "SECONDS", "Time limit for everything (status 124)")
-        .default("300"),
+    Flag::value(
+        "timeout",
+        Some('t'),
+        "SECONDS",
+        "Time limit for everything (status 124). $OCCTL_TIMEOUT is another default",
+    )
+    .default("300"),
     TITLE,
+    TITLE_FILE.excludes(&["title"], "each is the title"),
 ];
 
 /// Without --keep the server ends, and its turn with it.
@@ -61,7 +67,7 @@ pub const COMMAND: Command = Command {
 };
 
 fn parse(words: &Words) -> Result<Action> {
-    let prompt = turn_flags::prompt(words)?;
+    let prompt = turn_flags::prompt(words, 0)?;
     let stream = words.has("stream");
     let raw = words.has("raw");
     let show = if stream {
@@ -74,34 +80,34 @@ fn parse(words: &Words) -> Result<Action> {
     let terms = turn_flags::terms(words, policy_flags::rules(words)?, Otherwise::Fail)?;
     let start = StartOptions {
         workdir: words.path("workdir"),
-        timeout: words.seconds("timeout")?,
         allow_occtl: words.has("allow-occtl-commands"),
         opencode: words.path("opencode"),
         isolate: !words.has("no-isolate"),
         ..StartOptions::default()
     };
-    let options = RunOptions { start, prompt, keep: words.has("keep") };
-    let message = words.rest_or_stdin(0)?;
-    if message.is_empty() {
+    let keep = words.has("keep");
+    if prompt.lacks_message() {
         return Err(Error::usage("occtl run needs a MESSAGE").hint("- reads it from stdin"));
     }
-    Ok(Box::new(move |app| run(app, options, &message, terms()?, show)))
+    Ok(Box::new(move |app| {
+        let context = app.context()?;
+        let mut terms = terms(&context.environment)?;
+        let start = StartOptions { timeout: terms.limits.timeout, ..start };
+        let prompt = prompt.read(&context.environment, &mut terms)?;
+        run(app, &context, RunOptions { start, prompt, keep }, terms, show)
+    }))
 }
 
 fn run(
     app: &mut App,
+    context: &Context,
     options: RunOptions,
-    message: &[Option<String>],
-    mut terms: Terms,
+    terms: Terms,
     show: Show,
 ) -> Result<Exit> {
-    let message = turn_flags::message(message, &mut terms)?;
-    let prompt = PromptOptions { message, ..options.prompt };
-    let options = RunOptions { prompt, ..options };
-    let context = app.context()?;
     let json = app.json;
     turn::follow_and_print(app, show, |watcher| {
         let follow = Follow { terms, watcher, wanted: show.wants(json) };
-        runner::run::run(&context, options, follow)
+        runner::run::run(context, options, follow)
     })
 }

@@ -4,13 +4,15 @@ use crate::cli::App;
 use crate::cli::policy_flags::{self, ABOUT, ALLOW, RULES, UNSETTLED};
 use crate::cli::show::turn::{self, Show};
 use crate::cli::spec::{Action, Command, Exit, Flag, QUIET, SESSION_TO_USE, all_need};
-use crate::cli::turn_flags::{self, LIMITS, MESSAGE, NO_ABORT, PROMPT, TITLE};
+use crate::cli::turn_flags::{
+    self, LIMITS, MESSAGE, NO_ABORT, PROMPT, PromptWords, TITLE, TITLE_FILE,
+};
 use crate::cli::words::Words;
 use crate::error::{Error, Result};
-use crate::runner;
 use crate::runner::asks::{Otherwise, Unlisted};
 use crate::runner::conversation::Target;
-use crate::runner::prompt::{Follow, PromptOptions, Terms};
+use crate::runner::prompt::{Follow, Terms};
+use crate::runner::{self, Context};
 
 const OWN: &[Flag] = &[
     Flag::switch("wait", Some('w'), "Wait for the answer and print it"),
@@ -36,12 +38,14 @@ const OWN: &[Flag] = &[
     )
     .needs(&["session", "continue"]),
     TITLE.excludes(&["session", "continue"], "it is for a new conversation"),
+    TITLE_FILE
+        .excludes(&["title", "session", "continue"], "it is for a new conversation, as --title is"),
     Flag::value(
         "timeout",
         Some('t'),
         "SECONDS",
         "Abort the turn after this time (status 124); without --wait and --stream: how \
-         long the server may take to accept the prompt",
+         long the server may take to accept the prompt. $OCCTL_TIMEOUT is another default",
     )
     .default("300"),
     QUIET,
@@ -96,34 +100,33 @@ pub const COMMAND: Command = Command {
 
 struct Args {
     session: String,
-    message: Vec<Option<String>>,
-    options: PromptOptions,
+    prompt: PromptWords,
     show: Option<Show>,
 }
 
 fn parse(words: &Words) -> Result<Action> {
-    let mut options = turn_flags::prompt(words)?;
+    let mut prompt = turn_flags::prompt(words, 1)?;
     if let Some(target) = target(words)? {
-        options.target = target;
+        prompt.options.target = target;
     }
-    options.queue = words.has("queue");
+    prompt.options.queue = words.has("queue");
     let show = show(words);
     let terms = turn_flags::terms(words, policy_flags::rules(words)?, Otherwise::Wait)?;
     let allows = words.has("allow");
-    let args =
-        Args { session: words.required(0)?, message: words.rest_or_stdin(1)?, options, show };
-    if args.message.is_empty() {
+    let args = Args { session: words.required(0)?, prompt, show };
+    if args.prompt.lacks_message() {
         let session = &args.session;
         return Err(Error::usage(format!("occtl send needs a MESSAGE for SESSION {session}"))
             .hint("occtl send SESSION MESSAGE; - reads the message from stdin"));
     }
     Ok(Box::new(move |app| {
-        let terms = terms()?;
+        let context = app.context()?;
+        let terms = terms(&context.environment)?;
         if args.show.is_none() && allows && terms.policy.unlisted == Unlisted::Config {
             let what = "--allow does nothing without --wait, --stream, or --unlisted ask or deny";
             return Err(Error::usage(what).hint(format!("{WAIT_TURN} takes it as well")));
         }
-        run(app, args, terms)
+        run(app, &context, args, terms)
     }))
 }
 
@@ -154,12 +157,10 @@ fn show(words: &Words) -> Option<Show> {
     }
 }
 
-fn run(app: &mut App, args: Args, mut terms: Terms) -> Result<Exit> {
-    let message = turn_flags::message(&args.message, &mut terms)?;
-    let options = PromptOptions { message, ..args.options };
-    let context = app.context()?;
+fn run(app: &mut App, context: &Context, args: Args, mut terms: Terms) -> Result<Exit> {
+    let options = args.prompt.read(&context.environment, &mut terms)?;
     let Some(show) = args.show else {
-        let sent = runner::prompt::send(&context, &args.session, options, &terms)?;
+        let sent = runner::prompt::send(context, &args.session, options, &terms)?;
         if app.json {
             app.out.json(&json!({"session": sent.session, "conversation": sent.conversation,
                                  "turn": sent.turn}))?;
@@ -171,6 +172,6 @@ fn run(app: &mut App, args: Args, mut terms: Terms) -> Result<Exit> {
     let json = app.json;
     turn::follow_and_print(app, show, |watcher| {
         let follow = Follow { terms, watcher, wanted: show.wants(json) };
-        runner::prompt::send_and_follow(&context, &args.session, options, follow)
+        runner::prompt::send_and_follow(context, &args.session, options, follow)
     })
 }

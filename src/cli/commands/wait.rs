@@ -7,13 +7,13 @@ use crate::cli::show::turn::{self, Show};
 use crate::cli::spec::{
     Action, CONVERSATION, Command, Exit, Flag, QUIET, SESSION_TO_READ, all_need,
 };
-use crate::cli::turn_flags::{self, LIMITS, NO_ABORT};
+use crate::cli::turn_flags::{self, LIMITS, NO_ABORT, TimeLimit};
 use crate::cli::words::{Words, wrong_value};
 use crate::error::{Error, Result};
-use crate::runner;
 use crate::runner::asks::Otherwise;
 use crate::runner::conversation::Target;
 use crate::runner::prompt::{Follow, Reached, Terms, Until, WaitOptions, Wanted};
+use crate::runner::{self, Context, Environment};
 
 const OWN: &[Flag] = &[
     CONVERSATION
@@ -36,7 +36,8 @@ const OWN: &[Flag] = &[
         "timeout",
         Some('t'),
         "SECONDS",
-        "Give up after this time (status 124); with --turn, abort the turn",
+        "Give up after this time (status 124); with --turn, abort the turn. $OCCTL_TIMEOUT is \
+         another default",
     )
     .default("300"),
     QUIET,
@@ -89,7 +90,7 @@ fn parse(words: &Words) -> Result<Action> {
             conversations.into_iter().next().map_or(Target::LastUsedOrNewest, Target::Given);
         let show = if quiet { Show::Id } else { Show::Answer };
         let turn = ChosenTurn { session, target, turn };
-        return Ok(Box::new(move |app| follow(app, &turn, terms()?, show)));
+        return Ok(Box::new(move |app| follow(app, &turn, terms, show)));
     }
     if of_several && conversations.len() < 2 {
         let flag = if any { "any" } else { "all" };
@@ -100,9 +101,13 @@ fn parse(words: &Words) -> Result<Action> {
         return Err(Error::usage("-s is not for --until dead alone")
             .hint("all conversations of a server end with it"));
     }
-    let timeout = words.seconds("timeout")?;
-    let options = WaitOptions { conversations, any, until, timeout };
-    Ok(Box::new(move |app| run(app, &session, &options, quiet)))
+    let time = TimeLimit::of(words)?;
+    Ok(Box::new(move |app| {
+        let context = app.context()?;
+        let timeout = time.within(&context.environment)?;
+        let options = WaitOptions { conversations, any, until, timeout };
+        run(app, &context, &session, &options, quiet)
+    }))
 }
 
 fn condition(text: &str) -> Result<Until> {
@@ -115,10 +120,15 @@ fn condition(text: &str) -> Result<Until> {
     }
 }
 
-fn run(app: &mut App, session: &str, options: &WaitOptions, quiet: bool) -> Result<Exit> {
-    let context = app.context()?;
+fn run(
+    app: &mut App,
+    context: &Context,
+    session: &str,
+    options: &WaitOptions,
+    quiet: bool,
+) -> Result<Exit> {
     status("waiting");
-    let all_reached = runner::prompt::wait(&context, session, options)?;
+    let all_reached = runner::prompt::wait(context, session, options)?;
     if app.json {
         let row = |reached: &Reached| {
             json!({"conversation": reached.conversation, "reached": reached.what.name(),
@@ -156,9 +166,15 @@ struct ChosenTurn {
     turn: String,
 }
 
-fn follow(app: &mut App, chosen: &ChosenTurn, terms: Terms, show: Show) -> Result<Exit> {
+fn follow(
+    app: &mut App,
+    chosen: &ChosenTurn,
+    terms: impl FnOnce(&Environment) -> Result<Terms>,
+    show: Show,
+) -> Result<Exit> {
     let ChosenTurn { session, target, turn } = chosen;
     let context = app.context()?;
+    let terms = terms(&context.environment)?;
     turn::follow_and_print(app, show, |watcher| {
         let follow = Follow { terms, watcher, wanted: Wanted::Record };
         runner::prompt::follow_turn(&context, session, target, turn, follow)

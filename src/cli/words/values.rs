@@ -92,10 +92,8 @@ impl Words {
 
     /// A flag's value in seconds. Zero is refused.
     pub fn optional_seconds(&self, long: &str) -> Result<Option<Duration>> {
-        let Some(text) = self.value(long)? else { return Ok(None) };
-        let above_zero = duration(&text).filter(|duration| !duration.is_zero());
-        let hint = "a number of seconds above 0, for example 90, or with units: 500ms, 1h30m";
-        above_zero.map(Some).ok_or_else(|| wrong_flag(long, &text, hint))
+        let text = self.value(long)?;
+        text.map(|text| seconds_above_zero(&format!("--{long}"), &text)).transpose()
     }
 
     /// An action that is over within `--timeout`, if that is given.
@@ -137,6 +135,13 @@ impl Words {
     pub fn rest(&self, index: usize) -> Result<Vec<String>> {
         self.operands.iter().skip(index).map(|word| text(word)).collect()
     }
+}
+
+/// A duration above zero, which is the value of `name`.
+pub fn seconds_above_zero(name: &str, text: &str) -> Result<Duration> {
+    let above_zero = duration(text).filter(|duration| !duration.is_zero());
+    let accepted = "a number of seconds above 0, for example 90, or with units: 500ms, 1h30m";
+    above_zero.ok_or_else(|| wrong_value(name, text, accepted))
 }
 
 /// The value of a flag that has a default. That it has none is a defect of the table.

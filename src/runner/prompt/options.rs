@@ -23,6 +23,8 @@ pub struct PromptOptions {
     pub agent: Option<String>,
     /// The model; by default the conversation's.
     pub model: Option<ModelName>,
+    /// The model of a new conversation if neither this prompt nor the session names an agent.
+    pub default_model: Option<ModelName>,
     /// The model's variant, for example a reasoning effort.
     pub variant: Option<String>,
     /// Files to attach.
@@ -31,6 +33,24 @@ pub struct PromptOptions {
     pub system: Option<String>,
     /// A file with the JSON schema that the answer has to fit.
     pub schema: Option<PathBuf>,
+}
+
+impl PromptOptions {
+    /// A message to a conversation, and nothing else.
+    pub fn new(message: String, target: Target) -> PromptOptions {
+        PromptOptions {
+            message,
+            target,
+            queue: false,
+            agent: None,
+            model: None,
+            default_model: None,
+            variant: None,
+            files: Vec::new(),
+            system: None,
+            schema: None,
+        }
+    }
 }
 
 /// On what terms a turn is followed.

@@ -12,12 +12,13 @@ use super::schema;
 use super::workplace::check_workplace;
 use crate::client::Held;
 use crate::client::wire::{Format, Info, InputPart, Prompt, Rule};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::runner::asks::conversation_rules::{Occasion, Rules, rules_for};
 use crate::runner::asks::policy::Policy;
 use crate::runner::context::Context;
 use crate::runner::conversation::find::{Place, Target, target_place};
 use crate::runner::conversation::own_rules::{append, open, own_rules};
+use crate::runner::environment::Environment;
 use crate::runner::session::server::Server;
 use crate::runner::turn::record::HeldRule;
 use crate::store::QueueLock;
@@ -62,11 +63,23 @@ impl Prepared {
         policy: &Policy,
         reads_rules: bool,
     ) -> Result<Placed> {
+        let default = self.options.default_model.take().filter(|_| server.record.agent.is_none());
+        let is_default = default.is_some();
+        self.options.model = self.options.model.take().or(default);
         let options = &self.options;
         let agent = options.agent.as_deref().or(server.record.agent.as_deref());
         let checked = |directory: &str, own: Option<&[Rule]>| {
             check_workplace(server, directory)?;
-            check(server, directory, options)?;
+            let by = |error: Error| Error {
+                message: format!("{}: {}", Environment::MODEL, error.message),
+                ..error
+            };
+            let named = check(server, directory, options);
+            if is_default {
+                named.map_err(by)?
+            } else {
+                named?
+            };
             rules_for(context, server, &Occasion { directory, agent, own }, policy)
         };
         let plain = |imposed: &[HeldRule]| imposed.iter().map(|one| one.rule.clone()).collect();
