@@ -31,6 +31,7 @@ mod slow_readers;
 mod stopping;
 mod surroundings;
 mod tail;
+mod terminals;
 mod time_zones;
 mod turn_closing;
 mod turn_costs;

@@ -60,7 +60,8 @@ fn start_nightly(sandbox: &Sandbox) -> Started {
     assert!(digits.len() == 8 && digits.chars().all(|c| c.is_ascii_hexdigit()), "{digits}");
     assert_eq!(lines[1], format!("  Port: {port}"));
     let pid = lines[2].strip_prefix("  PID: ").unwrap().parse().unwrap();
-    assert_eq!((lines[3], lines.len()), ("  Agent: plan", 4));
+    let place = format!("  Workdir: {}", sandbox.work().display());
+    assert_eq!(lines[3..], ["  Agent: plan", "  Name: nightly", &place]);
     Started { id: format!("oc-{digits}"), port, pid }
 }
 
@@ -71,8 +72,10 @@ fn assert_listed(sandbox: &Sandbox, Started { id, port, pid }: &Started) {
         .lines()
         .map(|line| line.split("  ").filter(|cell| !cell.is_empty()).map(str::trim).collect())
         .collect();
-    assert_eq!(rows[0], ["ID", "Port", "PID", "Status", "Agent", "Dirty", "Last Activity"]);
+    let old = ["ID", "Port", "PID", "Status", "Agent", "Dirty", "Last Activity"];
+    assert_eq!((&rows[0][..7], &rows[0][7..]), (&old[..], &["Name", "Workdir"][..]));
     assert_eq!(rows[1][..6], [id, &port.to_string(), &pid.to_string(), "idle", "plan", "-"]);
+    assert_eq!(rows[1][7..], ["nightly", &sandbox.work().display().to_string()]);
     assert_eq!(sandbox.occtl(&["list", "-q"]).run().ok().stdout, format!("{id}\n"));
     assert!(!listed.contains('\u{1b}'), "colour in a pipe");
     let coloured = sandbox.occtl(&["list", "--color", "always"]).run().ok().stdout;

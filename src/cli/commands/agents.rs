@@ -56,6 +56,6 @@ fn cells(agent: &Agent) -> Vec<Cell> {
         Cell::new(&agent.name),
         Cell::new(agent.mode.as_deref().unwrap_or("-")),
         Cell::new(model(agent).as_deref().unwrap_or("-")),
-        Cell::new(agent.description.as_deref().unwrap_or("")),
+        Cell::new(agent.description.as_deref().unwrap_or("")).free(),
     ]
 }

@@ -15,6 +15,9 @@ use crate::runner::Context;
 use crate::runner::conversation::{ConversationList, Listed};
 use crate::runner::session::{Labels, SessionStatus};
 
+/// The columns where --format is not given.
+const FORMAT: &str = "OCCTL_LIST_FORMAT";
+
 /// Whether git is left out.
 pub const NO_GIT: Flag =
     Flag::switch("no-git", None, "Do not ask git for uncommitted changes, as with OCCTL_GIT=off");
@@ -29,11 +32,13 @@ pub const COMMAND: Command = Command {
         "Dirty is ✓ for uncommitted changes, ✗ for none, and - if git cannot tell or is not asked.",
         "The columns for --format are id, name, port, url, pid, state, agent, dirty, active, \
          created, workdir, branch, parent, version, labels and error.",
+        "On a terminal times are told by how long ago they were, and names, directories and other \
+         free text are shortened until the table fits. Anywhere else nothing is.",
     ],
     operands: &[],
     flags: &[&[
         Flag::value("format", Some('o'), "COLUMNS", "Columns to show, separated by commas")
-            .default(columns::DEFAULT)
+            .absent("$OCCTL_LIST_FORMAT, or else id,port,pid,state,agent,dirty,active,name,workdir")
             .excludes(&["all-conversations", "quiet"], "those have columns of their own"),
         Flag::value("label", None, "KEY=VALUE", "Only sessions with this label").repeated(),
         Flag::switch("all-conversations", None, "List the conversations of all sessions instead"),
@@ -55,7 +60,8 @@ pub const COMMAND: Command = Command {
 };
 
 struct Args {
-    columns: Vec<&'static Column>,
+    /// As given; each list looks for the default anew.
+    format: Option<String>,
     labels: Labels,
     conversations: bool,
     no_git: bool,
@@ -64,12 +70,15 @@ struct Args {
 
 fn parse(words: &Words) -> Result<Action> {
     let args = Args {
-        columns: columns::columns(&words.text("format")?)?,
+        format: words.value("format")?,
         labels: runner::session::parse_labels(&words.values("label")?)?,
         conversations: words.has("all-conversations"),
         no_git: words.has("no-git"),
         quiet: words.has("quiet"),
     };
+    if let Some(names) = &args.format {
+        columns::columns(names)?;
+    }
     let interval = words.seconds("interval")?;
     if words.has("watch") {
         return Ok(Box::new(move |app| watch(app, &args, interval)));
@@ -106,6 +115,7 @@ fn show(app: &mut App, context: &Context, args: &Args, before: &str) -> Result<(
         let ids = runner::session::all_ids(context, &args.labels)?;
         return app.out.write(&ids.iter().fold(before.into(), |all: String, id| all + id + "\n"));
     }
+    let columns = if app.json { Vec::new() } else { columns_of(context, args)? };
     let statuses = runner::session::list(context, &args.labels, args.no_git)?;
     app.out.write(before)?;
     if app.json {
@@ -114,11 +124,24 @@ fn show(app: &mut App, context: &Context, args: &Args, before: &str) -> Result<(
     } else if statuses.is_empty() {
         app.out.line("No active sessions")
     } else {
-        let headings: Vec<&str> = args.columns.iter().map(|column| column.heading).collect();
-        let row = |status: &SessionStatus| {
-            args.columns.iter().map(|column| (column.cell)(status)).collect()
-        };
+        let headings: Vec<&str> = columns.iter().map(|column| column.heading).collect();
+        let row =
+            |status: &SessionStatus| columns.iter().map(|column| (column.cell)(status)).collect();
         app.out.table(&headings, &statuses.iter().map(row).collect::<Vec<_>>())
+    }
+}
+
+/// The columns of the table: those of --format, of the variable, or else the usual ones.
+fn columns_of(context: &Context, args: &Args) -> Result<Vec<&'static Column>> {
+    if let Some(names) = &args.format {
+        return columns::columns(names);
+    }
+    match context.environment.get(FORMAT) {
+        Some(names) => columns::columns(&names.to_string_lossy()).map_err(|mut error| {
+            error.message = format!("{FORMAT}: {}", error.message);
+            error
+        }),
+        None => columns::columns(columns::DEFAULT),
     }
 }
 

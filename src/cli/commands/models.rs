@@ -65,7 +65,7 @@ fn print(app: &mut App, models: &[ModelFacts]) -> Result<()> {
             Cell::new(name(one)),
             Cell::new(number(model.limit.context)),
             Cell::new(format!("{} {}", number(model.cost.input), number(model.cost.output))),
-            Cell::new(variants.join(" ")),
+            Cell::new(variants.join(" ")).free(),
         ]
     };
     let rows: Vec<_> = models.iter().map(cells).collect();

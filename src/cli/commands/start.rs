@@ -128,6 +128,16 @@ fn print(app: &mut App, started: &SessionFacts, quiet: bool) -> Result<()> {
         if let Some(agent) = &started.agent {
             app.out.line(&format!("  Agent: {}", output::one_line(agent)))?;
         }
+        let more = [
+            ("Name", started.name.as_deref()),
+            ("Workdir", started.workdir.as_deref()),
+            ("Worktree branch", started.branch.as_deref()),
+        ];
+        for (label, value) in more {
+            if let Some(value) = value {
+                app.out.line(&format!("  {label}: {}", output::one_line(value)))?;
+            }
+        }
     }
     Ok(())
 }

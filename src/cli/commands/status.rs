@@ -1,3 +1,5 @@
+use jiff::Timestamp;
+
 use super::list::NO_GIT;
 use crate::cli::App;
 use crate::cli::output::one_line;
@@ -52,6 +54,9 @@ fn print(app: &mut App, status: &SessionStatus) -> Result<()> {
     if let Some(trouble) = &status.trouble {
         app.out.line(&format!("  Error: {}", one_line(trouble)))?;
     }
+    let ago = facts.last_active.and_then(|moment| session::ago(moment, Timestamp::now()));
+    let ago = ago.filter(|_| app.out.is_terminal());
+    let active = ago.unwrap_or_else(|| session::time(facts.last_active));
     let mut line =
         |label: &str, value: &str| app.out.line(&format!("  {label}: {}", one_line(value)));
     if let Some(name) = &facts.name {
@@ -63,7 +68,7 @@ fn print(app: &mut App, status: &SessionStatus) -> Result<()> {
         line("Agent", agent)?;
     }
     line("Workdir", facts.workdir.as_deref().unwrap_or("-"))?;
-    line("Last activity", &session::time(facts.last_active))?;
+    line("Last activity", &active)?;
     match &status.changes {
         Uncommitted::Known(files) if files.is_empty() => app.out.line("  No uncommitted changes"),
         Uncommitted::Known(files) => {

@@ -2,6 +2,7 @@
 
 mod escape;
 pub mod file;
+mod fit;
 mod patient;
 mod table;
 
@@ -45,6 +46,13 @@ impl Output {
     /// Whether stdout is a terminal.
     pub fn is_terminal(&self) -> bool {
         io::stdout().is_terminal()
+    }
+
+    /// How many columns the terminal has; `None` if stdout is no terminal, or it does not tell.
+    /// Nothing is shortened then.
+    pub fn columns(&self) -> Option<usize> {
+        let size = rustix::termios::tcgetwinsize(io::stdout()).ok()?;
+        Some(usize::from(size.ws_col)).filter(|columns| *columns > 0)
     }
 
     /// Whether the reader of stdout has closed it, so that there is nothing more to write.

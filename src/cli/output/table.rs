@@ -2,6 +2,7 @@
 
 use unicode_width::UnicodeWidthStr;
 
+use super::fit::{fit, shorten};
 use super::{Output, one_line};
 use crate::error::Result;
 
@@ -21,27 +22,39 @@ pub enum Colour {
 }
 
 impl Output {
-    /// Writes rows as aligned columns. A cell may have several lines.
+    /// Writes rows as aligned columns. A cell may have several lines. On a terminal cells of free
+    /// text are shortened until the rows fit its width.
     pub fn table(&mut self, headings: &[&str], rows: &[Vec<Cell>]) -> Result<()> {
-        let mut widths: Vec<usize> = headings.iter().map(|heading| heading.width()).collect();
-        for row in rows {
+        let is_terminal = self.is_terminal();
+        let heading: Vec<Cell> =
+            headings.iter().map(|text| Cell::new(*text).colour(Colour::Bold)).collect();
+        let all = || std::iter::once(&heading).chain(rows.iter());
+        let mut widths = vec![0; headings.len()];
+        for row in all() {
             for (width, cell) in widths.iter_mut().zip(row) {
-                let longest = cell.text.lines().map(UnicodeWidthStr::width).max();
+                let longest = cell.text(is_terminal).lines().map(UnicodeWidthStr::width).max();
                 *width = (*width).max(longest.unwrap_or(0));
             }
         }
-        let heading: Vec<Cell> =
-            headings.iter().map(|text| Cell::new(*text).colour(Colour::Bold)).collect();
+        if let Some(columns) = self.columns() {
+            let free: Vec<bool> = (0..widths.len())
+                .map(|at| rows.iter().filter_map(|row| row.get(at)).any(|cell| cell.is_free))
+                .collect();
+            let gaps = GAP * widths.len().saturating_sub(1);
+            fit(&mut widths, &free, columns.saturating_sub(gaps));
+        }
         let mut text = String::new();
-        for row in std::iter::once(&heading).chain(rows) {
-            let height = row.iter().map(|cell| cell.text.lines().count()).max().unwrap_or(1).max(1);
-            let mut pieces: Vec<_> = row.iter().map(|cell| cell.text.lines()).collect();
+        for row in all() {
+            let mut pieces: Vec<_> =
+                row.iter().map(|cell| cell.text(is_terminal).lines()).collect();
+            let height = pieces.iter().map(|lines| lines.clone().count()).max().unwrap_or(0).max(1);
             for _ in 0..height {
                 let mut out = String::new();
                 for ((cell, lines), width) in row.iter().zip(&mut pieces).zip(&widths) {
-                    let piece = lines.next().unwrap_or("");
-                    out.push_str(&self.paint(piece, cell.colour));
-                    out.extend(std::iter::repeat_n(' ', width.saturating_sub(piece.width()) + 2));
+                    let piece = shorten(lines.next().unwrap_or(""), *width);
+                    out.push_str(&self.paint(&piece, cell.colour));
+                    let padding = width.saturating_sub(piece.width()) + GAP;
+                    out.extend(std::iter::repeat_n(' ', padding));
                 }
                 text.push_str(out.trim_end());
                 text.push('\n');
@@ -51,27 +64,51 @@ impl Output {
     }
 }
 
+/// The blanks between two columns.
+const GAP: usize = 2;
+
 /// One field of a table.
 pub struct Cell {
     text: String,
+    /// What a terminal shows instead.
+    on_terminal: Option<String>,
     colour: Colour,
+    is_free: bool,
 }
 
 impl Cell {
     /// A field of one line. Characters that could disturb the table are escaped.
     pub fn new(text: impl AsRef<str>) -> Cell {
-        Cell { text: one_line(text.as_ref()), colour: Colour::Plain }
+        let text = one_line(text.as_ref());
+        Cell { text, on_terminal: None, colour: Colour::Plain, is_free: false }
     }
 
     /// A field of several lines, escaped like that.
     pub fn lines<T: AsRef<str>>(texts: impl Iterator<Item = T>) -> Cell {
         let lines: Vec<String> = texts.map(|text| one_line(text.as_ref())).collect();
-        Cell { text: lines.join("\n"), colour: Colour::Plain }
+        Cell { text: lines.join("\n"), ..Cell::new("") }
     }
 
     /// The same in a colour.
     pub fn colour(mut self, colour: Colour) -> Cell {
         self.colour = colour;
         self
+    }
+
+    /// The same, but a terminal may show only its beginning: a reader needs no more to know it
+    /// again.
+    pub fn free(mut self) -> Cell {
+        self.is_free = true;
+        self
+    }
+
+    /// The same, but a terminal shows this.
+    pub fn on_terminal(mut self, text: &str) -> Cell {
+        self.on_terminal = Some(one_line(text));
+        self
+    }
+
+    fn text(&self, is_terminal: bool) -> &str {
+        self.on_terminal.as_deref().filter(|_| is_terminal).unwrap_or(&self.text)
     }
 }

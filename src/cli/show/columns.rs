@@ -18,24 +18,32 @@ pub struct Column {
 /// Every column there is.
 pub const COLUMNS: [Column; 16] = [
     Column { name: "id", heading: "ID", cell: |status| Cell::new(&status.facts.id) },
-    Column { name: "name", heading: "Name", cell: |status| text(status.facts.name.as_deref()) },
+    Column {
+        name: "name",
+        heading: "Name",
+        cell: |status| text(status.facts.name.as_deref()).free(),
+    },
     Column { name: "port", heading: "Port", cell: port },
     Column { name: "url", heading: "URL", cell: |status| Cell::new(&status.facts.url) },
     Column { name: "pid", heading: "PID", cell: pid },
     Column { name: "state", heading: "Status", cell: state },
-    Column { name: "agent", heading: "Agent", cell: |status| text(status.facts.agent.as_deref()) },
+    Column {
+        name: "agent",
+        heading: "Agent",
+        cell: |status| text(status.facts.agent.as_deref()).free(),
+    },
     Column { name: "dirty", heading: "Dirty", cell: dirty },
     Column { name: "active", heading: "Last Activity", cell: active },
     Column { name: "created", heading: "Created", cell: created },
     Column {
         name: "workdir",
         heading: "Workdir",
-        cell: |status| text(status.facts.workdir.as_deref()),
+        cell: |status| text(status.facts.workdir.as_deref()).free(),
     },
     Column {
         name: "branch",
         heading: "Branch",
-        cell: |status| text(status.facts.branch.as_deref()),
+        cell: |status| text(status.facts.branch.as_deref()).free(),
     },
     Column {
         name: "parent",
@@ -44,11 +52,15 @@ pub const COLUMNS: [Column; 16] = [
     },
     Column { name: "version", heading: "OpenCode", cell: version },
     Column { name: "labels", heading: "Labels", cell: labels },
-    Column { name: "error", heading: "Error", cell: |status| text(status.trouble.as_deref()) },
+    Column {
+        name: "error",
+        heading: "Error",
+        cell: |status| text(status.trouble.as_deref()).free(),
+    },
 ];
 
 /// The columns that are shown if `--format` is not given.
-pub const DEFAULT: &str = "id,port,pid,state,agent,dirty,active";
+pub const DEFAULT: &str = "id,port,pid,state,agent,dirty,active,name,workdir";
 
 /// The columns named in `--format`, in that order.
 pub fn columns(names: &str) -> Result<Vec<&'static Column>> {
@@ -91,11 +103,11 @@ fn dirty(status: &SessionStatus) -> Cell {
 }
 
 fn active(status: &SessionStatus) -> Cell {
-    Cell::new(session::time(status.facts.last_active))
+    session::time_cell(status.facts.last_active)
 }
 
 fn created(status: &SessionStatus) -> Cell {
-    Cell::new(session::time(status.facts.created))
+    session::time_cell(status.facts.created)
 }
 
 fn version(status: &SessionStatus) -> Cell {
@@ -105,7 +117,7 @@ fn version(status: &SessionStatus) -> Cell {
 fn labels(status: &SessionStatus) -> Cell {
     let pair = |(key, value): (&String, &String)| format!("{key}={value}");
     let all: Vec<String> = status.facts.labels.iter().map(pair).collect();
-    text(Some(all.join(",")).filter(|all| !all.is_empty()).as_deref())
+    text(Some(all.join(",")).filter(|all| !all.is_empty()).as_deref()).free()
 }
 
 #[cfg(test)]
@@ -116,7 +128,7 @@ mod tests {
     fn columns_are_found_by_name_in_the_order_that_is_asked_for() {
         let names = |text| columns(text).unwrap().iter().map(|one| one.name).collect::<Vec<_>>();
         assert_eq!(names("state, id"), ["state", "id"]);
-        assert_eq!(names(DEFAULT).len(), 7);
+        assert_eq!(names(DEFAULT)[7..], ["name", "workdir"]);
         let error = columns("id,nope").err().unwrap();
         assert_eq!(error.code.exit(), 2);
         assert!(error.to_string().contains("workdir"), "{error}");

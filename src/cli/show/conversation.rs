@@ -23,10 +23,10 @@ pub fn listed(one: &Listed) -> Value {
 
 /// The title of a conversation in a table.
 pub fn title(title: Option<&str>) -> Cell {
-    Cell::new(title.unwrap_or("-"))
+    Cell::new(title.unwrap_or("-")).free()
 }
 
 /// A time in a table.
 pub fn time(time: Option<jiff::Timestamp>) -> Cell {
-    Cell::new(session::time(time))
+    session::time_cell(time)
 }
