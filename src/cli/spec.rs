@@ -380,10 +380,12 @@ const fn session(purpose: Purpose) -> Operand {
     Operand::required("SESSION", help).default(DEFAULT_SESSION).session(purpose)
 }
 
+/// How a conversation is named.
+const CONVERSATION_HELP: &str = "The conversation: its id (ses_…), the beginning of one, or latest";
+
 /// The conversation that a command works on.
-pub const CONVERSATION: Flag =
-    Flag::value("session", Some('s'), "CONVERSATION", "The conversation (ses_…)")
-        .absent("the newest that is not a sub-agent's");
+pub const CONVERSATION: Flag = Flag::value("session", Some('s'), "CONVERSATION", CONVERSATION_HELP)
+    .absent("the newest that is not a sub-agent's");
 
 /// How long a command that reads may take. Without it only a silent server ends the command.
 pub const WITHIN: Flag =

@@ -23,6 +23,7 @@ mod kernel;
 mod listing;
 mod logs;
 mod long_texts;
+mod naming;
 mod run_ending;
 mod scarce;
 mod schemas;

@@ -12,7 +12,7 @@ use crate::support::sandbox::Sandbox;
 
 const SOON: Duration = Duration::from_secs(25);
 /// How much memory a command may use for its data. The pages of the program itself do not count.
-const MEMORY_KIB: u64 = 8 * 1024;
+pub(super) const MEMORY_KIB: u64 = 8 * 1024;
 
 /// The queries of all requests for messages so far.
 fn pages(sandbox: &Sandbox) -> Vec<Value> {

@@ -15,7 +15,11 @@ pub const COMMAND: Command = Command {
          directory works on only by that session."],
     operands: &[
         SESSION_TO_USE,
-        Operand::required("CONVERSATION", "The conversations to delete (ses_…)").many(),
+        Operand::required(
+            "CONVERSATION",
+            "The conversations to delete: ids (ses_…), or unique beginnings of ids",
+        )
+        .many(),
     ],
     flags: &[&[Flag::switch("force", Some('f'), "Abort a turn that is running first"), QUIET]],
     examples: &[("occtl delete $S $C", "delete one conversation")],
@@ -38,9 +42,9 @@ fn run(app: &mut App, session: &str, ids: &[String], force: bool, quiet: bool) -
     let mut trouble = Vec::new();
     for id in ids {
         match runner::conversation::delete(&context, session, id, force) {
-            Ok(()) => {
+            Ok(id) => {
                 if !app.json {
-                    app.out.done("Deleted", id, quiet)?;
+                    app.out.done("Deleted", &id, quiet)?;
                 }
                 deleted.push(id);
             }

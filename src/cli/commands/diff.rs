@@ -19,7 +19,12 @@ pub const COMMAND: Command = Command {
     flags: &[
         &[
             CONVERSATION,
-            Flag::value("turn", None, "TURN", "Only what this turn changed (msg_…)"),
+            Flag::value(
+                "turn",
+                None,
+                "TURN",
+                "Only what this turn changed: an id (msg_…), the beginning of one, or latest",
+            ),
             Flag::switch("patch", Some('p'), "Print the patches instead of the table")
                 .excludes(&["quiet"], "-q prints only names"),
             Flag::switch("quiet", Some('q'), "Print only the names of the files, one per line"),
@@ -60,7 +65,7 @@ fn run(app: &mut App, args: &Args) -> Result<Exit> {
         };
         let files: Vec<Value> = found.files.iter().map(row).collect();
         app.out.json(&json!({"session": found.session, "conversation": found.conversation,
-                             "turn": turn, "files": files}))?;
+                             "turn": found.turn, "files": files}))?;
     } else if args.quiet {
         found.files.iter().try_for_each(|one| app.out.line(&one_line(&one.path)))?;
     } else if args.patch {

@@ -16,8 +16,13 @@ pub const COMMAND: Command = Command {
     operands: &[SESSION_TO_USE],
     flags: &[&[
         CONVERSATION,
-        Flag::value("message", Some('m'), "MESSAGE", "Copy only what comes before it (msg_…)")
-            .absent("everything"),
+        Flag::value(
+            "message",
+            Some('m'),
+            "MESSAGE",
+            "Copy only what comes before it: an id (msg_…), the beginning of one, or latest",
+        )
+        .absent("everything"),
         QUIET,
     ]],
     examples: &[(

@@ -23,8 +23,13 @@ const OWN: &[Flag] = &[
         Some('r'),
         "With --wait: print the last message as the server has it (JSON)",
     ),
-    Flag::value("session", Some('s'), "CONVERSATION", "Send to this conversation (ses_…)")
-        .absent("a new one"),
+    Flag::value(
+        "session",
+        Some('s'),
+        "CONVERSATION",
+        "Send to this conversation: an id (ses_…), the beginning of one, or latest",
+    )
+    .absent("a new one"),
     Flag::switch(
         "continue",
         Some('c'),

@@ -61,7 +61,12 @@ pub const COMMAND: Command = Command {
             "TEXT",
             "Only messages whose text contains this, in upper or lower case",
         ),
-        Flag::value("turn", None, "TURN", "Only messages of this turn (msg_…)"),
+        Flag::value(
+            "turn",
+            None,
+            "TURN",
+            "Only messages of this turn: an id (msg_…), the beginning of one, or latest",
+        ),
         Flag::switch("tools", None, "Show the arguments and results of tools"),
         Flag::switch("timestamps", Some('T'), "Show when each message was begun"),
         OUTPUT,

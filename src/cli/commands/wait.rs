@@ -30,8 +30,13 @@ const OWN: &[Flag] = &[
     )
     .default("idle")
     .repeated(),
-    Flag::value("turn", None, "TURN", "Follow this turn (msg_…) to its end")
-        .excludes(&["any", "all", "until"], "it follows one turn to its end"),
+    Flag::value(
+        "turn",
+        None,
+        "TURN",
+        "Follow this turn to its end: an id (msg_…), the beginning of one, or latest",
+    )
+    .excludes(&["any", "all", "until"], "it follows one turn to its end"),
     Flag::value(
         "timeout",
         Some('t'),

@@ -146,3 +146,9 @@ pub struct Head {
 }
 
 impl Element for Head {}
+
+impl HasId for Head {
+    fn id(&self) -> &str {
+        &self.info.id
+    }
+}

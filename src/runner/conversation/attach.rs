@@ -60,7 +60,7 @@ pub fn attach(context: &Context, session: &str, conversation: Option<&str>) -> R
         variables.set(PASSWORD, password);
         variables.set(USERNAME_VARIABLE, endpoint.username);
     }
-    server.note_use(context, conversation);
+    server.note_use(context, place.as_ref().map(|place| place.id.as_str()));
     Ok(Attachment { url: endpoint.url, program, arguments, variables })
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
-use super::find;
+use super::{find, turns};
 use crate::client::Limit;
 use crate::client::wire::{Changed, FilePatch, Todo};
 use crate::error::Result;
@@ -33,6 +33,8 @@ pub struct Diff {
     pub session: String,
     /// `ses_…`.
     pub conversation: String,
+    /// The turn that was asked for, `msg_…`; `None` for all turns.
+    pub turn: Option<String>,
     /// Sorted by path.
     pub files: Vec<FileDiff>,
 }
@@ -73,7 +75,8 @@ fn diff_of(server: &Server, id: Option<&str>, turn: Option<&str>) -> Result<Diff
     let client = &server.client;
     let directory = &place.directory;
     let mut files = Files::default();
-    match turn {
+    let turn = turn.map(|word| turns::turn(server, &place, word)).transpose()?;
+    match &turn {
         Some(turn) => {
             let found = client.message::<Changed>(&place.id, directory, turn, Limit::Ordinary);
             match found.map(|message| message.info) {
@@ -98,7 +101,7 @@ fn diff_of(server: &Server, id: Option<&str>, turn: Option<&str>) -> Result<Diff
         }
     }
     let files = files.0.into_values().collect();
-    Ok(Diff { session: server.record.id.clone(), conversation: place.id, files })
+    Ok(Diff { session: server.record.id.clone(), conversation: place.id, turn, files })
 }
 
 /// The changes by path.

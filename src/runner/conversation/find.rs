@@ -2,11 +2,13 @@
 
 use std::collections::BTreeSet;
 
+use super::beginnings::{Beginning, LATEST, Meaning, ambiguous};
 use crate::client::wire::Conversation;
 use crate::client::{Answer, Failure, Limit};
 use crate::error::{Error, Result};
 use crate::runner::context::Context;
 use crate::runner::session::server::Server;
+use crate::runner::session::version::Version;
 
 /// Where a prompt goes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,7 +19,7 @@ pub enum Target {
     LastUsed,
     /// Into that one, or else into the newest root conversation.
     LastUsedOrNewest,
-    /// Into this one.
+    /// Into the one that this word names.
     Given(String),
 }
 
@@ -38,6 +40,9 @@ impl Place {
     }
 }
 
+/// What ids of conversations begin with.
+const CONVERSATION: &str = "ses_";
+
 /// How deep sub-agents can be below a conversation: far deeper than any model lets them work.
 const DEEPEST: usize = 100;
 
@@ -48,13 +53,23 @@ const MOST_BELOW: usize = 10_000;
 /// there are more than that, the last changed one may be anywhere.
 const FIRST_LOOK: usize = 100;
 
+/// The first version that lists the conversations that were changed last first.
+const SORTED_BY_CHANGE: Version = Version::new(1, 2);
+
 /// The newest root conversation of a session, which is never a sub-agent's.
 pub fn latest_root(server: &Server) -> Result<Place> {
+    latest(server).map(|found| Place::of(found, server))
+}
+
+fn latest(server: &Server) -> Result<Conversation> {
     let mut newest = newest_root(server, &server.directory, Some(FIRST_LOOK))?;
-    if newest.seen >= FIRST_LOOK {
+    let version = server.record.opencode_version.as_deref().and_then(Version::parse);
+    let sorted = version.is_some_and(|version| version >= SORTED_BY_CHANGE);
+    // Some versions count the conversations of sub-agents too.
+    if newest.seen >= FIRST_LOOK && !(sorted && newest.conversation.is_some()) {
         newest = newest_root(server, &server.directory, None)?;
     }
-    newest.conversation.map(|found| Place::of(found, server)).ok_or_else(|| {
+    newest.conversation.ok_or_else(|| {
         let id = &server.record.id;
         Error::not_found(format!("session {id} has no conversation yet"))
             .hint(format!("occtl send {id} MESSAGE opens one"))
@@ -137,25 +152,50 @@ pub fn no_turn(server: &Server, place: &Place, turn: &str) -> Error {
         .hint(format!("occtl tail {session} -s {} --role user --json lists them", place.id))
 }
 
-/// A conversation by its id.
-pub fn by_id(server: &Server, id: &str) -> Result<Place> {
-    load(server, id).map(|found| Place::of(found, server))
+/// The conversation that a word names; see [`load`].
+pub fn by_id(server: &Server, word: &str) -> Result<Place> {
+    load(server, word).map(|found| Place::of(found, server))
 }
 
-/// All that is known of a conversation.
-pub fn load(server: &Server, id: &str) -> Result<Conversation> {
-    let missing = || {
-        let session = &server.record.id;
-        Error::not_found(format!("session {session} has no conversation {id}"))
-            .hint(format!("occtl sessions {session} lists them"))
-    };
-    if !id.starts_with("ses_") {
-        return Err(missing());
+/// All that is known of the conversation that a word names: `latest` for the newest root one, the
+/// beginning of an id in the session's directory if no other id begins so, or a whole id, which may
+/// be that of another directory.
+pub fn load(server: &Server, word: &str) -> Result<Conversation> {
+    if word == LATEST {
+        return latest(server);
     }
-    match server.client.conversation(id, &server.directory) {
+    if let Some(mut search) = Beginning::of(word, CONVERSATION) {
+        let mut last = None;
+        server.client.each_conversation(&server.directory, &mut |found| {
+            if search.look_at(&found.id) {
+                last = Some(found);
+            }
+        })?;
+        match (search.meaning(), last) {
+            (Meaning::One(_), Some(found)) => return Ok(found),
+            (Meaning::Several(candidates), _) => {
+                return Err(ambiguous("conversation", word, &candidates));
+            }
+            _ => {}
+        }
+    }
+    if !word.starts_with(CONVERSATION) {
+        return Err(missing(server, word));
+    }
+    match server.client.conversation(word, &server.directory) {
         Ok(found) => Ok(found),
-        Err(failure) if failure.is_missing() => Err(missing()),
+        Err(failure) if failure.is_missing() => Err(missing(server, word)),
         Err(failure) => Err(failure.into()),
+    }
+}
+
+/// The error for a word that names no conversation.
+fn missing(server: &Server, word: &str) -> Error {
+    let session = &server.record.id;
+    let error = Error::not_found(format!("session {session} has no conversation {word}"));
+    match word.split('_').next() {
+        Some("msg") => error.hint("that is a turn; a conversation is named ses_…"),
+        _ => error.hint(format!("occtl sessions {session} lists them")),
     }
 }
 

@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
+use super::beginnings::LATEST;
 use super::deny_occtl::no_occtl;
 use super::find::{self, Place};
+use super::turns;
 use super::work::{Work, find_work, reject_asks};
 use crate::client::Limit;
 use crate::client::wire::{Conversation, Head, OwnRules, is_busy};
@@ -47,14 +49,12 @@ fn fork_of(
     let place = find::given_or_latest(server, id)?;
     let client = &server.client;
     let directory = &place.directory;
-    if let Some(message) = before {
-        // The server copies everything if it does not find the message.
-        check_message(server, &place, message)?;
-    }
+    // The server copies everything if it does not find the message.
+    let before = before.map(|word| message_named(server, &place, word)).transpose()?;
     let mut rules: OwnRules = client.conversation(&place.id, directory)?;
     let has_promises = rules.permission.iter().any(|rule| !no_occtl().contains(rule));
     let forked = client
-        .fork(&place.id, directory, before)
+        .fork(&place.id, directory, before.as_deref())
         .map_err(|failure| find::gone(server, &place, failure))?;
     // The server gives a fork no rules.
     if !server.record.allow_occtl_commands.unwrap_or(false) {
@@ -111,26 +111,35 @@ fn keep_rules(server: &Server, place: &Place, fork: &str, rules: &OwnRules) -> R
     .hint("OpenCode 1.14 and newer can"))
 }
 
-fn check_message(server: &Server, place: &Place, message: &str) -> Result<()> {
-    match server.client.message::<Head>(&place.id, &place.directory, message, Limit::Ordinary) {
-        Ok(_) => Ok(()),
-        Err(failure) if failure.is_missing() => {
-            let session = &server.record.id;
-            Err(Error::not_found(format!("conversation {} has no message {message}", place.id))
-                .hint(format!("occtl tail {session} -s {} -n 50 --json lists them", place.id)))
-        }
+/// The id of the message that a word names, which the conversation really has.
+fn message_named(server: &Server, place: &Place, word: &str) -> Result<String> {
+    let missing = || {
+        let session = &server.record.id;
+        Error::not_found(format!("conversation {} has no message {word}", place.id))
+            .hint(format!("occtl tail {session} -s {} -n 50 --json lists them", place.id))
+    };
+    let id = turns::message(server, place, word)?.ok_or_else(missing)?;
+    match server.client.message::<Head>(&place.id, &place.directory, &id, Limit::Ordinary) {
+        Ok(_) => Ok(id),
+        Err(failure) if failure.is_missing() => Err(missing()),
         Err(failure) => Err(failure.into()),
     }
 }
 
-/// Deletes a conversation and those of its sub-agents. A busy one is an error, unless `force` is
-/// true: then it is aborted first. One that another server works on is an error in any case.
-pub fn delete(context: &Context, word: &str, id: &str, force: bool) -> Result<()> {
+/// Deletes a conversation and those of its sub-agents, and returns its id. A busy one is an error,
+/// unless `force` is true: then it is aborted first. One that another server works on is an error
+/// in any case.
+pub fn delete(context: &Context, word: &str, id: &str, force: bool) -> Result<String> {
+    if id == LATEST {
+        return Err(Error::usage(format!("delete always wants ids, and {LATEST} is none"))
+            .hint(format!("occtl sessions {word} lists them")));
+    }
     Server::with(context, word, |server| delete_of(context, server, id, force))
 }
 
-fn delete_of(context: &Context, server: &Server, id: &str, force: bool) -> Result<()> {
+fn delete_of(context: &Context, server: &Server, id: &str, force: bool) -> Result<String> {
     let place = find::by_id(server, id)?;
+    let id = place.id.clone();
     let client = &server.client;
     let directory = &place.directory;
     let below = find::descendants(server, &place)?;
@@ -139,10 +148,10 @@ fn delete_of(context: &Context, server: &Server, id: &str, force: bool) -> Resul
     if work == Work::Here {
         abort_members(server, &place, &below)?;
     }
-    client.delete(id, directory).map_err(|failure| find::gone(server, &place, failure))?;
+    client.delete(&id, directory).map_err(|failure| find::gone(server, &place, failure))?;
     // The server answers `true` whatever happened, so it is asked again.
-    match client.conversation::<Conversation>(id, directory) {
-        Err(failure) if failure.status() == Some(404) => Ok(()),
+    match client.conversation::<Conversation>(&id, directory) {
+        Err(failure) if failure.status() == Some(404) => Ok(id),
         Err(failure) => Err(failure.into()),
         Ok(_) => Err(Error::failed(format!("conversation {id} is still there"))),
     }

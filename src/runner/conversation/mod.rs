@@ -2,6 +2,7 @@
 
 pub mod account;
 pub mod attach;
+pub mod beginnings;
 pub mod deny_occtl;
 pub mod diff;
 pub mod entry;
@@ -16,6 +17,7 @@ pub mod recorded;
 pub mod running;
 pub mod tail;
 pub mod tail_follow;
+pub mod turns;
 pub mod usage;
 pub mod work;
 pub mod writing;

@@ -6,6 +6,7 @@ use std::ops::ControlFlow;
 
 use super::entry::{Depth, Entry, each_entry, each_of_next};
 use super::find::{self, Place};
+use super::turns;
 use crate::client::Limit;
 use crate::client::wire::{Head, Info};
 use crate::error::Result;
@@ -67,6 +68,7 @@ pub fn tail(
 ) -> Result<()> {
     Server::with(context, word, |server| {
         let place = find::given_or_latest(server, options.conversation.as_deref())?;
+        let options = &options.with_turn(server, &place)?;
         sink.begin(&server.record.id, &place.id)?;
         hand_over(server, &place, options, sink)
     })
@@ -252,6 +254,12 @@ fn read_newest(
 }
 
 impl TailOptions {
+    /// The same with the id of the turn in place of the word that names it.
+    pub fn with_turn(&self, server: &Server, place: &Place) -> Result<TailOptions> {
+        let turn = self.turn.as_deref().map(|word| turns::turn(server, place, word)).transpose()?;
+        Ok(TailOptions { turn, ..self.clone() })
+    }
+
     /// How much of each message is wanted.
     pub fn depth(&self) -> Depth {
         if self.raw {

@@ -55,6 +55,7 @@ pub fn tail_follow(
     let explain = |error| operation.explain(error);
     let given = options.conversation.as_deref();
     let place = find::given_or_latest(server, given).map_err(explain)?;
+    let options = &options.with_turn(server, &place).map_err(explain)?;
     // The stream is opened before the first look, so that nothing is missed between the two.
     let stream = Stream::open(&server.client, &place.directory, false);
     let done = newest_complete(server, &place).map_err(explain)?;

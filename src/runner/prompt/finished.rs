@@ -15,6 +15,7 @@ use crate::error::Result;
 use crate::runner::context::Context;
 use crate::runner::conversation::find::{Target, no_turn, target_place};
 use crate::runner::conversation::own_rules::own_rules;
+use crate::runner::conversation::turns;
 use crate::runner::session::operation::Operation;
 use crate::runner::session::timeouts::LOOK_LIMIT;
 use crate::runner::turn::record::{HeldRule, TurnRecord};
@@ -103,7 +104,7 @@ pub fn follow_prepared(
     Ok(Finished { record, raw, session_remains: true, given_up })
 }
 
-/// Follows a turn that began before this command.
+/// Follows a turn that began before this command, and that a word names.
 pub fn follow_turn(
     context: &Context,
     word: &str,
@@ -116,11 +117,12 @@ pub fn follow_turn(
     operation.limit = limits.given();
     let server = &operation.server;
     let place = target_place(context, server, target).map_err(|error| operation.explain(error))?;
-    let found = has_message(server, &place, turn, LOOK_LIMIT);
+    let turn = turns::turn(server, &place, turn).map_err(|error| operation.explain(error))?;
+    let found = has_message(server, &place, &turn, LOOK_LIMIT);
     if !found.map_err(|failure| operation.explain(failure))? {
-        return Err(no_turn(server, &place, turn));
+        return Err(no_turn(server, &place, &turn));
     }
-    let follower = Follower::prepare(&operation, &place, turn, &follow.terms).joined();
+    let follower = Follower::prepare(&operation, &place, &turn, &follow.terms).joined();
     let Followed { mut record, given_up, .. } = follower.follow(follow.watcher)?;
     let held = |rule| HeldRule { rule, by: None };
     record.rules = own_rules(server, &place).ok().map(|own| own.into_iter().map(held).collect());

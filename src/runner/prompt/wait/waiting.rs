@@ -1,14 +1,15 @@
 //! The conversations that are waited for.
 
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::options::{Milestone, Reached, Until, WaitOptions};
 use super::search::Search;
 use crate::client::Answer;
-use crate::client::wire::{Activities, Message, is_busy};
+use crate::client::wire::{Activities, is_busy};
 use crate::runner::conversation::find::{self, Place};
 use crate::runner::conversation::messages::messages_since;
+use crate::runner::conversation::turns::{NewestPrompt, newest_prompt};
 use crate::runner::conversation::work::BEGINS_WITHIN;
 use crate::runner::prompt::watcher::{Watcher, take_heard};
 use crate::runner::session::ghosts::live;
@@ -19,9 +20,6 @@ use crate::runner::session::timeouts::LOOK_LIMIT;
 use crate::runner::signals::Signals;
 use crate::runner::turn::{Snapshot, Turn};
 use crate::units::{Deadline, TICK, pause};
-
-/// How many messages are searched for a prompt first. Each further page is as many times larger.
-const PAGE: usize = 8;
 
 /// The conversations that are waited for.
 pub(super) struct Waiting<'a> {
@@ -43,21 +41,6 @@ struct Open {
     empty_since: Option<Instant>,
     /// Whether it may ask for something that the server cannot list.
     is_unlistable: bool,
-}
-
-/// The newest prompt of a conversation.
-enum NewestPrompt {
-    /// There is none.
-    Missing,
-    /// The server cannot show it, and no answer names it yet.
-    Unreadable,
-    /// This one.
-    Known {
-        /// `msg_…`.
-        id: String,
-        /// How long ago it was stored.
-        age: Duration,
-    },
 }
 
 impl<'a> Waiting<'a> {
@@ -173,7 +156,7 @@ impl Open {
         activities: &Activities,
     ) -> Answer<Option<Milestone>> {
         let place = &self.place;
-        let (id, age) = match newest_prompt(server, place)? {
+        let (id, age) = match newest_prompt(server, place, LOOK_LIMIT.into())? {
             NewestPrompt::Known { id, age } => (id, age),
             NewestPrompt::Unreadable => return Ok(None),
             NewestPrompt::Missing => {
@@ -218,38 +201,6 @@ impl Open {
             Until::Dead => None,
         }))
     }
-}
-
-fn newest_prompt(server: &Server, place: &Place) -> Answer<NewestPrompt> {
-    let Place { id, directory } = place;
-    let limit = LOOK_LIMIT.into();
-    let mut pages = server.client.pages(id, directory, limit);
-    let mut size = PAGE;
-    let newest: Option<Message> = loop {
-        match pages.next(size) {
-            Ok(Some(page)) => {
-                let is_prompt = |message: &Message| message.info.is_prompt();
-                if let Some(newest) = page.into_iter().rev().find(is_prompt) {
-                    break Some(newest);
-                }
-            }
-            Ok(None) => break None,
-            // The prompt is on this page. An answer to it may have come.
-            Err(failure) if failure.is_unreadable() => {
-                match server.client.newest_message(id, directory, limit) {
-                    Err(failure) if failure.is_unreadable() => return Ok(NewestPrompt::Unreadable),
-                    newest => break newest?,
-                }
-            }
-            Err(failure) => return Err(failure),
-        }
-        size *= PAGE;
-    };
-    let Some(Message { info, .. }) = newest else { return Ok(NewestPrompt::Missing) };
-    let now = jiff::Timestamp::now().as_millisecond() as f64;
-    let age = info.time.created.map_or(0.0, |created| (now - created).max(0.0));
-    let age = Duration::from_millis(age as u64);
-    Ok(NewestPrompt::Known { id: info.parent.unwrap_or(info.id), age })
 }
 
 /// The id of a live ask of the conversation or of one below it. The one that an event told of
