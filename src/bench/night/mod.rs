@@ -35,6 +35,8 @@ pub struct Night {
     pub not_in_plan: usize,
     /// How many lines are no results of this batch.
     pub foreign: usize,
+    /// Of each arm the places of its runs: a report asks for them many times.
+    by_arm: Vec<Vec<usize>>,
     texts: Texts,
 }
 
@@ -121,9 +123,18 @@ impl Night {
         self.texts.get(line.error)
     }
 
-    /// The lines that count, of one arm.
+    /// The runs of one arm.
     pub fn of_arm(&self, arm: usize) -> impl Iterator<Item = &NightRun> {
-        self.runs.iter().filter(move |run| run.arm == arm)
+        self.by_arm[arm].iter().map(|at| &self.runs[*at])
+    }
+
+    /// Takes the runs of the plan.
+    fn set_runs(&mut self, runs: Vec<NightRun>) {
+        self.by_arm = vec![Vec::new(); self.plan.arms.len()];
+        for (at, run) in runs.iter().enumerate() {
+            self.by_arm[run.arm].push(at);
+        }
+        self.runs = runs;
     }
 
     /// The place of an arm in the plan.

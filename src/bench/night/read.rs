@@ -28,16 +28,19 @@ impl Night {
             spent_usd: None,
             spent_complete: true,
         });
+        let runs = runs.collect();
         let mut night = Night {
             directory: path.into(),
             batch: directory.batch.clone(),
-            runs: runs.collect(),
+            runs: Vec::new(),
+            by_arm: Vec::new(),
             plan,
             attempts: 0,
             not_in_plan: 0,
             foreign: 0,
             texts: Texts::default(),
         };
+        night.set_runs(runs);
         night.read_lines(path)?;
         Ok(night)
     }

@@ -29,10 +29,12 @@ pub fn night(arms: &[(&str, &[&str])]) -> Night {
         attempts: 0,
         not_in_plan: 0,
         foreign: 0,
+        by_arm: Vec::new(),
         texts: Texts::default(),
     };
     let version = night.texts.keep(Some("1.18.33"));
     let none = night.texts.keep(None);
+    let mut runs = Vec::new();
     for (arm, (_, tasks)) in arms.iter().enumerate() {
         for (task, letters) in tasks.iter().enumerate() {
             for (repeat, letter) in letters.chars().enumerate() {
@@ -55,8 +57,8 @@ pub fn night(arms: &[(&str, &[&str])]) -> Night {
                     host: none,
                     error: none,
                 };
-                night.runs.push(NightRun {
-                    id: [night.runs.len() as u8; 32],
+                runs.push(NightRun {
+                    id: [runs.len() as u8; 32],
                     task,
                     arm,
                     repeat: repeat as u32 + 1,
@@ -67,6 +69,7 @@ pub fn night(arms: &[(&str, &[&str])]) -> Night {
             }
         }
     }
+    night.set_runs(runs);
     night
 }
 

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::bench::night::Counted;
+use crate::bench::night::{Counted, Night};
 use crate::bench::results::line::RunResult;
-use crate::bench::statistics::bootstrap::{Parts, Ratio, ratio_of_sums};
+use crate::bench::statistics::bootstrap::{Parts, Ratio, ratios_of_sums};
 use crate::bench::statistics::{Cell, Interval, LEVEL, intervals, latency, passes};
 use crate::bench::verdict::{ArmNumbers, Side, SideFacts, TaskRuns, arm_numbers, drift_of_arm};
 
@@ -100,9 +100,26 @@ pub struct Times {
 }
 
 impl ArmReport {
-    /// The numbers of one arm.
-    pub fn of(side: Side) -> ArmReport {
-        let tasks = side.tasks();
+    /// The numbers of all arms of a night.
+    pub fn all(night: &Night) -> Vec<ArmReport> {
+        let arms = 0..night.plan.arms.len();
+        let tasks: Vec<_> = arms.map(|arm| Side { night, arm }.tasks()).collect();
+        let (arms, costs): (Vec<usize>, Vec<_>) = tasks
+            .iter()
+            .enumerate()
+            .filter_map(|(arm, tasks)| Some((arm, costs_and_passes(tasks)?)))
+            .unzip();
+        let mut per_pass = vec![None; tasks.len()];
+        for (arm, ratio) in arms.into_iter().zip(ratios_of_sums(&costs, LEVEL)) {
+            per_pass[arm] = ratio;
+        }
+        let report = |(arm, (tasks, per_pass)): (usize, (Vec<TaskRuns>, Option<Ratio>))| {
+            ArmReport::of(Side { night, arm }, &tasks, per_pass)
+        };
+        tasks.into_iter().zip(per_pass).enumerate().map(report).collect()
+    }
+
+    fn of(side: Side, tasks: &[TaskRuns], usd_per_pass: Option<Ratio>) -> ArmReport {
         let arm = &side.night.plan.arms[side.arm];
         let lines = || side.night.of_arm(side.arm).filter_map(|run| run.counts.as_ref());
         let runs = || side.night.of_arm(side.arm);
@@ -116,7 +133,7 @@ impl ArmReport {
             variant: arm.variant.clone(),
             numbers: arm_numbers(tasks.iter()),
             ungraded: runs().filter(|run| run.result() == RunResult::Ungraded).count() as u32,
-            pass_at: pass_at(&tasks),
+            pass_at: pass_at(tasks),
             agent_time: Times::of(tasks.iter().flat_map(TaskRuns::times).collect()),
             first_token: Times::of(
                 lines().filter_map(|line| line.first_token_ms.map(|ms| ms as f64)).collect(),
@@ -124,13 +141,13 @@ impl ArmReport {
             total_usd: sum(&mut lines().filter_map(|line| line.cost_usd)),
             spent_usd: sum(&mut runs().filter_map(|run| run.spent_usd)),
             cost_complete: runs().all(|run| run.spent_complete),
-            usd_per_pass: per_pass(&tasks),
+            usd_per_pass,
             tokens: lines().filter_map(|line| line.tokens).reduce(u64::saturating_add),
             steps: lines().filter_map(|line| line.steps).reduce(u64::saturating_add),
             usage_complete: lines().all(|line| line.usage_complete),
             stops,
             drift_p: drift_of_arm(&tasks.iter().collect::<Vec<_>>()),
-            tasks: cells(side, &tasks),
+            tasks: cells(side, tasks),
         }
     }
 }
@@ -165,15 +182,15 @@ fn pass_at(tasks: &[TaskRuns]) -> Vec<PassAt> {
     (1..=fewest.min(MOST)).filter_map(of).collect()
 }
 
-/// What a pass costs, with the failures that have to be paid for it. `None` unless the cost of
-/// every run with a result is known.
-fn per_pass(tasks: &[TaskRuns]) -> Option<Ratio> {
+/// The cost and the passes of each task with a result, for what a pass costs with the failures that
+/// have to be paid for it. `None` unless the cost of every run with a result is known.
+fn costs_and_passes(tasks: &[TaskRuns]) -> Option<Vec<Parts>> {
     let parts = tasks.iter().filter(|task| task.scored().next().is_some()).map(|task| {
         let costs = task.scored().map(|line: &Counted| line.cost_usd.filter(|usd| *usd >= 0.0));
         let above = costs.sum::<Option<f64>>()?;
         Some(Parts { above, below: f64::from(task.planned().scored.passes) })
     });
-    ratio_of_sums(&parts.collect::<Option<Vec<_>>>()?, LEVEL)
+    parts.collect()
 }
 
 impl Times {

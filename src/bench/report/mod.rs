@@ -104,7 +104,6 @@ impl NightReport {
 
     /// The numbers of one night.
     pub fn of(night: &Night) -> NightReport {
-        let arms = 0..night.plan.arms.len();
         let (verdict, no_verdict) = match verdict(night) {
             Some(Ok(verdict)) => (Some(verdict), None),
             Some(Err(error)) => (None, Some(error.message)),
@@ -122,7 +121,7 @@ impl NightReport {
             left: night.left(),
             not_in_plan: night.not_in_plan,
             foreign_lines: night.foreign,
-            arms: arms.map(|arm| ArmReport::of(Side { night, arm })).collect(),
+            arms: ArmReport::all(night),
             unscored: unscored(night),
             verdict,
             no_verdict,

@@ -1,5 +1,7 @@
 //! The cluster bootstrap: intervals from tasks that are drawn again.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
 use super::Interval;
@@ -26,7 +28,7 @@ pub fn mean(values: &[f64], level: f64) -> Option<Interval> {
 }
 
 /// One task's parts of two sums.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Parts {
     /// What is divided, such as the cost of the candidate. Not negative.
     pub above: f64,
@@ -45,35 +47,97 @@ pub struct Ratio {
     pub high: Option<f64>,
 }
 
-/// A ratio of two sums over tasks, such as cost per pass or the candidate's cost per cost of the
-/// base, with the interval of the cluster bootstrap at `level`. Where the drawn tasks have nothing
-/// below the line, such as no pass, the ratio is without limit. Where they have nothing above
-/// either, it could be any, and counts as zero for the lower end and as without limit for the upper
-/// one. None without a task.
-pub fn ratio_of_sums(tasks: &[Parts], level: f64) -> Option<Ratio> {
-    let (mut lowest, mut highest) = (Vec::with_capacity(DRAWS), Vec::with_capacity(DRAWS));
-    resample(tasks.len(), |drawn| {
-        let (above, below) = sums(drawn.iter().map(|task| tasks[*task]));
-        let is_unknown = above == 0.0 && below == 0.0;
-        let ratio = if below > 0.0 { above / below } else { f64::INFINITY };
-        lowest.push(if is_unknown { 0.0 } else { ratio });
-        highest.push(ratio);
-    });
-    lowest.sort_unstable_by(f64::total_cmp);
-    highest.sort_unstable_by(f64::total_cmp);
-    let (low, high) = ends(level);
-    let (above, below) = sums(tasks.iter().copied());
-    let finite = |number: f64| Some(number).filter(|number| number.is_finite());
-    Some(Ratio {
-        estimate: finite(above / below),
-        low: finite(quantile(&lowest, low)?),
-        high: finite(quantile(&highest, high)?),
-    })
+/// Ratios of two sums over tasks, such as cost per pass or the candidate's cost per cost of the
+/// base, each with the interval of the cluster bootstrap at `level`. Where the drawn tasks have
+/// nothing below the line, such as no pass, the ratio is without limit. Where they have nothing
+/// above either, it could be any, and counts as zero for the lower end and as without limit for the
+/// upper one. None for a list without a task.
+///
+/// Lists of as many tasks are drawn together, because drawing takes longer than adding.
+pub fn ratios_of_sums(lists: &[Vec<Parts>], level: f64) -> Vec<Option<Ratio>> {
+    let mut by_length: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+    for (at, list) in lists.iter().enumerate() {
+        by_length.entry(list.len()).or_default().push(at);
+    }
+    let mut found = vec![None; lists.len()];
+    for (tasks, places) in by_length {
+        let drawn = drawn_ratios(tasks, &places.iter().map(|at| &lists[*at]).collect::<Vec<_>>());
+        for (at, ratios) in places.into_iter().zip(drawn) {
+            found[at] = ratio(&lists[at], ratios, level);
+        }
+    }
+    found
 }
 
-/// The sums above and below the line.
-fn sums(tasks: impl Iterator<Item = Parts>) -> (f64, f64) {
-    tasks.fold((0.0, 0.0), |(above, below), task| (above + task.above, below + task.below))
+/// How many lists are added side by side: one addition need not wait for another then.
+const LANES: usize = 8;
+
+/// Of each list the ratios of its samples, NaN where a sample could have any. All lists have as
+/// many tasks.
+fn drawn_ratios(tasks: usize, lists: &[&Vec<Parts>]) -> Vec<Vec<f64>> {
+    let row = |lists: &[&Vec<Parts>], task: usize| {
+        let mut row = [Parts::default(); LANES];
+        lists.iter().zip(&mut row).for_each(|(list, parts)| *parts = list[task]);
+        row
+    };
+    let table = |lists: &[&Vec<Parts>]| (0..tasks).map(|task| row(lists, task)).collect();
+    let tables: Vec<Vec<[Parts; LANES]>> = lists.chunks(LANES).map(table).collect();
+    let mut ratios = vec![Vec::new(); lists.len()];
+    resample(tasks, |drawn| {
+        for (table, ratios) in tables.iter().zip(ratios.chunks_mut(LANES)) {
+            let sums = sums(drawn.iter().map(|task| &table[*task]));
+            ratios.iter_mut().zip(sums).for_each(|(ratios, sum)| ratios.push(sum.ratio()));
+        }
+    });
+    ratios
+}
+
+/// The ratio of a list and, from those of its samples, its interval.
+fn ratio(list: &[Parts], mut drawn: Vec<f64>, level: f64) -> Option<Ratio> {
+    drawn.sort_unstable_by(f64::total_cmp);
+    let (low, high) = ends(level);
+    let finite = |number: f64| Some(number).filter(|number| number.is_finite());
+    let mut whole = Parts::default();
+    list.iter().for_each(|part| whole.add(part));
+    // Those that could be any come last.
+    let unknown = drawn.iter().rev().take_while(|ratio| ratio.is_nan()).count();
+    let known = drawn.len() - unknown;
+    drawn[known..].fill(f64::INFINITY);
+    let highest = finite(quantile(&drawn, high)?);
+    drawn[known..].fill(0.0);
+    drawn.rotate_right(unknown);
+    let lowest = finite(quantile(&drawn, low)?);
+    Some(Ratio { estimate: finite(whole.above / whole.below), low: lowest, high: highest })
+}
+
+/// The sums above and below the line, of lists that lie side by side.
+fn sums<'a>(tasks: impl Iterator<Item = &'a [Parts; LANES]>) -> [Parts; LANES] {
+    let mut sums = [Parts::default(); LANES];
+    for task in tasks {
+        for (sum, part) in sums.iter_mut().zip(task) {
+            sum.add(part);
+        }
+    }
+    sums
+}
+
+impl Parts {
+    #[inline(always)]
+    fn add(&mut self, other: &Parts) {
+        self.above += other.above;
+        self.below += other.below;
+    }
+
+    /// NaN if it could be any, infinite if it is without limit.
+    fn ratio(self) -> f64 {
+        if self.below > 0.0 {
+            self.above / self.below
+        } else if self.above == 0.0 {
+            f64::NAN
+        } else {
+            f64::INFINITY
+        }
+    }
 }
 
 /// The shares of draws below the ends of an interval at `level`.
@@ -128,6 +192,10 @@ mod tests {
         both.map(|(above, below)| Parts { above: *above, below: *below }).collect()
     }
 
+    fn one_ratio(tasks: &[Parts]) -> Option<Ratio> {
+        ratios_of_sums(&[tasks.to_vec()], LEVEL)[0]
+    }
+
     #[test]
     fn five_tasks_are_enumerated_and_have_the_reference_values() {
         let mut samples = 0;
@@ -160,30 +228,46 @@ mod tests {
     #[test]
     fn a_ratio_of_sums_holds_its_estimate() {
         let costs = parts(&[2.0, 3.0, 5.0, 4.0, 1.0, 3.0], &[1.0, 3.0, 4.0, 5.0, 1.0, 2.0]);
-        let found = ratio_of_sums(&costs, LEVEL).unwrap();
+        let found = one_ratio(&costs).unwrap();
         close(found.estimate.unwrap(), 18.0 / 16.0);
         assert!(found.low.unwrap() < 1.125 && found.high.unwrap() > 1.125, "{found:?}");
         let doubled = parts(&[2.0, 6.0, 8.0, 10.0, 2.0, 4.0], &[1.0, 3.0, 4.0, 5.0, 1.0, 2.0]);
         let exactly = Ratio { estimate: Some(2.0), low: Some(2.0), high: Some(2.0) };
-        assert_eq!(ratio_of_sums(&doubled, LEVEL), Some(exactly));
+        assert_eq!(one_ratio(&doubled), Some(exactly));
     }
 
     #[test]
     fn samples_without_a_pass_have_no_upper_end() {
         // One task of four passed: (3/4)^4 of all samples have no pass.
         let costs = parts(&[1.0; 4], &[1.0, 0.0, 0.0, 0.0]);
-        let found = ratio_of_sums(&costs, LEVEL).unwrap();
+        let found = one_ratio(&costs).unwrap();
         assert_eq!((found.estimate, found.high), (Some(4.0), None));
         assert!(found.low.unwrap() <= 2.0, "{found:?}");
-        let never = ratio_of_sums(&parts(&[1.0; 9], &[0.0; 9]), LEVEL);
+        let never = one_ratio(&parts(&[1.0; 9], &[0.0; 9]));
         assert_eq!(never, Some(Ratio { estimate: None, low: None, high: None }));
     }
 
     #[test]
     fn nothing_above_and_below_the_line_could_be_any_ratio() {
-        let free = ratio_of_sums(&parts(&[0.0; 3], &[0.0; 3]), LEVEL);
+        let free = one_ratio(&parts(&[0.0; 3], &[0.0; 3]));
         assert_eq!(free, Some(Ratio { estimate: None, low: Some(0.0), high: None }));
-        assert_eq!(ratio_of_sums(&[], LEVEL), None);
+        assert_eq!(one_ratio(&[]), None);
+    }
+
+    #[test]
+    fn lists_that_are_drawn_together_have_the_ratios_of_each_alone() {
+        let list = |tasks: u32, salt: u32| -> Vec<Parts> {
+            let part = |at: u32| Parts {
+                above: f64::from((at * 7 + salt) % 5),
+                below: f64::from((at + salt) % 3 / 2),
+            };
+            (0..tasks).map(part).collect()
+        };
+        let lengths = [3, 20, 0, 20, 1, 3];
+        let many = lengths.iter().cycle().zip(0..40);
+        let lists: Vec<Vec<Parts>> = many.map(|(tasks, salt)| list(*tasks, salt)).collect();
+        let alone: Vec<Option<Ratio>> = lists.iter().map(|list| one_ratio(list)).collect();
+        assert_eq!(ratios_of_sums(&lists, LEVEL), alone);
     }
 
     #[test]

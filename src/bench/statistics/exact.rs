@@ -71,8 +71,8 @@ pub fn stratified(pairs: &[Pair]) -> Stratified {
 fn convolved(long: &[f64], short: &[f64]) -> Vec<f64> {
     let mut sum = vec![0.0; long.len() + short.len() - 1];
     for (shift, share) in short.iter().enumerate() {
-        for (at, weight) in long.iter().enumerate() {
-            sum[shift + at] += share * weight;
+        for (sum, weight) in sum[shift..].iter_mut().zip(long) {
+            *sum += share * weight;
         }
     }
     sum

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::cost::{self, CostGate};
+use super::cost::{self, CostGate, Use};
 use super::decision::Decision;
 use super::outlook::{can_never_alarm, outlook};
 use super::pairs::{self, Matched};
@@ -12,6 +12,7 @@ use super::{ArmNumbers, Candidate, LeftOut, OtherTests, drift, rows, warnings};
 use crate::bench::night::NightRun;
 use crate::bench::plan::{Gate, Infer};
 use crate::bench::results::line::RunResult;
+use crate::bench::statistics::bootstrap::Ratio;
 use crate::bench::statistics::bounds::{self, Planned, PlannedPair};
 use crate::bench::statistics::distributions::{t_quantile, t_upper};
 use crate::bench::statistics::exact::{Stratified, stratified};
@@ -38,6 +39,8 @@ pub struct Measured<'a> {
     pub p_better: f64,
     /// Whether there is evidence that it lost no more than the margin.
     pub is_no_worse: bool,
+    /// What it uses by what the base uses.
+    pub used: Use,
     left_out: Vec<LeftOut>,
     runs_test: Stratified,
     infer: Infer,
@@ -45,15 +48,27 @@ pub struct Measured<'a> {
 }
 
 impl<'a> Measured<'a> {
-    /// Counts and tests.
-    pub fn new(question: &Question, base: Side<'a>, side: Side<'a>) -> Result<Measured<'a>> {
+    /// Counts and tests of all candidates.
+    pub fn all(
+        question: &Question,
+        base: Side<'a>,
+        candidates: &[Side<'a>],
+    ) -> Result<Vec<Measured<'a>>> {
+        let measured = candidates.iter().map(|side| Measured::new(question, base, *side));
+        let mut measured = measured.collect::<Result<Vec<_>>>()?;
+        let tasks = measured.iter().map(|one| one.pairs.as_slice());
+        let uses = cost::uses(tasks, one_sided_level(&question.gate));
+        measured.iter_mut().zip(uses).for_each(|(one, used)| one.used = used);
+        Ok(measured)
+    }
+
+    fn new(question: &Question, base: Side<'a>, side: Side<'a>) -> Result<Measured<'a>> {
         let (pairs, left_out) = pairs::matched(base, side, question)?;
         let planned: Vec<PlannedPair> = pairs.iter().map(Matched::planned).collect();
         let mut scored = bounds::scored(&planned);
         scored.retain(|pair| pair.is_complete());
         let (gate, runs_test) = (&question.gate, stratified(&scored));
-        // An interval that is used in one direction only.
-        let level = 1.0 - 2.0 * gate.alpha;
+        let level = one_sided_level(gate);
         let (p_worse, p_better) = match gate.infer {
             Infer::Runs => (runs_test.worse.mid_p, runs_test.better.mid_p),
             Infer::Tasks => by_tasks(&scored),
@@ -61,6 +76,7 @@ impl<'a> Measured<'a> {
         Ok(Measured {
             is_no_worse: tasks::is_no_worse(&scored, gate.margin, level),
             infer: gate.infer,
+            used: Use::default(),
             base,
             side,
             pairs,
@@ -96,12 +112,15 @@ impl<'a> Measured<'a> {
 
     /// The limits on cost and tokens that the plan asks for.
     pub fn cost_gates(&self, gate: &Gate) -> Vec<CostGate> {
-        let low = |of| cost::ratio(&self.pairs, of, self.level).and_then(|ratio| ratio.low);
+        let low = |ratio: Option<Ratio>| ratio.and_then(|ratio| ratio.low);
         let cost = gate.max_cost_increase;
-        let cost = cost.map(|limit| CostGate { what: "cost", limit, low: low(&cost::cost) });
+        let cost = cost.map(|limit| CostGate { what: "cost", limit, low: low(self.used.cost) });
         let tokens = gate.max_tokens_increase;
-        let tokens =
-            tokens.map(|limit| CostGate { what: "use of tokens", limit, low: low(&cost::tokens) });
+        let tokens = tokens.map(|limit| CostGate {
+            what: "use of tokens",
+            limit,
+            low: low(self.used.tokens),
+        });
         cost.into_iter().chain(tokens).collect()
     }
 
@@ -116,7 +135,6 @@ impl<'a> Measured<'a> {
         let design = self.design();
         let (_, deviation) =
             intervals::mean_and_deviation(&tasks::differences(&self.scored)).unwrap_or_default();
-        let ratio = |of| cost::ratio(&self.pairs, of, level);
         let drift = drift::of(&self.pairs);
         let rows = rows::of_tasks(&self.pairs);
         let warnings = warnings::of_candidate(self.base, self.side, &drift);
@@ -140,8 +158,8 @@ impl<'a> Measured<'a> {
             drift,
             other_tests: self.other_tests(),
             latency: self.latency(),
-            cost: ratio(&cost::cost),
-            tokens: ratio(&cost::tokens),
+            cost: self.used.cost,
+            tokens: self.used.tokens,
             row_can_fire: rows::can_fire(&rows, gate.alpha),
             tags: rows::of_tags(&self.pairs),
             rows,
@@ -188,6 +206,11 @@ impl<'a> Measured<'a> {
         let medians: Vec<Medians> = self.pairs.iter().filter_map(both).collect();
         (!medians.is_empty()).then(|| latency::compare(&medians, LEVEL))
     }
+}
+
+/// Of an interval that is used in one direction only.
+fn one_sided_level(gate: &Gate) -> f64 {
+    1.0 - 2.0 * gate.alpha
 }
 
 fn by_repeat(runs: &TaskRuns) -> BTreeMap<u32, RunResult> {

@@ -14,14 +14,13 @@ use crate::error::{Error, Result};
 /// Compares candidates with a base. Fails where that makes no sense: other tasks, results that
 /// another grader has still to give, an arm with itself.
 pub fn judge(question: &Question, base: Side, candidates: &[Side]) -> Result<Verdict> {
-    let mut measured = Vec::new();
     for candidate in candidates {
         if candidate.night.directory == base.night.directory && candidate.arm == base.arm {
             let message = format!("the arm {} cannot be compared with itself", base.id());
             return Err(Error::usage(message));
         }
-        measured.push(Measured::new(question, base, *candidate)?);
     }
+    let measured = Measured::all(question, base, candidates)?;
     let worse: Vec<f64> = measured.iter().map(|one| one.p_worse).collect();
     let better: Vec<f64> = measured.iter().map(|one| one.p_better).collect();
     let (worse_adjusted, better_adjusted) = (holm(&worse), holm(&better));
