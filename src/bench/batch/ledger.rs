@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::outage::forgiven;
 use crate::bench::plan::Plan;
 use crate::bench::results::file::Lines;
+use crate::bench::results::line::Stop;
 use crate::bench::results::row::Row;
 use crate::bench::schedule::{Run, Shard, provider};
 
@@ -62,13 +63,13 @@ impl<'a> Ledger<'a> {
     /// the others spend is not counted.
     pub fn spent(&self, shard: Shard) -> f64 {
         let name = shard.name();
-        let own = self.lines.rows.iter().filter(|row| row.shard.as_deref() == Some(&name));
+        let own = self.lines.rows.iter().filter(|row| row.shard.as_deref() == Some(&*name));
         own.filter_map(Row::own_cost).sum()
     }
 
     /// How a run stands.
     pub fn standing(&self, run: &Run) -> Standing {
-        let places = self.lines.by_run.get(&run.id).map(Vec::as_slice).unwrap_or_default();
+        let places = self.lines.by_run.get(run.id.as_str()).map(Vec::as_slice).unwrap_or_default();
         let open = self.reopened.get(&run.id).copied().unwrap_or(0);
         let places = places.get(open..).unwrap_or_default();
         let newest = places.last().map(|at| &self.lines.rows[*at]);
@@ -100,14 +101,14 @@ impl<'a> Ledger<'a> {
     /// The hash that an arm's program had when the arm first ran.
     pub fn program_of(&self, arm: usize) -> Option<String> {
         let id = &self.plan.arms[arm].id;
-        let mut of_arm = self.lines.rows.iter().filter(|row| row.arm == *id);
-        of_arm.find_map(|row| row.opencode_sha256.clone())
+        let mut of_arm = self.lines.rows.iter().filter(|row| *row.arm == **id);
+        of_arm.find_map(|row| row.opencode_sha256.as_deref().map(String::from))
     }
 
     /// Whether a run's own process was killed too often to believe in chance.
     pub fn dies_too_often(&self, run: &str) -> bool {
         let rows: Vec<&Row> = self.lines.attempts(run).collect();
-        let last = rows.iter().rev().take_while(|row| row.stop == "interrupted");
+        let last = rows.iter().rev().take_while(|row| row.stop == Stop::Interrupted);
         last.count() >= MOST_INTERRUPTED
     }
 
@@ -140,7 +141,7 @@ impl<'a> Ledger<'a> {
     /// How many recorded runs the plan no longer has.
     pub fn not_in_plan(&self) -> usize {
         let known: BTreeSet<&str> = self.runs.iter().map(|run| run.id.as_str()).collect();
-        self.lines.by_run.keys().filter(|run| !known.contains(run.as_str())).count()
+        self.lines.by_run.keys().filter(|run| !known.contains(&***run)).count()
     }
 
     /// The newest attempt of a run.
@@ -151,7 +152,7 @@ impl<'a> Ledger<'a> {
     fn forgive(&mut self) {
         let arms = self.plan.arms.iter().map(|arm| (arm.id.as_str(), provider(arm)));
         let arms: BTreeMap<&str, &str> = arms.collect();
-        let of = |row: &Row| arms.get(row.arm.as_str()).copied().unwrap_or("").to_owned();
+        let of = |row: &Row| arms.get(&*row.arm).copied().unwrap_or("").to_owned();
         self.forgiven = forgiven(&self.lines.rows, &of);
     }
 }

@@ -34,6 +34,7 @@ use std::time::Instant;
 use super::plan::Plan;
 use super::results::file::{self, Appender};
 use super::schedule::{self, Run};
+use crate::bench::results::line::RunResult;
 use crate::error::{Error, Result};
 use crate::runner::Context;
 use lock::ParentLock;
@@ -154,7 +155,7 @@ fn reopen(ledger: &mut Ledger, chosen: &[usize], rerun: Option<&Rerun>) -> Resul
     let Some(rerun) = rerun else { return Ok(()) };
     let is_meant = |run: &Run| match rerun {
         Rerun::Unscored => ledger.standing(run) == Standing::Spent,
-        Rerun::Fail => ledger.newest(&run.id).is_some_and(|row| row.result == "fail"),
+        Rerun::Fail => ledger.newest(&run.id).is_some_and(|row| row.result == RunResult::Fail),
         Rerun::Run(id) => run.id.starts_with(id.as_str()),
     };
     let runs = chosen.iter().map(|place| &ledger.runs[*place]);

@@ -59,9 +59,9 @@ pub fn overview(path: &Path) -> Result<Overview> {
     let running = running(path);
     let is_running = |id: &str| running.iter().any(|name| name.starts_with(id));
     let state = |run: &Run| match ledger.standing(run) {
-        Standing::Due if is_running(&run.id) => "running".into(),
-        Standing::Due => "left".into(),
-        _ => ledger.newest(&run.id).map_or("left".into(), |row| row.result.clone()),
+        Standing::Due if is_running(&run.id) => "running",
+        Standing::Due => "left",
+        _ => ledger.newest(&run.id).map_or("left", |row| row.result.name()),
     };
     let runs: Vec<RunState> = ledger
         .runs
@@ -71,7 +71,7 @@ pub fn overview(path: &Path) -> Result<Overview> {
             task: plan.tasks[run.task].id.clone(),
             arm: plan.arms[run.arm].id.clone(),
             repeat: run.repeat,
-            state: state(run),
+            state: state(run).into(),
             attempts: ledger.lines.attempts(&run.id).count(),
         })
         .collect();

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 
 use super::ledger::{Ledger, Standing};
+use crate::bench::results::line::RunResult;
 use crate::bench::results::row::Row;
 use crate::bench::schedule::Run;
 
@@ -62,11 +63,11 @@ impl Progress {
     /// Counts a run that is settled, with its newest attempt.
     pub fn settle(&mut self, newest: Option<&Row>) {
         self.done += 1;
-        match newest.map(|row| row.result.as_str()) {
-            Some("pass") => self.pass += 1,
-            Some("fail") => self.fail += 1,
-            Some("ungraded") => self.ungraded += 1,
-            _ => self.unscored += 1,
+        match newest.map_or(RunResult::Unscored, |row| row.result) {
+            RunResult::Pass => self.pass += 1,
+            RunResult::Fail => self.fail += 1,
+            RunResult::Ungraded => self.ungraded += 1,
+            RunResult::Unscored => self.unscored += 1,
         }
     }
 }

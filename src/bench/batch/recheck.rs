@@ -16,6 +16,7 @@ use super::scratch;
 use super::verdicts::{Given, Verdicts};
 use crate::bench::plan::Plan;
 use crate::bench::results::file::{self, Appender};
+use crate::bench::results::line::RunResult;
 use crate::bench::results::row::Row;
 use crate::bench::results::stored::Stored;
 use crate::bench::schedule::{self, Run};
@@ -73,7 +74,7 @@ pub struct Rechecked {
 /// An answer that is graded by a process of its own.
 struct Grading {
     place: usize,
-    old: String,
+    old: RunResult,
     process: std::process::Child,
     handle: Option<Handle>,
     scratch: PathBuf,
@@ -100,7 +101,7 @@ pub fn recheck(context: &Context, options: &RecheckOptions) -> Result<Rechecked>
             match (ledger.newest(&run.id), verdicts.of(&run.id, task, arm, run.repeat)) {
                 (Some(row), Some(given)) => {
                     let line = regraded(&directory.path, row, number, given)?;
-                    record(&mut found, &mut results, &ledger.runs[place].id, &row.result, &line)?;
+                    record(&mut found, &mut results, &ledger.runs[place].id, row.result, &line)?;
                 }
                 _ => found.without += 1,
             }
@@ -161,7 +162,7 @@ impl Work<'_> {
                             found,
                             results,
                             &self.ledger.runs[done.place].id,
-                            &done.old,
+                            done.old,
                             line.trim(),
                         )?;
                     }
@@ -198,7 +199,7 @@ impl Work<'_> {
         let process =
             process.map_err(|error| Error::failed(format!("cannot start a check: {error}")))?;
         let handle = Identity::of(process.id()).as_ref().and_then(Handle::open);
-        let old = row.result.clone();
+        let old = row.result;
         Ok(Some(Grading { place, old, process, handle, scratch, order, stored }))
     }
 }
@@ -220,7 +221,7 @@ fn record(
     found: &mut Rechecked,
     results: &mut Appender,
     run: &str,
-    old: &str,
+    old: RunResult,
     line: &str,
 ) -> Result<()> {
     let Some(row) = Row::read(line.as_bytes()) else {
@@ -232,11 +233,11 @@ fn record(
     if row.result != old {
         found.flips.push(Flip {
             run_id: run.into(),
-            task: row.task,
-            arm: row.arm,
+            task: row.task.to_string(),
+            arm: row.arm.to_string(),
             repeat: row.repeat,
-            from: old.into(),
-            to: row.result,
+            from: old.name().into(),
+            to: row.result.name().into(),
         });
     }
     Ok(())
@@ -256,7 +257,7 @@ fn regraded(directory: &Path, row: &Row, number: u32, given: &Given) -> Result<S
 /// The whole line of an attempt, as its trial wrote it.
 fn newest_line(directory: &Path, row: &Row) -> Result<Value> {
     let line = Stored::of(directory, row).map_or(Value::Null, |stored| stored.json("result.json"));
-    if line["run_id"] == json!(row.run_id) {
+    if line["run_id"] == *row.run_id {
         return Ok(line);
     }
     // The attempt was torn, or its files are gone: what the results say of it is enough.

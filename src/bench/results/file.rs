@@ -3,11 +3,12 @@
 //! Every shard has a file of its own, which only its parent writes: one `write` and one `fdatasync`
 //! a line. So a power cut can tear the last line only, and a torn line is not a result.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 use serde_json::Value;
 
@@ -24,11 +25,13 @@ pub struct Lines {
     /// The results of this batch, in the order of the files.
     pub rows: Vec<Row>,
     /// Where the attempts of a run are in `rows`, in their order.
-    pub by_run: HashMap<String, Vec<usize>>,
+    pub by_run: HashMap<Rc<str>, Vec<usize>>,
     /// Lines that are no results of this batch: torn, of another batch, of another form.
     pub foreign: usize,
     /// Lines that repeat an attempt.
     pub doubled: usize,
+    /// What many rows repeat.
+    texts: HashSet<Rc<str>>,
 }
 
 /// The name of a shard's file.
@@ -41,7 +44,7 @@ pub fn name(shard: Shard) -> String {
 pub fn read_all(directory: &Path, batch: &str) -> Result<Lines> {
     let mut lines = Lines::default();
     each_result(directory, &mut |text| match Row::read(text) {
-        Some(row) if row.batch != batch => lines.foreign += 1,
+        Some(row) if *row.batch != *batch => lines.foreign += 1,
         Some(row) if lines.has(&row) => lines.doubled += 1,
         Some(row) => lines.add(row),
         None => lines.foreign += 1,
@@ -62,8 +65,9 @@ pub fn each_result(directory: &Path, take: &mut dyn FnMut(&[u8])) -> Result<()> 
 
 impl Lines {
     /// Adds a result.
-    pub fn add(&mut self, row: Row) {
-        self.by_run.entry(row.run_id.clone()).or_default().push(self.rows.len());
+    pub fn add(&mut self, mut row: Row) {
+        row.share(&mut self.texts);
+        self.by_run.entry(Rc::clone(&row.run_id)).or_default().push(self.rows.len());
         self.rows.push(row);
     }
 
@@ -102,7 +106,7 @@ pub fn line_of(directory: &Path, run: &str, attempt: u32) -> Result<Option<Value
     let mut found = None;
     for path in files(directory, "results-")? {
         each_line(&path, &mut |text| {
-            let is_meant = |row: &Row| row.run_id == run && row.attempt == attempt;
+            let is_meant = |row: &Row| *row.run_id == *run && row.attempt == attempt;
             if found.is_none() && Row::read(text).as_ref().is_some_and(is_meant) {
                 found = serde_json::from_slice(text).ok();
             }
@@ -194,7 +198,7 @@ mod tests {
 
     impl Lines {
         fn known_runs(&self) -> Vec<&str> {
-            let mut runs: Vec<&str> = self.by_run.keys().map(String::as_str).collect();
+            let mut runs: Vec<&str> = self.by_run.keys().map(|run| &**run).collect();
             runs.sort_unstable();
             runs
         }
@@ -220,7 +224,7 @@ mod tests {
         let lines = read_all(&directory, "b").unwrap();
         assert_eq!((lines.foreign, lines.doubled), (4, 1));
         assert_eq!(lines.known_runs(), ["r1"]);
-        let results: Vec<_> = lines.attempts("r1").map(|row| row.result.as_str()).collect();
+        let results: Vec<_> = lines.attempts("r1").map(|row| row.result.name()).collect();
         assert_eq!(results, ["unscored", "pass"]);
         // The next line stands alone.
         Appender::open(&directory, &name(Shard::WHOLE))

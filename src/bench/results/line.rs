@@ -26,6 +26,18 @@ pub enum RunResult {
     Ungraded,
 }
 
+impl RunResult {
+    /// As result lines have it.
+    pub fn name(self) -> &'static str {
+        match self {
+            RunResult::Pass => "pass",
+            RunResult::Fail => "fail",
+            RunResult::Unscored => "unscored",
+            RunResult::Ungraded => "ungraded",
+        }
+    }
+}
+
 /// Why the agent's work ended.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]

@@ -19,7 +19,7 @@ impl Stored {
     /// The files of the attempt that a row is about. `None` if the row names no place within the
     /// directory of the batch.
     pub fn of(batch: &Path, row: &Row) -> Option<Stored> {
-        let name = Path::new(row.artifacts.as_ref()?);
+        let name = Path::new(&**row.artifacts.as_ref()?);
         let is_within = name.components().all(|part| matches!(part, Component::Normal(_)));
         is_within.then(|| Stored { directory: batch.join(name) })
     }

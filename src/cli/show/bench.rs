@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::bench::batch::Progress;
 use crate::bench::report::amounts::dollars;
+use crate::bench::results::line::Stop;
 use crate::bench::results::row::Row;
 use crate::units::seconds;
 
@@ -32,15 +33,15 @@ pub fn counts(progress: &Progress) -> String {
 
 /// One attempt in one line.
 pub fn outcome(row: &Row) -> String {
-    let mut text = format!("{} {} {} #{}", row.result, row.task, row.arm, row.repeat);
+    let mut text = format!("{} {} {} #{}", row.result.name(), row.task, row.arm, row.repeat);
     if row.attempt > 1 {
         text += &format!(" (attempt {})", row.attempt);
     }
     if let Some(score) = row.score.filter(|score| *score > 0.0 && *score < 1.0) {
         text += &format!(", score {score}");
     }
-    if row.stop != "done" {
-        text += &format!(", {}", row.stop);
+    if row.stop != Stop::Done {
+        text += &format!(", {}", row.stop.name());
     }
     if let Some(time) = row.agent_ms {
         text += &format!(", {}", seconds(Duration::from_millis(time)));

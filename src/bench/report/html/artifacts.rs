@@ -46,9 +46,9 @@ impl<'a> Artifacts<'a> {
     pub fn line(&self) -> Value {
         let mut line = self.json("result.json");
         if line.is_object() {
-            line["result"] = self.row.result.clone().into();
+            line["result"] = self.row.result.name().into();
             line["score"] = self.row.score.into();
-            line["stop"] = self.row.stop.clone().into();
+            line["stop"] = self.row.stop.name().into();
             line["error"] = match &self.row.error {
                 Some(error) => serde_json::json!({"name": error.name, "message": error.message}),
                 None => Value::Null,

@@ -1,9 +1,11 @@
 //! What is known of an attempt, as tables.
 
+use serde::Deserialize;
 use serde_json::Value;
 
 use super::escape::inline;
 use crate::bench::report::amounts::{count, counted, dollars, duration, size};
+use crate::bench::results::line::RunResult;
 
 /// How much HTML the rows may be to which metrics of the check are added, in bytes.
 const MOST_OF_METRICS: usize = 30_000;
@@ -73,7 +75,7 @@ impl Facts<'_> {
 
     fn outcome(&self) -> String {
         let mut table = Table::new("What came out");
-        table.add("Result", self.0["result"].as_str().map(verdict));
+        table.add("Result", RunResult::deserialize(&self.0["result"]).ok().map(verdict));
         table.add("The agent ended", self.text("/stop"));
         table.add("Score", self.amount("/score").map(|score| score.to_string()));
         table
@@ -184,13 +186,13 @@ impl Facts<'_> {
 }
 
 /// A result with a sign, so that colour is not all that tells it.
-pub fn verdict(result: &str) -> String {
+pub fn verdict(result: RunResult) -> String {
     let (class, sign) = match result {
-        "pass" => ("good", "✓"),
-        "fail" => ("bad", "✗"),
-        _ => ("open", "–"),
+        RunResult::Pass => ("good", "✓"),
+        RunResult::Fail => ("bad", "✗"),
+        RunResult::Unscored | RunResult::Ungraded => ("open", "–"),
     };
-    format!("<span class=\"{class}\">{sign}\u{a0}{}</span>", inline(result))
+    format!("<span class=\"{class}\">{sign}\u{a0}{}</span>", inline(result.name()))
 }
 
 /// A moment as a result line tells it, to the second.

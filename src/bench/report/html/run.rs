@@ -11,6 +11,7 @@ use super::passage::{Passage, Whole};
 use super::step::heading;
 use super::steps::{Wanted, steps};
 use crate::bench::report::amounts::{dollars, duration, size};
+use crate::bench::results::line::{RunResult, Stop};
 use crate::bench::results::row::Row;
 
 /// How much HTML a page may be, in bytes: a browser on a phone opens it, and so does a mailer.
@@ -113,8 +114,8 @@ impl RunPage<'_> {
             rows.push(format!(
                 "<tr><th scope=\"row\">{what}</th><td>{}</td><td>{}</td><td>{error}</td><td>{}</td>\
                  <td>{}</td></tr>\n",
-                verdict(&row.result),
-                inline(&row.stop),
+                verdict(row.result),
+                row.stop.name(),
                 row.agent_ms.map(duration).unwrap_or_default(),
                 row.cost_usd.map(dollars).unwrap_or_default(),
             ));
@@ -161,7 +162,7 @@ impl RunPage<'_> {
                 "<details class=\"attempt\">\n<summary><h3>Attempt {}: {}</h3></summary>\n\
                  <div class=\"inner\">\n<p>{}</p>\n{}{}</div>\n</details>\n",
                 row.attempt,
-                verdict(&row.result),
+                verdict(row.result),
                 lead(row),
                 part.facts(),
                 part.work(),
@@ -270,14 +271,15 @@ impl Attempt<'_> {
 
 /// What came of an attempt, in one sentence.
 fn lead(row: &Row) -> String {
-    let mut text = match row.result.as_str() {
-        "pass" => format!("{}: the check passed", verdict("pass")),
-        "fail" => format!("{}: the check did not pass", verdict("fail")),
-        "ungraded" => format!("{}: the task has no check", verdict("ungraded")),
-        other => format!("{}: nothing can be said of the agent", verdict(other)),
+    let why = match row.result {
+        RunResult::Pass => "the check passed",
+        RunResult::Fail => "the check did not pass",
+        RunResult::Ungraded => "the task has no check",
+        RunResult::Unscored => "nothing can be said of the agent",
     };
-    if row.stop != "done" {
-        text += &format!("; the agent's work ended by {}", inline(&row.stop));
+    let mut text = format!("{}: {why}", verdict(row.result));
+    if row.stop != Stop::Done {
+        text += &format!("; the agent's work ended by {}", row.stop.name());
     }
     if let Some(error) = &row.error {
         text += &format!("; {}: {}", inline(&error.name), inline(&error.message));
