@@ -16,6 +16,7 @@ mod default_session;
 mod defaults;
 mod doctor;
 mod elsewhere;
+mod events;
 mod first_contact;
 mod git;
 mod halves;

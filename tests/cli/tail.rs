@@ -245,34 +245,3 @@ fn the_limit_of_following_holds_from_the_first_request_on() {
         assert!(followed.elapsed < Duration::from_secs(12), "{silent}: {:?}", followed.elapsed);
     }
 }
-
-#[test]
-fn a_stream_of_events_that_breaks_goes_on_and_one_that_is_refused_does_not() {
-    let sandbox = sandbox("events", json!({"events": {"close_after": 3, "heartbeat_ms": 50}}));
-    let id = sandbox.start(&[]);
-    let running = sandbox.occtl(&["events", &id]).spawn();
-    let streams = || running.stdout().matches("server.connected").count();
-    poll(Duration::from_secs(30), || (streams() > 2).then_some(())).expect("a third stream");
-    running.signal(Signal::INT);
-    let ended = running.wait(Duration::from_secs(30)).fails(130);
-    let lines = ended.json_lines().into_iter().map(|line| line["type"].clone());
-    let lines: Vec<_> = lines.take(4).collect();
-    let beat = json!("server.heartbeat");
-    assert_eq!(lines, [json!("server.connected"), beat.clone(), beat, json!("server.connected")]);
-    let broke = ended.stderr.matches("the event stream broke; opening it again").count();
-    assert!(
-        (2..=ended.stdout.matches("server.connected").count()).contains(&broke),
-        "{}",
-        ended.stderr
-    );
-    // A stream that never opened is not said to have broken.
-    sandbox.set_faults(&json!({"status": {"/event": 500}}));
-    let never = sandbox.occtl(&["events", &id, "-t", "1"]).run().fails(124);
-    assert!(!never.stderr.contains("broke"), "{}", never.stderr);
-    for (faults, status) in
-        [(json!({"status": {"/event": 404}}), 3), (json!({"unauthorized": true}), 4)]
-    {
-        sandbox.set_faults(&faults);
-        sandbox.occtl(&["events", &id, "-t", "60"]).run().fails(status);
-    }
-}

@@ -139,10 +139,15 @@ pub fn ancestors(server: &Server, place: &Place) -> Result<Vec<Conversation>> {
 /// The error for a failed request about a conversation that was there before.
 pub fn gone(server: &Server, place: &Place, failure: Failure) -> Error {
     match failure.status() {
-        Some(404) => Error::not_found(format!("conversation {} was deleted meanwhile", place.id))
-            .hint(format!("occtl sessions {} lists the others", server.record.id)),
+        Some(404) => deleted(server, place),
         _ => failure.into(),
     }
+}
+
+/// The error for a conversation that was deleted while the command ran.
+pub fn deleted(server: &Server, place: &Place) -> Error {
+    Error::not_found(format!("conversation {} was deleted meanwhile", place.id))
+        .hint(format!("occtl sessions {} lists the others", server.record.id))
 }
 
 /// The error for a turn that the conversation does not have.

@@ -26,7 +26,7 @@ pub use account::{Account, account};
 pub use attach::attach;
 pub use diff::{FileDiff, TodoEntry, diff, todos};
 pub use entry::{Entry, ToolCall};
-pub use events::events;
+pub use events::{EventOptions, events};
 pub use export::export;
 pub use find::Target;
 pub use list::{
