@@ -96,7 +96,6 @@ impl<'a> Documented<'a> {
         let id = started["id"].as_str().unwrap().to_owned();
         compare("occtl start", &[started]);
         compare("occtl list", &[json(&["list", "--json"])]);
-        compare("occtl status", &[json(&["status", "n", "--json"])]);
         let sent = json(&["send", &id, "hello", "--json"]);
         let conversation = sent["conversation"].as_str().unwrap().to_owned();
         compare("occtl send", &[sent]);
@@ -168,12 +167,21 @@ impl<'a> Documented<'a> {
     fn asks(&self) {
         let ask = json!({"permission": "bash", "patterns": ["ls"]});
         compare("occtl permissions", &[self.ask(json!({"ask": ask}), "permissions")]);
+        let waiting = self.json("status", &[]);
         compare("occtl approve", &[self.json("approve", &["--all"])]);
         let question = json!({"question": "Which?", "options": ["one", "two"]});
         let question = self.ask(json!({"question": question}), "questions");
         let asked = question["questions"][0]["id"].as_str().unwrap().to_owned();
         compare("occtl questions", &[question]);
         compare("occtl answer", &[self.json("answer", &[&asked, "one"])]);
+        self.sandbox.set_faults(&json!({"turn": {"retry_forever": true}}));
+        let sent = self.json("send", &["go"]);
+        let retrying = || {
+            let status = self.json("status", &[]);
+            status["turns"][0]["retry"].is_object().then_some(status)
+        };
+        compare("occtl status", &[waiting, poll(SOON, retrying).expect("a retry")]);
+        self.json("abort", &["-s", sent["conversation"].as_str().unwrap()]);
         self.sandbox.set_faults(&json!({}));
     }
 

@@ -1,5 +1,6 @@
 //! `events`: which are printed, and how loss is marked.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use rustix::process::Signal;
@@ -47,6 +48,17 @@ fn a_stream_of_events_that_breaks_goes_on_with_a_line_for_the_gap_and_a_refused_
     }
 }
 
+/// The conversations that lines are about, each once and sorted.
+fn about(lines: &[Value]) -> Vec<String> {
+    let id = |line: &Value| {
+        let properties = &line["properties"];
+        let places = [&properties["sessionID"], &properties["info"]["id"]];
+        places.iter().find_map(|place| place.as_str().map(String::from))
+    };
+    let ids: BTreeSet<String> = lines.iter().filter_map(id).collect();
+    ids.into_iter().collect()
+}
+
 fn streams_of(lines: &[Value]) -> usize {
     types(lines).iter().filter(|kind| **kind == "server.connected").count()
 }
@@ -90,25 +102,11 @@ fn a_conversation_is_followed_with_its_sub_agents_old_and_new_until_it_is_delete
         prompt(conversation);
     }
     session.run("delete", &[&root]).ok();
-    let about = |lines: &[Value]| {
-        let id = |line: &Value| {
-            let properties = &line["properties"];
-            let places = [&properties["sessionID"], &properties["info"]["id"]];
-            places.iter().find_map(|place| place.as_str().map(String::from))
-        };
-        let mut ids: Vec<String> = lines.iter().filter_map(id).collect();
-        ids.sort();
-        ids.dedup();
-        ids
-    };
-    let sorted = |mut ids: Vec<String>| {
-        ids.sort();
-        ids
-    };
     let alone = alone.wait(SOON).fails(3);
     assert!(alone.stderr.contains("was deleted meanwhile"), "{}", alone.stderr);
     assert_eq!(about(&alone.json_lines()), std::slice::from_ref(&root));
-    let all = sorted(vec![root.clone(), old_child.clone(), new_child.clone()]);
+    let mut all = [root.clone(), old_child.clone(), new_child.clone()];
+    all.sort();
     assert_eq!(about(&tree.wait(SOON).fails(3).json_lines()), all);
     let idle = idle.wait(SOON).fails(3).json_lines();
     assert_eq!(types(&idle), ["session.idle"; 3]);

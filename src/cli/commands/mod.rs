@@ -31,6 +31,7 @@ pub mod sessions;
 pub mod start;
 pub mod status;
 pub mod stop;
+pub mod summary;
 pub mod tail;
 pub mod test_permission;
 pub mod todo;
@@ -72,6 +73,7 @@ pub const COMMANDS: Commands = &[
     &export::COMMAND,
     &diff::COMMAND,
     &todo::COMMAND,
+    &summary::COMMAND,
     &usage::COMMAND,
     &doctor::COMMAND,
     &config::COMMAND,

@@ -3,7 +3,7 @@ use jiff::Timestamp;
 use super::list::NO_GIT;
 use crate::cli::App;
 use crate::cli::output::one_line;
-use crate::cli::show::session;
+use crate::cli::show::{doing, session};
 use crate::cli::spec::{Action, Command, Exit, SESSION_TO_READ};
 use crate::cli::words::Words;
 use crate::error::Result;
@@ -18,7 +18,8 @@ pub const COMMAND: Command = Command {
          starting, error (the process lives, but the server does not answer), dead, and elsewhere \
          (the server lives on another machine or in another container, and cannot be asked).",
         "The exit status is 0 whatever the state is. The state is the first word of the output, \
-         and `state` in --json.",
+         and `state` in --json. While something goes on, a line for each busy conversation tells \
+         which tool runs, and whether the provider is being tried again and why.",
     ],
     operands: &[SESSION_TO_READ],
     flags: &[&[NO_GIT]],
@@ -40,6 +41,7 @@ fn run(app: &mut App, session: &str, no_git: bool) -> Result<Exit> {
             Uncommitted::Known(files) => files.clone().into(),
             Uncommitted::Unknown => serde_json::Value::Null,
         };
+        value["turns"] = status.doing.as_ref().map(|all| doing::documents(all)).into();
         app.out.json(&value)?;
     } else {
         print(app, &status)?;
@@ -53,6 +55,10 @@ fn print(app: &mut App, status: &SessionStatus) -> Result<()> {
     app.out.line(&format!("{state} {}", facts.id))?;
     if let Some(trouble) = &status.trouble {
         app.out.line(&format!("  Error: {}", one_line(trouble)))?;
+    }
+    for one in status.doing.iter().flatten() {
+        let what = doing::in_words(one.retry.as_ref(), one.tool.as_ref());
+        app.out.line(&format!("  Turn: {}: running{what}", one_line(&one.conversation)))?;
     }
     let ago = facts.last_active.and_then(|moment| session::ago(moment, Timestamp::now()));
     let ago = ago.filter(|_| app.out.is_terminal());

@@ -3,6 +3,8 @@
 pub mod bench;
 pub mod columns;
 pub mod conversation;
+pub mod doing;
 pub mod message;
 pub mod session;
 pub mod turn;
+pub mod usage;

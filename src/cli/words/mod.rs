@@ -1,6 +1,7 @@
 //! Reads a command line by the tables of commands and flags.
 
 mod combined;
+mod day;
 mod duration;
 mod values;
 mod wrong;
@@ -15,6 +16,7 @@ use super::spec::{COLOR, Command, Commands, Flag, flags_of, members};
 use crate::error::{Error, Result};
 pub use combined::any_of;
 use combined::empty_value;
+pub use day::Day;
 pub use values::seconds_above_zero;
 use wrong::{brief, missing_value, unknown_flag, unreadable};
 pub use wrong::{find, find_member, wrong_value};

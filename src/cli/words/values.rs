@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
+use super::day::{self, Day};
 use super::duration::duration;
 use super::wrong::wrong_value;
 use crate::cli::App;
@@ -88,6 +89,13 @@ impl Words {
     /// The value of a flag that has a default, as a whole number.
     pub fn count(&self, long: &str) -> Result<usize> {
         Ok(certain(long, self.whole_number(long)?))
+    }
+
+    /// A flag's value as a day.
+    pub fn day(&self, long: &str) -> Result<Option<Day>> {
+        let Some(text) = self.value(long)? else { return Ok(None) };
+        let day = Day::read(&text).map(Some);
+        day.ok_or_else(|| wrong_flag(long, &text, day::ACCEPTED))
     }
 
     /// A flag's value in seconds. Zero is refused.

@@ -10,6 +10,7 @@ mod conversation;
 mod lean;
 mod message;
 mod prompt;
+mod reviewed;
 mod transcript;
 
 use serde::de::DeserializeOwned;
@@ -23,6 +24,7 @@ pub use changes::*;
 pub use conversation::*;
 pub use message::*;
 pub use prompt::*;
+pub use reviewed::*;
 pub use transcript::*;
 
 /// What a list of the server holds.

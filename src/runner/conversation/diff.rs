@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
-use super::{find, turns};
+use super::find::{self, Place};
+use super::turns;
 use crate::client::Limit;
 use crate::client::wire::{Changed, FilePatch, Todo};
 use crate::error::Result;
@@ -95,21 +96,32 @@ fn diff_of(server: &Server, id: Option<&str>, turn: Option<&str>) -> Result<Diff
             };
             let read = client.each_message(&place.id, directory, take);
             read.map_err(|failure| find::gone(server, &place, failure))?;
-            if files.0.is_empty() {
+            if files.is_empty() {
                 files.extend(client.diff(&place.id, directory, None, Limit::Ordinary)?);
             }
         }
     }
-    let files = files.0.into_values().collect();
+    let files = files.sorted();
     Ok(Diff { session: server.record.id.clone(), conversation: place.id, turn, files })
 }
 
 /// The changes by path.
 #[derive(Default)]
-struct Files(BTreeMap<String, FileDiff>);
+pub struct Files(BTreeMap<String, FileDiff>);
 
 impl Files {
-    fn extend(&mut self, diffs: Vec<FilePatch>) {
+    /// Whether nothing was changed.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// All of them, sorted by path.
+    pub fn sorted(self) -> Vec<FileDiff> {
+        self.0.into_values().collect()
+    }
+
+    /// Adds what a turn changed.
+    pub fn extend(&mut self, diffs: Vec<FilePatch>) {
         for diff in diffs {
             let change = self.0.entry(diff.file.clone()).or_default();
             change.path = diff.file;
@@ -133,7 +145,11 @@ pub fn todos(context: &Context, word: &str, id: Option<&str>) -> Result<TodoList
 }
 
 fn todos_of(server: &Server, id: Option<&str>) -> Result<TodoList> {
-    let place = find::given_or_latest(server, id)?;
+    todos_at(server, find::given_or_latest(server, id)?)
+}
+
+/// The to-do list of one that was found.
+pub fn todos_at(server: &Server, place: Place) -> Result<TodoList> {
     let found = server.client.todos(&place.id, &place.directory);
     let found = found.map_err(|failure| find::gone(server, &place, failure))?;
     let entry = |Todo { content, status, priority }| TodoEntry { content, status, priority };

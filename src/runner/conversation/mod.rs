@@ -15,6 +15,7 @@ pub mod messages;
 pub mod own_rules;
 pub mod recorded;
 pub mod running;
+pub mod summary;
 pub mod tail;
 pub mod tail_follow;
 pub mod turns;
@@ -33,7 +34,10 @@ pub use list::{
     Chain, ConversationList, Listed, Relation, Relative, all_conversations, chain, sessions,
 };
 pub use manage::{delete, fork};
+pub use summary::{Member, PendingAsk, Summary, summary};
 pub use tail::{MessageSink, TailOptions, tail};
 pub use tail_follow::{TailEnd, tail_follow};
-pub use usage::{Usage, UsageReport, usage};
+pub use usage::{
+    By, Missing, Period, Usage, UsageReport, UsageRow, UsageSince, usage, usage_since,
+};
 pub use writing::LiveSink;

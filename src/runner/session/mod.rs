@@ -4,6 +4,7 @@ pub mod address;
 pub mod changes;
 pub mod default;
 pub mod directory;
+pub mod doing;
 pub mod doorstep;
 pub mod facts;
 pub mod ghosts;
@@ -27,6 +28,7 @@ pub mod touch;
 pub mod version;
 
 pub use crate::client::wire::Agent;
+pub use doing::{Doing, Retry, RunningTool};
 pub use doorstep::look;
 pub use facts::SessionFacts;
 pub use git::Uncommitted;

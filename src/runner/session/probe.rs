@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use super::doing::{Doing, doing};
 use super::ghosts::is_over;
 use super::life::Life;
 use super::pending::Scene;
@@ -67,15 +68,26 @@ pub struct Condition {
     pub state: State,
     /// Why the server does not answer, in state [`State::Error`].
     pub trouble: Option<String>,
+    /// What its busy conversations are doing; `None` if that is not known or was not asked.
+    pub doing: Option<Vec<Doing>>,
+}
+
+/// How much is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Detail {
+    /// The state alone.
+    State,
+    /// What each busy conversation is doing as well.
+    Doing,
 }
 
 impl Condition {
     fn known(state: State) -> Condition {
-        Condition { state, trouble: None }
+        Condition { state, trouble: None, doing: None }
     }
 
     fn error(trouble: String) -> Condition {
-        Condition { state: State::Error, trouble: Some(trouble) }
+        Condition { state: State::Error, trouble: Some(trouble), doing: None }
     }
 }
 
@@ -136,13 +148,14 @@ impl Probe {
         }
     }
 
-    /// What the session is doing. A busy server is asked two more questions at most.
-    pub fn condition(self, deadline: Deadline) -> Condition {
+    /// What the session is doing. A busy server is asked two more questions at most, and in full
+    /// detail one more for each busy conversation.
+    pub fn condition(self, deadline: Deadline, detail: Detail) -> Condition {
         match self {
             Probe::Known(state) => Condition::known(state),
             Probe::Failed(trouble) => Condition::error(trouble),
-            Probe::Sent(inquiry) => match inquiry.state(deadline) {
-                Ok(state) => Condition::known(state),
+            Probe::Sent(inquiry) => match inquiry.condition(deadline, detail) {
+                Ok(condition) => condition,
                 Err(failure) => Condition::error(failure.to_string()),
             },
         }
@@ -159,7 +172,7 @@ pub fn conditions(probes: Vec<Probe>, deadline: Deadline) -> Vec<Condition> {
         for (probe, condition) in waiting.iter_mut().zip(&mut conditions) {
             let ready = probe.take_if(|probe| deadline.expired() || probe.is_ready());
             if let Some(ready) = ready {
-                *condition = Some(ready.condition(deadline));
+                *condition = Some(ready.condition(deadline, Detail::State));
                 quiet = false;
             }
         }
@@ -188,29 +201,42 @@ pub fn silences(servers: &[Server], deadline: Deadline) -> Vec<Option<Failure>> 
 }
 
 impl Inquiry {
-    fn state(self, deadline: Deadline) -> Answer<State> {
+    fn condition(self, deadline: Deadline, detail: Detail) -> Answer<Condition> {
+        let Inquiry { client, process, directory, answer } = self;
         let limit = || deadline.remaining(PROBE_LIMIT).max(SMALLEST_SHARE);
-        let activities = self.answer.answer_by(deadline)?;
-        if activities.values().all(|activity| !activity.is_busy()) {
-            return Ok(State::Idle);
-        }
-        // An ask of an aborted turn stays in the list.
-        let waits = |ask: &dyn Ask| {
-            is_busy(&activities, ask.conversation())
-                && !is_over(&self.client, &self.directory, ask, limit().into())
+        let activities = answer.answer_by(deadline)?;
+        let scene = Scene {
+            client: &client,
+            process: process.as_ref(),
+            directory: &directory,
+            limit: limit().into(),
         };
-        let (client, process) = (&self.client, self.process.as_ref());
-        let scene = Scene { client, process, directory: &self.directory, limit: limit().into() };
-        match scene.permissions() {
-            Ok(pending) if !pending.asks.iter().any(|ask| waits(ask)) => {}
-            Err(failure) if !failure.hides_asks() => return Err(failure),
-            // Something is asked for, also where nothing tells what.
-            _ => return Ok(State::WaitingPermission),
-        }
-        let questions = self.client.questions(&self.directory, limit())?;
-        if questions.iter().any(|ask| waits(ask)) {
-            return Ok(State::WaitingQuestion);
-        }
-        Ok(State::Running)
+        let state = state(&scene, &activities, &limit)?;
+        let wanted = detail == Detail::Doing;
+        let doing = wanted.then(|| doing(&client, &directory, &activities, &|| limit().into()));
+        Ok(Condition { doing, ..Condition::known(state) })
     }
+}
+
+/// What a server whose conversations are doing this is waiting for.
+fn state(scene: &Scene, activities: &Activities, limit: &dyn Fn() -> Duration) -> Answer<State> {
+    if activities.values().all(|activity| !activity.is_busy()) {
+        return Ok(State::Idle);
+    }
+    // An ask of an aborted turn stays in the list.
+    let waits = |ask: &dyn Ask| {
+        is_busy(activities, ask.conversation())
+            && !is_over(scene.client, scene.directory, ask, limit().into())
+    };
+    match scene.permissions() {
+        Ok(pending) if !pending.asks.iter().any(|ask| waits(ask)) => {}
+        Err(failure) if !failure.hides_asks() => return Err(failure),
+        // Something is asked for, also where nothing tells what.
+        _ => return Ok(State::WaitingPermission),
+    }
+    let questions = scene.client.questions(scene.directory, limit())?;
+    if questions.iter().any(|ask| waits(ask)) {
+        return Ok(State::WaitingQuestion);
+    }
+    Ok(State::Running)
 }

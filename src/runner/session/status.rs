@@ -6,11 +6,12 @@ use std::time::Duration;
 use super::address;
 use super::changes::{Changes, is_git_wanted};
 use super::directory::known_directory;
+use super::doing::Doing;
 use super::facts::SessionFacts;
 use super::git::Uncommitted;
 use super::labels::{Labels, has_labels};
 use super::life::{Life, life};
-use super::probe::{self, AT_ONCE, Condition, Probe, SMALLEST_SHARE, State};
+use super::probe::{self, AT_ONCE, Condition, Detail, Probe, SMALLEST_SHARE, State};
 use super::select::select;
 use crate::error::Result;
 use crate::process;
@@ -29,6 +30,8 @@ pub struct SessionStatus {
     pub changes: Uncommitted,
     /// Why the server does not answer, in state [`State::Error`].
     pub trouble: Option<String>,
+    /// What its busy conversations are doing; `None` if that is not known, and for rows of `list`.
+    pub doing: Option<Vec<Doing>>,
 }
 
 /// All sessions that have these labels, in the order of the store. Never takes longer than five
@@ -59,7 +62,7 @@ pub fn status(context: &Context, word: &str, no_git: bool) -> Result<SessionStat
     let session = Session::of(context, select(context, &context.store.read()?, word)?);
     let pending = Changes::start(session.directory_here().filter(|_| git).into_iter());
     let deadline = Deadline::after(PROBE_LIMIT);
-    let condition = session.probe(deadline, PROBE_LIMIT).condition(deadline);
+    let condition = session.probe(deadline, PROBE_LIMIT).condition(deadline, Detail::Doing);
     let changes = pending.wait(Deadline::after(GIT_LIMIT)).into_values().next();
     Ok(session.status(context, condition, changes.unwrap_or(Uncommitted::Unknown)))
 }
@@ -140,6 +143,7 @@ impl Session {
             state: condition.state,
             changes,
             trouble: condition.trouble,
+            doing: condition.doing,
         }
     }
 }

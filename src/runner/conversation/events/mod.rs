@@ -51,7 +51,8 @@ pub fn events(
     let place = options.conversation.as_deref().map(|id| find::by_id(&server, id)).transpose()?;
     let directory = place.as_ref().map_or(&server.directory, |place| &place.directory);
     let mut stream = Stream::open(&server.client, directory, true);
-    let wanted = Wanted::new(options, place.as_ref().map(|place| place.id.as_str()));
+    let tree = place.as_ref().map(|place| (place.id.as_str(), options.children));
+    let wanted = Wanted::new(&options.kinds, tree);
     let mut relay = Relay::new(context, &server, place.as_ref(), wanted, take);
     let mut next_check = Instant::now();
     while relay.more_wanted {

@@ -3,7 +3,6 @@
 
 use std::collections::BTreeMap;
 
-use super::EventOptions;
 use crate::client::{Label, Needle};
 
 /// Says which events are wanted.
@@ -33,14 +32,15 @@ pub enum Verdict {
 }
 
 impl Wanted {
-    /// What the options want, where `conversation` is the one that they name.
-    pub fn new(options: &EventOptions, conversation: Option<&str>) -> Wanted {
+    /// Events of these kinds, or of all if there is none; and only those of a conversation if one
+    /// is given, with whether those of its sub-agents are wanted too.
+    pub fn new(kinds: &[String], conversation: Option<(&str, bool)>) -> Wanted {
         let kind = |kind: &String| (kind.clone(), Needle::new(kind));
-        let tree = conversation.map(|root| {
+        let tree = conversation.map(|(root, grows)| {
             let ids = BTreeMap::from([(root.to_string(), Needle::new(root))]);
-            Tree { root: root.into(), ids, grows: options.children }
+            Tree { root: root.into(), ids, grows }
         });
-        Wanted { kinds: options.kinds.iter().map(kind).collect(), tree }
+        Wanted { kinds: kinds.iter().map(kind).collect(), tree }
     }
 
     /// Whether the events of sub-agents are wanted as well.
@@ -109,9 +109,8 @@ mod tests {
     use super::*;
 
     fn wanted(kinds: &[&str], conversation: Option<&str>, children: bool) -> Wanted {
-        let kinds = kinds.iter().map(|kind| kind.to_string()).collect();
-        let options = EventOptions { kinds, children, ..EventOptions::default() };
-        Wanted::new(&options, conversation)
+        let kinds: Vec<String> = kinds.iter().map(|kind| kind.to_string()).collect();
+        Wanted::new(&kinds, conversation.map(|id| (id, children)))
     }
 
     fn event(kind: &str, conversation: &str) -> String {

@@ -1,15 +1,20 @@
-//! What a conversation and its sub-agents cost: `usage`.
+//! What conversations cost: `usage`.
+
+pub mod free;
+mod since;
 
 use std::ops::ControlFlow;
 
 use super::find::{self, Place, Seen, created};
 use crate::client::Limit;
-use crate::client::wire::{Conversation, Head, Info};
+use crate::client::wire::{Conversation, Head};
 use crate::error::{Error, Result};
 use crate::runner::context::Context;
 use crate::runner::session::prices::Prices;
 use crate::runner::session::server::Server;
 use crate::runner::turn::Used;
+use free::Free;
+pub use since::{By, Missing, Period, UsageRow, UsageSince, usage_since};
 
 /// What one conversation used.
 #[derive(Clone, Debug)]
@@ -90,10 +95,7 @@ fn count(server: &Server, place: &Place, conversation: Conversation) -> Result<U
         // paid for in the original.
         let own = info.time.created.is_none_or(|created| created >= opened);
         if info.is_answer() && own {
-            match info.cost {
-                Some(cost) if cost > 0.0 => usage.used.add_step(&info, Some(cost)),
-                _ => free.add(info),
-            }
+            free.take(info, &mut usage.used);
         }
         ControlFlow::Continue(())
     };
@@ -104,40 +106,4 @@ fn count(server: &Server, place: &Place, conversation: Conversation) -> Result<U
         usage.used = Used::nothing();
     }
     Ok(usage)
-}
-
-/// Steps that cost nothing. Whether that is known to be true is asked when all messages are read.
-#[derive(Default)]
-struct Free {
-    /// One step of each kind, and what all of that kind used.
-    kinds: Vec<(Info, Used)>,
-}
-
-impl Free {
-    fn add(&mut self, step: Info) {
-        let kind = |one: &Info| {
-            (one.provider.clone(), one.model.clone(), one.cost.is_some(), one.has_usage())
-        };
-        let at = self.kinds.iter().position(|(one, _)| kind(one) == kind(&step));
-        match at {
-            Some(at) => self.kinds[at].1.add_step(&step, None),
-            None => {
-                let mut used = Used::default();
-                used.add_step(&step, None);
-                self.kinds.push((step, used));
-            }
-        }
-    }
-
-    /// What all of them used, with what is known of their cost.
-    fn priced(self, prices: &Prices) -> Used {
-        let mut sum = Used::default();
-        for (step, used) in self.kinds {
-            match prices.cost(&step, Limit::Ordinary) {
-                Some(_) => sum.add(&used.for_nothing()),
-                None => sum.add(&used),
-            }
-        }
-        sum
-    }
 }
