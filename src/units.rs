@@ -1,6 +1,7 @@
 //! The ground: the named constants of the whole program, waiting, and what is asked of any text.
 
 use std::os::fd::AsFd;
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec};
@@ -132,9 +133,26 @@ pub fn poll(descriptor: impl AsFd, events: PollFlags, limit: Duration) -> PollFl
     if poll_all(&mut polled, limit) { polled[0].revents() } else { PollFlags::empty() }
 }
 
+/// What is to be called while the program waits.
+static WAITING: OnceLock<fn()> = OnceLock::new();
+
+/// From now on `act` is called again and again while the program waits for anything, at least every
+/// [`TICK`] where the wait may be long. It must be quick. Only the first call of this counts.
+pub fn call_while_waiting(act: fn()) {
+    let _ = WAITING.set(act);
+}
+
+/// To be called right before a wait.
+pub fn note_wait() {
+    if let Some(act) = WAITING.get() {
+        act();
+    }
+}
+
 /// Waits for at most `limit` until something that is polled for is true of one of the descriptors.
 /// False if a signal ended the wait.
 pub fn poll_all(polled: &mut [PollFd], limit: Duration) -> bool {
+    note_wait();
     rustix::event::poll(polled, Some(&timespec(limit))).is_ok()
 }
 

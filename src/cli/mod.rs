@@ -28,7 +28,7 @@ use words::{Found, Global};
 pub fn main() -> ExitCode {
     let mut global = Global::default();
     let result = act(std::env::args_os().skip(1).collect(), &mut global);
-    output::clear_status();
+    output::end_status();
     match result {
         Ok(Exit(status)) => ExitCode::from(status),
         Err(error) => {
@@ -41,6 +41,11 @@ pub fn main() -> ExitCode {
 /// Reads a command line, without the program's name. This has no other effect.
 pub fn read(arguments: Vec<OsString>, global: &mut Global) -> Result<Found> {
     words::read(arguments, COMMANDS, global)
+}
+
+/// Whether a user may wait for a command on a terminal that the command leaves to occtl.
+fn has_status(command: &spec::Command) -> bool {
+    !command.is_hidden() && command.name != "attach" && command.name != "help"
 }
 
 fn act(arguments: Vec<OsString>, global: &mut Global) -> Result<Exit> {
@@ -56,6 +61,10 @@ fn act(arguments: Vec<OsString>, global: &mut Global) -> Result<Exit> {
     match found {
         Found::Command(words) => {
             let action = (words.command.parse)(&words)?;
+            let is_typed = !words.stdin_uses().is_empty() && std::io::stdin().is_terminal();
+            if has_status(words.command) && !is_typed {
+                output::status(&format!("occtl {}", words.command.name));
+            }
             if let Some(what) = words.stdin_uses().first()
                 && std::io::stdin().is_terminal()
             {

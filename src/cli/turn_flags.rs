@@ -66,7 +66,7 @@ pub const TITLE_FILE: Flag =
 
 /// What the turn may use up, besides `--timeout`, and what is told of it. These flags do something
 /// only while the turn is followed.
-pub const LIMITS: [Flag; 5] = [
+pub const LIMITS: [Flag; 6] = [
     Flag::value(
         "stall-timeout",
         None,
@@ -99,6 +99,11 @@ pub const LIMITS: [Flag; 5] = [
         None,
         "CMD",
         "Run this shell command for every ask and at the end, with JSON on its stdin",
+    ),
+    Flag::switch(
+        "verbose",
+        Some('v'),
+        "Say on stderr which tools the turn calls, and when the provider is tried again",
     ),
 ];
 

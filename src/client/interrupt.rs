@@ -12,7 +12,7 @@ use ureq::unversioned::transport::{
 use ureq::{Error, Timeout};
 
 use super::limit::Waits;
-use crate::units::TICK;
+use crate::units::{TICK, note_wait};
 
 /// How much processor time the server's process has used.
 pub type Work = Arc<dyn Fn() -> Duration + Send + Sync>;
@@ -145,6 +145,7 @@ impl<T: Transport> Ticking<T> {
                 // Not `Interrupted`: callers that read a body try again after that.
                 return Err(Error::Timeout(left.reason));
             }
+            note_wait();
             let before = Instant::now();
             let tick = NextTimeout { after: time::Duration::from(TICK.min(*left.after)), ..left };
             let waited = self.inner.await_input(tick);
@@ -185,6 +186,7 @@ impl<T: Transport> Transport for Ticking<T> {
             if self.interruption.is_wanted() {
                 return Err(Error::Timeout(left.reason));
             }
+            note_wait();
             let tick = NextTimeout { after: time::Duration::from(TICK.min(*left.after)), ..left };
             return match self.inner.await_input(tick) {
                 Err(Error::Timeout(_)) => Err(Error::Timeout(Timeout::PerRead)),

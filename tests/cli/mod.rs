@@ -30,6 +30,7 @@ mod scarce;
 mod schemas;
 mod silence;
 mod slow_readers;
+mod status_line;
 mod stopping;
 mod summaries;
 mod surroundings;

@@ -146,6 +146,16 @@ fn events_are_printed_one_on_each_line_until_the_server_ends() {
     running.wait_for_line("server.connected", SOON);
     let conversation = session.prompt("[[echo hello there]]");
     running.wait_for_line("session.idle", SOON);
+    let told = session.run("send", &["--stream", "-v", "--title", "t", "[[bash true]][[echo a]]"]);
+    assert!(told.stderr.starts_with("occtl: tool bash (true)\n"), "{}", told.stderr);
+    let summary = session.run("summary", &["--json"]).ok().json();
+    assert_eq!((&summary["state"], &summary["last_text"]), (&json!("idle"), &json!("a")));
+    let used = session.run("usage", &["--since", "today", "--by", "model", "--json"]).ok().json();
+    // The conversation of the first prompt has one step, that of the second has two.
+    assert_eq!(
+        (&used["rows"][0]["key"], &used["total"]["steps"]),
+        (&json!("scripted/echo"), &json!(3))
+    );
     session.run("stop", &[]).ok();
     let ended = running.wait(SOON).fails(4);
     let of = |event: &&Value| event["properties"]["sessionID"] == *conversation;

@@ -19,4 +19,5 @@ pub mod schemas;
 pub mod seats;
 pub mod serving;
 pub mod session;
+pub mod terminal;
 pub mod trials;

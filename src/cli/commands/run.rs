@@ -1,7 +1,8 @@
 use super::start::{ALLOW_OCCTL, OPENCODE, WORKDIR};
 use crate::cli::App;
+use crate::cli::output;
 use crate::cli::policy_flags::{self, ABOUT, ALLOW, RULES, UNSETTLED};
-use crate::cli::show::turn::{self, Show};
+use crate::cli::show::turn::{self, Show, View};
 use crate::cli::spec::{Action, Command, Exit, Flag, all_need};
 use crate::cli::turn_flags::{self, LIMITS, MESSAGE, NO_ABORT, PROMPT, TITLE, TITLE_FILE};
 use crate::cli::words::Words;
@@ -86,6 +87,7 @@ fn parse(words: &Words) -> Result<Action> {
         ..StartOptions::default()
     };
     let keep = words.has("keep");
+    let view = View { show, verbose: words.has("verbose") };
     if prompt.lacks_message() {
         return Err(Error::usage("occtl run needs a MESSAGE").hint("- reads it from stdin"));
     }
@@ -94,7 +96,7 @@ fn parse(words: &Words) -> Result<Action> {
         let mut terms = terms(&context.environment)?;
         let start = StartOptions { timeout: terms.limits.timeout, ..start };
         let prompt = prompt.read(&context.environment, &mut terms)?;
-        run(app, &context, RunOptions { start, prompt, keep }, terms, show)
+        run(app, &context, RunOptions { start, prompt, keep }, terms, view)
     }))
 }
 
@@ -103,11 +105,12 @@ fn run(
     context: &Context,
     options: RunOptions,
     terms: Terms,
-    show: Show,
+    view: View,
 ) -> Result<Exit> {
     let json = app.json;
-    turn::follow_and_print(app, show, |watcher| {
-        let follow = Follow { terms, watcher, wanted: show.wants(json) };
+    output::status("starting OpenCode");
+    turn::follow_and_print(app, view, |watcher| {
+        let follow = Follow { terms, watcher, wanted: view.show.wants(json) };
         runner::run::run(context, options, follow)
     })
 }

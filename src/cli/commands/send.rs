@@ -2,7 +2,7 @@ use serde_json::json;
 
 use crate::cli::App;
 use crate::cli::policy_flags::{self, ABOUT, ALLOW, RULES, UNSETTLED};
-use crate::cli::show::turn::{self, Show};
+use crate::cli::show::turn::{self, Show, View};
 use crate::cli::spec::{Action, Command, Exit, Flag, QUIET, SESSION_TO_USE, all_need};
 use crate::cli::turn_flags::{
     self, LIMITS, MESSAGE, NO_ABORT, PROMPT, PromptWords, TITLE, TITLE_FILE,
@@ -107,6 +107,7 @@ struct Args {
     session: String,
     prompt: PromptWords,
     show: Option<Show>,
+    verbose: bool,
 }
 
 fn parse(words: &Words) -> Result<Action> {
@@ -118,7 +119,8 @@ fn parse(words: &Words) -> Result<Action> {
     let show = show(words);
     let terms = turn_flags::terms(words, policy_flags::rules(words)?, Otherwise::Wait)?;
     let allows = words.has("allow");
-    let args = Args { session: words.required(0)?, prompt, show };
+    let verbose = words.has("verbose");
+    let args = Args { session: words.required(0)?, prompt, show, verbose };
     if args.prompt.lacks_message() {
         let session = &args.session;
         return Err(Error::usage(format!("occtl send needs a MESSAGE for SESSION {session}"))
@@ -175,7 +177,7 @@ fn run(app: &mut App, context: &Context, args: Args, mut terms: Terms) -> Result
         return Ok(Exit::OK);
     };
     let json = app.json;
-    turn::follow_and_print(app, show, |watcher| {
+    turn::follow_and_print(app, View { show, verbose: args.verbose }, |watcher| {
         let follow = Follow { terms, watcher, wanted: show.wants(json) };
         runner::prompt::send_and_follow(context, &args.session, options, follow)
     })

@@ -70,6 +70,7 @@ fn typed(flag: &Flag) -> String {
         (None, _) => format!("--{}", flag.long),
         (Some(_), [choice, ..]) => format!("--{}={choice}", flag.long),
         (Some("SECONDS" | "N" | "USD" | "PORT" | "PID"), []) => format!("--{}=7", flag.long),
+        (Some("DAY"), []) => format!("--{}=7d", flag.long),
         (Some("SHARE"), []) => format!("--{}=0.2", flag.long),
         (Some("RULE"), []) => format!("--{}=bash", flag.long),
         (Some("WHAT"), []) => format!("--{}=idle", flag.long),
@@ -108,7 +109,7 @@ fn a_flag_that_would_do_nothing_is_refused_and_the_error_says_what_it_is_for() {
     }
     assert!(count > 30, "only {count} combinations were tried");
     let limits = "--stall-timeout=7 --max-retries=7 --max-steps=7 --max-cost=7 --no-abort \
-        --on-event=x --on-permission=fail --on-question=fail";
+        --on-event=x --on-permission=fail --on-question=fail --verbose";
     for flag in limits.split_whitespace() {
         let long = flag.split('=').next().unwrap();
         let error = judged(&format!("send x y {flag}")).unwrap_err();

@@ -3,7 +3,7 @@ use serde_json::json;
 use crate::cli::App;
 use crate::cli::output::{one_line, status};
 use crate::cli::policy_flags::{self, ANSWERS, UNSETTLED};
-use crate::cli::show::turn::{self, Show};
+use crate::cli::show::turn::{self, Show, View};
 use crate::cli::spec::{
     Action, CONVERSATION, Command, Exit, Flag, QUIET, SESSION_TO_READ, all_need,
 };
@@ -85,6 +85,7 @@ fn parse(words: &Words) -> Result<Action> {
     // --all says what holds without --any.
     let of_several = words.has("all") || any;
     let quiet = words.has("quiet");
+    let verbose = words.has("verbose");
     let until =
         words.values("until")?.iter().map(|text| condition(text)).collect::<Result<Vec<_>>>()?;
     if let Some(turn) = words.value("turn")? {
@@ -95,7 +96,8 @@ fn parse(words: &Words) -> Result<Action> {
             conversations.into_iter().next().map_or(Target::LastUsedOrNewest, Target::Given);
         let show = if quiet { Show::Id } else { Show::Answer };
         let turn = ChosenTurn { session, target, turn };
-        return Ok(Box::new(move |app| follow(app, &turn, terms, show)));
+        let view = View { show, verbose };
+        return Ok(Box::new(move |app| follow(app, &turn, terms, view)));
     }
     if of_several && conversations.len() < 2 {
         let flag = if any { "any" } else { "all" };
@@ -175,12 +177,12 @@ fn follow(
     app: &mut App,
     chosen: &ChosenTurn,
     terms: impl FnOnce(&Environment) -> Result<Terms>,
-    show: Show,
+    view: View,
 ) -> Result<Exit> {
     let ChosenTurn { session, target, turn } = chosen;
     let context = app.context()?;
     let terms = terms(&context.environment)?;
-    turn::follow_and_print(app, show, |watcher| {
+    turn::follow_and_print(app, view, |watcher| {
         let follow = Follow { terms, watcher, wanted: Wanted::Record };
         runner::prompt::follow_turn(&context, session, target, turn, follow)
     })

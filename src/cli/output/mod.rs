@@ -1,22 +1,26 @@
 //! The only writer of stdout and stderr.
 
+mod column;
 mod escape;
 pub mod file;
 mod fit;
 mod patient;
+mod status;
 mod table;
 
 use std::io::{self, BufWriter, IsTerminal, Write};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use rustix::event::PollFlags;
 use serde::Serialize;
 
 use crate::error::{Error, Reason, Result};
-use crate::units::{TICK, poll};
+use crate::units::{TICK, call_while_waiting, poll};
 pub use escape::{escape, one_line};
 use patient::Patient;
+pub use status::Detail;
+use status::StatusLine;
 pub use table::{Cell, Colour};
 
 /// Size of the buffer for JSON, in bytes. Longer lines of text are written without being copied.
@@ -80,6 +84,7 @@ impl Output {
             return Ok(());
         }
         let written = Patient(io::stdout()).write_all(bytes);
+        note_output(bytes);
         self.check(written)
     }
 
@@ -136,6 +141,7 @@ impl Output {
         let plain: &mut dyn Write = &mut out;
         let written = serde_json::to_writer(plain, value).map_err(io::Error::from);
         let written = written.and_then(|()| out.write_all(b"\n")).and_then(|()| out.flush());
+        note_output(b"\n");
         self.check(written)
     }
 
@@ -157,33 +163,95 @@ fn is_dumb() -> bool {
     std::env::var_os("TERM").is_some_and(|term| term == "dumb")
 }
 
-/// Whether a status line is shown on the terminal.
-static STATUS: AtomicBool = AtomicBool::new(false);
+/// The width of a terminal that does not tell.
+const USUAL_COLUMNS: usize = 80;
 
-/// Whether a status line can be shown.
-pub fn shows_status() -> bool {
-    io::stderr().is_terminal() && !is_dumb()
+/// The status line; `None` where none can be shown.
+static STATUS: Mutex<Option<StatusLine>> = Mutex::new(None);
+
+fn status_line() -> MutexGuard<'static, Option<StatusLine>> {
+    STATUS.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Shows what the command waits for, if stderr is a terminal. The next output replaces it.
+/// Whether a status line can be shown: on a terminal in whose foreground this process is.
+pub fn shows_status() -> bool {
+    let is_in_foreground = || {
+        let own = rustix::process::getpgrp();
+        rustix::termios::tcgetpgrp(io::stderr()).is_ok_and(|foreground| foreground == own)
+    };
+    io::stderr().is_terminal() && !is_dumb() && is_in_foreground()
+}
+
+fn columns() -> usize {
+    let size = rustix::termios::tcgetwinsize(io::stderr()).map_or(0, |size| size.ws_col);
+    if size == 0 { USUAL_COLUMNS } else { size.into() }
+}
+
+/// Says what the command waits for. If that takes long, a line on the terminal shows it, until the
+/// next output.
 pub fn status(text: &str) {
-    if shows_status() {
-        clear_status();
-        STATUS.store(true, Ordering::Relaxed);
-        let _ = write!(io::stderr(), "{}…", one_line(text));
+    let mut line = status_line();
+    if line.is_none() && shows_status() {
+        call_while_waiting(update_status);
+        *line = Some(StatusLine::new(Instant::now()));
+    }
+    if let Some(line) = line.as_mut() {
+        line.set(Some(text));
+    }
+    drop(line);
+    update_status();
+}
+
+/// Says more of what the command waits for. From now on text on stdout is a part of that.
+pub fn status_detail(detail: Detail) {
+    if let Some(line) = status_line().as_mut() {
+        line.detail(detail);
     }
 }
 
-/// Removes the status line.
+/// Shows what is new of it.
+fn update_status() {
+    let mut line = status_line();
+    if let Some(line) = line.as_mut()
+        && shows_status()
+        && let Some(sequence) = line.draw(columns(), Instant::now())
+    {
+        let _ = io::stderr().write_all(sequence.as_bytes());
+    }
+}
+
+/// Removes the status line. It appears again if the command goes on waiting.
 pub fn clear_status() {
-    if STATUS.swap(false, Ordering::Relaxed) {
-        let _ = write!(io::stderr(), "\r\u{1b}[K");
+    if let Some(sequence) = status_line().as_mut().and_then(StatusLine::erase) {
+        let _ = io::stderr().write_all(sequence.as_bytes());
+    }
+}
+
+/// Removes the status line for good.
+pub fn end_status() {
+    clear_status();
+    if let Some(line) = status_line().as_mut() {
+        line.set(None);
+    }
+}
+
+fn note_output(bytes: &[u8]) {
+    if let Some(line) = status_line().as_mut() {
+        let text = String::from_utf8_lossy(bytes);
+        line.note_output(&text, io::stdout().is_terminal(), columns(), Instant::now());
+    }
+}
+
+/// Makes sure that what is written to stderr begins a line.
+fn begin_line() {
+    if let Some(line) = status_line().as_mut() {
+        let _ = io::stderr().write_all(line.begin_line(Instant::now()).as_bytes());
     }
 }
 
 /// Prints a message on stderr. That stderr cannot be written is not an error.
 pub fn say(text: &str) {
-    clear_status();
+    begin_line();
     let line = format!("occtl: {}\n", escape(text));
     let _ = Patient(io::stderr()).write_all(line.as_bytes());
 }
@@ -201,7 +269,7 @@ pub fn say_json(text: &str) {
 }
 
 fn print_json(value: &serde_json::Value) {
-    clear_status();
+    begin_line();
     let _ = Patient(io::stderr()).write_all(format!("{value}\n").as_bytes());
 }
 

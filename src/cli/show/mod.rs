@@ -5,6 +5,7 @@ pub mod columns;
 pub mod conversation;
 pub mod doing;
 pub mod message;
+pub mod news;
 pub mod session;
 pub mod turn;
 pub mod usage;

@@ -1,12 +1,15 @@
 //! How a turn is shown: its text while it is written, its result, and why it failed.
 
+use super::news;
 use crate::cli::App;
-use crate::cli::output::{Output, escape, notice, print_error, status};
+use crate::cli::output::{
+    Detail, Output, escape, notice, print_error, say, say_json, status, status_detail,
+};
 use crate::cli::spec::Exit;
 use crate::error::{Code, Error, Result};
 use crate::runner::Signals;
 use crate::runner::prompt::{Finished, Wanted, Watcher};
-use crate::runner::turn::{Outcome, TurnRecord};
+use crate::runner::turn::{News, Outcome, Spent, TurnRecord};
 use crate::units::Deadline;
 
 /// How many bytes of text are escaped and written at once.
@@ -36,10 +39,19 @@ impl Show {
     }
 }
 
+/// What is shown of a turn.
+#[derive(Clone, Copy, Debug)]
+pub struct View {
+    /// What is printed on stdout.
+    pub show: Show,
+    /// Whether tools and retries are told on stderr.
+    pub verbose: bool,
+}
+
 /// Calls `follow`, prints what is to be shown of the turn, and gives its exit status.
 pub fn follow_and_print(
     app: &mut App,
-    show: Show,
+    View { show, verbose }: View,
     follow: impl FnOnce(&mut dyn Watcher) -> Result<Finished>,
 ) -> Result<Exit> {
     let streams = show == Show::Stream && !app.json;
@@ -52,8 +64,9 @@ pub fn follow_and_print(
         gives_up: None,
         stuck: false,
         told_closed: false,
+        verbose,
+        doing: String::new(),
     };
-    status("waiting for the answer");
     let finished = follow(&mut printer);
     // All that is left is to print, and a reader that does not read could block that for ever.
     if let Some((_, signals)) = &printer.gives_up {
@@ -154,6 +167,10 @@ struct Printer<'a> {
     stuck: bool,
     /// Whether the user has been told that stdout has no reader any more.
     told_closed: bool,
+    /// Whether tools and retries are told on stderr.
+    verbose: bool,
+    /// What the turn did last.
+    doing: String,
 }
 
 impl Watcher for Printer<'_> {
@@ -180,9 +197,20 @@ impl Watcher for Printer<'_> {
 
     fn give_up_at(&mut self, deadline: Deadline, signals: &Signals) {
         self.gives_up = Some((deadline, signals.clone()));
+        status("waiting for the answer");
     }
 
-    fn turn_goes_on(&mut self) {
+    fn news(&mut self, news: &News) {
+        self.doing = news::brief(news);
+        if self.verbose {
+            let line = news::line(news);
+            if self.json { say_json(&line) } else { say(&line) }
+        }
+    }
+
+    fn turn_goes_on(&mut self, spent: Spent) {
+        let doing = self.doing.clone();
+        status_detail(Detail { steps: spent.steps, doing, cost: spent.cost });
         if !self.told_closed && self.out.is_closed() {
             self.told_closed = true;
             let text = "the reader of stdout has gone; the turn is followed to its end";

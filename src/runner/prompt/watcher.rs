@@ -5,7 +5,7 @@ use std::time::Instant;
 use crate::client::Event;
 use crate::runner::session::stream::Heard;
 use crate::runner::signals::Signals;
-use crate::runner::turn::Turn;
+use crate::runner::turn::{News, Spent, Turn};
 use crate::units::Deadline;
 
 /// Gets a turn's text while it is written.
@@ -15,8 +15,10 @@ pub trait Watcher {
     /// Called before any text: writing text must end at the deadline and at a signal, even if the
     /// text has no reader.
     fn give_up_at(&mut self, _deadline: Deadline, _signals: &Signals) {}
-    /// Called again and again while the turn goes on.
-    fn turn_goes_on(&mut self) {}
+    /// Takes what the turn or one of its sub-agents does.
+    fn news(&mut self, _news: &News) {}
+    /// Called again and again while the turn goes on, with what it has used so far.
+    fn turn_goes_on(&mut self, _spent: Spent) {}
 }
 
 /// Gives to a turn what a stream brought, and to the watcher what text that adds.

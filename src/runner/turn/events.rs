@@ -29,8 +29,14 @@ impl Turn {
             Kind::Answered { id, reply } => self.asks.note_answer(id, reply.as_ref()),
             _ if conversation == self.conversation => self.own_event(&event.kind, now, show),
             Kind::Message(info) => self.add_step_below(info),
-            Kind::Part(part) => self.working.note(part),
-            Kind::Activity(activity) => self.retries.note_activity(conversation, activity, now),
+            Kind::Part(part) => {
+                self.working.note(part);
+                self.news.note_part(Some(conversation), part);
+            }
+            Kind::Activity(activity) => {
+                self.retries.note_activity(conversation, activity, now);
+                self.news.note_activity(conversation, Some(conversation), activity);
+            }
             _ => {}
         }
     }
@@ -43,6 +49,7 @@ impl Turn {
                     self.descendants.insert(child.clone());
                 }
                 self.working.note(part);
+                self.news.note_part(None, part);
                 self.note_writing();
                 let mut timed = Timed { first: &mut self.first_text, now, show };
                 self.text.take_part(part, &mut timed.show());
@@ -94,6 +101,7 @@ impl Turn {
     /// Takes what the turn's own conversation is doing.
     pub(super) fn note_activity(&mut self, activity: &Activity, now: Instant) {
         self.retries.note_activity(&self.conversation, activity, now);
+        self.news.note_activity(&self.conversation, None, activity);
         let idle = activity.kind == ActivityKind::Idle;
         self.wants_look |= idle;
         self.ending |= idle;

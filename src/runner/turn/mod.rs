@@ -8,6 +8,7 @@ pub mod asks;
 pub mod cuts;
 pub mod events;
 pub mod judge;
+pub mod news;
 pub mod prompts;
 pub mod record;
 pub mod retries;
@@ -20,6 +21,7 @@ pub mod used;
 
 pub use asks::Asks;
 pub use judge::End;
+pub use news::{Happening, Named, News, Newsroom};
 pub use record::{Outcome, TurnRecord};
 pub use retries::Retries;
 pub use snapshot::Snapshot;
@@ -72,6 +74,8 @@ pub struct Turn {
     progress: u64,
     /// How often and how long it waited for its provider.
     pub retries: Retries,
+    /// What has happened that nobody has been told of.
+    pub news: Newsroom,
 }
 
 impl Turn {
@@ -99,6 +103,7 @@ impl Turn {
             ending: false,
             progress: 0,
             retries: Retries::default(),
+            news: Newsroom::default(),
         }
     }
 
@@ -139,7 +144,10 @@ impl Turn {
 
     /// Takes a message of a sub-agent.
     pub fn add_message_below(&mut self, message: &Message) {
-        message.parts.iter().for_each(|part| self.working.note(part));
+        for part in &message.parts {
+            self.working.note(part);
+            self.news.note_part(Some(&message.info.conversation), part);
+        }
         self.add_step_below(&message.info);
     }
 

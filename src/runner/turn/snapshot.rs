@@ -48,6 +48,7 @@ impl Turn {
         let steps = self.prompts.steps_among(snapshot.messages);
         for part in steps.iter().flat_map(|message| &message.parts) {
             self.working.note(part);
+            self.news.note_part(None, part);
             self.descendants.extend(part.state.metadata.conversation.clone());
         }
         let mut timed = Timed { first: &mut self.first_text, now: snapshot.at, show };
@@ -85,6 +86,9 @@ impl Turn {
     pub fn settle(&mut self, messages: &[Message], now: Instant, show: &mut dyn FnMut(&str)) {
         let mut timed = Timed { first: &mut self.first_text, now, show };
         let steps = self.prompts.steps_among(messages);
+        for part in steps.iter().flat_map(|message| &message.parts) {
+            self.news.note_part(None, part);
+        }
         self.text.settle(steps.into_iter(), true, &mut timed.show());
         for message in messages {
             self.add_message(&message.info);

@@ -84,6 +84,7 @@ impl Follower<'_> {
         let total = self.began.elapsed();
         let whole = self.whole_turn(closing);
         self.turn.settle(&whole.messages, Instant::now(), &mut |text| watcher.text(text));
+        self.tell_news(watcher);
         self.check_prices();
         let facts = Facts {
             conclusion,

@@ -162,7 +162,8 @@ impl<'a> Follower<'a> {
             if let Some(why) = self.budget.too_many_cuts(&self.turn) {
                 return StopReason::Cut(why);
             }
-            watcher.turn_goes_on();
+            self.tell_news(watcher);
+            watcher.turn_goes_on(self.turn.spent());
             if let Some(reason) = self.answer_asks() {
                 return reason;
             }
@@ -187,6 +188,13 @@ impl<'a> Follower<'a> {
             let moved = self.turn.progress() != progress;
             progress = self.turn.progress();
             pace.plan(Instant::now(), self.outlook(moved));
+        }
+    }
+
+    /// Tells the watcher what has happened since the last time.
+    fn tell_news(&mut self, watcher: &mut dyn Watcher) {
+        while let Some(news) = self.turn.news.next() {
+            watcher.news(&news);
         }
     }
 
