@@ -43,7 +43,7 @@ impl Decoder {
             bytes = bytes.strip_prefix(b"\n").unwrap_or(bytes);
             self.after_cr = false;
         }
-        while let Some(at) = bytes.iter().position(|byte| matches!(byte, b'\n' | b'\r')) {
+        while let Some(at) = line_end(bytes) {
             if self.line.is_empty() && at <= self.longest {
                 // The usual case: the piece contains the whole line, and nothing is copied twice.
                 self.end_line(&bytes[..at], take);
@@ -114,9 +114,44 @@ impl Decoder {
     }
 }
 
+/// The place of the first byte that ends a line. Eight bytes are looked at together, because most
+/// bytes of a stream are in events that nobody wants, and nothing else ever looks at those.
+fn line_end(bytes: &[u8]) -> Option<usize> {
+    const ONES: u64 = u64::from_ne_bytes([1; 8]);
+    const HIGH: u64 = u64::from_ne_bytes([0x80; 8]);
+    // A byte that is zero borrows from its high bit.
+    let has_zero = |word: u64| word.wrapping_sub(ONES) & !word & HIGH != 0;
+    let has_end = |word: &[u8; 8]| {
+        let word = u64::from_ne_bytes(*word);
+        let with = |end: u8| word ^ (ONES * u64::from(end));
+        has_zero(with(b'\n')) || has_zero(with(b'\r'))
+    };
+    let (words, _) = bytes.as_chunks::<8>();
+    let passed = 8 * words.iter().take_while(|word| !has_end(word)).count();
+    let found = bytes[passed..].iter().position(|byte| matches!(byte, b'\n' | b'\r'));
+    found.map(|at| passed + at)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_end_of_a_line_is_found_at_every_place_and_no_other_byte_is_taken_for_it() {
+        for length in 0..40 {
+            for other in [0, b'\n' - 1, b'\n' + 1, b'\r' + 1, 0x80 | b'\n', 0x80 | b'\r', 0xff] {
+                let mut bytes = vec![other; length];
+                assert_eq!(line_end(&bytes), None);
+                for end in [b'\n', b'\r'] {
+                    for at in (0..length).rev() {
+                        bytes[at] = end;
+                        assert_eq!(line_end(&bytes), Some(at), "{bytes:?}");
+                    }
+                    bytes.fill(other);
+                }
+            }
+        }
+    }
 
     fn decode(pieces: &[&[u8]]) -> Vec<String> {
         let mut decoder = Decoder::new(LONG);

@@ -37,7 +37,7 @@ pub const COMMAND: Command = Command {
             "occtl events $S --type permission.asked | jq -r .properties.id",
             "ids of permissions as they are requested",
         ),
-        ("occtl events $S -s ses_… --children >events.jsonl", "keep what one turn did"),
+        ("occtl events $S -t 60 -s $C --children > events.jsonl", "one conversation, for a minute"),
     ],
     parse,
 };
