@@ -209,12 +209,17 @@ pub fn status_detail(detail: Detail) {
     }
 }
 
-/// Shows what is new of it.
+/// Shows what is new of it, unless that would have to wait: the terminal may be stopped (Ctrl-S),
+/// and limits and signals hold all the same.
 fn update_status() {
-    let mut line = status_line();
+    // The poll below is a wait, too, and comes here again.
+    let Ok(mut line) = STATUS.try_lock() else { return };
+    let now = Instant::now();
     if let Some(line) = line.as_mut()
+        && line.is_due(now)
         && shows_status()
-        && let Some(sequence) = line.draw(columns(), Instant::now())
+        && poll(io::stderr(), PollFlags::OUT, Duration::ZERO).contains(PollFlags::OUT)
+        && let Some(sequence) = line.draw(columns(), now)
     {
         let _ = io::stderr().write_all(sequence.as_bytes());
     }
@@ -222,7 +227,8 @@ fn update_status() {
 
 /// Removes the status line. It appears again if the command goes on waiting.
 pub fn clear_status() {
-    if let Some(sequence) = status_line().as_mut().and_then(StatusLine::erase) {
+    let now = Instant::now();
+    if let Some(sequence) = status_line().as_mut().and_then(|line| line.erase(now)) {
         let _ = io::stderr().write_all(sequence.as_bytes());
     }
 }

@@ -86,14 +86,16 @@ impl StatusLine {
         }
     }
 
+    /// Whether it is time to show the line, or what is new of it.
+    pub fn is_due(&self, now: Instant) -> bool {
+        let has_passed = |since: Instant| now.saturating_duration_since(since) >= AFTER;
+        self.what.is_some() && has_passed(self.since) && self.written.is_none_or(has_passed)
+    }
+
     /// What shows the line, if it is time for it and there is anything new to show.
     pub fn draw(&mut self, columns: usize, now: Instant) -> Option<String> {
-        let what = self.what.as_ref()?;
+        let what = self.what.as_ref().filter(|_| self.is_due(now))?;
         let elapsed = now.saturating_duration_since(self.since);
-        let is_quiet = self.written.is_none_or(|at| now.saturating_duration_since(at) >= AFTER);
-        if elapsed < AFTER || !is_quiet {
-            return None;
-        }
         let text = compose(what, elapsed, &self.detail, columns.saturating_sub(1));
         let mut sequence = String::new();
         let above = match &self.shown {
@@ -111,8 +113,10 @@ impl StatusLine {
         Some(sequence)
     }
 
-    /// What removes the line and brings the cursor back to the end of the text above.
-    pub fn erase(&mut self) -> Option<String> {
+    /// What removes the line and brings the cursor back to the end of the text above. Something
+    /// will be written there.
+    pub fn erase(&mut self, now: Instant) -> Option<String> {
+        self.written = Some(now);
         let shown = self.shown.take()?;
         let mut sequence = String::from("\r\u{1b}[K");
         if let Some(column) = shown.above {
@@ -123,11 +127,11 @@ impl StatusLine {
 
     /// What brings the cursor to the beginning of a line, where other text can be written.
     pub fn begin_line(&mut self, now: Instant) -> String {
-        let mut sequence = self.erase().unwrap_or_default();
+        let mut sequence = self.erase(now).unwrap_or_default();
         if !self.column.is_start() {
             sequence.push('\n');
         }
-        (self.column, self.written) = (Column::START, Some(now));
+        self.column = Column::START;
         sequence
     }
 }
@@ -220,13 +224,14 @@ mod tests {
     fn nothing_is_shown_of_what_is_quick_and_the_same_is_not_shown_twice() {
         let (clock, mut line) = begun();
         assert_eq!(line.draw(COLUMNS, clock.after(499)), None);
-        assert_eq!(line.erase(), None);
+        assert_eq!(line.erase(clock.after(50)), None);
         let first = line.draw(COLUMNS, clock.after(600)).unwrap();
         assert_eq!(first, "\rwaiting, 0 s\u{1b}[K");
         assert_eq!(line.draw(COLUMNS, clock.after(700)), None);
         assert_eq!(line.draw(COLUMNS, clock.after(1_100)).unwrap(), "\rwaiting, 1 s\u{1b}[K");
-        assert_eq!(line.erase().unwrap(), "\r\u{1b}[K");
-        assert_eq!(line.erase(), None);
+        assert_eq!(line.erase(clock.after(1_200)).unwrap(), "\r\u{1b}[K");
+        assert_eq!(line.erase(clock.after(1_200)), None);
+        assert_eq!(line.draw(COLUMNS, clock.after(1_600)), None, "something is being written");
         line.set(None);
         assert_eq!(line.draw(COLUMNS, clock.after(9_000)), None);
     }
@@ -252,7 +257,8 @@ mod tests {
         assert_eq!(below, "\n\rwaiting, 1 s, step 2\u{1b}[K");
         let later = line.draw(COLUMNS, clock.after(2_600)).unwrap();
         assert_eq!(later, "\rwaiting, 2 s, step 2\u{1b}[K", "not one more line below");
-        assert_eq!(line.erase().unwrap(), "\r\u{1b}[K\u{1b}[A\u{1b}[9G");
+        let back = line.erase(clock.after(2_700)).unwrap();
+        assert_eq!(back, "\r\u{1b}[K\u{1b}[A\u{1b}[9G");
         // Where a terminal shows emoji in its own way, the status waits for the end of the line.
         line.note_output(" 👍", true, COLUMNS, clock.after(3_000));
         assert_eq!(line.draw(COLUMNS, clock.after(9_000)), None);
