@@ -136,6 +136,9 @@ impl<'a> Documented<'a> {
             self.json("tail", &["-s", conversation, "--tools"])
         };
         compare("occtl tail", &records.each_ref().map(tail));
+        let last =
+            |record: &Value| self.json("last", &["-s", record["conversation"].as_str().unwrap()]);
+        compare("occtl last", &records.each_ref().map(last));
     }
 
     fn conversations(&self) {
@@ -149,7 +152,29 @@ impl<'a> Documented<'a> {
         for command in ["sessions", "models", "agents", "touch"] {
             compare(&format!("occtl {command}"), &[self.json(command, &[])]);
         }
+        self.changes();
         compare("occtl test-permission", &[self.json("test-permission", &["git status"])]);
+    }
+
+    /// The commands that change a conversation or show what was changed.
+    fn changes(&self) {
+        self.sandbox.set_faults(&json!({"body": {"/config": {"share": "manual"}}}));
+        let own = |command: &str, words: &[&str]| {
+            let given = ["-s", self.conversation.as_str()];
+            let found = self.json(command, &[words, &given].concat());
+            compare(&format!("occtl {command}"), &[found]);
+        };
+        let model = ["-m", "scripted/echo", "--parent", &self.conversation];
+        compare("occtl new", &[self.json("new", &[&["-a", "build"][..], &model].concat())]);
+        own("children", &["--tree"]);
+        own("rename", &["another"]);
+        own("revert", &["latest"]);
+        own("unrevert", &[]);
+        own("share", &[]);
+        own("unshare", &[]);
+        // What these print is held against the schemas, as all that tests see is.
+        self.json("compact", &["-s", &self.conversation]);
+        self.json("export", &["-s", &self.conversation, "--children"]);
     }
 
     /// Sends a prompt for which the server asks with this fault, and waits until `command` lists

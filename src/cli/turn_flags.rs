@@ -201,6 +201,11 @@ fn default_model(options: &PromptOptions, environment: &Environment) -> Result<O
     if !is_new || options.model.is_some() || options.agent.is_some() {
         return Ok(None);
     }
+    model_of_environment(environment)
+}
+
+/// The model for conversations that are opened without one.
+pub fn model_of_environment(environment: &Environment) -> Result<Option<ModelName>> {
     let name = environment.get(Environment::MODEL);
     name.map(|name| model(Environment::MODEL, &name.to_string_lossy())).transpose()
 }
@@ -257,7 +262,7 @@ pub fn terms(
 }
 
 /// `PROVIDER/MODEL`, the value of `what`; the name of the model may have more slashes in it.
-fn model(what: &str, name: &str) -> Result<ModelName> {
+pub fn model(what: &str, name: &str) -> Result<ModelName> {
     match name.split_once('/') {
         Some((provider, model)) if !provider.is_empty() && !model.is_empty() => {
             Ok(ModelName { provider: provider.into(), model: model.into() })

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use serde::Serialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
-use serde_json::json;
 use serde_json::value::RawValue;
+use serde_json::{Value, json};
 
 use super::failure::{Answer, Cause};
 use super::http::{Client, escape};
@@ -144,6 +144,53 @@ impl Client {
     ) -> Answer<OwnRules> {
         let route = format!("/session/{}", escape(conversation));
         self.submit("PATCH", &route, &[("directory", directory)], rules, Limit::Change)
+    }
+
+    /// Gives a conversation another title.
+    pub fn rename(&self, conversation: &str, directory: &str, title: &str) -> Answer<Conversation> {
+        let route = format!("/session/{}", escape(conversation));
+        let body = json!({"title": title});
+        self.submit("PATCH", &route, &[("directory", directory)], &body, Limit::Change)
+    }
+
+    /// Takes back a message and all after it, with what they did to files. The server passes over
+    /// a message that it does not know, and answers 409 while the conversation is busy.
+    pub fn revert(
+        &self,
+        conversation: &str,
+        directory: &str,
+        message: &str,
+    ) -> Answer<Conversation> {
+        self.change(conversation, directory, "revert", &json!({"messageID": message}))
+    }
+
+    /// Brings back what was taken back.
+    pub fn unrevert(&self, conversation: &str, directory: &str) -> Answer<Conversation> {
+        self.change(conversation, directory, "unrevert", &json!({}))
+    }
+
+    /// Publishes a conversation. Where that is disabled the server answers 500.
+    pub fn share(&self, conversation: &str, directory: &str) -> Answer<Conversation> {
+        self.change(conversation, directory, "share", &json!({}))
+    }
+
+    /// Takes a conversation off again.
+    pub fn unshare(&self, conversation: &str, directory: &str) -> Answer<()> {
+        let route = format!("/session/{}/share", escape(conversation));
+        let query = [("directory", directory)];
+        let exchange = self.send("DELETE", &route, &query, None, Limit::Change)?;
+        exchange.json::<IgnoredAny>().map(drop)
+    }
+
+    fn change(
+        &self,
+        conversation: &str,
+        directory: &str,
+        what: &str,
+        body: &Value,
+    ) -> Answer<Conversation> {
+        let route = format!("/session/{}/{what}", escape(conversation));
+        self.submit("POST", &route, &[("directory", directory)], body, Limit::Long)
     }
 
     /// Deletes a conversation and those of its sub-agents. Servers before 1.2 answer `true` for an

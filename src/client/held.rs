@@ -15,7 +15,7 @@ use std::time::Duration;
 use rustix::event::PollFlags;
 use rustix::io::Errno;
 use rustix::net::RecvFlags;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 use ureq::unversioned::transport::{
     Buffers, ConnectionDetails, Connector, LazyBuffers, NextTimeout, Transport,
 };
@@ -27,7 +27,7 @@ use super::failure::{Answer, Cause, Failure};
 use super::http::{Client, HEALTH, WRITE_LIMIT, encode, escape};
 use super::interrupt::Interruption;
 use super::limit::Limit;
-use super::wire::{Activities, Health, Message, Prompt};
+use super::wire::{Activities, Health, Message, ModelName, Prompt};
 use crate::units::{Deadline, REQUEST_LIMIT, TICK, poll};
 
 /// How much of an answer's head is buffered here. It must fit into the library's buffer.
@@ -51,6 +51,18 @@ impl Client {
     pub fn hold(&self, conversation: &str, directory: &str, prompt: &Prompt) -> Answer<Held> {
         let route = format!("/session/{}/message", escape(conversation));
         self.begin("POST", route, directory, Some(encode(prompt)), REQUEST_LIMIT)
+    }
+
+    /// Asks for a summary of a conversation without waiting for it. The answer says only that it is
+    /// there; the summary is a message.
+    pub fn hold_summary(
+        &self,
+        conversation: &str,
+        directory: &str,
+        model: &ModelName,
+    ) -> Answer<Held<IgnoredAny>> {
+        let route = format!("/session/{}/summarize", escape(conversation));
+        self.begin("POST", route, directory, Some(encode(model)), REQUEST_LIMIT)
     }
 
     /// Asks what the conversations of a directory are doing. `limit` covers connecting and sending.

@@ -5,6 +5,7 @@ mod asks;
 mod bench_run;
 mod bench_trial;
 mod bench_trial_ends;
+mod changes;
 mod clocks;
 mod conversations;
 mod costs;

@@ -8,7 +8,9 @@ pub mod approve;
 pub mod attach;
 pub mod bench;
 pub mod chain;
+pub mod children;
 pub mod cleanup;
+pub mod compact;
 pub mod config;
 pub mod delete;
 pub mod diff;
@@ -18,16 +20,21 @@ pub mod export;
 pub mod fork;
 pub mod guard;
 pub mod help;
+pub mod last;
 pub mod list;
 pub mod logs;
 pub mod look;
 pub mod models;
+pub mod new;
 pub mod permissions;
 pub mod questions;
 pub mod reject;
+pub mod rename;
+pub mod revert;
 pub mod run;
 pub mod send;
 pub mod sessions;
+pub mod share;
 pub mod start;
 pub mod status;
 pub mod stop;
@@ -36,6 +43,8 @@ pub mod tail;
 pub mod test_permission;
 pub mod todo;
 pub mod touch;
+pub mod unrevert;
+pub mod unshare;
 pub mod usage;
 pub mod version;
 pub mod wait;
@@ -66,9 +75,18 @@ pub const COMMANDS: Commands = &[
     &answer::COMMAND,
     &test_permission::COMMAND,
     &tail::COMMAND,
+    &last::COMMAND,
     &sessions::COMMAND,
     &chain::COMMAND,
+    &children::COMMAND,
+    &new::COMMAND,
     &fork::COMMAND,
+    &rename::COMMAND,
+    &revert::COMMAND,
+    &unrevert::COMMAND,
+    &compact::COMMAND,
+    &share::COMMAND,
+    &unshare::COMMAND,
     &delete::COMMAND,
     &export::COMMAND,
     &diff::COMMAND,

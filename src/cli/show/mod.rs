@@ -4,6 +4,7 @@ pub mod bench;
 pub mod columns;
 pub mod conversation;
 pub mod doing;
+pub mod markdown;
 pub mod message;
 pub mod news;
 pub mod session;

@@ -114,12 +114,12 @@ fn print_answer(out: &mut Output, record: &TurnRecord) -> Result<()> {
 }
 
 /// Writes text of a model in pieces, because one message may hold tens of megabytes.
-fn write_escaped(out: &mut Output, text: &str) -> Result<()> {
+pub fn write_escaped(out: &mut Output, text: &str) -> Result<()> {
     each_piece(text, |piece| out.write(&escape(piece)))
 }
 
 /// Calls `write` with pieces of a text that together are all of it.
-fn each_piece(text: &str, mut write: impl FnMut(&str) -> Result<()>) -> Result<()> {
+pub fn each_piece(text: &str, mut write: impl FnMut(&str) -> Result<()>) -> Result<()> {
     let mut rest = text;
     while !rest.is_empty() {
         let end = (PIECE.min(rest.len())..=rest.len()).find(|at| rest.is_char_boundary(*at));

@@ -31,9 +31,69 @@ pub struct Conversation {
     /// Tokens of this conversation alone. Only newer servers send it.
     #[serde(default, deserialize_with = "lenient")]
     pub tokens: Option<Tokens>,
+    /// What was taken back, until the next prompt.
+    #[serde(default, deserialize_with = "lenient")]
+    pub revert: Option<Revert>,
+    /// Where everybody can read it.
+    #[serde(default, deserialize_with = "lenient")]
+    pub share: Option<Share>,
+    /// What clients have noted. A fork has the same. Versions before 1.15 keep nothing.
+    #[serde(default, deserialize_with = "lenient")]
+    pub metadata: OwnMetadata,
 }
 
 impl Element for Conversation {}
+
+impl Conversation {
+    /// The first message that was taken back.
+    pub fn reverted(&self) -> Option<&str> {
+        self.revert.as_ref().map(|revert| revert.message.as_str())
+    }
+}
+
+/// What was taken back of a conversation.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Revert {
+    /// The first message that was taken back.
+    #[serde(rename = "messageID", deserialize_with = "id")]
+    pub message: String,
+    /// What that changed in files, as a diff.
+    #[serde(default, deserialize_with = "lenient")]
+    pub diff: Option<String>,
+}
+
+/// Where a conversation is shared.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Share {
+    /// Its address.
+    #[serde(default, deserialize_with = "lenient")]
+    pub url: String,
+}
+
+/// What occtl notes of a conversation, in a place of its own.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+pub struct OwnMetadata {
+    #[serde(default, deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
+    occtl: Option<OwnNotes>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+struct OwnNotes {
+    #[serde(default, deserialize_with = "lenient")]
+    agent: Option<String>,
+}
+
+impl OwnMetadata {
+    /// Notes the agent of a conversation.
+    pub fn of_agent(agent: &str) -> OwnMetadata {
+        OwnMetadata { occtl: Some(OwnNotes { agent: Some(agent.into()) }) }
+    }
+
+    /// The agent that was noted.
+    pub fn agent(&self) -> Option<&str> {
+        self.occtl.as_ref()?.agent.as_deref()
+    }
+}
 
 /// A conversation that was opened just now, as the server has it.
 #[derive(Clone, Debug, Deserialize)]
@@ -47,6 +107,25 @@ pub struct OpenedConversation {
     /// Its own rules.
     #[serde(default, deserialize_with = "lenient")]
     pub permission: Vec<Rule>,
+    /// Its title.
+    #[serde(default, deserialize_with = "lenient")]
+    pub title: Option<String>,
+    /// The model of its prompts, if that was given.
+    #[serde(default, deserialize_with = "lenient")]
+    pub model: Option<OwnModel>,
+    /// What was noted.
+    #[serde(default, deserialize_with = "lenient")]
+    pub metadata: OwnMetadata,
+}
+
+/// A model, in the form that it has for a conversation.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+pub struct OwnModel {
+    /// The provider.
+    #[serde(rename = "providerID")]
+    pub provider: String,
+    /// The model.
+    pub id: String,
 }
 
 /// A conversation, of which only its own rules are read.
@@ -106,6 +185,19 @@ pub struct NewConversation<'a> {
     /// Without a title the server asks the model for one, which costs a call.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub title: Option<&'a str>,
+    /// The conversation above it. The server does not check that there is one.
+    #[serde(rename = "parentID", skip_serializing_if = "Option::is_none")]
+    pub parent: Option<&'a str>,
+    /// Shown by other clients. The server itself gives each prompt its default agent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub agent: Option<&'a str>,
+    /// The model of its prompts, unless they or their agent name another one. The server does not
+    /// check that there is such a model.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub model: Option<OwnModel>,
+    /// What is to be noted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub metadata: Option<OwnMetadata>,
     /// Appended to all configured rules.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub permission: Vec<Rule>,

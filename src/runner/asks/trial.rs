@@ -104,7 +104,8 @@ fn try_out(
     let directory = given.as_ref().map_or(&server.directory, |place| &place.directory);
     let own = given.as_ref().map(|place| own_rules(server, place)).transpose()?;
     let agents = server.client.agents(directory)?;
-    let named = question.agent.as_deref().or(server.record.agent.as_deref());
+    let own_agent = given.as_ref().and_then(|place| place.agent.as_deref());
+    let named = question.agent.as_deref().or(own_agent).or(server.record.agent.as_deref());
     let agent = agent_of(server, directory, &agents, named)?;
     let occasion = Occasion { directory, agent: Some(&agent.name), own: own.as_deref() };
     let Rules { imposed, .. } = rules_for(context, server, &occasion, policy)?;

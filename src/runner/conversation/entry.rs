@@ -146,8 +146,7 @@ trait Source: HasId {
 
 impl Source for Message {
     fn entry(self, place: &Place) -> Option<Entry> {
-        let parts = self.parts.into_iter().map(|part| (part, ToolDetails::default()));
-        Some(Entry::new(place, self.info, parts))
+        Some(Entry::of(place, self))
     }
 }
 
@@ -166,6 +165,12 @@ impl Source for RawMessage {
 }
 
 impl Entry {
+    /// A message without the arguments and results of its tools.
+    pub fn of(place: &Place, message: Message) -> Entry {
+        let parts = message.parts.into_iter().map(|part| (part, ToolDetails::default()));
+        Entry::new(place, message.info, parts)
+    }
+
     /// A message of which only the head is known.
     pub fn of_head(place: &Place, head: Head) -> Entry {
         Entry::new(place, head.info, std::iter::empty())

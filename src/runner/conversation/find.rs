@@ -30,13 +30,21 @@ pub struct Place {
     pub id: String,
     /// Its own directory, which need not be the server's.
     pub directory: String,
+    /// The agent that `new` gave it, for prompts that name none.
+    pub agent: Option<String>,
 }
 
 impl Place {
     /// Where a conversation is.
     pub fn of(found: Conversation, server: &Server) -> Place {
         let directory = found.directory.unwrap_or_else(|| server.directory.clone());
-        Place { id: found.id, directory }
+        let agent = found.metadata.agent().map(String::from);
+        Place { id: found.id, directory, agent }
+    }
+
+    /// Where another conversation of the same directory is.
+    pub fn beside(&self, id: String) -> Place {
+        Place { id, directory: self.directory.clone(), agent: None }
     }
 }
 
@@ -109,8 +117,13 @@ pub fn created(conversation: &Conversation) -> f64 {
 }
 
 /// The conversation that is named, or else the newest root one.
-pub fn given_or_latest(server: &Server, id: Option<&str>) -> Result<Place> {
-    id.map_or_else(|| latest_root(server), |id| by_id(server, id))
+pub fn given_or_latest(server: &Server, word: Option<&str>) -> Result<Place> {
+    given_or_newest(server, word).map(|found| Place::of(found, server))
+}
+
+/// The same with all that is known of it.
+pub fn given_or_newest(server: &Server, word: Option<&str>) -> Result<Conversation> {
+    word.map_or_else(|| latest(server), |word| load(server, word))
 }
 
 /// The conversations above a sub-agent's, the topmost first. The chain ends at one that was

@@ -104,7 +104,7 @@ fn list_all(server: &Server) -> Result<ConversationList> {
     })?;
     found.sort_by(|(a, _), (b, _)| b.total_cmp(a));
     let mut conversations: Vec<Listed> = found.into_iter().map(|(_, listed)| listed).collect();
-    if let Some(doing) = Doing::ask(server) {
+    if let Some(doing) = Doing::ask(server, &server.directory) {
         for listed in &mut conversations {
             listed.state = Some(doing.state(&listed.id));
         }
@@ -132,7 +132,7 @@ pub fn all_conversations(context: &Context, labels: &Labels) -> Result<Vec<Conve
 }
 
 /// What the conversations of a directory are doing.
-struct Doing {
+pub(super) struct Doing {
     activities: Activities,
     permissions: BTreeSet<String>,
     questions: BTreeSet<String>,
@@ -140,9 +140,8 @@ struct Doing {
 
 impl Doing {
     /// `None` if the server does not tell.
-    fn ask(server: &Server) -> Option<Doing> {
+    pub(super) fn ask(server: &Server, directory: &str) -> Option<Doing> {
         let client = &server.client;
-        let directory = &server.directory;
         let activities = client.activities(directory, PROBE_LIMIT).ok()?;
         let mut permissions = BTreeSet::new();
         let mut questions = BTreeSet::new();
@@ -162,7 +161,7 @@ impl Doing {
         Some(Doing { activities, permissions, questions })
     }
 
-    fn state(&self, id: &str) -> State {
+    pub(super) fn state(&self, id: &str) -> State {
         // An ask of an aborted turn stays in the list; only a busy conversation waits for one.
         if !is_busy(&self.activities, id) {
             State::Idle

@@ -4,7 +4,7 @@
 use super::deny_occtl::no_occtl;
 use super::find::Place;
 use crate::client::Limit;
-use crate::client::wire::{NewConversation, OwnRules, Rule, is_busy};
+use crate::client::wire::{NewConversation, OpenedConversation, OwnRules, Rule, is_busy};
 use crate::error::{Error, Result};
 use crate::runner::session::server::Server;
 
@@ -12,13 +12,23 @@ use crate::runner::session::server::Server;
 /// error, unless they are only those against occtl: these are a precaution, and no promise to the
 /// user.
 pub fn open(server: &Server, title: Option<&str>, rules: Vec<Rule>) -> Result<Place> {
-    let new = NewConversation { title, permission: rules };
-    let opened = server.client.create(&server.directory, &new)?;
+    let new = NewConversation { title, permission: rules, ..NewConversation::default() };
+    let opened = open_as(server, &server.directory, &new)?;
+    let directory = opened.directory.unwrap_or_else(|| server.directory.clone());
+    Ok(Place { id: opened.id, directory, agent: None })
+}
+
+/// The same with everything that a new conversation can have, in any directory.
+pub fn open_as(
+    server: &Server,
+    directory: &str,
+    new: &NewConversation,
+) -> Result<OpenedConversation> {
+    let opened = server.client.create(directory, new)?;
     if opened.permission != new.permission && new.permission != no_occtl() {
         return Err(cannot(server, "a new conversation"));
     }
-    let directory = opened.directory.unwrap_or_else(|| server.directory.clone());
-    Ok(Place { id: opened.id, directory })
+    Ok(opened)
 }
 
 /// The conversation's own rules.

@@ -4,9 +4,10 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use super::find::Place;
+use super::find::{Place, descendants, gone};
 use crate::client::wire::{Info, Reply, is_busy};
-use crate::client::{Answer, Client, Limit};
+use crate::client::{Answer, Cause, Client, Failure, Limit};
+use crate::error::{Error, Result};
 use crate::runner::context::Context;
 use crate::runner::session::directory::directory;
 use crate::runner::session::life::{Life, life};
@@ -169,5 +170,37 @@ pub fn reject_asks(server: &Server, place: &Place, members: &[&str], known: &[St
     let listed = client.questions(directory, PROBE_LIMIT).unwrap_or_default();
     for ask in listed.into_iter().filter(|ask| ours(&ask.conversation)) {
         let _ = client.reject_question(&ask.id, directory);
+    }
+}
+
+/// An error if something goes on in a conversation or below it; `done` says what was not done to
+/// it. What a server left unfinished when it ended is no obstacle.
+pub fn refuse_work(context: &Context, server: &Server, place: &Place, done: &str) -> Result<()> {
+    let below = descendants(server, place)?;
+    let seen = find_work(context, server, place, &below);
+    let on = match seen.map_err(|failure| gone(server, place, failure))?.work {
+        Work::Here => &server.record.id,
+        Work::There(ref other) => &other.clone(),
+        Work::Unfinished | Work::MayBegin | Work::Idle => return Ok(()),
+    };
+    let id = &place.id;
+    Err(Error::busy(format!("conversation {id} is busy on session {on} and was not {done}"))
+        .hint(format!("occtl wait {on} -s {id} waits for its end; occtl abort {on} -s {id}")))
+}
+
+/// The error for a request that changes a conversation. `what` is what a server that does not know
+/// the request cannot do.
+pub fn refused(server: &Server, place: &Place, failure: Failure, what: &str) -> Error {
+    match failure.cause {
+        Cause::Status(409, _) => {
+            Error::busy(format!("conversation {} is busy, and nothing was done", place.id))
+                .hint(format!("occtl wait {} -s {} waits", server.record.id, place.id))
+        }
+        Cause::Alien(_) => {
+            let version = server.record.opencode_version.as_deref();
+            let version = version.unwrap_or("of an unknown version");
+            Error::unsupported(format!("OpenCode {version} cannot {what}"))
+        }
+        _ => gone(server, place, failure),
     }
 }

@@ -2,31 +2,41 @@
 //! of them is unknown, and then never answers, uses the default agent instead, or ignores the
 //! variant.
 
-use super::options::PromptOptions;
 use crate::client::Limit;
 use crate::client::wire::{Agent, Model, ModelName, Providers};
 use crate::error::{Code, Error, Reason, Result};
 use crate::runner::nearest::nearest;
 use crate::runner::session::server::Server;
 
-/// Checks what the options name. For what they do not name, the server is not asked.
-pub fn check(server: &Server, directory: &str, options: &PromptOptions) -> Result<()> {
+/// What a prompt names.
+#[derive(Clone, Debug)]
+pub struct Names {
+    /// The agent, if one is named.
+    pub agent: Option<String>,
+    /// The model, if one is named.
+    pub model: Option<ModelName>,
+    /// The model's variant, if one is named.
+    pub variant: Option<String>,
+}
+
+/// Checks what a prompt names. For what it does not name, the server is not asked.
+pub fn check(server: &Server, directory: &str, names: &Names) -> Result<()> {
     let session = &server.record.id;
-    let mut model = options.model.clone();
-    if let Some(name) = options.agent.as_deref().or(server.record.agent.as_deref()) {
+    let mut model = names.model.clone();
+    if let Some(name) = names.agent.as_deref() {
         let agents = server.client.agents(directory)?;
         let agent = find_agent(session, &agents, name)?;
         let own = agent.model.clone();
         let own = own.map(|own| ModelName { provider: own.provider, model: own.model });
         model = model.or(own);
     }
-    if options.model.is_none() && options.variant.is_none() {
+    if names.model.is_none() && names.variant.is_none() {
         return Ok(());
     }
     let providers = server.client.providers(directory, Limit::Ordinary)?;
     let Some(model) = model.or_else(|| default_model(server, directory)) else { return Ok(()) };
     let found = find_model(session, &providers, &model)?;
-    match &options.variant {
+    match &names.variant {
         Some(variant) => check_variant(&model, &found, variant),
         None => Ok(()),
     }
@@ -66,7 +76,7 @@ fn check_variant(name: &ModelName, model: &Model, variant: &str) -> Result<()> {
 }
 
 /// The model of a prompt that names none; `None` if the configuration does not say.
-fn default_model(server: &Server, directory: &str) -> Option<ModelName> {
+pub fn default_model(server: &Server, directory: &str) -> Option<ModelName> {
     let configuration = server.client.configuration(directory, Limit::Ordinary).ok()?;
     let (provider, model) = configuration.get("model")?.as_str()?.split_once('/')?;
     Some(ModelName { provider: provider.into(), model: model.into() })

@@ -2,12 +2,14 @@
 
 pub mod abort;
 pub mod check;
+pub mod compact;
 pub mod files;
 pub mod finished;
 pub mod follow;
 pub mod hook;
 pub mod limits;
 pub mod message_id;
+pub mod new;
 pub mod options;
 pub mod prepared;
 pub mod queue;
@@ -20,9 +22,11 @@ pub mod workplace;
 
 pub use crate::client::wire::ModelName;
 pub use abort::{Aborted, abort_conversation};
+pub use compact::compact;
 pub use finished::{Finished, follow_turn, send_and_follow};
 pub use hook::Hook;
 pub use limits::Limits;
+pub use new::{NewOptions, open_conversation};
 pub use options::{Follow, PromptOptions, Terms, Wanted};
 pub use wait::{Reached, Until, WaitOptions, wait};
 pub use watcher::Watcher;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::check::check;
+use super::check::{Names, check};
 use super::files;
 use super::options::PromptOptions;
 use super::queue::make_way;
@@ -53,6 +53,17 @@ impl Prepared {
         })
     }
 
+    /// The conversation that the prompt goes to, unless it opens one; with its own agent, if it has
+    /// one and the prompt names none.
+    fn find_existing(&mut self, context: &Context, server: &Server) -> Result<Option<Place>> {
+        if let Target::New(_) = self.options.target {
+            return Ok(None);
+        }
+        let place = target_place(context, server, &self.options.target)?;
+        self.options.agent = self.options.agent.take().or_else(|| place.agent.clone());
+        Ok(Some(place))
+    }
+
     /// Finds or opens the conversation that the prompt goes to, and gives it its rules. Names and
     /// rules are checked first, so that a wrong one opens no conversation. `reads_rules` says
     /// whether the rules of a conversation are wanted even if it is given none.
@@ -63,6 +74,7 @@ impl Prepared {
         policy: &Policy,
         reads_rules: bool,
     ) -> Result<Placed> {
+        let found = self.find_existing(context, server)?;
         let default = self.options.default_model.take().filter(|_| server.record.agent.is_none());
         let is_default = default.is_some();
         self.options.model = self.options.model.take().or(default);
@@ -74,7 +86,9 @@ impl Prepared {
                 message: format!("{}: {}", Environment::MODEL, error.message),
                 ..error
             };
-            let named = check(server, directory, options);
+            let (model, variant) = (options.model.clone(), options.variant.clone());
+            let names = Names { agent: agent.map(String::from), model, variant };
+            let named = check(server, directory, &names);
             if is_default {
                 named.map_err(by)?
             } else {
@@ -84,13 +98,16 @@ impl Prepared {
         };
         let plain = |imposed: &[HeldRule]| imposed.iter().map(|one| one.rule.clone()).collect();
         let mut newest = None;
-        let (place, rules, agent) = match &options.target {
-            Target::New(title) => {
+        let (place, rules, agent) = match found {
+            None => {
+                let title = match &options.target {
+                    Target::New(title) => title,
+                    _ => &None,
+                };
                 let Rules { imposed, agent } = checked(&server.directory, None)?;
                 (open(server, title.as_deref(), plain(&imposed))?, imposed, agent)
             }
-            target => {
-                let place = target_place(context, server, target)?;
+            Some(place) => {
                 let way = make_way(context, server, &place, options)?;
                 (self.queue_lock, newest) = (way.lock, way.newest);
                 let reads = reads_rules || policy.imposes();

@@ -175,7 +175,7 @@ impl Inquiry<'_> {
     /// All messages of a sub-agent: every one belongs to the turn that started it.
     fn messages_of(&self, child: &str) -> Vec<Message> {
         let Some(limit) = self.time_left() else { return Vec::new() };
-        let place = Place { id: child.into(), directory: self.place.directory.clone() };
+        let place = self.place.beside(child.into());
         messages_since(self.server, &place, "", None, limit.into()).unwrap_or_default()
     }
 
@@ -185,7 +185,7 @@ impl Inquiry<'_> {
         if tools.is_empty() {
             return Some(Vec::new());
         }
-        let Place { id, directory } = self.place;
+        let Place { id, directory, .. } = self.place;
         let changes = self.server.client.diff(id, directory, Some(turn), limit).ok()?;
         let version = self.server.record.opencode_version.as_deref().and_then(Version::parse);
         if changes.is_empty() || version >= Some(DIFFS_OF_TURNS) {

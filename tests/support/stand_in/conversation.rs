@@ -11,7 +11,7 @@ use super::super::http_server::Request;
 use super::faults::Faults;
 use super::ids::{id, now};
 use super::routes::{Reply, not_found, unknown_error};
-use super::state::Shared;
+use super::state::{Shared, assistant_message, part, user_message};
 use super::turn;
 
 /// Answers a request about a conversation that exists.
@@ -40,7 +40,17 @@ pub fn answer(
             Reply::Json(infos.filter(|info| info["parentID"] == conversation).cloned().collect())
         }
         ("GET", ["todo" | "diff"]) => Reply::Json(json!([])),
-        ("POST", ["summarize"]) => Reply::Json(true.into()),
+        ("POST", ["summarize"]) => summarize(shared, conversation, &body),
+        ("POST", ["revert"]) => {
+            let revert = json!({"messageID": body["messageID"], "diff": "-new\n+old"});
+            Reply::Json(set(shared, conversation, "revert", revert))
+        }
+        ("POST", ["unrevert"]) => Reply::Json(set(shared, conversation, "revert", Value::Null)),
+        ("POST", ["share"]) => {
+            let share = json!({"url": "http://share.invalid/s/1"});
+            Reply::Json(set(shared, conversation, "share", share))
+        }
+        ("DELETE", ["share"]) => Reply::Json(set(shared, conversation, "share", Value::Null)),
         ("POST", ["fork"]) => Reply::Json(fork(shared, conversation, &body)),
         ("GET", ["message"]) => messages(shared, request, conversation),
         ("GET", ["message", message]) => {
@@ -69,6 +79,31 @@ fn change(info: &mut Value, body: &Value) {
         all.extend(rules.iter().cloned());
         info["permission"] = all.into();
     }
+}
+
+/// Sets a field of a conversation, and gives the conversation.
+fn set(shared: &Shared, conversation: &str, name: &str, value: Value) -> Value {
+    let mut state = shared.lock();
+    let Some(found) = state.find(conversation) else { return Value::Null };
+    found.info[name] = value;
+    found.info.clone()
+}
+
+/// Stores a request for a summary, and the summary.
+fn summarize(shared: &Shared, conversation: &str, body: &Value) -> Reply {
+    let asked = json!({"parts": [{"type": "compaction", "auto": false}], "model": body});
+    let asked = user_message(conversation, &asked);
+    let mut summary = assistant_message(&asked["info"], &shared.directory);
+    let info = &mut summary["info"];
+    info["summary"] = true.into();
+    info["finish"] = "stop".into();
+    info["time"]["completed"] = now().into();
+    let text = json!({"type": "text", "text": "a summary"});
+    summary["parts"] = json!([part(&summary["info"], text)]);
+    if let Some(found) = shared.lock().find(conversation) {
+        found.messages.extend([asked, summary]);
+    }
+    Reply::Json(true.into())
 }
 
 fn delete(shared: &Shared, conversation: &str, info: &Value) -> Reply {

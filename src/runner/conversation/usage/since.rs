@@ -256,7 +256,7 @@ impl Sum {
 /// copies in a fork keep their times: one that is older than its conversation was paid for in the
 /// original.
 fn each_step(server: &Server, found: &Found, since: f64, take: &mut dyn FnMut(Info)) -> Answer<()> {
-    let Found { place: Place { id, directory }, opened } = found;
+    let Found { place: Place { id, directory, .. }, opened } = found;
     let mut each = |Head { info }: Head| {
         let at = info.time.created.unwrap_or(*opened);
         if info.is_answer() && at >= *opened {

@@ -8,7 +8,6 @@ use std::time::Instant;
 use super::Follower;
 use crate::client::wire::{Activities, Ask, Conversation, Info, Message, is_busy};
 use crate::client::{Answer, Cause, Failure};
-use crate::runner::conversation::find::Place;
 use crate::runner::conversation::messages::messages_since;
 use crate::runner::prompt::watcher::Watcher;
 use crate::runner::session::ghosts::is_over;
@@ -190,7 +189,7 @@ impl Follower<'_> {
         }
         let children: Vec<String> = self.turn.descendants().map(String::from).collect();
         for id in children {
-            let place = Place { id, directory: self.place.directory.clone() };
+            let place = self.place.beside(id);
             for message in messages_since(self.server, &place, "", None, self.request_limit.into())?
             {
                 self.turn.add_message_below(&message);
