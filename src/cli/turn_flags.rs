@@ -1,7 +1,6 @@
 //! What `send`, `run` and `wait` share: the words of a prompt, and the flags for what is sent, for
 //! what the turn may use up and for how its asks are answered.
 
-use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -13,7 +12,9 @@ use crate::runner::asks::{Otherwise, Policy, PolicyFlags};
 use crate::runner::conversation::Target;
 use crate::runner::input::{self, Wanted};
 use crate::runner::prompt::ModelName;
-use crate::runner::prompt::{Hook, Limits, PromptOptions, Terms};
+use crate::runner::prompt::{
+    Hook, Limits, Mention, PromptOptions, Terms, check_arguments, find_mentions,
+};
 
 /// The longest text that is read from a file or from stdin, in bytes.
 pub const LONGEST_TEXT: usize = 16 << 20;
@@ -41,6 +42,22 @@ pub const PROMPT: &[Flag] = &[
     )
     .repeated()
     .may_be_stdin(),
+    Flag::switch(
+        "mentions",
+        None,
+        "Let @file, @directory and @agent in the words of the MESSAGE mean those; files must be in \
+         the conversation's directory",
+    ),
+    Flag::value(
+        "command",
+        None,
+        "NAME",
+        "Invoke this command of OpenCode, with the MESSAGE as its arguments",
+    )
+    .excludes(
+        &["system", "system-file", "schema", "mentions"],
+        "the server makes the prompt of a command, and looks for @ in its arguments by itself",
+    ),
     Flag::value("system", None, "TEXT", "Add this to the system prompt"),
     Flag::value("system-file", None, "FILE", "Add the text of this file to the system prompt")
         .may_be_stdin()
@@ -117,6 +134,8 @@ pub struct PromptWords {
     pub options: PromptOptions,
     /// The words of the message; `None` is stdin.
     message: Vec<Option<String>>,
+    /// Whether what they mention is looked for.
+    mentions: bool,
     system_file: Option<PathBuf>,
     title_file: Option<PathBuf>,
 }
@@ -125,7 +144,13 @@ pub struct PromptWords {
 /// the operands from an index on.
 pub fn prompt(words: &Words, index: usize) -> Result<PromptWords> {
     let target = Target::New(words.value("title")?);
+    let message = words.rest_or_stdin(index)?;
+    let command = words.value("command")?;
+    if command.is_some() {
+        check_command(&message)?;
+    }
     let options = PromptOptions {
+        command,
         agent: words.value("agent")?,
         model: words.value("model")?.map(|name| model("--model", &name)).transpose()?,
         variant: words.value("variant")?,
@@ -136,25 +161,43 @@ pub fn prompt(words: &Words, index: usize) -> Result<PromptWords> {
     };
     Ok(PromptWords {
         options,
-        message: words.rest_or_stdin(index)?,
+        message,
+        mentions: words.has("mentions"),
         system_file: words.path("system-file"),
         title_file: words.path("title-file"),
     })
 }
 
+/// An error if these words cannot be the arguments of a command.
+fn check_command(words: &[Option<String>]) -> Result<()> {
+    let Some(words) = words.iter().cloned().collect::<Option<Vec<String>>>() else {
+        let what = "stdin cannot be the arguments of --command: OpenCode would run the shell lines";
+        return Err(Error::usage(format!("{what} and read the files that it names"))
+            .hint("-f - attaches stdin"));
+    };
+    check_arguments(&words.join(" "))
+}
+
 impl PromptWords {
-    /// Whether there is no word of a message.
+    /// Whether there is no word of a message where one is needed.
     pub fn lacks_message(&self) -> bool {
-        self.message.is_empty()
+        self.message.is_empty() && self.options.command.is_none()
     }
 
     /// The prompt, once the command may have effects: texts are read from files and from stdin, and
     /// defaults from the environment. The time that this takes counts towards the limit of `terms`.
     pub fn read(self, environment: &Environment, terms: &mut Terms) -> Result<PromptOptions> {
-        let PromptWords { mut options, message, system_file, title_file } = self;
+        let PromptWords { mut options, message, mentions, system_file, title_file } = self;
         let began = Instant::now();
         let limit = terms.limits.timeout;
-        options.message = joined(&message, limit)?;
+        let texts = texts(&message, limit)?;
+        options.message = texts.join(" ");
+        if options.message.trim().is_empty() && options.command.is_none() {
+            return Err(Error::usage("the message is empty"));
+        }
+        if mentions {
+            options.mentions = mentioned(&message, &texts);
+        }
         if let Some(path) = system_file {
             options.system = Some(text_of(&path, "the system prompt", limit)?);
         }
@@ -167,23 +210,27 @@ impl PromptWords {
     }
 }
 
-/// The words joined with spaces, with what stdin brings in the place of a dash.
-fn joined(words: &[Option<String>], limit: Duration) -> Result<String> {
-    let mut parts = Vec::new();
-    for word in words {
-        parts.push(match word {
-            Some(word) => Cow::Borrowed(word.as_str()),
-            None => {
-                let wanted = Wanted { what: "the message", most: LONGEST_TEXT, limit };
-                Cow::Owned(input::read_text(Path::new("-"), wanted)?)
-            }
-        });
+/// The words, with what stdin brings in the place of a dash.
+fn texts(words: &[Option<String>], limit: Duration) -> Result<Vec<String>> {
+    let wanted = Wanted { what: "the message", most: LONGEST_TEXT, limit };
+    let read = |word: &Option<String>| match word {
+        Some(word) => Ok(word.clone()),
+        None => input::read_text(Path::new("-"), wanted),
+    };
+    words.iter().map(read).collect()
+}
+
+/// What the words mention. Text from stdin mentions nothing: its author may be anybody.
+fn mentioned(words: &[Option<String>], texts: &[String]) -> Vec<Mention> {
+    let mut before = 0;
+    let mut found = Vec::new();
+    for (word, text) in words.iter().zip(texts) {
+        if word.is_some() {
+            found.extend(find_mentions(text, before));
+        }
+        before += text.encode_utf16().count() + 1;
     }
-    let message = parts.join(" ");
-    if message.trim().is_empty() {
-        return Err(Error::usage("the message is empty"));
-    }
-    Ok(message)
+    found
 }
 
 /// The text of a file or of stdin. One that is empty is refused, as an empty value is.

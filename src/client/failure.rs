@@ -73,6 +73,11 @@ impl Failure {
             if why.contains(NO_JSON) || why.starts_with(PARSE_ERROR))
     }
 
+    /// Whether the server does not know the route: it answers with a page then, or with 404.
+    pub fn lacks_route(&self) -> bool {
+        matches!(self.cause, Cause::Alien(_) | Cause::Status(404, _))
+    }
+
     /// Whether the same request may succeed later: the server was silent, broke off, or had an
     /// internal error.
     pub fn is_passing(&self) -> bool {

@@ -27,7 +27,7 @@ use super::failure::{Answer, Cause, Failure};
 use super::http::{Client, HEALTH, WRITE_LIMIT, encode, escape};
 use super::interrupt::Interruption;
 use super::limit::Limit;
-use super::wire::{Activities, Health, Message, ModelName, Prompt};
+use super::wire::{Activities, Health, Invocation, Message, ModelName, Prompt};
 use crate::units::{Deadline, REQUEST_LIMIT, TICK, poll};
 
 /// How much of an answer's head is buffered here. It must fit into the library's buffer.
@@ -63,6 +63,17 @@ impl Client {
     ) -> Answer<Held<IgnoredAny>> {
         let route = format!("/session/{}/summarize", escape(conversation));
         self.begin("POST", route, directory, Some(encode(model)), REQUEST_LIMIT)
+    }
+
+    /// Invokes a command without waiting for the answer, which comes as that to a prompt does.
+    pub fn hold_command(
+        &self,
+        conversation: &str,
+        directory: &str,
+        invocation: &Invocation,
+    ) -> Answer<Held> {
+        let route = format!("/session/{}/command", escape(conversation));
+        self.begin("POST", route, directory, Some(encode(invocation)), REQUEST_LIMIT)
     }
 
     /// Asks what the conversations of a directory are doing. `limit` covers connecting and sending.
@@ -146,6 +157,12 @@ impl<T: DeserializeOwned> Held<T> {
 }
 
 impl<T> Held<T> {
+    /// Whether a command was invoked, for which the server has things to do before there is a
+    /// prompt.
+    pub fn is_of_command(&self) -> bool {
+        self.route.ends_with("/command")
+    }
+
     fn call(&self, body: Option<Vec<u8>>, limit: Duration) -> Answer<Exchange> {
         let query = [("directory", &*self.directory)];
         self.client.send(self.method, &self.route, &query, body, Limit::Whole(limit))

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::failure::{Answer, Cause, Failure};
 use super::http::{Client, HEALTH};
 use super::limit::Limit;
-use super::wire::{Agent, Health, McpServer, Paths, Providers};
+use super::wire::{Agent, Health, McpServer, OwnCommand, Paths, Providers};
 
 /// The route of [`Client::paths`].
 const PROJECT: &str = "/path";
@@ -51,6 +51,11 @@ impl Client {
     /// The agents of a directory with their resolved rules.
     pub fn agents(&self, directory: &str) -> Answer<Vec<Agent>> {
         self.get("/agent", &[("directory", directory)], Limit::Ordinary)
+    }
+
+    /// OpenCode's own commands in a directory.
+    pub fn commands(&self, directory: &str) -> Answer<Vec<OwnCommand>> {
+        self.get("/command", &[("directory", directory)], Limit::Ordinary)
     }
 
     /// The providers and models of a directory.

@@ -25,7 +25,9 @@ mod kernel;
 mod listing;
 mod logs;
 mod long_texts;
+mod mentions;
 mod naming;
+mod own_commands;
 mod run_ending;
 mod scarce;
 mod schemas;
@@ -52,6 +54,9 @@ use serde_json::{Value, json};
 
 use crate::support::command::Outcome;
 use crate::support::sandbox::Sandbox;
+
+/// The tools of a server, as far as rules of tests name them.
+const TOOLS: [&str; 4] = ["bash", "edit", "read", "task"];
 
 /// The text of prompts, and so of their answers.
 const TEXT: &str = "one two three four five";

@@ -13,6 +13,7 @@ mod leaving;
 mod limits;
 mod main_path;
 mod manage;
+mod own_commands;
 mod permission_flags;
 mod permission_rules;
 mod processes;

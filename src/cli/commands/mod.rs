@@ -26,6 +26,7 @@ pub mod logs;
 pub mod look;
 pub mod models;
 pub mod new;
+pub mod own_commands;
 pub mod permissions;
 pub mod questions;
 pub mod reject;
@@ -97,6 +98,7 @@ pub const COMMANDS: Commands = &[
     &config::COMMAND,
     &models::COMMAND,
     &agents::COMMAND,
+    &own_commands::COMMAND,
     &events::COMMAND,
     &logs::COMMAND,
     &bench::COMMAND,

@@ -82,6 +82,10 @@ pub const COMMAND: Command = Command {
          conversation (status 1), -s says on stderr which turn the prompt takes over, and --queue \
          waits until nothing goes on. Several prompts that wait with --queue are sent one after \
          the other; one that waits until --timeout is not sent (status 124).",
+        "--command invokes a command of OpenCode (`occtl commands SESSION` lists them). OpenCode \
+         puts the arguments into the command's template, runs the shell lines (!`…`) of the result \
+         and reads the files that @ names there, without asking: never give it arguments of \
+         strangers.",
         ABOUT[0],
         ABOUT[1],
         "A permission that no --allow and no --deny settles is waited for, unless --on-permission \
@@ -94,6 +98,8 @@ pub const COMMAND: Command = Command {
         ("git diff | occtl send $S --stream -", "read the prompt from a pipe"),
         ("git diff | occtl send $S --wait 'Review this:' -", "put words before it"),
         ("occtl send $S --wait -- '- a list'", "send words that begin with a dash"),
+        ("occtl send $S --wait --command review main", "invoke a command of OpenCode"),
+        ("occtl send $S --wait --mentions 'Compare @a.rs with @b.rs'", "name files"),
         ("occtl send $S -c --wait --json 'And now?' | jq .cost_usd", "see what a turn cost"),
         (
             "occtl send $S --wait --unlisted deny --allow edit --allow 'bash:make *' 'Mend it'",

@@ -33,6 +33,31 @@ pub struct Agent {
     pub permission: Vec<Rule>,
 }
 
+/// `GET /command`: a prompt that the server makes from a template.
+#[derive(Clone, Debug, Deserialize)]
+pub struct OwnCommand {
+    /// For example `review`.
+    pub name: String,
+    /// What it is for.
+    #[serde(default, deserialize_with = "lenient")]
+    pub description: Option<String>,
+    /// Where it comes from: `command` for OpenCode and its configuration, `mcp` or `skill`.
+    #[serde(default, deserialize_with = "lenient")]
+    pub source: Option<String>,
+    /// The agent that it always uses.
+    #[serde(default, deserialize_with = "lenient")]
+    pub agent: Option<String>,
+    /// The model that it always uses, as `provider/model`.
+    #[serde(default, deserialize_with = "lenient")]
+    pub model: Option<String>,
+    /// Whether a sub-agent does its work; by default if the agent is one.
+    #[serde(default, deserialize_with = "lenient")]
+    pub subtask: Option<bool>,
+    /// The prompt, in which arguments and the output of shell lines are put.
+    #[serde(default, deserialize_with = "lenient")]
+    pub template: Option<String>,
+}
+
 /// The model of an agent.
 #[derive(Clone, Debug, Deserialize)]
 pub struct AgentModel {

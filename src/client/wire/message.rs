@@ -16,6 +16,15 @@ pub struct Message {
     pub parts: Vec<Part>,
 }
 
+impl Message {
+    /// Whether the answer of a model is in it. The message with which the server itself calls the
+    /// sub-agent of a command holds nothing but that call.
+    pub fn is_of_model(&self) -> bool {
+        let is_call = !self.parts.is_empty() && self.parts.iter().all(|part| part.kind == "tool");
+        !is_call || self.info.has_usage()
+    }
+}
+
 /// Everything about a message except its parts.
 #[derive(Clone, Debug, Default, Deserialize)]
 pub struct Info {

@@ -85,8 +85,7 @@ pub fn follow_prepared(
         drop(lock);
     }
     // The prompt can be large, and the server has it now.
-    prepared.options.message = String::new();
-    prepared.files.clear();
+    prepared.forget();
     let follower = follower.holding(held, only_answer);
     let Followed { mut record, last, given_up } =
         follower.follow(follow.watcher).map_err(explain)?;

@@ -2,12 +2,14 @@
 
 pub mod abort;
 pub mod check;
+pub mod command;
 pub mod compact;
 pub mod files;
 pub mod finished;
 pub mod follow;
 pub mod hook;
 pub mod limits;
+pub mod mentions;
 pub mod message_id;
 pub mod new;
 pub mod options;
@@ -22,10 +24,12 @@ pub mod workplace;
 
 pub use crate::client::wire::ModelName;
 pub use abort::{Aborted, abort_conversation};
+pub use command::check_arguments;
 pub use compact::compact;
 pub use finished::{Finished, follow_turn, send_and_follow};
 pub use hook::Hook;
 pub use limits::Limits;
+pub use mentions::{Mention, find_mentions};
 pub use new::{NewOptions, open_conversation};
 pub use options::{Follow, PromptOptions, Terms, Wanted};
 pub use wait::{Reached, Until, WaitOptions, wait};
@@ -38,7 +42,6 @@ use crate::runner::session::timeouts::out_of_time;
 use crate::units::Deadline;
 use message_id::new_turn;
 use prepared::Prepared;
-use stored::wait_until_stored;
 
 /// A prompt that the server has.
 #[derive(Clone, Debug)]
@@ -76,7 +79,6 @@ pub fn send(
     let place = placed.place;
     // Before the prompt, so that no `cleanup` in between takes the session for unused.
     server.note_use(context, Some(&place.id));
-    prepared.hand_over(&server, &place, &turn).map_err(explain)?;
-    wait_until_stored(context, &server, &place, &turn, deadline).map_err(explain)?;
+    prepared.hand_over(context, &server, &place, &turn).map_err(explain)?;
     Ok(Accepted { session: server.record.id.clone(), conversation: place.id, turn })
 }

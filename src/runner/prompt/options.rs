@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use super::hook::Hook;
 use super::limits::Limits;
+use super::mentions::Mention;
 use super::watcher::Watcher;
 use crate::client::wire::ModelName;
 use crate::runner::asks::policy::Policy;
@@ -13,8 +14,12 @@ use crate::runner::conversation::find::Target;
 /// A prompt.
 #[derive(Clone, Debug)]
 pub struct PromptOptions {
-    /// Its text.
+    /// Its text, or the arguments of a command.
     pub message: String,
+    /// The command of OpenCode that makes the prompt.
+    pub command: Option<String>,
+    /// The files and agents that the text mentions, as far as they are to be resolved.
+    pub mentions: Vec<Mention>,
     /// The conversation that it goes to.
     pub target: Target,
     /// Whether it waits until nothing goes on there.
@@ -40,6 +45,8 @@ impl PromptOptions {
     pub fn new(message: String, target: Target) -> PromptOptions {
         PromptOptions {
             message,
+            command: None,
+            mentions: Vec::new(),
             target,
             queue: false,
             agent: None,

@@ -227,7 +227,9 @@ impl Work {
     /// Adds the messages of one conversation.
     fn add(&mut self, inquiry: &Inquiry, conversation: &str, messages: &[Message]) {
         for message in messages.iter().filter(|message| message.info.is_answer()) {
-            self.used.add_step(&message.info, inquiry.cost(&message.info));
+            if message.is_of_model() {
+                self.used.add_step(&message.info, inquiry.cost(&message.info));
+            }
             for part in message.parts.iter().filter(|part| part.kind == "tool") {
                 self.denied |= part.state.denied;
                 self.tools.push(Tool {

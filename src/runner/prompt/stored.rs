@@ -5,13 +5,13 @@ use std::time::Duration;
 use serde::de::IgnoredAny;
 use serde_json::{Value, json};
 
-use crate::client::Answer;
+use crate::client::{Answer, Held};
 use crate::error::{Code, Error, Result};
 use crate::runner::context::Context;
 use crate::runner::conversation::find::Place;
 use crate::runner::session::server::Server;
 use crate::runner::session::timeouts::{LOOK_FIRST, LOOK_LIMIT};
-use crate::units::{Backoff, Deadline, POLL_FIRST, pause};
+use crate::units::{Backoff, POLL_FIRST, pause};
 
 /// How long a server may take from its 204 until the prompt can be read back. A cold directory
 /// needs 1.5 s.
@@ -31,15 +31,51 @@ pub fn has_message(server: &Server, place: &Place, message: &str, limit: Duratio
     }
 }
 
+/// Waits until the server has made a prompt of a command, which it first runs shell lines for. It
+/// says no before that, or with its answer at the end of the turn.
+pub fn wait_until_begun(
+    context: &Context,
+    server: &Server,
+    place: &Place,
+    turn: &str,
+    held: &Held,
+) -> Result<()> {
+    let deadline = server.client.deadline();
+    let mut pauses = Backoff::new(POLL_FIRST, Duration::from_millis(100));
+    loop {
+        let has_answered = held.is_ready(Duration::ZERO);
+        match has_message(server, place, turn, LOOK_LIMIT) {
+            Ok(true) => return Ok(()),
+            Err(failure) if !deadline.expired() && !failure.is_passing() => {
+                return Err(failure.into());
+            }
+            _ => {}
+        }
+        if let Some(error) = server.ended(context) {
+            return Err(error);
+        }
+        if has_answered {
+            let id = &server.record.id;
+            let message = "the server did not make a prompt of the command";
+            return Err(Error::new(Code::TurnFailed, message)
+                .hint(format!("occtl logs --session {id} may say why")));
+        }
+        if deadline.expired() {
+            let message = "the server still prepares the command, and will begin with it";
+            return Err(Error::unreachable(message));
+        }
+        pause(deadline.remaining(pauses.next()));
+    }
+}
+
 /// Waits until the prompt can be read back: the server's 204 alone promises nothing.
 pub fn wait_until_stored(
     context: &Context,
     server: &Server,
     place: &Place,
     turn: &str,
-    deadline: Deadline,
 ) -> Result<()> {
-    let deadline = deadline.or_after(STORED_WITHIN);
+    let deadline = server.client.deadline().or_after(STORED_WITHIN);
     let mut pauses = Backoff::new(POLL_FIRST, Duration::from_millis(100));
     loop {
         let limit = deadline.remaining(LOOK_LIMIT);

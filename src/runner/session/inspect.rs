@@ -5,8 +5,8 @@ use serde_json::Value;
 use super::secrets::mask;
 use super::server::Server;
 use crate::client::Limit;
-use crate::client::wire::{Agent, Model};
-use crate::error::Result;
+use crate::client::wire::{Agent, Model, OwnCommand};
+use crate::error::{Error, Result};
 use crate::runner::context::Context;
 
 /// One model of a session's server.
@@ -41,6 +41,26 @@ pub fn agents(context: &Context, session: &str) -> Result<Vec<Agent>> {
     let server = Server::open(context, session)?;
     let found = server.client.agents(&server.directory);
     found.map_err(|failure| server.explain(context, failure))
+}
+
+/// OpenCode's own commands on a session's server, sorted by name.
+pub fn commands(context: &Context, session: &str) -> Result<Vec<OwnCommand>> {
+    Server::with(context, session, |server| {
+        let mut found = own_commands(server, &server.directory)?;
+        found.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(found)
+    })
+}
+
+/// OpenCode's own commands in a directory. An error where the server's version has none.
+pub fn own_commands(server: &Server, directory: &str) -> Result<Vec<OwnCommand>> {
+    server.client.commands(directory).map_err(|failure| {
+        if failure.lacks_route() {
+            let version = server.record.opencode_version.as_deref().unwrap_or("of this server");
+            return Error::unsupported(format!("OpenCode {version} has no commands: {failure}"));
+        }
+        failure.into()
+    })
 }
 
 /// The resolved configuration of a session's server. Secrets are masked unless `secrets` is true.

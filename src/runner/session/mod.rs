@@ -27,12 +27,12 @@ pub mod timeouts;
 pub mod touch;
 pub mod version;
 
-pub use crate::client::wire::Agent;
+pub use crate::client::wire::{Agent, OwnCommand};
 pub use doing::{Doing, Retry, RunningTool};
 pub use doorstep::look;
 pub use facts::SessionFacts;
 pub use git::Uncommitted;
-pub use inspect::{ModelFacts, agents, configuration, models};
+pub use inspect::{ModelFacts, agents, commands, configuration, models};
 pub use labels::{Labels, all_ids, parse_labels};
 pub use logs::{LEVELS, LogLine, LogOptions, logs, names_session};
 pub use prices::{PriceState, price_state};

@@ -63,7 +63,7 @@ impl Turn {
             }
             // The server goes on under another prompt of its own; REST says which.
             Kind::Part(part) if part.kind == "compaction" => self.wants_look = true,
-            Kind::Part(part) if part.synthetic && self.prompts.is_compacted() => {
+            Kind::Part(part) if part.synthetic && self.prompts.may_go_on() => {
                 self.wants_look = true;
             }
             Kind::Activity(activity) => self.note_activity(activity, now),

@@ -107,6 +107,9 @@ impl Turn {
         if let Some(why) = self.refused.as_ref().filter(|_| idle >= LONG_IDLE_PROOF) {
             return Some(failed("Refused", why));
         }
+        if self.is_prepared() {
+            return None;
+        }
         let waited = snapshot.at.saturating_duration_since(self.accepted);
         let given_up = if self.was_busy { idle >= LONG_IDLE_PROOF } else { waited >= START_WINDOW };
         if !given_up {

@@ -66,6 +66,8 @@ pub struct Turn {
     below: BTreeMap<String, Info>,
     working: Working,
     was_busy: bool,
+    /// The server holds its answer to a command back: it may still run shell lines of it.
+    is_prepared: bool,
     idle_since: Option<Instant>,
     stage: Stage,
     wants_look: bool,
@@ -97,6 +99,7 @@ impl Turn {
             below: BTreeMap::new(),
             working: Working::default(),
             was_busy: false,
+            is_prepared: false,
             idle_since: None,
             stage: Stage::default(),
             wants_look: false,
@@ -164,6 +167,17 @@ impl Turn {
         self.wants_look = true;
     }
 
+    /// Notes whether the server may still prepare the prompt, which takes as long as shell lines of
+    /// a command do. Until then it has neither the prompt nor anything to do.
+    pub fn note_preparation(&mut self, is_prepared: bool) {
+        self.is_prepared = is_prepared;
+    }
+
+    /// Whether the server may still prepare the prompt.
+    pub fn is_prepared(&self) -> bool {
+        self.is_prepared && self.steps.is_empty()
+    }
+
     /// Notes that events may have been missed.
     pub fn note_gap(&mut self) {
         self.text.note_gap();
@@ -211,7 +225,7 @@ impl Turn {
     /// What the turn and its sub-agents have used so far.
     pub fn spent(&self) -> Spent {
         let cost = self.all_steps().filter_map(|info| info.cost).sum();
-        Spent { steps: (self.steps.len() + self.below.len()) as u64, cost }
+        Spent { steps: self.all_steps().count() as u64, cost }
     }
 
     /// When the first text was shown.
@@ -219,9 +233,14 @@ impl Turn {
         self.first_text
     }
 
-    /// The turn's own steps, its sub-agents' and the summaries.
+    /// The turn's own steps, its sub-agents' and the summaries. The message with which the server
+    /// itself calls the sub-agent of a command is none.
     pub fn all_steps(&self) -> impl Iterator<Item = &Info> {
-        self.steps.values().chain(self.below.values())
+        let is_call = |info: &&Info| {
+            let answers = info.parent.as_deref() == Some(self.id.as_str());
+            !(self.prompts.is_of_sub_agent() && answers && !info.has_usage())
+        };
+        self.steps.values().filter(is_call).chain(self.below.values())
     }
 
     /// The turn's own steps.

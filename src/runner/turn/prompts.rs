@@ -4,7 +4,7 @@
 //! by itself. It stores a user message that holds nothing but a part `compaction`, answers it with
 //! a summary, and stores another user message that tells the model to go on, or repeats the prompt.
 //! The later steps answer that last message and still belong to the same turn. Seen on 1.1.65 to
-//! 1.18.33.
+//! 1.18.33. After a command that a sub-agent does, it stores such a message as well.
 
 use std::collections::BTreeSet;
 use std::hash::{DefaultHasher, Hasher};
@@ -18,6 +18,9 @@ pub struct Prompts {
     answered: BTreeSet<String>,
     /// The messages that ask for a summary.
     compactions: BTreeSet<String>,
+    /// Whether the prompt is a command that a sub-agent does. The server then stores a message with
+    /// which the turn goes on.
+    of_sub_agent: bool,
     /// A hash of the prompt's text, to recognise a repetition. The text itself can be large.
     said: Option<u64>,
 }
@@ -26,7 +29,7 @@ impl Prompts {
     /// One prompt by its id.
     pub fn new(id: &str) -> Prompts {
         let answered = BTreeSet::from([id.to_string()]);
-        Prompts { answered, compactions: BTreeSet::new(), said: None }
+        Prompts { answered, compactions: BTreeSet::new(), of_sub_agent: false, said: None }
     }
 
     /// Whether a message is a step of the turn.
@@ -49,9 +52,14 @@ impl Prompts {
         self.answered.contains(id) || self.compactions.contains(id)
     }
 
-    /// Whether the server has compacted the conversation during the turn.
-    pub fn is_compacted(&self) -> bool {
-        !self.compactions.is_empty()
+    /// Whether the prompt is a command that a sub-agent does.
+    pub fn is_of_sub_agent(&self) -> bool {
+        self.of_sub_agent
+    }
+
+    /// Whether the server may go on under a message of its own.
+    pub fn may_go_on(&self) -> bool {
+        self.of_sub_agent || !self.compactions.is_empty()
     }
 
     /// Learns from messages, oldest first, with which of them the server went on.
@@ -61,6 +69,7 @@ impl Prompts {
             let info = &message.info;
             if info.is_prompt() && self.answered.contains(&info.id) {
                 self.said.get_or_insert_with(|| said(message));
+                self.of_sub_agent |= message.parts.iter().any(|part| part.kind == "subtask");
             } else if info.is_prompt() && !self.compactions.contains(&info.id) {
                 let after = |of: fn(&Prompts, &Info) -> bool| {
                     before.is_some_and(|before| of(self, &before.info))
@@ -68,7 +77,9 @@ impl Prompts {
                 let asks_for_summary = message.parts.iter().any(|part| part.kind == "compaction");
                 if asks_for_summary && after(Prompts::is_step) {
                     self.compactions.insert(info.id.clone());
-                } else if after(Prompts::is_summary) && self.goes_on(message) {
+                } else if after(Prompts::is_summary) && self.goes_on(message)
+                    || self.of_sub_agent && after(Prompts::is_step) && is_of_server(message)
+                {
                     self.answered.insert(info.id.clone());
                 }
             }
@@ -78,10 +89,14 @@ impl Prompts {
 
     /// Whether the server wrote this message itself, or repeated the prompt.
     fn goes_on(&self, message: &Message) -> bool {
-        let mut texts = message.parts.iter().filter(|part| part.kind == "text").peekable();
-        let own = texts.peek().is_some() && texts.all(|part| part.synthetic);
-        own || self.said == Some(said(message))
+        is_of_server(message) || self.said == Some(said(message))
     }
+}
+
+/// Whether the server wrote a user message itself.
+fn is_of_server(message: &Message) -> bool {
+    let mut texts = message.parts.iter().filter(|part| part.kind == "text").peekable();
+    texts.peek().is_some() && texts.all(|part| part.synthetic)
 }
 
 /// A hash of the text of a prompt.

@@ -62,6 +62,7 @@ pub fn answer(
         }
         ("POST", ["prompt_async"]) => prompt(shared, conversation, &body, false),
         ("POST", ["message"]) => prompt(shared, conversation, &body, true),
+        ("POST", ["command"]) => prompt(shared, conversation, &made_of_command(&body), true),
         _ => Reply::Unknown,
     }
 }
@@ -113,6 +114,15 @@ fn delete(shared: &Shared, conversation: &str, info: &Value) -> Reply {
     let properties = json!({"sessionID": conversation, "info": info});
     shared.publish("session.deleted", directory, properties);
     Reply::Json(true.into())
+}
+
+/// The prompt that a command makes: its name and arguments.
+fn made_of_command(body: &Value) -> Value {
+    let word = |name: &str| body[name].as_str().unwrap_or_default();
+    let text = format!("{} {}", word("command"), word("arguments"));
+    let mut prompt = body.clone();
+    prompt["parts"] = json!([{"type": "text", "text": text}]);
+    prompt
 }
 
 /// Takes a prompt; `held` makes the answer of its turn the answer of the request.

@@ -167,8 +167,10 @@ impl Follower<'_> {
         let below: Vec<String> = self.turn.descendants().map(String::from).collect();
         // A prompt whose answer is held back may not have begun yet.
         let coming = Deadline::after(BEGINS_WITHIN);
+        let is_prepared = self.turn.is_prepared();
         let settled = || {
-            coming.expired() || self.held.as_ref().is_none_or(|held| held.is_ready(Duration::ZERO))
+            coming.expired() && !is_prepared
+                || self.held.as_ref().is_none_or(|held| held.is_ready(Duration::ZERO))
         };
         match abort(self.server, self.place, &below, closing, &settled) {
             Ok(true) => {

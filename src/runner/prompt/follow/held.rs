@@ -20,6 +20,7 @@ impl Follower<'_> {
         let awaited = self.only_answer && self.turn.is_ending();
         let within = if awaited { BEHIND_EVENTS } else { Duration::ZERO };
         let held = self.held.take_if(|held| held.is_ready(within))?;
+        self.turn.note_preparation(false);
         let failure = match held.answer(self.request_limit) {
             Ok(message) => return self.take_last_message(message, watcher),
             Err(failure) => failure,

@@ -136,6 +136,7 @@ impl<'a> Follower<'a> {
 
     /// For a prompt that the server answers itself when the turn is over.
     pub fn holding(mut self, held: Held, only_answer: bool) -> Follower<'a> {
+        self.turn.note_preparation(held.is_of_command());
         self.held = Some(held);
         self.only_answer = only_answer;
         self

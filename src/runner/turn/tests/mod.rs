@@ -1,5 +1,6 @@
 //! The state machine without a network: every outcome, recorded streams, and random faults in them.
 
+mod commands;
 mod outcomes;
 mod property;
 mod recorded;

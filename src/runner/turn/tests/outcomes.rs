@@ -2,20 +2,20 @@
 
 use super::*;
 
-const CONVERSATION: &str = "ses_1";
+pub const CONVERSATION: &str = "ses_1";
 
-const PROMPT: &str = "msg_5";
+pub const PROMPT: &str = "msg_5";
 
-fn bench() -> Bench {
+pub fn bench() -> Bench {
     Bench::new(CONVERSATION, PROMPT)
 }
 
-fn prompt(id: &str) -> Value {
+pub fn prompt(id: &str) -> Value {
     json!({"info": {"id": id, "role": "user", "sessionID": CONVERSATION}, "parts": []})
 }
 
 /// An assistant message that answers `parent`.
-fn answer(id: &str, parent: &str, rest: Value) -> Value {
+pub fn answer(id: &str, parent: &str, rest: Value) -> Value {
     let mut info =
         json!({"id": id, "role": "assistant", "sessionID": CONVERSATION, "parentID": parent});
     for (name, value) in rest.as_object().unwrap() {
@@ -24,7 +24,7 @@ fn answer(id: &str, parent: &str, rest: Value) -> Value {
     json!({"info": info, "parts": []})
 }
 
-fn done(finish: &str) -> Value {
+pub fn done(finish: &str) -> Value {
     json!({"finish": finish, "time": {"completed": 2}})
 }
 
@@ -36,7 +36,7 @@ fn ends(info: Value) -> (Option<End>, Option<End>) {
     (bench().look(&all, Some(&busy)), bench().end(&all))
 }
 
-fn name(end: &Option<End>) -> &str {
+pub fn name(end: &Option<End>) -> &str {
     match end {
         None => "none",
         Some(End::Finished) => "finished",
