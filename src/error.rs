@@ -73,6 +73,23 @@ impl Code {
     }
 }
 
+impl Code {
+    /// The name of the signal that it stands for.
+    pub fn signal(self) -> Option<&'static str> {
+        match self {
+            Code::HungUp => Some("SIGHUP"),
+            Code::Interrupted => Some("SIGINT"),
+            Code::Terminated => Some("SIGTERM"),
+            _ => None,
+        }
+    }
+
+    /// `interrupted by SIGINT`, for the code of a signal.
+    pub fn interrupted(self) -> String {
+        format!("interrupted by {}", self.signal().unwrap_or("a signal"))
+    }
+}
+
 /// Why nothing was done, for scripts that want to tell one exit 1, or one exit 4, from another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reason {

@@ -106,6 +106,10 @@ impl fmt::Display for Failure {
     }
 }
 
+/// What is said where [`Failure::is_unreadable`].
+pub const CANNOT_READ_BACK: &str =
+    "this OpenCode cannot read back a prompt with --schema, nor what is older";
+
 impl From<Failure> for Error {
     fn from(failure: Failure) -> Error {
         let code = match failure.cause {
@@ -114,8 +118,7 @@ impl From<Failure> for Error {
             _ => Code::Unreachable,
         };
         if failure.is_unreadable() {
-            let what = "this OpenCode cannot read back a prompt with --schema, nor what is older";
-            return Error::new(code, what).hint("occtl tail -n 1 shows what came after it");
+            return Error::new(code, CANNOT_READ_BACK);
         }
         match failure.cause {
             Cause::Silent => Error::silent(failure.to_string()),

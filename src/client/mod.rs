@@ -26,7 +26,7 @@ pub mod wire;
 
 pub use clock::DATE_LAG;
 pub use event::{Event, EventStream, Received};
-pub use failure::{Answer, Cause, Failure};
+pub use failure::{Answer, CANNOT_READ_BACK, Cause, Failure};
 pub use held::Held;
 pub use http::{Client, Endpoint};
 pub use label::Label;

@@ -61,7 +61,8 @@ pub fn take(
             Err(error) => return Err(failed(error)),
         }
         if !cleans_up && let Some(code) = signal() {
-            let message = format!("interrupted in its wait for the lock on {}", path.display());
+            let (how, shown) = (code.interrupted(), path.display());
+            let message = format!("{how} while it waited for the lock on {shown}");
             return Err(Error::new(code, message));
         }
         if checked.elapsed() >= SAVE_CHECK {

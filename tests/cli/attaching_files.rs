@@ -35,6 +35,20 @@ fn a_dash_attaches_what_stdin_brings_with_its_type_by_content_and_stdin_for_a_na
 }
 
 #[test]
+fn a_prompt_that_is_refused_names_the_files_that_go_with_it() {
+    let sandbox = sandbox("refused", json!({"status": {"POST /session/*/message": 400}}));
+    let id = sandbox.start(&[]);
+    std::fs::write(sandbox.work().join("broken.png"), "\u{89}PNG\r\n").unwrap();
+    let send = |words: &[&str]| sandbox.occtl(&["send", &id, "--wait", "hello"]).args(words).run();
+    let refused = send(&["-f", "broken.png"]).fails(5);
+    let said = "the server refused the prompt and may not be able to read broken.png: POST ";
+    assert!(refused.stderr.contains(said), "{}", refused.stderr);
+    send(&[]).fails(1);
+    sandbox.occtl(&["stop", "--all"]).run().ok();
+    sandbox.assert_no_trace();
+}
+
+#[test]
 fn a_stdin_that_does_not_end_counts_towards_the_limit_and_nothing_is_sent() {
     let sandbox = sandbox("endless", Value::Null);
     let id = sandbox.start(&[]);

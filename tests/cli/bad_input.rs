@@ -20,16 +20,21 @@ fn a_session_that_does_not_exist_is_named_with_how_many_there_are() {
     ] {
         let failed = sandbox.occtl(&arguments).run().fails(3);
         assert_eq!(failed.stdout, "", "{arguments:?}");
-        let expected = "occtl: session oc-77 not found (occtl list shows 0)\n";
+        let expected = "occtl: there is no session oc-77 (there is none at all; occtl start starts \
+                        one)\n";
         assert_eq!(failed.stderr, expected, "{arguments:?}");
     }
     let empty = sandbox.occtl(&["stop", ""]).run().fails(3);
-    assert!(empty.stderr.contains("session \"\" not found (the word is empty"), "{}", empty.stderr);
+    assert!(
+        empty.stderr.contains("there is no session \"\" (the word is empty"),
+        "{}",
+        empty.stderr
+    );
     let failed = sandbox.occtl(&["stop", "oc-77", "--json"]).run().fails(3);
     let error = failed.json_error();
     assert_eq!(
         (&error["code"], &error["hint"]),
-        (&json!("not_found"), &json!("occtl list shows 0"))
+        (&json!("not_found"), &json!("there is none at all; occtl start starts one"))
     );
     sandbox.assert_no_trace();
 }
@@ -40,7 +45,7 @@ fn an_ambiguous_beginning_lists_the_candidates_and_touches_none() {
     let ids = [sandbox.start(&[]), sandbox.start(&[])];
     // Every id begins with `oc-`, and two ids may have nothing else in common: a third is made up.
     let failed = sandbox.occtl(&["stop", "oc-"]).run().fails(3);
-    assert!(failed.stderr.contains("occtl list shows 2"), "{}", failed.stderr);
+    assert!(failed.stderr.contains("occtl list shows all 2"), "{}", failed.stderr);
     let twin = format!("{}ffff", &ids[0][..7]);
     let mut text = sandbox.store();
     text["sessions"][&twin] = json!({"id": twin, "port": 1, "pid": null});

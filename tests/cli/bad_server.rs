@@ -219,7 +219,10 @@ fn a_server_that_is_killed_in_the_middle_of_a_turn_is_noticed_soon() {
         assert!(status.stdout.starts_with(&format!("dead {id}\n")), "{}", status.stdout);
         assert_eq!(states(&sandbox, std::slice::from_ref(&id)), ["dead"]);
         let refused = sandbox.occtl(&["send", &id, "hello"]).run().fails(4);
-        let hint = format!("occtl stop {id} removes what it left; occtl start starts another");
+        let hint = format!(
+            "occtl logs --session {id} shows what the server said; occtl stop {id} removes what it \
+             left; occtl start starts another"
+        );
         assert_eq!(refused.stderr, format!("occtl: session {id} is dead ({hint})\n"));
         let stopped = sandbox.occtl(&["stop", &id]).run().ok();
         assert_eq!(stopped.stdout, format!("Stopped: {id} (was already dead)\n"));

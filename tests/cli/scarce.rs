@@ -158,7 +158,7 @@ fn a_reader_that_does_not_read_holds_up_neither_a_limit_nor_a_signal() {
             running.signal(sent);
         }
         let ended = running.wait(Duration::from_secs(25)).fails(status);
-        assert!(ended.stderr.contains("it was aborted"), "{}", ended.stderr);
+        assert!(ended.stderr.contains("the turn was aborted"), "{}", ended.stderr);
         sandbox.occtl(&["wait", &id, "-t", "20"]).run().ok();
     }
     // The same when the turn is over and its answer is being printed.

@@ -116,7 +116,7 @@ fn a_prompt_that_the_server_has_not_begun_is_aborted_when_it_begins() {
     sandbox.wait_for_request(before, |one| one["body"]["parts"].is_array());
     sending.signal(Signal::INT);
     let ended = sending.wait(SOON).fails(130);
-    assert!(ended.stderr.contains("it was aborted"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("the turn was aborted"), "{}", ended.stderr);
     let messages = sandbox.occtl(&["tail", &session, "--json"]).run().ok().json();
     let prompts = messages["messages"].as_array().unwrap().iter();
     let prompts = prompts.filter(|one| one["role"] == "user");

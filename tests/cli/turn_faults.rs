@@ -255,12 +255,22 @@ fn a_limit_ends_the_turn_and_says_which_it_was() {
             json!({"never_ends": true}),
             &["--stall-timeout", "1"],
             "StallTimeout",
-            "nothing happened for 1 s",
+            "nothing happened in the turn for 1 s (--stall-timeout)",
         ),
-        (json!({"retry_forever": 100}), &["--max-retries", "3"], "MaxRetries", "tried again: busy"),
+        (
+            json!({"retry_forever": 100}),
+            &["--max-retries", "3"],
+            "MaxRetries",
+            "failed 4 times, --max-retries allows 3: busy",
+        ),
         (json!({"retry_forever": 100}), &["-t", "1"], "Timeout", "tried again: busy"),
-        (tool.clone(), &["--max-steps", "1"], "MaxSteps", "this is step 2"),
-        (tool, &["--max-cost", "0.00001"], "MaxCost", "US dollars"),
+        (
+            tool.clone(),
+            &["--max-steps", "1"],
+            "MaxSteps",
+            "the turn reached step 2, --max-steps allows 1",
+        ),
+        (tool, &["--max-cost", "0.00001"], "MaxCost", "US dollars, --max-cost allows 0.00001"),
     ] {
         let faults = json!({"turn": turn});
         let sent = send(&sandbox, &session, &faults, &[&["--wait", "--json"], flags].concat());
@@ -274,7 +284,7 @@ fn a_limit_ends_the_turn_and_says_which_it_was() {
         );
         let message = record["error"]["message"].as_str().unwrap();
         assert!(
-            message.contains(said) && message.ends_with("it was aborted"),
+            message.contains(said) && message.ends_with("; the turn was aborted"),
             "{faults}: {message}"
         );
         assert!(sent.json_error()["message"].as_str().unwrap().contains(said), "{}", sent.stderr);
@@ -289,7 +299,10 @@ fn no_abort_leaves_a_turn_running_and_abort_ends_it() {
     let faults = json!({"turn": {"never_ends": true}});
     let left = send(&sandbox, &session, &faults, &["--wait", "-t", "1", "--no-abort", "--json"]);
     let record = left.fails(124).json();
-    assert!(record["error"]["message"].as_str().unwrap().ends_with("it goes on"), "{record}");
+    assert!(
+        record["error"]["message"].as_str().unwrap().ends_with("; the turn goes on"),
+        "{record}"
+    );
     assert_eq!(record["text"], TEXT, "what was said until then");
     assert!(is_busy(&sandbox, &session));
     let conversation = record["conversation"].as_str().unwrap();
@@ -321,7 +334,7 @@ fn signals_abort_the_turn_and_a_closed_pipe_changes_nothing() {
             poll(SOON, handled).expect("a signal that arrives");
             running.signal(sent);
             let ended = running.wait(SOON).fails(status);
-            if !ended.stderr.contains("it was aborted") {
+            if !ended.stderr.contains("the turn was aborted") {
                 sandbox.occtl(&["abort", &session]).run().ok();
                 return Err(format!("{ended:?}"));
             }

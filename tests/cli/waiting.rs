@@ -53,7 +53,11 @@ fn the_error_that_the_newest_turn_ended_in_is_named() {
     let error = json!({"name": "APIError", "data": {"message": "bad key"}});
     send(&sandbox, &session, &json!({"turn": {"error": error}}), &["--wait"]).fails(5);
     let waited = sandbox.occtl(&["wait", &session]).run().ok();
-    assert!(waited.stdout.ends_with(" idle (APIError: bad key)\n"), "{}", waited.stdout);
+    assert!(
+        waited.stdout.ends_with(" idle (APIError from scripted/echo: bad key)\n"),
+        "{}",
+        waited.stdout
+    );
     let waited = sandbox.occtl(&["wait", &session, "--json"]).run().ok().json();
     let expected = json!({"name": "APIError", "message": "bad key", "status": null});
     assert_eq!(waited["reached"][0]["error"], expected);

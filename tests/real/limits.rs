@@ -35,7 +35,7 @@ fn the_end_of_a_turn_names_the_tool_that_holds_its_pipe() {
     session.run("abort", &["-s", conversation]).ok();
     // Its own turn is aborted, which frees the conversation.
     let own = send(&["--title", "t", "--wait", "-t", "6", prompt]).fails(124);
-    for words in [&format!("waits for {tool}, which has run for"), "; it was aborted"] {
+    for words in [&format!("waits for {tool}, which has run for"), "; the turn was aborted"] {
         assert!(own.stderr.contains(words), "{words}: {}", own.stderr);
     }
     assert_eq!(to(&["next"]).ok().stdout, "next\n");

@@ -51,7 +51,7 @@ fn errors_of_the_provider_and_empty_answers_have_their_status_and_their_words() 
     let refused = "[[text before ]][[bash true]][[http 401 the key is no good]]";
     let plain = send(&sandbox, &id, &["--wait", refused]).run().fails(5);
     assert!(plain.stderr.contains("the key is no good"), "{}", plain.stderr);
-    assert!(plain.stderr.starts_with("occtl: APIError: "), "{}", plain.stderr);
+    assert!(plain.stderr.starts_with("occtl: APIError from scripted/echo: "), "{}", plain.stderr);
     assert!(plain.stderr.contains(&format!("occtl tail {id} -s ses_")), "{}", plain.stderr);
     let failed = send(&sandbox, &id, &["--wait", "--json", refused]).run().fails(5);
     let record = told(&failed, "turn_failed");

@@ -130,7 +130,7 @@ fn parse(words: &Words) -> Result<Action> {
     if args.prompt.lacks_message() {
         let session = &args.session;
         return Err(Error::usage(format!("occtl send needs a MESSAGE for SESSION {session}"))
-            .hint("occtl send SESSION MESSAGE; - reads the message from stdin"));
+            .hint(without_message(session)));
     }
     Ok(Box::new(move |app| {
         let context = app.context()?;
@@ -141,6 +141,16 @@ fn parse(words: &Words) -> Result<Action> {
         }
         run(app, &context, args, terms)
     }))
+}
+
+/// What to type where there is one word only. A word with blanks is no session.
+fn without_message(word: &str) -> String {
+    let is_message = word.contains(char::is_whitespace) && !word.contains(['\'', '\n']);
+    if is_message {
+        format!("occtl send . '{word}' sends it to the session of this directory")
+    } else {
+        format!("occtl send {word} 'Say hello.'; - reads the message from stdin")
+    }
 }
 
 /// The conversation that `-s` or `-c` means; `None` for a new one.

@@ -196,7 +196,8 @@ impl MessageSink for Writer<'_> {
 
     fn entry(&mut self, entry: &Entry) -> Result<bool> {
         if let Some(code) = self.signals.as_ref().and_then(Signals::received) {
-            return Err(Error::new(code, "interrupted; nothing was written"));
+            let how = code.interrupted();
+            return Err(Error::new(code, format!("{how}; nothing was written")));
         }
         if self.json {
             let comma = if self.count == 0 { "" } else { "," };

@@ -101,8 +101,9 @@ fn parse(words: &Words) -> Result<Action> {
     }
     if of_several && conversations.len() < 2 {
         let flag = if any { "any" } else { "all" };
-        return Err(Error::usage(format!("--{flag} is for several -s"))
-            .hint("without -s one conversation is waited for; occtl sessions -q lists them"));
+        return Err(Error::usage(format!("--{flag} is for several -s")).hint(format!(
+            "without -s one conversation is waited for; occtl sessions {session} -q lists them"
+        )));
     }
     if !conversations.is_empty() && until.iter().all(|one| *one == Until::Dead) {
         return Err(Error::usage("-s is not for --until dead alone")
@@ -154,11 +155,7 @@ fn run(
                 line.push_str(&format!(" {}", one_line(ask)));
             }
             if let Some(error) = reached.what.error() {
-                line.push_str(&format!(
-                    " ({}: {})",
-                    one_line(&error.name),
-                    one_line(&error.message)
-                ));
+                line.push_str(&format!(" ({})", one_line(&error.shown())));
             }
         }
         app.out.line(&line)?;

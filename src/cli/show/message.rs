@@ -87,12 +87,7 @@ impl Style {
             return String::new();
         }
         match &entry.error {
-            Some(error) if error.message == error.name => {
-                format!("  ✗ {}\n\n", one_line(&error.name))
-            }
-            Some(error) => {
-                format!("  ✗ {}: {}\n\n", one_line(&error.name), one_line(&error.message))
-            }
+            Some(error) => format!("  ✗ {}\n\n", one_line(&error.shown())),
             None => "\n".into(),
         }
     }

@@ -134,8 +134,7 @@ pub fn each_piece(text: &str, mut write: impl FnMut(&str) -> Result<()>) -> Resu
 fn exit(record: &TurnRecord, session_remains: bool, json: bool) -> Exit {
     let Outcome::Not(code) = record.outcome else { return Exit::OK };
     let why = match &record.error {
-        Some(error) if error.message.contains(&error.name) => error.message.clone(),
-        Some(error) => format!("{}: {}", error.name, error.message),
+        Some(error) => error.shown(),
         None => match code {
             Code::Empty => "the turn ended without any text".into(),
             Code::Aborted => "the turn was aborted by another program or a user".into(),
@@ -147,8 +146,12 @@ fn exit(record: &TurnRecord, session_remains: bool, json: bool) -> Exit {
     if session_remains {
         let session = &record.session;
         let conversation = &record.conversation;
-        let hint = format!("occtl tail {session} -s {conversation} shows the conversation");
-        error = error.hint(hint);
+        error = error.hint(match record.error.as_ref().map_or("", |error| &error.name) {
+            "ConversationGone" => format!("occtl sessions {session} lists the others"),
+            "ServerEnded" => format!("occtl logs --session {session} shows what the server said"),
+            "Unauthorized" => format!("occtl status {session} shows how the server is"),
+            _ => format!("occtl tail {session} -s {conversation} shows the conversation"),
+        });
     }
     print_error(&error, json);
     Exit(code.exit())

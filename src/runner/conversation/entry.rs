@@ -206,6 +206,7 @@ impl Entry {
             }
         }
         let says_free = info.cost == Some(0.0) && info.has_usage();
+        let error = info.error.as_ref().map(|error| Failed::of(error).about(&info));
         let own = info.is_prompt().then(|| info.id.clone());
         let turn = info.parent.or(own);
         Entry {
@@ -215,7 +216,7 @@ impl Entry {
             turn,
             text,
             tools,
-            error: info.error.as_ref().map(Failed::of),
+            error,
             finish: info.finish,
             model: info.provider.zip(info.model).map(|(provider, id)| UsedModel {
                 provider,

@@ -116,5 +116,7 @@ impl Document<'_> {
 
 /// The error if a signal has arrived.
 pub(super) fn interruption(signals: &Signals) -> Option<Error> {
-    signals.received().map(|code| Error::new(code, "the export was interrupted"))
+    signals
+        .received()
+        .map(|code| Error::new(code, format!("the export was {}", code.interrupted())))
 }

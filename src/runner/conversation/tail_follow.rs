@@ -325,7 +325,7 @@ impl LiveTail<'_> {
 
     /// An error if there is nothing to wait for. Otherwise a failed request is no reason to stop.
     fn check(&self, failure: Failure) -> Result<()> {
-        if let Some(error) = self.server.ended_by(self.operation.context, &failure) {
+        if let Some(error) = self.server.ended_by(&failure) {
             return Err(error);
         }
         match failure.cause {

@@ -63,7 +63,7 @@ pub fn abort_conversation(
     if let Ok(true) = aborted {
         return Ok(Aborted { conversation: place.id, was_busy });
     }
-    if let Some(error) = server.ended(context) {
+    if let Some(error) = server.ended() {
         return Err(error);
     }
     match aborted {

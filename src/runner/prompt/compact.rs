@@ -105,7 +105,7 @@ fn begin(
             let _ = server.client.abort(&place.id, &place.directory, LOOK_LIMIT);
             return Err(Error::silent(format!("the server did not begin to compact {}", place.id)));
         }
-        if let Some(error) = server.ended(operation.context) {
+        if let Some(error) = server.ended() {
             return Err(error);
         }
         pause(pauses.next());

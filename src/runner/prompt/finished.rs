@@ -1,5 +1,6 @@
 //! A turn that is followed to its end: one that begins with our prompt, or one that runs already.
 
+use std::path::PathBuf;
 use std::time::Instant;
 
 use serde_json::Value;
@@ -11,11 +12,12 @@ use super::prepared::{Placed, Prepared};
 use super::queue::wait_until_taken;
 use super::schema::{self, hold_against};
 use super::stored::{has_message, raw_message};
-use crate::error::Result;
+use crate::error::{Code, Error, Result};
 use crate::runner::context::Context;
 use crate::runner::conversation::find::{Target, no_turn, target_place};
 use crate::runner::conversation::own_rules::own_rules;
 use crate::runner::conversation::turns;
+use crate::runner::input;
 use crate::runner::session::operation::Operation;
 use crate::runner::session::timeouts::LOOK_LIMIT;
 use crate::runner::turn::record::{HeldRule, TurnRecord};
@@ -84,11 +86,12 @@ pub fn follow_prepared(
         wait_until_taken(server, &place, &turn, &held);
         drop(lock);
     }
+    let attached = std::mem::take(&mut prepared.options.files);
     // The prompt can be large, and the server has it now.
     prepared.forget();
     let follower = follower.holding(held, only_answer);
     let Followed { mut record, last, given_up } =
-        follower.follow(follow.watcher).map_err(explain)?;
+        follower.follow(follow.watcher).map_err(|error| refused(explain(error), &attached))?;
     record.rules = Some(rules);
     record.unlisted = Some(policy.unlisted.name());
     if let Some(schema) = &prepared.schema {
@@ -101,6 +104,18 @@ pub fn follow_prepared(
     let last = last.filter(|_| follow.wanted == Wanted::Raw);
     let raw = last.and_then(|last| raw_message(server, &place, &last));
     Ok(Finished { record, raw, session_remains: true, given_up })
+}
+
+/// The error for a prompt that the server refused. Files are the usual reason, and it does not name
+/// them.
+fn refused(error: Error, attached: &[PathBuf]) -> Error {
+    if error.code != Code::Failed || attached.is_empty() {
+        return error;
+    }
+    let names: Vec<String> = attached.iter().map(|path| input::name(path)).collect();
+    let names = names.join(", ");
+    let what = format!("the server refused the prompt and may not be able to read {names}");
+    Error { code: Code::TurnFailed, message: format!("{what}: {}", error.message), ..error }
 }
 
 /// Follows a turn that began before this command, and that a word names.

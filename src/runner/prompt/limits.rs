@@ -112,9 +112,10 @@ impl Budget {
     pub fn too_many_cuts(&self, turn: &Turn) -> Option<Failed> {
         let cuts = turn.cuts().in_a_row;
         (self.limits.retries.is_none() && cuts >= CUTS_IN_A_ROW).then(|| {
+            let provider = turn.provider();
             let message = format!(
-                "the provider's stream ended early in {cuts} steps in a row, and the server asks \
-                 again each time"
+                "the stream of {provider} ended early in {cuts} steps in a row, and the server \
+                 asks again each time"
             );
             Failed::new("StreamCut", message)
         })
@@ -138,10 +139,13 @@ impl Budget {
             self.progress = progress;
             self.moved = Instant::now();
         }
-        let (limit, what) = self.reached(turn)?;
-        let mut message = format!("{what} ({})", limit.flag());
+        let (limit, mut message) = self.reached(turn)?;
         if let Some(why) = turn.retries.reason() {
-            message = format!("{message} while the provider was being tried again: {why}");
+            if limit != LimitKind::Retries {
+                let provider = turn.provider();
+                message = format!("{message} while {provider} was being tried again");
+            }
+            message = format!("{message}: {why}");
         }
         Some(Failed::new(limit.error_name(), message))
     }
@@ -149,30 +153,38 @@ impl Budget {
     /// The limit that the turn has reached, and what it did to reach it.
     fn reached(&self, turn: &Turn) -> Option<(LimitKind, String)> {
         let limits = &self.limits;
+        let says =
+            |limit: LimitKind, what: String| Some((limit, format!("{what} ({})", limit.flag())));
+        let exceeds = |limit: LimitKind, what: String, allowed: String| {
+            Some((limit, format!("{what}, {} allows {allowed}", limit.flag())))
+        };
         if self.deadline.expired() {
             let limit = seconds(limits.given());
-            return Some((LimitKind::Timeout, format!("the turn was not over after {limit}")));
+            return says(LimitKind::Timeout, format!("the turn was not over after {limit}"));
         }
         if let Some(limit) = limits.stall.filter(|limit| self.moved.elapsed() >= *limit) {
             let limit = seconds(limit);
-            return Some((LimitKind::Stall, format!("nothing happened for {limit}")));
+            return says(LimitKind::Stall, format!("nothing happened in the turn for {limit}"));
         }
         let working = self.began.elapsed().saturating_sub(turn.retries.wait_until(Instant::now()));
         if let Some(limit) = limits.working.filter(|limit| working >= *limit) {
-            let what = format!("it worked for {}", seconds(limit));
-            return Some((LimitKind::Working, what));
+            let what = format!("the turn worked for {}", seconds(limit));
+            return says(LimitKind::Working, what);
         }
         let retries = turn.provider_retries();
-        if limits.retries.is_some_and(|limit| retries > limit) {
-            let what = format!("the provider had to be tried again {retries} times");
-            return Some((LimitKind::Retries, what));
+        if let Some(limit) = limits.retries.filter(|limit| retries > *limit) {
+            let times = if retries == 1 { "once".into() } else { format!("{retries} times") };
+            let what = format!("{} failed {times}", turn.provider());
+            return exceeds(LimitKind::Retries, what, limit.to_string());
         }
         let Spent { steps, cost } = turn.spent();
-        if limits.steps.is_some_and(|limit| steps > limit) {
-            return Some((LimitKind::Steps, format!("this is step {steps}")));
+        if let Some(limit) = limits.steps.filter(|limit| steps > *limit) {
+            let what = format!("the turn reached step {steps}");
+            return exceeds(LimitKind::Steps, what, limit.to_string());
         }
-        if limits.cost.is_some_and(|limit| cost > limit) {
-            return Some((LimitKind::Cost, format!("it has cost {cost} US dollars")));
+        if let Some(limit) = limits.cost.filter(|limit| cost > *limit) {
+            let what = format!("the turn has cost {cost} US dollars");
+            return exceeds(LimitKind::Cost, what, limit.to_string());
         }
         None
     }

@@ -79,6 +79,6 @@ pub fn send(
     let place = placed.place;
     // Before the prompt, so that no `cleanup` in between takes the session for unused.
     server.note_use(context, Some(&place.id));
-    prepared.hand_over(context, &server, &place, &turn).map_err(explain)?;
+    prepared.hand_over(&server, &place, &turn).map_err(explain)?;
     Ok(Accepted { session: server.record.id.clone(), conversation: place.id, turn })
 }

@@ -170,19 +170,13 @@ impl Prepared {
     }
 
     /// Gives the prompt to the server, and returns when it has it.
-    pub(super) fn hand_over(
-        &self,
-        context: &Context,
-        server: &Server,
-        place: &Place,
-        turn: &str,
-    ) -> Result<()> {
+    pub(super) fn hand_over(&self, server: &Server, place: &Place, turn: &str) -> Result<()> {
         if self.options.command.is_some() {
             let held = self.hold(server, place, turn)?;
-            return wait_until_begun(context, server, place, turn, &held);
+            return wait_until_begun(server, place, turn, &held);
         }
         server.client.prompt(&place.id, &place.directory, &self.prompt(server, turn))?;
-        wait_until_stored(context, server, place, turn)
+        wait_until_stored(server, place, turn)
     }
 
     /// Gives the prompt to the server, which answers when the turn is over.

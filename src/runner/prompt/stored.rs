@@ -7,7 +7,6 @@ use serde_json::{Value, json};
 
 use crate::client::{Answer, Held};
 use crate::error::{Code, Error, Result};
-use crate::runner::context::Context;
 use crate::runner::conversation::find::Place;
 use crate::runner::session::server::Server;
 use crate::runner::session::timeouts::{LOOK_FIRST, LOOK_LIMIT};
@@ -33,13 +32,7 @@ pub fn has_message(server: &Server, place: &Place, message: &str, limit: Duratio
 
 /// Waits until the server has made a prompt of a command, which it first runs shell lines for. It
 /// says no before that, or with its answer at the end of the turn.
-pub fn wait_until_begun(
-    context: &Context,
-    server: &Server,
-    place: &Place,
-    turn: &str,
-    held: &Held,
-) -> Result<()> {
+pub fn wait_until_begun(server: &Server, place: &Place, turn: &str, held: &Held) -> Result<()> {
     let deadline = server.client.deadline();
     let mut pauses = Backoff::new(POLL_FIRST, Duration::from_millis(100));
     loop {
@@ -51,14 +44,14 @@ pub fn wait_until_begun(
             }
             _ => {}
         }
-        if let Some(error) = server.ended(context) {
+        if let Some(error) = server.ended() {
             return Err(error);
         }
         if has_answered {
-            let id = &server.record.id;
             let message = "the server did not make a prompt of the command";
-            return Err(Error::new(Code::TurnFailed, message)
-                .hint(format!("occtl logs --session {id} may say why")));
+            return Err(
+                Error::new(Code::TurnFailed, message).hint("occtl logs -l ERROR -n 5 may say why")
+            );
         }
         if deadline.expired() {
             let message = "the server still prepares the command, and will begin with it";
@@ -69,29 +62,30 @@ pub fn wait_until_begun(
 }
 
 /// Waits until the prompt can be read back: the server's 204 alone promises nothing.
-pub fn wait_until_stored(
-    context: &Context,
-    server: &Server,
-    place: &Place,
-    turn: &str,
-) -> Result<()> {
+pub fn wait_until_stored(server: &Server, place: &Place, turn: &str) -> Result<()> {
     let deadline = server.client.deadline().or_after(STORED_WITHIN);
     let mut pauses = Backoff::new(POLL_FIRST, Duration::from_millis(100));
+    let mut why = String::new();
     loop {
         let limit = deadline.remaining(LOOK_LIMIT);
-        let why = match has_message(server, place, turn, limit) {
+        match has_message(server, place, turn, limit) {
             Ok(true) => return Ok(()),
-            Ok(false) => "it is not there".into(),
-            Err(failure) => failure.to_string(),
-        };
-        if let Some(error) = server.ended(context) {
+            Ok(false) => why = format!("message {turn} is not there"),
+            // The last request has no time left for an answer.
+            Err(_) if deadline.expired() && !why.is_empty() => {}
+            Err(failure) => why = failure.to_string(),
+        }
+        if let Some(error) = server.ended() {
             return Err(error);
         }
         if deadline.expired() {
-            let message = format!("the server accepted the prompt and does not have it: {why}");
-            let all = format!("occtl agents {}", server.record.id);
-            return Err(Error::new(Code::TurnFailed, message)
-                .hint(format!("an unknown agent does that: {all} lists them")));
+            let message = format!(
+                "the server accepted the prompt and has dropped it, usually for an attachment \
+                 that it cannot read: {why}"
+            );
+            return Err(
+                Error::new(Code::TurnFailed, message).hint("occtl logs -l ERROR -n 5 may say why")
+            );
         }
         pause(pauses.next());
     }

@@ -46,7 +46,7 @@ impl<'a> Operation<'a> {
             return error;
         }
         if let Some(code) = self.signals.received() {
-            return Error::new(code, format!("interrupted: {}", error.message));
+            return Error::new(code, format!("{}: {}", code.interrupted(), error.message));
         }
         if self.deadline.expired() {
             return out_of_time(error, self.limit);

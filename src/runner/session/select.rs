@@ -65,10 +65,18 @@ fn id_of(document: &Document, word: &str) -> Result<String> {
                 .hint(candidates.join(", ")))
         }
         // An unset variable in a script leaves an empty word, which is invisible unless quoted.
-        _ if word.is_empty() => Err(Error::not_found("session \"\" not found")
-            .hint(format!("the word is empty; occtl list shows {}", ids.len()))),
-        _ => Err(Error::not_found(format!("session {word} not found"))
-            .hint(format!("occtl list shows {}", ids.len()))),
+        _ if word.is_empty() => Err(Error::not_found("there is no session \"\"")
+            .hint(format!("the word is empty; {}", how_many(ids.len())))),
+        _ => Err(Error::not_found(format!("there is no session {word}")).hint(how_many(ids.len()))),
+    }
+}
+
+/// Where to see the sessions that there are.
+fn how_many(count: usize) -> String {
+    match count {
+        0 => "there is none at all; occtl start starts one".into(),
+        1 => "occtl list shows the only one".into(),
+        _ => format!("occtl list shows all {count}"),
     }
 }
 
@@ -103,7 +111,7 @@ fn named(document: &Document, name: &str) -> Result<Option<String>> {
 }
 
 fn known(document: &Document, id: &str) -> Result<Record> {
-    let gone = || Error::not_found(format!("session {id} not found"));
+    let gone = || Error::not_found(format!("session {id} is gone"));
     document.record(id)?.ok_or_else(gone)
 }
 
@@ -138,7 +146,7 @@ mod tests {
         assert!(error.to_string().contains("oc-19aa0000, oc-19bb0000"), "{error}");
         for word in ["oc-77", "", "oc-"] {
             let error = id_of(&document(), word).unwrap_err();
-            assert!(error.to_string().contains("occtl list shows 3"), "{error}");
+            assert!(error.to_string().contains("occtl list shows all 3"), "{error}");
         }
     }
 

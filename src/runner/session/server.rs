@@ -8,7 +8,7 @@ use super::directory::directory;
 use super::life::{Life, elsewhere, life};
 use super::select::select;
 use super::timeouts::out_of_time;
-use crate::client::{Cause, Client, Endpoint, Failure, WAITED_MOST};
+use crate::client::{CANNOT_READ_BACK, Cause, Client, Endpoint, Failure, WAITED_MOST};
 use crate::error::{Code, Error, Reason, Result};
 use crate::process::{self, Identity};
 use crate::runner::context::Context;
@@ -46,6 +46,15 @@ pub fn endpoint(record: &Record, server: Option<&Identity>, by: Deadline) -> End
         addresses: adopted.map(|url| address::look_up(url, by)).unwrap_or_default(),
         username: record.username.clone().unwrap_or_else(|| USERNAME.into()),
         password: record.password.clone().or_else(inherited),
+    }
+}
+
+/// Where to see why a server ended; nothing of one that was adopted, which has no log here.
+fn log_of(record: &Record) -> String {
+    let id = &record.id;
+    match record.adopted_url {
+        None => format!("occtl logs --session {id} shows what the server said; "),
+        Some(_) => String::new(),
     }
 }
 
@@ -93,8 +102,10 @@ impl Server {
             Life::Elsewhere => Err(elsewhere(&record)),
             Life::Starting => Err(Error::unreachable(format!("session {id} is still starting"))
                 .hint("occtl list shows when it is ready")),
-            Life::Dead => Err(Error::unreachable(format!("session {id} is dead"))
-                .hint(format!("occtl stop {id} removes what it left; occtl start starts another"))),
+            Life::Dead => Err(Error::unreachable(format!("session {id} is dead")).hint(format!(
+                "{}occtl stop {id} removes what it left; occtl start starts another",
+                log_of(&record)
+            ))),
         }
     }
 
@@ -108,7 +119,7 @@ impl Server {
         let server = Server::open(context, word)?;
         act(&server).map_err(|error| match error.code {
             Code::Unreachable => server.explain(context, error),
-            _ => error,
+            _ => server.complete(error),
         })
     }
 
@@ -118,17 +129,25 @@ impl Server {
     }
 
     /// The error for a server that has ended since it was opened; `None` while it runs.
-    pub fn ended(&self, context: &Context) -> Option<Error> {
+    pub fn ended(&self) -> Option<Error> {
         let id = &self.record.id;
         (!self.lives()).then(|| {
             Error::unreachable(format!("the server of session {id} ended"))
-                .hint(format!("its log is {}", context.store.log_path(id).display()))
+                .hint(format!("{}occtl stop {id} removes what it left", log_of(&self.record)))
         })
+    }
+
+    /// An error about a conversation of this session, with what to do next filled in.
+    fn complete(&self, error: Error) -> Error {
+        if error.message != CANNOT_READ_BACK {
+            return error;
+        }
+        error.hint(format!("occtl tail {} -n 1 shows what came after it", self.record.id))
     }
 
     /// Why something failed: because the server has ended, or else for the reason in `error`.
     pub fn explain(&self, context: &Context, error: impl Into<Error>) -> Error {
-        self.ended(context).unwrap_or_else(|| self.explain_silence(context, error.into()))
+        self.ended().unwrap_or_else(|| self.explain_silence(context, error.into()))
     }
 
     /// What a silence of the server means to the user.
@@ -148,11 +167,11 @@ impl Server {
 
     /// The same after a failed request: a server whose process is not known has also ended if its
     /// port refuses connections.
-    pub fn ended_by(&self, context: &Context, failure: &Failure) -> Option<Error> {
+    pub fn ended_by(&self, failure: &Failure) -> Option<Error> {
         let refused = self.process.is_none() && matches!(failure.cause, Cause::Refused);
         let id = &self.record.id;
         let ended = || Error::unreachable(format!("the server of session {id} ended: {failure}"));
-        self.ended(context).or_else(|| refused.then(ended))
+        self.ended().or_else(|| refused.then(ended))
     }
 
     /// Tells the user, once, that the conversations above or below one are listed in circles or

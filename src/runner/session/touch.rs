@@ -21,7 +21,7 @@ pub fn touch(context: &Context, word: &str) -> Result<Touched> {
     let id = select(context, &context.store.read()?, word)?.id;
     context.update(|document| {
         let touched = document.change(&id, |record: &mut Record| record.set_active(now))?;
-        let record = touched.ok_or_else(|| Error::not_found(format!("session {id} not found")))?;
+        let record = touched.ok_or_else(|| Error::not_found(format!("session {id} is gone")))?;
         Ok(Touched { id, last_active: record.last_active() })
     })
 }

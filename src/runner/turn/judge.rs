@@ -66,7 +66,7 @@ impl Turn {
             return self.not_answered(snapshot, idle);
         };
         if let Some(error) = &last.error {
-            return Some(broken(error));
+            return Some(broken(error, Some(last)));
         }
         let completed = last.time.completed.is_some();
         // The tool that takes the answer to a schema ends the turn; its finish is `tool-calls`.
@@ -74,7 +74,7 @@ impl Turn {
             return Some(End::Finished);
         }
         if let Some(finish) = last.finish.as_deref().filter(|_| completed && !last.lacks_finish())
-            && let Some(end) = by_finish(finish)
+            && let Some(end) = by_finish(finish, last)
         {
             return Some(end);
         }
@@ -88,9 +88,9 @@ impl Turn {
             // An abort while the provider is being retried leaves neither error nor finish.
             None if completed => End::Aborted,
             _ if completed && last.lacks_finish() => {
-                failed("ProviderCutOff", "the provider broke off its answer")
+                of_model("ProviderCutOff", "the provider broke off its answer", last)
             }
-            _ => failed("Interrupted", "the server stopped working on it before it was finished"),
+            _ => failed("Interrupted", "the server stopped working on the turn before its end"),
         })
     }
 
@@ -102,7 +102,7 @@ impl Turn {
         let idle = idle.filter(|idle| *idle >= IDLE_PROOF)?;
         // The error may be an abort: it drops the prompts that wait.
         if let Some(error) = &self.early {
-            return Some(broken(error));
+            return Some(broken(error, None));
         }
         if let Some(why) = self.refused.as_ref().filter(|_| idle >= LONG_IDLE_PROOF) {
             return Some(failed("Refused", why));
@@ -129,32 +129,42 @@ impl Turn {
 }
 
 /// The end that a complete step says by its finish; `None` if others may follow it.
-fn by_finish(finish: &str) -> Option<End> {
-    match finish {
-        "tool-calls" => None,
+fn by_finish(finish: &str, info: &Info) -> Option<End> {
+    let (name, message) = match finish {
+        "tool-calls" => return None,
         // The server calls these a good end, but the answer is not whole.
-        "length" => Some(failed("OutputLength", "the answer was cut off at the model's limit")),
-        "content-filter" => Some(failed("ContentFilter", "the provider filtered the answer")),
-        "error" => Some(failed("ProviderError", "the provider ended the answer with an error")),
-        _ => Some(End::Finished),
-    }
+        "length" => ("OutputLength", "the answer was cut off at the model's limit"),
+        "content-filter" => ("ContentFilter", "the provider filtered the answer"),
+        "error" => ("ProviderError", "the provider ended the answer with an error"),
+        _ => return Some(End::Finished),
+    };
+    Some(of_model(name, message, info))
 }
 
 /// How the turn ended if its newest message is a summary of the conversation: as a rule the server
 /// goes on after it.
 fn summed_up(info: &Info, idle: Option<Duration>) -> Option<End> {
     if let Some(error) = &info.error {
-        return Some(broken(error));
+        return Some(broken(error, Some(info)));
     }
     idle.filter(|idle| *idle >= LONG_IDLE_PROOF)?;
     Some(failed("Interrupted", "the server compacted the conversation and did not go on"))
 }
 
-fn broken(error: &TurnError) -> End {
-    match error.name.as_str() {
-        ABORTED => End::Aborted,
-        _ => End::Failed(Failed::of(error)),
+/// How an error ends a turn. `info` is the answer that ended in it, if there is one.
+fn broken(error: &TurnError, info: Option<&Info>) -> End {
+    if error.name == ABORTED {
+        return End::Aborted;
     }
+    let why = Failed::of(error);
+    End::Failed(match info {
+        Some(info) => why.about(info),
+        None => why,
+    })
+}
+
+fn of_model(name: &str, message: &str, info: &Info) -> End {
+    End::Failed(Failed::new(name, message).about(info))
 }
 
 fn failed(name: &str, message: &str) -> End {

@@ -228,6 +228,14 @@ impl Turn {
         Spent { steps: self.all_steps().count() as u64, cost }
     }
 
+    /// The provider and the model of the newest step, for messages.
+    pub fn provider(&self) -> String {
+        let named =
+            |info: &Info| Some(format!("{}/{}", info.provider.as_ref()?, info.model.as_ref()?));
+        let name = self.steps.values().next_back().and_then(named);
+        name.map_or("the provider".into(), |name| format!("the provider ({name})"))
+    }
+
     /// When the first text was shown.
     pub fn first_text(&self) -> Option<Instant> {
         self.first_text

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::used::Tokens;
 use crate::client::wire::Reply;
-use crate::client::wire::{Rule, TurnError};
+use crate::client::wire::{Info, Rule, TurnError};
 use crate::error::Code;
 
 /// One turn. Serialised as it stands for `--json`; every field is described in `docs/json.md`.
@@ -121,18 +121,41 @@ pub struct Failed {
     pub message: String,
     /// The status of the provider's HTTP answer; `null` if the server does not say.
     pub status: Option<u16>,
+    /// The provider and model that it is about, as `provider/model`. Results name them elsewhere.
+    #[serde(skip)]
+    pub model: Option<String>,
 }
 
 impl Failed {
     /// A failure with its name and its explanation.
     pub fn new(name: &str, message: impl Into<String>) -> Failed {
-        Failed { name: name.into(), message: message.into(), status: None }
+        Failed { name: name.into(), message: message.into(), status: None, model: None }
     }
 
     /// What the server says of a failure.
     pub fn of(error: &TurnError) -> Failed {
         let status = error.data.status.map(|status| status as u16);
         Failed { status, ..Failed::new(&error.name, error.text()) }
+    }
+
+    /// The same about the model of an answer.
+    pub fn about(self, info: &Info) -> Failed {
+        let name = info.provider.as_ref().zip(info.model.as_ref());
+        Failed { model: name.map(|(provider, model)| format!("{provider}/{model}")), ..self }
+    }
+
+    /// Name, model and explanation, for people.
+    pub fn shown(&self) -> String {
+        let Failed { name, message, model, .. } = self;
+        let of_model = model.as_ref().map(|model| format!(" from {model}")).unwrap_or_default();
+        let begins = message.get(..name.len()).is_some_and(|text| text.eq_ignore_ascii_case(name));
+        if name == message {
+            format!("{name}{of_model}")
+        } else if message.contains(name.as_str()) || begins {
+            message.clone()
+        } else {
+            format!("{name}{of_model}: {message}")
+        }
     }
 }
 

@@ -57,7 +57,7 @@ pub fn events(
     let mut next_check = Instant::now();
     while relay.more_wanted {
         if let Some(code) = signals.received() {
-            return Err(Error::new(code, "interrupted"));
+            return Err(Error::new(code, code.interrupted()));
         }
         if deadline.expired() {
             return Err(Error::new(Code::Timeout, "the time for events is over"));
@@ -77,7 +77,7 @@ pub fn events(
         if relay.quiet || now >= next_check {
             next_check = now + TICK;
             relay.more_wanted = relay.more_wanted && (relay.take)("");
-            check(context, &server, &mut stream)?;
+            check(&server, &mut stream)?;
         }
     }
     Ok(())
@@ -205,11 +205,11 @@ impl<'a> Relay<'a> {
 }
 
 /// An error if no more events can come: the server has ended, or refuses the stream for good.
-fn check(context: &Context, server: &Server, stream: &mut Stream) -> Result<()> {
+fn check(server: &Server, stream: &mut Stream) -> Result<()> {
     let trouble = stream.trouble.take();
     let ended = match &trouble {
-        Some(failure) => server.ended_by(context, failure),
-        None => server.ended(context),
+        Some(failure) => server.ended_by(failure),
+        None => server.ended(),
     };
     if let Some(error) = ended {
         return Err(error);

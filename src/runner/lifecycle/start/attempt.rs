@@ -261,7 +261,9 @@ impl Attempt<'_> {
                 );
                 self.with_log(Code::Unreachable, message)
             }
-            NotReady::Interrupted(code) => Error::new(code, "interrupted; the server was stopped"),
+            NotReady::Interrupted(code) => {
+                Error::new(code, format!("{}; the server was stopped", code.interrupted()))
+            }
         }
     }
 

@@ -84,8 +84,8 @@ impl Failed {
     pub fn error(&self, what: &str) -> Error {
         let end = match self.code {
             Code::Failed => String::new(),
-            Code::Timeout => ": it took too long and was ended".into(),
-            _ => ": it was interrupted".into(),
+            Code::Timeout => ": git took too long and was ended".into(),
+            code => format!(": {}", code.interrupted()),
         };
         let said = match self.words.trim() {
             "" => String::new(),

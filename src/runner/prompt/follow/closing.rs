@@ -129,7 +129,7 @@ impl Follower<'_> {
                 conclusion(Code::Blocked, Some(self.give_up(why, true, closing)))
             }
             StopReason::Signal(code) => {
-                let why = Failed::new("Interrupted", "a signal arrived");
+                let why = Failed::new("Interrupted", code.interrupted());
                 conclusion(code, Some(self.give_up(why, true, closing)))
             }
         })
@@ -139,17 +139,17 @@ impl Follower<'_> {
     fn give_up(&mut self, why: Failed, aborts: bool, closing: Deadline) -> Failed {
         // The abort ends the tool calls.
         let tool = self.held_by(&why);
-        let done = if aborts { self.abort(closing) } else { "it goes on" };
+        let done = if aborts { self.abort(closing) } else { "the turn goes on" };
         let mut message = why.message.clone();
         if let Some(tool) = tool {
-            message = format!("{message}; it waits for {tool}");
+            message = format!("{message}; the turn waits for {tool}");
         }
         if let Some(trouble) = &self.trouble {
             message = format!("{message}; {trouble}");
         }
         let asks: Vec<String> = self.turn.asks.pending().map(shown).collect();
         if !asks.is_empty() {
-            message = format!("{message}; it waits for {}", asks.join(", "));
+            message = format!("{message}; the turn waits for {}", asks.join(", "));
         }
         Failed { message: format!("{message}; {done}"), ..why }
     }
@@ -175,12 +175,12 @@ impl Follower<'_> {
         match abort(self.server, self.place, &below, closing, &settled) {
             Ok(true) => {
                 self.reject_asks(&below);
-                "it was aborted"
+                "the turn was aborted"
             }
-            Ok(false) => "it was aborted, and the server says that it goes on",
+            Ok(false) => "the turn was aborted, and the server says that it goes on",
             Err(failure) => {
                 self.trouble.get_or_insert_with(|| failure.to_string());
-                "it was aborted, and the server does not confirm that it ended"
+                "the turn was aborted, and the server does not confirm that it ended"
             }
         }
     }

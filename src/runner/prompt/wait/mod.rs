@@ -38,12 +38,13 @@ pub fn wait(context: &Context, word: &str, options: &WaitOptions) -> Result<Vec<
     let mut told = false;
     loop {
         if let Some(code) = signals.received() {
-            return Err(Error::new(code, "interrupted; the turns go on"));
+            let how = code.interrupted();
+            return Err(Error::new(code, format!("{how}; the turns go on")));
         }
         let looked = waiting.look();
         let ended = match &looked {
-            Ok(()) => server.ended(context),
-            Err(failure) => server.ended_by(context, failure),
+            Ok(()) => server.ended(),
+            Err(failure) => server.ended_by(failure),
         };
         if ended.is_some() && wants_death {
             waiting.reached.push(dead());

@@ -138,7 +138,7 @@ fn follow(
             return Ok(());
         }
         if let Some(code) = signals.received() {
-            return Err(Error::new(code, "interrupted"));
+            return Err(Error::new(code, code.interrupted()));
         }
         if !(output.take)(None)? {
             return Ok(());
