@@ -6,13 +6,16 @@ opencode=${OCCTL_OPENCODE:-$(command -v opencode || true)}
 if [[ -z $opencode ]]; then
     opencode=$PWD/$(tests/get-opencode.sh)
 fi
+# A test builds no release.
+programs=${DEMO_PROGRAMS:-$PWD/target/release}
 # The user's own settings must not reach the server.
 for name in "${!OPENCODE@}" "${!OCCTL@}" "${!XDG@}"; do
-    unset "$name"
+    # Which ports are free is a matter of the machine.
+    [[ $name == OCCTL_PORT_RANGE ]] || unset "$name"
 done
 scratch=$(mktemp -d "${TMPDIR:-/tmp}/occtl-demo.XXXXXX")
 mkdir -p "$scratch/home"
-export PATH=$PWD/target/release:$PATH HOME=$scratch/home
+export PATH=$programs:$PATH HOME=$scratch/home
 
 # A script may define it anew, for what must end before the directory is removed.
 stop_all() { :; }
@@ -36,6 +39,22 @@ if [[ -t 1 && -z ${NO_COLOR:-} ]]; then
     bold=$'\e[1m' plain=$'\e[0m'
 fi
 
+# Prints a configuration of OpenCode with the scripted model at an address.
+scripted_config() {
+    cat <<END
+{
+  "model": "scripted/echo", "small_model": "scripted/echo",
+  "autoupdate": false, "share": "disabled",
+  "provider": { "scripted": {
+    "npm": "@ai-sdk/openai-compatible", "name": "Scripted",
+    "options": { "baseURL": "$1", "apiKey": "none" },
+    "models": { "echo": { "name": "Echo", "limit": { "context": 200000, "output": 8192 },
+                          "cost": { "input": 1, "output": 2 } } }
+  } }
+}
+END
+}
+
 # Shows a command line as a user would type it, and runs it.
 show() {
     local line='' word
@@ -50,6 +69,6 @@ show() {
 # Starts the scripted model and sets `url`. The model ends when its stdin does, so that it cannot
 # outlive the script.
 start_model() {
-    coproc MODEL { exec target/release/examples/scripted-model --until-stdin-closes "$@"; }
+    coproc MODEL { exec "$programs/examples/scripted-model" --until-stdin-closes "$@"; }
     IFS= read -r url <&"${MODEL[0]}"
 }

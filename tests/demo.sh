@@ -17,18 +17,7 @@ stop_all() { occtl stop --all --quiet >/dev/null || true; }
 
 mkdir -p "$scratch/project"
 start_model
-cat >"$scratch/project/opencode.json" <<END
-{
-  "model": "scripted/echo", "small_model": "scripted/echo",
-  "autoupdate": false, "share": "disabled",
-  "provider": { "scripted": {
-    "npm": "@ai-sdk/openai-compatible", "name": "Scripted",
-    "options": { "baseURL": "$url", "apiKey": "none" },
-    "models": { "echo": { "name": "Echo", "limit": { "context": 200000, "output": 8192 },
-                          "cost": { "input": 1, "output": 2 } } }
-  } }
-}
-END
+scripted_config "$url" >"$scratch/project/opencode.json"
 cd "$scratch/project"
 
 echo "OpenCode is $opencode; its model is a script on this machine that answers as the prompt says."

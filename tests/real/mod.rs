@@ -16,6 +16,7 @@ mod manage;
 mod own_commands;
 mod permission_flags;
 mod permission_rules;
+mod playground;
 mod processes;
 mod prompt_input;
 mod run;
