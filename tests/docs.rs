@@ -11,6 +11,7 @@ use crate::support::processes::{kill, poll};
 use crate::support::sandbox::Sandbox;
 use crate::support::schemas::{self, Row};
 
+mod recipes;
 mod schema_files;
 
 const SOON: Duration = Duration::from_secs(30);

@@ -6,15 +6,14 @@ use serde_json::{Value, json};
 
 use super::nights::plan;
 use super::{Bench, SOON, all};
+use crate::support::guides;
 use crate::support::sandbox::{example, set_mode};
 
 const GUIDE: &str = include_str!("../../docs/benchmarking.md");
 
 /// The blocks of the guide in a language.
 fn blocks(language: &str) -> Vec<&'static str> {
-    let begin = format!("```{language}\n");
-    let blocks = GUIDE.split(begin.as_str()).skip(1);
-    blocks.map(|rest| rest.split("```").next().unwrap()).collect()
+    guides::blocks(GUIDE, language)
 }
 
 /// The keys `wrap` and `wrap_kill` of a plan that the guide shows for a program.
@@ -105,29 +104,15 @@ fn the_script_of_every_night_works_as_cron_calls_it() {
 #[test]
 fn the_units_of_the_guide_are_what_systemd_accepts() {
     let bench = Bench::new("guide-systemd", json!({}));
-    let root = bench.sandbox.root();
-    let mut files = Vec::new();
-    for block in blocks("ini") {
-        let (first, _) = block.split_once('\n').unwrap();
-        let file = root.join(first.rsplit('/').next().unwrap());
-        write(&file, block);
-        files.push(file);
-    }
+    let files = guides::write_units(&bench.sandbox, &blocks("ini"));
     assert_eq!(files.len(), 2);
-    if !Path::new("/usr/bin/systemd-analyze").exists() {
-        println!("systemd-analyze is not there, so the units were not verified");
-        return;
-    }
-    let verify = |files: &[std::path::PathBuf]| {
-        let words = [&["--user".into(), "verify".into()], files].concat();
-        bench.sandbox.command("systemd-analyze", &words).env("XDG_RUNTIME_DIR", root).run()
-    };
-    let ended = verify(&files).ok();
-    assert!(ended.stderr.is_empty(), "{ended:?}");
+    let verify = || guides::verify_units(&bench.sandbox, &files);
+    let Some(ended) = verify() else { return };
+    assert_eq!(ended.ok().stderr, "");
     // It would say what is wrong.
     let wrong = std::fs::read_to_string(&files[1]).unwrap().replace("02:15:00", "02:75");
     write(&files[1], &wrong);
-    verify(&files).fails(1);
+    verify().unwrap().fails(1);
 }
 
 fn write(path: &Path, text: &str) {

@@ -3,6 +3,7 @@
 
 pub mod collected;
 pub mod command;
+pub mod guides;
 pub mod http_client;
 pub mod http_server;
 pub mod model;
