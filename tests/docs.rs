@@ -13,6 +13,7 @@ use crate::support::schemas::{self, Row};
 
 mod recipes;
 mod schema_files;
+mod surroundings;
 
 const SOON: Duration = Duration::from_secs(30);
 

@@ -9,7 +9,7 @@ mod functions;
 mod modules;
 mod names;
 mod secrets;
-mod text;
+pub mod text;
 
 use modules::{reached, source};
 use text::{code, files, has_word, root, rust, without_strings};

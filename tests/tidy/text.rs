@@ -88,6 +88,16 @@ pub fn without_strings(code: &str) -> String {
     parts(code).into_iter().map(keep).collect()
 }
 
+/// The strings of code, without their quotes.
+pub fn strings(code: &str) -> Vec<&str> {
+    let quoted = parts(code).into_iter().filter(|(part, _)| *part == Part::Quoted);
+    let inner = quoted.filter_map(|(_, text)| {
+        let (_, rest) = text.split_once('"')?;
+        rest.rsplit_once('"').map(|(inner, _)| inner)
+    });
+    inner.collect()
+}
+
 /// As many blanks as there are bytes, with the same ends of lines.
 fn blank(text: &str) -> String {
     text.bytes().map(|byte| if byte == b'\n' { '\n' } else { ' ' }).collect()
