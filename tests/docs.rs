@@ -11,6 +11,7 @@ use crate::support::processes::{kill, poll};
 use crate::support::sandbox::Sandbox;
 use crate::support::schemas::{self, Row};
 
+mod comparison;
 mod recipes;
 mod schema_files;
 mod surroundings;
@@ -277,6 +278,8 @@ fn missing_files(folder: &str, text: &str) -> Vec<String> {
     });
     let targets = text.split("](").skip(1).filter_map(|rest| rest.split(')').next());
     let linked = targets.filter(|target| !target.contains("://"));
+    // The place within a document is not checked.
+    let linked = linked.filter_map(|target| target.split('#').next());
     let from_root = named.map(|name| root.join(name));
     let from_here = linked.map(|target| root.join(folder).join(target));
     let missing = from_root.chain(from_here).filter(|path| !path.exists());

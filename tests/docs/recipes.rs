@@ -1,5 +1,5 @@
-//! What `docs/recipes.md` shows works as it stands there, as far as a machine without a provider and
-//! without systemd's manager can tell.
+//! What `docs/recipes.md` shows works as it stands there, as far as a machine can tell that has no
+//! provider and no manager of systemd.
 
 use std::process::Command;
 
