@@ -75,15 +75,23 @@ fn examples(readme: &str) -> Vec<Example> {
     examples
 }
 
-/// A line without what differs each time: ids, ports, processes, times, and how wide columns are.
+/// A line without what differs each time: ids, ports, processes, paths, times, and how wide columns
+/// are. On a terminal, for which the README speaks, a time is `3 s ago`.
 fn lasting(line: &str) -> String {
-    line.split_whitespace().map(lasting_word).collect::<Vec<_>>().join(" ")
+    let mut words: Vec<String> = line.split_whitespace().map(lasting_word).collect();
+    while let Some(at) = words.iter().position(|word| word == "ago") {
+        words.splice(at - 2..=at, ["TIME".to_owned()]);
+    }
+    words.join(" ").replace("TIME TIME", "TIME")
 }
 
 fn lasting_word(word: &str) -> String {
     let is_time = word.len() > 7 && word.contains(['-', ':']);
     if is_time && word.bytes().all(|byte| byte.is_ascii_digit() || b"-:".contains(&byte)) {
         return "TIME".into();
+    }
+    if word.starts_with('/') {
+        return "PATH".into();
     }
     for (start, name) in [("oc-", "SESSION"), ("ses_", "CONVERSATION")] {
         let id = word.strip_prefix(start).map(|id| id.trim_end_matches(')'));
