@@ -19,6 +19,11 @@ pub struct App {
 }
 
 impl App {
+    /// Says something on stderr that is no error.
+    pub fn say(&self, text: &str) {
+        if self.json { output::say_json(text) } else { output::say(text) }
+    }
+
     /// What the runner needs. An error if there is no directory for the store.
     pub fn context(&self) -> Result<Context> {
         let say = if self.json { output::say_json } else { output::say };

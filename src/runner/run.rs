@@ -9,6 +9,7 @@ use crate::runner::lifecycle::stop::{StopOptions, stop};
 use crate::runner::prompt::finished::{Finished, follow_prepared};
 use crate::runner::prompt::options::{Follow, PromptOptions};
 use crate::runner::prompt::prepared::Prepared;
+use crate::runner::turn::Outcome;
 use crate::units::{Deadline, ENDING};
 
 /// What `run` was asked for.
@@ -48,7 +49,9 @@ pub fn run(context: &Context, options: RunOptions, follow: Follow) -> Result<Fin
     }
     let given_up = finished.as_ref().ok().and_then(|finished| finished.given_up);
     let deadline = ending(began.checked_add(limit), given_up);
-    let options = StopOptions { recursive: true, deadline, ..StopOptions::default() };
+    let failed = finished.as_ref().map_or(true, |one| one.record.outcome != Outcome::Ok);
+    let keep_remains = start.keeps_remains && failed;
+    let options = StopOptions { recursive: true, deadline, keep_remains, ..StopOptions::default() };
     let stopped = stop(context, &session.id, &options);
     if let Some(guard) = guard {
         guard.end(deadline);

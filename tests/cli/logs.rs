@@ -49,8 +49,10 @@ fn the_last_matching_lines_are_shown() {
     assert_eq!(json["message"], "Database \u{1b}[31m LOCKED\u{7}");
     for nothing in [&["absent"][..], &["-n", "0"], &["-l", "WARN"]] {
         let run = sandbox.occtl(&["logs"]).args(nothing).run().fails(1);
-        assert_eq!((run.stdout.as_str(), run.stderr.as_str()), ("", ""));
+        let said = format!(" is in {}", directory.join("opencode.log").display());
+        assert!(run.stdout.is_empty() && run.stderr.contains(&said), "{}", run.stderr);
     }
+    assert_eq!(lines(&["--search", "DATABASE"]).len(), 1);
     for bad in [&["-n", "-1"][..], &["-n", "x"], &["-l", "LOUD"]] {
         sandbox.occtl(&["logs"]).args(bad).run().fails(2);
     }
@@ -66,6 +68,8 @@ fn the_last_matching_lines_are_shown() {
     std::fs::File::options().append(true).open(&path).unwrap().set_modified(later).unwrap();
     let json = sandbox.occtl(&["logs", "--json"]).run().ok().json();
     assert_eq!((&json["service"], &json["message"]), (&json!("server"), &json!("started")));
+    let older = sandbox.occtl(&["logs", "locked"]).run().fails(1).stderr;
+    assert!(older.contains("--all looks into the older files"), "{older}");
     assert_eq!(lines(&["-a", "-n", "1000"]).len(), 102);
     assert_eq!(lines(&["-a", "-n", "2"])[1], old.trim());
 
@@ -135,10 +139,51 @@ fn a_session_has_a_log_of_its_own() {
         assert!(log(words).ok().stdout.contains("listening on"), "{words:?}");
     }
     assert_eq!(log(&["--session", &id, "LISTENING"]).ok().stdout.lines().count(), 1);
-    assert_eq!(log(&["oc-zz"]).ok().stdout, "oc-zz in OpenCode's log\n");
-    log(&["oc-00000000"]).fails(3);
+    assert_eq!(log(&["--search", "oc-zz"]).ok().stdout, "oc-zz in OpenCode's log\n");
+    for unknown in ["oc-00000000", "oc-zz"] {
+        let said = log(&[unknown]).fails(3).stderr;
+        assert!(said.contains(&format!("--search {unknown} looks for it as text")), "{said}");
+    }
     log(&["--session", "unknown"]).fails(3);
     std::fs::remove_file(sandbox.log(&id)).unwrap();
     log(&[&id]).fails(3);
     sandbox.occtl(&["stop", &id]).run().ok();
+}
+
+#[test]
+fn a_name_means_the_session_and_an_isolated_one_has_a_log_of_opencode() {
+    let mut sandbox = Sandbox::new("logs-named");
+    sandbox.use_stand_in(json!({}));
+    let id = sandbox.start(&["--name", "error", "--isolate"]);
+    std::fs::write(directory(&sandbox).join("opencode.log"), "an error in the shared log\n")
+        .unwrap();
+    let own = sandbox.data().join("isolated").join(&id).join("data/opencode/log");
+    std::fs::create_dir_all(&own).unwrap();
+    let later = std::time::SystemTime::now() + Duration::from_secs(1);
+    let path = own.join("opencode.log");
+    std::fs::write(&path, "own one\nown two\n").unwrap();
+    std::fs::File::options().append(true).open(&path).unwrap().set_modified(later).unwrap();
+    let log = |words: &[&str]| sandbox.occtl(&[&["logs"], words].concat()).run();
+    let named = log(&["error"]).ok();
+    let said = format!("occtl: the log of session {id}; --search error looks for the word\n");
+    assert_eq!(named.stderr, said);
+    assert!(named.stdout.contains("listening on"), "{}", named.stdout);
+    assert!(named.stdout.ends_with("own one\nown two\n"), "{}", named.stdout);
+    let json = log(&["error", "--json", "--search", "TWO"]).ok();
+    assert_eq!(json.json()["line"], "own two");
+    assert!(json.stderr.starts_with("{\"notice\":\"the log of session"), "{}", json.stderr);
+    assert_eq!(log(&["--search", "error"]).ok().stdout, "an error in the shared log\n");
+    assert_eq!(log(&["erro"]).ok().stdout, "an error in the shared log\n", "a beginning is text");
+    assert_eq!(log(&[".", "-n", "1"]).ok().stdout, "own two\n");
+    let nothing = log(&["--session", "error", "absent", "-l", "INFO", "--json"]).fails(1);
+    let message = nothing.json_error()["message"].as_str().unwrap().to_owned();
+    assert!(message.starts_with("no line of level INFO with \"absent\" is in /"), "{message}");
+    assert!(message.contains(&path.display().to_string()), "{message}");
+    log(&["one", "--search", "two"]).fails(2);
+    log(&["one", "--session", "error", "--search", "two"]).fails(2);
+    // A search needs no store.
+    std::fs::write(sandbox.store_path(), "{").unwrap();
+    assert_eq!(log(&["shared"]).ok().stdout, "an error in the shared log\n");
+    sandbox.occtl(&["doctor", "--fix"]).run();
+    sandbox.occtl(&["stop", "--all"]).run().ok();
 }

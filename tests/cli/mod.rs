@@ -29,6 +29,7 @@ mod mentions;
 mod naming;
 mod own_commands;
 mod run_ending;
+mod run_remains;
 mod scarce;
 mod schemas;
 mod silence;

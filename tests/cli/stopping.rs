@@ -254,3 +254,42 @@ fn an_isolated_session_leaves_nothing_below_a_data_directory_of_any_name() {
     let data = names.filter(|name| name.to_string_lossy().starts_with("data-")).count();
     assert_eq!(data, 1, "and nothing below another name");
 }
+
+#[test]
+fn sessions_are_stopped_by_label_and_a_dry_run_stops_none() {
+    let sandbox = sandbox("by-label", Value::Null);
+    let outer = sandbox.start(&["--label", "job=a", "--isolate"]);
+    let within = sandbox.occtl(&["start", "-q", "--label", "job=a"]);
+    let inner = within.env("OPENCODE_SESSION_ID", &outer).run().ok().stdout.trim().to_owned();
+    let other = sandbox.start(&["--label", "job=b"]);
+    let dead = sandbox.start(&["--label", "job=a"]);
+    kill(sandbox.server_pid(&dead));
+    let before = std::fs::read(sandbox.store_path()).unwrap();
+    let by_label = ["--label", "job=a"];
+    let dry = sandbox.occtl(&["stop", "--dry-run", "--json", "--label", "job=a"]).run().ok().json();
+    assert_eq!(dry["dry_run"], true);
+    let rows = dry["stopped"].as_array().unwrap();
+    assert_eq!(rows.len(), 3, "{dry}");
+    let row = |id: &str| rows.iter().find(|row| row["id"] == id).unwrap();
+    assert_eq!((&row(&dead)["was_dead"], &row(&inner)["was_dead"]), (&json!(true), &json!(false)));
+    assert_eq!((&row(&inner)["processes"], &row(&dead)["processes"]), (&json!(1), &json!(0)));
+    let said = sandbox.occtl(&["stop", "--dry-run", &other]).run().ok().stdout;
+    assert_eq!(said, format!("Would stop: {other}\n"));
+    let refused = sandbox.occtl(&["stop", "--dry-run", &outer]).run().fails(1).stderr;
+    assert!(refused.contains(&inner), "{refused}");
+    assert_eq!(stopped(&sandbox, &["--dry-run", "--all"]).len(), 4, "each is named once");
+    assert_eq!(std::fs::read(sandbox.store_path()).unwrap(), before, "nothing was stopped");
+    sandbox.occtl(&["stop", "--dry-run", "--keep-data", &other]).run().fails(2);
+
+    let cleaned = sandbox.occtl(&["cleanup", "-m", "0", "--label", "job=b", "-q"]).run().ok();
+    assert_eq!(cleaned.stdout, format!("{other}\n"), "the dead one has another label");
+    let gone = stopped(&sandbox, &by_label);
+    let ids: Vec<&str> = gone.iter().map(|(id, _)| id.as_str()).collect();
+    assert_eq!(ids, [&dead, &inner, &outer], "the nested one before the one that it is in");
+    let none = sandbox.occtl(&["stop", "--label", "job=a"]).run().ok().stdout;
+    assert_eq!(none, "No active sessions with that label\n");
+    for wrong in [&["--label", "job"][..], &["--all"], &["oc-1"]] {
+        sandbox.occtl(&["stop", "--label", "job=a"]).args(wrong).run().fails(2);
+    }
+    sandbox.assert_no_trace();
+}

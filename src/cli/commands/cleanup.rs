@@ -9,6 +9,7 @@ use crate::cli::words::Words;
 use crate::error::Result;
 use crate::runner;
 use crate::runner::lifecycle::{Cleaned, CleanedUp, Why};
+use crate::runner::session::Labels;
 use crate::units::milliseconds;
 
 pub const COMMAND: Command = Command {
@@ -34,6 +35,7 @@ pub const COMMAND: Command = Command {
             "Stop what was last used longer ago than this, 0 or more",
         )
         .default("60"),
+        Flag::value("label", None, "KEY=VALUE", "Only sessions with this label").repeated(),
         Flag::switch("dry-run", None, "Only say what would be done"),
         QUIET,
     ]],
@@ -46,6 +48,7 @@ pub const COMMAND: Command = Command {
 
 struct Args {
     max_idle: Duration,
+    labels: Labels,
     dry_run: bool,
     quiet: bool,
 }
@@ -53,12 +56,15 @@ struct Args {
 fn parse(words: &Words) -> Result<Action> {
     // Unlike for a time limit, zero makes sense: it means every session that is idle now.
     let max_idle = words.seconds_or_zero("max-idle")?;
-    let args = Args { max_idle, dry_run: words.has("dry-run"), quiet: words.has("quiet") };
+    let labels = runner::session::parse_labels(&words.values("label")?)?;
+    let (dry_run, quiet) = (words.has("dry-run"), words.has("quiet"));
+    let args = Args { max_idle, labels, dry_run, quiet };
     Ok(Box::new(move |app| run(app, &args)))
 }
 
 fn run(app: &mut App, args: &Args) -> Result<Exit> {
-    let mut done = runner::lifecycle::cleanup(&app.context()?, args.max_idle, args.dry_run)?;
+    let context = app.context()?;
+    let mut done = runner::lifecycle::cleanup(&context, args.max_idle, &args.labels, args.dry_run)?;
     let last = print_all_but_last(std::mem::take(&mut done.trouble), app.json);
     if app.json {
         app.out.json(&document(&done, args.dry_run))?;

@@ -4,10 +4,10 @@ use crate::cli::App;
 use crate::cli::output::escape;
 use crate::cli::spec::{Action, Command, Exit, Flag, Operand};
 use crate::cli::words::{Words, wrong_value};
-use crate::error::{Code, Result};
+use crate::error::{Error, Result};
 use crate::runner;
-use crate::runner::Purpose;
 use crate::runner::session::{LEVELS, LogLine, LogOptions};
+use crate::runner::{Context, Purpose};
 
 pub const COMMAND: Command = Command {
     name: "logs",
@@ -15,13 +15,15 @@ pub const COMMAND: Command = Command {
     about: &[
         "OpenCode's log is in opencode/log below $XDG_DATA_HOME, or else below ~/.local/share. \
          OpenCode 1.18 writes one file, older versions write one per start.",
-        "A PATTERN that starts with oc- and is the id of a session, or a unique prefix of one, \
-         shows what the server of that session printed, as --session does.",
-        "The status is 1 if no line was found.",
+        "A WORD that begins with oc-, or is the name of a session, or a dot, means that session, \
+         as with --session, and stderr says so: what its server printed is shown, and OpenCode's \
+         own log if the session is isolated. Any other WORD is searched for, and --search always \
+         searches.",
+        "The status is 1 if no line was found; stderr says where it was looked for.",
     ],
     operands: &[Operand::optional(
-        "PATTERN",
-        "Only lines that contain this, in upper or lower case",
+        "WORD",
+        "A session whose log is shown, or else what the lines must contain, as with --search",
     )
     .session(Purpose::Read)],
     flags: &[&[
@@ -30,6 +32,7 @@ pub const COMMAND: Command = Command {
         Flag::value("level", Some('l'), "LEVEL", "Only this level: DEBUG, INFO, WARN or ERROR"),
         Flag::switch("all", Some('a'), "All log files, not only the newest"),
         Flag::value("session", None, "SESSION", "Show what this session's server printed"),
+        Flag::value("search", None, "TEXT", "Only lines that contain this, in upper or lower case"),
     ]],
     examples: &[
         ("occtl logs -l ERROR -n 5", "the last errors"),
@@ -46,27 +49,50 @@ fn parse(words: &Words) -> Result<Action> {
         return Err(wrong_value("--level", level, &accepted));
     }
     let options = LogOptions {
-        pattern: words.operand(0)?,
+        pattern: words.value("search")?,
         session: words.value("session")?,
         follow: words.has("follow"),
         lines: words.count("lines")?,
         level,
         all: words.has("all"),
     };
-    Ok(Box::new(move |app| run(app, options)))
+    let word = words.operand(0)?;
+    if word.is_some() && options.session.is_some() && options.pattern.is_some() {
+        return Err(Error::usage("a WORD, --session and --search cannot be used together")
+            .hint("--session says which log, --search says what to look for"));
+    }
+    Ok(Box::new(move |app| run(app, word, options)))
 }
 
-fn run(app: &mut App, mut options: LogOptions) -> Result<Exit> {
+/// Sets what a word means: a session, or what to search for.
+fn take_word(app: &App, context: &Context, word: String, options: &mut LogOptions) -> Result<()> {
+    if options.session.is_some() {
+        options.pattern = Some(word);
+        return Ok(());
+    }
+    match runner::session::named_session(context, &word)? {
+        Some(id) => {
+            let text = format!("the log of session {id}; --search {word} looks for the word");
+            app.say(&text);
+            options.session = Some(id);
+        }
+        None if options.pattern.is_some() => {
+            return Err(Error::usage(format!("{word} is no session"))
+                .hint("--search already says what to look for"));
+        }
+        None => options.pattern = Some(word),
+    }
+    Ok(())
+}
+
+fn run(app: &mut App, word: Option<String>, mut options: LogOptions) -> Result<Exit> {
     let context = app.context()?;
-    if options.session.is_none()
-        && let Some(word) = &options.pattern
-        && runner::session::names_session(&context, word)?
-    {
-        options.session = options.pattern.take();
+    if let Some(word) = word {
+        take_word(app, &context, word, &mut options)?;
     }
     let out = &mut app.out;
     let json = app.json;
-    let shown = runner::session::logs(&context, &options, &mut |line| {
+    runner::session::logs(&context, &options, &mut |line| {
         match line {
             Some(line) if json => {
                 let line = LogLine::parse(line);
@@ -78,5 +104,5 @@ fn run(app: &mut App, mut options: LogOptions) -> Result<Exit> {
         }
         Ok(!out.is_closed())
     })?;
-    Ok(Exit(if shown > 0 || out.is_closed() { 0 } else { Code::Failed.exit() }))
+    Ok(Exit::OK)
 }

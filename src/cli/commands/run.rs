@@ -1,9 +1,9 @@
-use super::start::{ALLOW_OCCTL, OPENCODE, WORKDIR};
+use super::start::{ALLOW_OCCTL, CONFIG, ENV, LABEL, NAME, OPENCODE, WORKDIR};
 use crate::cli::App;
 use crate::cli::output;
 use crate::cli::policy_flags::{self, ABOUT, ALLOW, RULES, UNSETTLED};
 use crate::cli::show::turn::{self, Show, View};
-use crate::cli::spec::{Action, Command, Exit, Flag, all_need};
+use crate::cli::spec::{Action, Command, Exit, Flag, QUIET, all_need};
 use crate::cli::turn_flags::{self, LIMITS, MESSAGE, NO_ABORT, PROMPT, TITLE, TITLE_FILE};
 use crate::cli::words::Words;
 use crate::error::{Error, Result};
@@ -20,6 +20,16 @@ const OWN: &[Flag] = &[
     Flag::switch("raw", Some('r'), "Print the last message as the server has it (JSON)"),
     Flag::switch("keep", None, "Leave the server running"),
     Flag::switch(
+        "keep-on-failure",
+        None,
+        "Keep the log of a run that fails, and its database and state unless --no-isolate is given",
+    )
+    .excludes(&["keep"], "--keep leaves everything"),
+    NAME,
+    LABEL,
+    ENV,
+    CONFIG,
+    Flag::switch(
         "no-isolate",
         None,
         "Use your own OpenCode database and state, not temporary ones",
@@ -35,6 +45,7 @@ const OWN: &[Flag] = &[
     .default("300"),
     TITLE,
     TITLE_FILE.excludes(&["title"], "each is the title"),
+    QUIET.excludes(&["stream", "raw"], "--quiet prints only the id of the conversation"),
 ];
 
 /// Without --keep the server ends, and its turn with it.
@@ -49,6 +60,8 @@ pub const COMMAND: Command = Command {
          start to the answer; to abort the turn and stop the server may take a few seconds more.",
         "Nothing is left behind: the server and everything it started end with this command, even \
          if the command is killed.",
+        "With --keep-on-failure stderr says where the log and the database of a run with a status \
+         other than 0 are, and how to remove them. If the command is killed, nothing is kept.",
         ABOUT[0],
         ABOUT[1],
         "If the turn asks for a permission that no --allow and no --deny settles, it ends with \
@@ -71,7 +84,9 @@ fn parse(words: &Words) -> Result<Action> {
     let prompt = turn_flags::prompt(words, 0)?;
     let stream = words.has("stream");
     let raw = words.has("raw");
-    let show = if stream {
+    let show = if words.has("quiet") {
+        Show::Id
+    } else if stream {
         Show::Stream
     } else if raw {
         Show::Raw
@@ -84,6 +99,11 @@ fn parse(words: &Words) -> Result<Action> {
         allow_occtl: words.has("allow-occtl-commands"),
         opencode: words.path("opencode"),
         isolate: !words.has("no-isolate"),
+        keeps_remains: words.has("keep-on-failure"),
+        name: words.value("name")?,
+        labels: words.values("label")?,
+        variables: words.os_values("env"),
+        config: words.path("config"),
         ..StartOptions::default()
     };
     let keep = words.has("keep");

@@ -20,6 +20,19 @@ pub const OPENCODE: Flag = Flag::value("opencode", None, "PATH", "The OpenCode p
 pub const ALLOW_OCCTL: Flag =
     Flag::switch("allow-occtl-commands", None, "Let the model run occtl itself");
 
+/// A name of the user's choice.
+pub const NAME: Flag = Flag::value("name", None, "NAME", "Name that can be used instead of the id");
+/// Variables of the server.
+pub const ENV: Flag =
+    Flag::value("env", None, "NAME=VALUE", "Set this variable for the server").repeated();
+/// A configuration of its own.
+pub const CONFIG: Flag =
+    Flag::value("config", None, "FILE", "OpenCode configuration that overrides all others")
+        .may_be_stdin();
+/// What the session is found by.
+pub const LABEL: Flag =
+    Flag::value("label", None, "KEY=VALUE", "Label by which `list --label` finds it").repeated();
+
 pub const COMMAND: Command = Command {
     name: "start",
     summary: "Start an OpenCode server on a free port and wait until it answers",
@@ -43,7 +56,7 @@ pub const COMMAND: Command = Command {
         .default("30"),
         Flag::value("agent", Some('a'), "NAME", "Agent for prompts that do not name one")
             .may_be_empty(),
-        Flag::value("name", None, "NAME", "Name that can be used instead of the id"),
+        NAME,
         Flag::value(
             "hostname",
             None,
@@ -54,9 +67,8 @@ pub const COMMAND: Command = Command {
         OPENCODE,
         ALLOW_OCCTL,
         Flag::switch("isolate", None, "Give the server its own database and state"),
-        Flag::value("env", None, "NAME=VALUE", "Set this variable for the server").repeated(),
-        Flag::value("config", None, "FILE", "OpenCode configuration that overrides all others")
-            .may_be_stdin(),
+        ENV,
+        CONFIG,
         Flag::value(
             "worktree",
             None,
@@ -73,8 +85,7 @@ pub const COMMAND: Command = Command {
             "SECONDS",
             "Let `occtl cleanup` stop it when unused for this long, whatever --max-idle says",
         ),
-        Flag::value("label", None, "KEY=VALUE", "Label by which `list --label` finds it")
-            .repeated(),
+        LABEL,
         QUIET,
     ]],
     examples: &[
@@ -94,6 +105,7 @@ fn parse(words: &Words) -> Result<Action> {
         hostname: words.value("hostname")?,
         opencode: words.path("opencode"),
         dies_with_us: false,
+        keeps_remains: false,
         isolate: words.has("isolate"),
         variables: words.os_values("env"),
         config: words.path("config"),

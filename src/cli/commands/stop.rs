@@ -9,6 +9,7 @@ use crate::cli::words::Words;
 use crate::error::{Code, Error, Result};
 use crate::runner;
 use crate::runner::lifecycle::{StopOptions, Stopped};
+use crate::runner::session::Labels;
 use crate::runner::{Context, Purpose};
 
 pub const COMMAND: Command = Command {
@@ -32,6 +33,13 @@ pub const COMMAND: Command = Command {
         .session(Purpose::Act)],
     flags: &[&[
         Flag::switch("all", None, "Stop all sessions but those that are elsewhere"),
+        Flag::value("label", None, "KEY=VALUE", "Stop all sessions here with this label")
+            .repeated()
+            .excludes(
+                &["all", "forget-elsewhere"],
+                "--all stops those without it, and what is elsewhere is named one by one",
+            ),
+        Flag::switch("dry-run", None, "Only say what would be stopped"),
         Flag::switch("force", Some('f'), "Send SIGKILL at once"),
         Flag::value("grace", None, "SECONDS", "Time between SIGTERM and SIGKILL")
             .default("5")
@@ -56,6 +64,7 @@ pub const COMMAND: Command = Command {
     examples: &[
         ("occtl stop $S", "stop one session"),
         ("occtl stop --all", "stop all of them here"),
+        ("occtl stop --label job=nightly --dry-run", "see what a label would stop"),
     ],
     parse,
 };
@@ -74,53 +83,62 @@ fn parse(words: &Words) -> Result<Action> {
         remove_worktree: words.has("remove-worktree"),
         kill: words.has("kill"),
         forget_elsewhere: words.has("forget-elsewhere"),
+        dry_run: words.has("dry-run"),
         ..StopOptions::default()
     };
-    if all && !sessions.is_empty() {
-        return Err(Error::usage("--all and a SESSION cannot be used together"));
+    let labels = runner::session::parse_labels(&words.values("label")?)?;
+    let several = if all { "all" } else { "label" };
+    if (all || !labels.is_empty()) && !sessions.is_empty() {
+        return Err(Error::usage(format!("--{several} and a SESSION cannot be used together")));
     }
-    if !all && sessions.is_empty() {
-        return Err(Error::usage("occtl stop needs a SESSION").hint("or --all for all of them"));
+    if !all && labels.is_empty() && sessions.is_empty() {
+        return Err(Error::usage("occtl stop needs a SESSION")
+            .hint("or --all for all of them, --label KEY=VALUE for some"));
     }
+    let args = Args { sessions, labels, options, quiet };
     let has_grace = words.has("grace");
     Ok(Box::new(move |app| {
         let context = app.context()?;
-        runner::lifecycle::check_stop_flags(&context, &sessions, &options, has_grace)?;
-        run(app, &context, &sessions, &options, quiet)
+        let Args { sessions, options, .. } = &args;
+        runner::lifecycle::check_stop_flags(&context, sessions, options, has_grace)?;
+        run(app, &context, &args)
     }))
 }
 
-/// A session that cannot be stopped does not keep the others running.
-fn run(
-    app: &mut App,
-    context: &Context,
-    sessions: &[String],
-    options: &StopOptions,
+struct Args {
+    /// Those that were named; none with --all and --label.
+    sessions: Vec<String>,
+    labels: Labels,
+    options: StopOptions,
     quiet: bool,
-) -> Result<Exit> {
-    let everything = sessions.is_empty();
+}
+
+/// A session that cannot be stopped does not keep the others running.
+fn run(app: &mut App, context: &Context, args: &Args) -> Result<Exit> {
+    let everything = args.sessions.is_empty();
     let mut stopped = Vec::new();
     let mut trouble = Vec::new();
     let sessions = if everything {
-        for one in runner::lifecycle::stop_dead(context, options)? {
-            if !app.json {
-                print(app, &one, options, quiet)?;
-            }
+        for one in runner::lifecycle::stop_dead(context, &args.labels, &args.options)? {
+            print(app, &one, args)?;
             stopped.push(one);
         }
-        runner::lifecycle::ids_here(context)?
+        runner::lifecycle::ids_here(context, &args.labels)?
     } else {
-        sessions.to_vec()
+        args.sessions.clone()
     };
+    let mut options = args.options.clone();
     for session in &sessions {
         status(&format!("stopping {}", context.shown(session)));
-        match runner::lifecycle::stop(context, session, options) {
+        match runner::lifecycle::stop(context, session, &options) {
             Ok(done) => {
                 for one in done {
-                    if !app.json {
-                        print(app, &one, options, quiet)?;
+                    // With a dry run a nested session is still there when its turn comes.
+                    let is_new = !options.dry_run || options.gone.insert(one.id.clone());
+                    if is_new {
+                        print(app, &one, args)?;
+                        stopped.push(one);
                     }
-                    stopped.push(one);
                 }
             }
             // Another process has stopped it since the sessions were listed.
@@ -134,27 +152,32 @@ fn run(
                    "processes": one.processes, "killed": one.killed})
         };
         let rows: Vec<_> = stopped.iter().map(row).collect();
-        app.out.json(&json!({"stopped": rows}))?;
-    } else if everything && stopped.is_empty() && trouble.is_empty() && !quiet {
-        app.out.line("No active sessions")?;
+        app.out.json(&json!({"dry_run": args.options.dry_run, "stopped": rows}))?;
+    } else if everything && stopped.is_empty() && trouble.is_empty() && !args.quiet {
+        let with_label = if args.labels.is_empty() { "" } else { " with that label" };
+        app.out.line(&format!("No active sessions{with_label}"))?;
     }
     print_all_but_last(trouble, app.json).map_or(Ok(Exit::OK), Err)
 }
 
-fn print(app: &mut App, one: &Stopped, options: &StopOptions, quiet: bool) -> Result<()> {
-    if quiet {
+fn print(app: &mut App, one: &Stopped, args: &Args) -> Result<()> {
+    if app.json {
+        return Ok(());
+    }
+    if args.quiet {
         return app.out.line(&one.id);
     }
-    let note = if one.was_dead {
-        " (was already dead)"
-    } else if one.forgotten && options.forget_elsewhere {
-        " (forgotten; its server was not reached)"
-    } else if one.forgotten {
-        " (forgotten; its server was adopted and keeps running)"
-    } else {
-        ""
+    let StopOptions { forget_elsewhere, dry_run, .. } = &args.options;
+    let note = match (one.was_dead, one.forgotten) {
+        (true, _) if *dry_run => " (is already dead)",
+        (true, _) => " (was already dead)",
+        (_, true) if *dry_run => " (only its record: its server keeps running)",
+        (_, true) if *forget_elsewhere => " (forgotten; its server was not reached)",
+        (_, true) => " (forgotten; its server was adopted and keeps running)",
+        _ => "",
     };
-    app.out.line(&format!("Stopped: {}{note}", one.id))
+    let verb = if *dry_run { "Would stop" } else { "Stopped" };
+    app.out.line(&format!("{verb}: {}{note}", one.id))
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ use crate::runner::asks::reach::directories;
 use crate::runner::context::Context;
 use crate::runner::conversation::find::{changed, newest_root};
 use crate::runner::session::ghosts::live;
+use crate::runner::session::labels::{Labels, has_labels};
 use crate::runner::session::life::{Life, life};
 use crate::runner::session::logs::file::last_lines;
 use crate::runner::session::pending::Scene;
@@ -68,18 +69,25 @@ pub struct CleanedUp {
     pub trouble: Vec<Error>,
 }
 
-/// Stops every session that was last used longer ago than `max_idle` and that is doing nothing, and
-/// removes every dead one. With `dry_run` it only says which.
-pub fn cleanup(context: &Context, max_idle: Duration, dry_run: bool) -> Result<CleanedUp> {
+/// Stops every session with these labels that was last used longer ago than `max_idle` and that is
+/// doing nothing, and removes every dead one. With `dry_run` it only says which.
+pub fn cleanup(
+    context: &Context,
+    max_idle: Duration,
+    labels: &Labels,
+    dry_run: bool,
+) -> Result<CleanedUp> {
     let mut result = CleanedUp::default();
     let mut records = context.store.read()?.records()?;
     let order: BTreeMap<String, usize> =
         records.iter().enumerate().map(|(at, record)| (record.id.clone(), at)).collect();
     // A nested session was started later than its parent and has to go first.
     records.sort_by_key(|record| std::cmp::Reverse(record.created()));
-    let (dead, alive): (Vec<Record>, Vec<Record>) =
+    let (mut dead, alive): (Vec<Record>, Vec<Record>) =
         records.into_iter().partition(|record| life(context, record) == Life::Dead);
-    for record in &alive {
+    let is_meant = |record: &Record| has_labels(&record.labels, labels);
+    dead.retain(is_meant);
+    for record in alive.iter().filter(|record| is_meant(record)) {
         match verdict(context, record, max_idle, &result.cleaned)? {
             Verdict::Keep => {}
             Verdict::Spare(why) => result.spared.push((record.id.clone(), why)),

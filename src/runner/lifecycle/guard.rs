@@ -8,6 +8,7 @@ use std::ffi::OsStr;
 use std::time::Duration;
 
 use super::end::{end_processes, sweep};
+use super::remains;
 use crate::error::{Error, Result};
 use crate::process::{self, Guardian};
 use crate::runner::context::Context;
@@ -54,6 +55,7 @@ fn end(context: &Context, session: &str) -> Result<()> {
     } else if context.store.unfinished().is_some() {
         context.store.remove_unfinished()?;
     }
+    remains::forget_unfinished(context, session)?;
     // The files may be there without the record. They go first: on a full disk they are its room.
     let isolated = Some(String::new());
     let files = || Record { id: session.into(), isolated, ..Record::default() };

@@ -21,9 +21,8 @@ pub fn prepare(environment: &Environment, place: &Path) -> Result<Variables> {
     let make = || -> io::Result<Variables> {
         let data = place.join("data");
         let state = place.join("state");
-        for directory in [&data.join("opencode"), &state] {
-            fs::DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
-        }
+        make_private(&data.join("opencode"))?;
+        make_private(&state)?;
         if let Some(own) = environment.data_home() {
             for name in SHARED {
                 let target = own.join("opencode").join(name);
@@ -43,11 +42,16 @@ pub fn prepare(environment: &Environment, place: &Path) -> Result<Variables> {
     make().map_err(|error| Error::failed(format!("cannot create {}: {error}", place.display())))
 }
 
+/// Makes a directory, and those above it, that only their owner can use.
+pub fn make_private(directory: &Path) -> io::Result<()> {
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(directory)
+}
+
 /// Moves it to where `doctor` does not take it for a left-over, and returns that place.
 pub fn keep(place: &Path, kept: &Path) -> Result<PathBuf> {
     let make = || -> io::Result<()> {
         if let Some(parent) = kept.parent() {
-            fs::DirBuilder::new().recursive(true).mode(0o700).create(parent)?;
+            make_private(parent)?;
         }
         match fs::rename(place, kept) {
             // A stop that was killed has moved it already.

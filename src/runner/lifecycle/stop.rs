@@ -4,11 +4,12 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::dead::forget;
-use super::end::{Ended, await_free_port, end_processes, say_what_stays, sweep};
-use super::isolate;
+use super::end::{Ended, await_free_port, each, end_processes, say_what_stays, sweep};
+use super::remains;
 use super::worktree;
 use crate::error::{Code, Error, Result};
 use crate::runner::context::Context;
+use crate::runner::session::labels::{Labels, has_labels};
 use crate::runner::session::life::{Life, elsewhere, life};
 use crate::runner::session::select::select;
 use crate::store::{Document, Record, Worktree};
@@ -25,6 +26,12 @@ pub struct StopOptions {
     pub recursive: bool,
     /// Leave an isolated session's database and state.
     pub keep_data: bool,
+    /// Leave those of this one session, and what its server printed.
+    pub keep_remains: bool,
+    /// Only say what would be done.
+    pub dry_run: bool,
+    /// The sessions that a dry run has counted as stopped before.
+    pub gone: BTreeSet<String>,
     /// Remove the worktree and the branch that were made for it.
     pub remove_worktree: bool,
     /// End the server of an adopted session, too.
@@ -40,6 +47,9 @@ impl Default for StopOptions {
             deadline: Deadline::never(),
             recursive: false,
             keep_data: false,
+            keep_remains: false,
+            dry_run: false,
+            gone: BTreeSet::new(),
             remove_worktree: false,
             kill: false,
             forget_elsewhere: false,
@@ -71,20 +81,30 @@ pub fn stop(context: &Context, word: &str, options: &StopOptions) -> Result<Vec<
 
 /// Stops the dead sessions, all of them as quickly as one, as far as no process and no flag asks
 /// for more than to forget them.
-pub fn stop_dead(context: &Context, options: &StopOptions) -> Result<Vec<Stopped>> {
-    if options.keep_data || options.remove_worktree {
+pub fn stop_dead(
+    context: &Context,
+    labels: &Labels,
+    options: &StopOptions,
+) -> Result<Vec<Stopped>> {
+    if options.keep_data || options.remove_worktree || options.dry_run {
         return Ok(Vec::new());
     }
     let mut records = context.store.read()?.records()?;
+    records.retain(|record| has_labels(&record.labels, labels));
     records.retain(|record| record.adopted_url.is_none() && life(context, record) == Life::Dead);
     let stopped =
         |id: String| Stopped { id, was_dead: true, forgotten: false, processes: 0, killed: false };
     Ok(forget(context, &records)?.into_iter().map(stopped).collect())
 }
 
-/// The ids of all sessions but those that are elsewhere, which only a command that names them ends.
-pub fn ids_here(context: &Context) -> Result<Vec<String>> {
+/// The ids of all sessions with these labels but those that are elsewhere, which only a command
+/// that names them ends. A session that was started from within another one comes before it.
+pub fn ids_here(context: &Context, labels: &Labels) -> Result<Vec<String>> {
     let mut records = context.store.read()?.records()?;
+    records.retain(|record| has_labels(&record.labels, labels));
+    if !labels.is_empty() {
+        records.sort_by_key(|record| std::cmp::Reverse(record.created()));
+    }
     let count = records.len();
     records.retain(|record| life(context, record) != Life::Elsewhere);
     if records.len() < count {
@@ -106,7 +126,7 @@ fn stop_tree(
 ) -> Result<Vec<Stopped>> {
     above.insert(record.id.clone());
     let mut nested = nested(context, &context.store.read()?, record)?;
-    nested.retain(|one| !above.contains(&one.id));
+    nested.retain(|one| !above.contains(&one.id) && !options.gone.contains(&one.id));
     let mut stopped = Vec::new();
     // From within a dead one nothing is going on any more, and what it started stands for itself.
     if !nested.is_empty() && !options.recursive && is_here(context, record) {
@@ -123,7 +143,8 @@ fn stop_tree(
     }
     // The flags that lose something speak of this session alone; its nested ones keep what they
     // have.
-    let others = StopOptions { remove_worktree: false, kill: false, ..options.clone() };
+    let others =
+        StopOptions { remove_worktree: false, kill: false, keep_remains: false, ..options.clone() };
     for (index, one) in nested.iter().enumerate() {
         // The rest of the time is for the others and for this session.
         let parts = u32::try_from(nested.len() - index).unwrap_or(u32::MAX).saturating_add(1);
@@ -176,13 +197,18 @@ fn forget_elsewhere(
         return Err(Error::failed(format!("session {id} is not elsewhere"))
             .hint(format!("occtl stop {id} ends it")));
     }
+    let stopped = Stopped { id, was_dead: false, forgotten: true, processes: 0, killed: false };
+    if options.dry_run {
+        return Ok(stopped);
+    }
     sweep(context, record);
-    context.update(|document| Ok(document.remove(&id)))?;
+    context.update(|document| Ok(document.remove(&stopped.id)))?;
     let host = record.host.as_deref().unwrap_or("another machine");
     (context.say)(&format!(
-        "the record and the files of {id} are gone; its server may still run on {host}"
+        "the record and the files of {} are gone; its server may still run on {host}",
+        stopped.id
     ));
-    Ok(Stopped { id, was_dead: false, forgotten: true, processes: 0, killed: false })
+    Ok(stopped)
 }
 
 /// What git ignores in a session's worktree; an error unless the worktree can be removed without
@@ -205,6 +231,14 @@ fn stop_one(context: &Context, record: &Record, options: &StopOptions) -> Result
     }
     let adopted = record.adopted_url.is_some();
     let forgotten = adopted && !(options.kill && now.server().is_some());
+    if options.dry_run {
+        let mut processes = 0;
+        if !forgotten {
+            each(record, now.server(), &mut |_, _| processes += 1);
+        }
+        let was_dead = now == Life::Dead && processes == 0;
+        return Ok(Stopped { id: id.clone(), was_dead, forgotten, processes, killed: false });
+    }
     let ended = if forgotten {
         Ended { count: 0, killed: false }
     } else {
@@ -222,9 +256,10 @@ fn stop_one(context: &Context, record: &Record, options: &StopOptions) -> Result
         worktree::name_ignored(worktree, &ignored, context.say);
         worktree::remove(worktree)?;
     }
-    if options.keep_data && record.isolated.is_some() {
-        let kept = isolate::keep(&context.store.isolated_path(id), &context.store.kept_path(id))?;
-        (context.say)(&format!("{} is kept", kept.display()));
+    if options.keep_remains {
+        remains::keep_all(context, record)?;
+    } else if options.keep_data && record.isolated.is_some() {
+        remains::keep_data(context, record)?;
     }
     // The files go first: on a full disk they are the room in which the store can be written.
     sweep(context, record);

@@ -34,7 +34,7 @@ pub use facts::SessionFacts;
 pub use git::Uncommitted;
 pub use inspect::{ModelFacts, agents, commands, configuration, models};
 pub use labels::{Labels, all_ids, parse_labels};
-pub use logs::{LEVELS, LogLine, LogOptions, logs, names_session};
+pub use logs::{LEVELS, LogLine, LogOptions, logs, named_session};
 pub use prices::{PriceState, price_state};
 pub use probe::State;
 pub use status::{SessionStatus, list, status};

@@ -103,7 +103,7 @@ pub fn check_name(document: &Document, name: &str) -> Result<()> {
 }
 
 /// The id of the session with this name.
-fn named(document: &Document, name: &str) -> Result<Option<String>> {
+pub fn named(document: &Document, name: &str) -> Result<Option<String>> {
     let ids = document.each(|id, session: Named| {
         (session.name.as_deref() == Some(name)).then(|| id.to_string())
     })?;

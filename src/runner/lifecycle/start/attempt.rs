@@ -22,6 +22,7 @@ use crate::runner::context::Context;
 use crate::runner::environment::INSTALL_HINT;
 use crate::runner::lifecycle::end;
 use crate::runner::lifecycle::isolate;
+use crate::runner::lifecycle::remains;
 use crate::runner::lifecycle::remembered::Carried;
 use crate::runner::lifecycle::worktree;
 use crate::runner::session::address::{is_port_free, listening_address};
@@ -288,7 +289,7 @@ impl Attempt<'_> {
         let data = self.extra.get("XDG_DATA_HOME").map(PathBuf::from);
         let data = data.or_else(|| self.context.environment.data_home());
         let source = data.map(|data| Source::Directory(data.join(OWN_LOG)));
-        let files = source.and_then(|source| source.files().ok()).unwrap_or_default();
+        let files = source.and_then(|source| source.files(true).ok()).unwrap_or_default();
         if let Some(log) = files.last()
             && let Some(line) = last_lines(log, 1).pop()
         {
@@ -316,6 +317,11 @@ impl Attempt<'_> {
         if let Err(error) = end::end_processes(&self.record, None, Duration::ZERO, deadline) {
             (self.context.say)(&format!("warning: {error}"));
             return;
+        }
+        if self.options.keeps_remains
+            && let Err(error) = remains::keep_all(self.context, &self.record)
+        {
+            (self.context.say)(&format!("warning: {error}"));
         }
         let forget = || self.context.update(|document| Ok(document.remove(&self.record.id)));
         let _ = self.context.within(deadline, forget);

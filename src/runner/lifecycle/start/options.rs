@@ -23,6 +23,8 @@ pub struct StartOptions {
     pub opencode: Option<PathBuf>,
     /// End the server, and all that it started, when this process ends.
     pub dies_with_us: bool,
+    /// Keep the log and the own data of a server that does not get ready.
+    pub keeps_remains: bool,
     /// Give it a database and a state of its own.
     pub isolate: bool,
     /// Variables for the server, as `NAME=VALUE`.

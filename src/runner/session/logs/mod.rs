@@ -3,13 +3,15 @@
 pub mod asking;
 pub mod file;
 pub mod line;
+pub mod options;
 pub mod source;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 pub use line::{LEVELS, LogLine, level};
-pub use source::names_session;
+pub use options::LogOptions;
+pub use source::named_session;
 
 use crate::error::{Error, Result};
 use crate::runner::context::Context;
@@ -18,30 +20,13 @@ use crate::units::{TICK, pause};
 use file::{LineReader, last_matching};
 use source::{Source, unreadable};
 
-/// What of which log is wanted.
-#[derive(Clone, Debug, Default)]
-pub struct LogOptions {
-    /// Only lines that contain this; case does not count.
-    pub pattern: Option<String>,
-    /// What this session's server printed, instead of OpenCode's own log.
-    pub session: Option<String>,
-    /// Go on as the log grows.
-    pub follow: bool,
-    /// How many of the last lines.
-    pub lines: usize,
-    /// Only lines of this level.
-    pub level: Option<String>,
-    /// All files of the directory, not only the newest.
-    pub all: bool,
-}
-
 /// Takes one line after the other. `None` brings no line and only asks whether the caller still
 /// wants any; the answer is false if it does not.
 pub type Take<'a> = &'a mut dyn FnMut(Option<&str>) -> Result<bool>;
 
 /// Hands over the last lines that match, oldest first, and with `follow` also all lines that are
-/// added later. Returns how many lines that were.
-pub fn logs(context: &Context, options: &LogOptions, take: Take) -> Result<usize> {
+/// added later. An error that says where it looked if there is no such line.
+pub fn logs(context: &Context, options: &LogOptions, take: Take) -> Result<()> {
     let signals = context.catch_signals()?;
     let source = Source::of(context, options.session.as_deref())?;
     let pattern = options.pattern.as_ref().map(|pattern| pattern.to_lowercase());
@@ -49,26 +34,28 @@ pub fn logs(context: &Context, options: &LogOptions, take: Take) -> Result<usize
         options.level.as_deref().is_none_or(|wanted| level(line) == Some(wanted))
             && pattern.as_ref().is_none_or(|pattern| line.to_lowercase().contains(pattern))
     };
-    let files = source.files()?;
+    let files = source.files(options.all)?;
     if files.is_empty() && !options.follow {
         return Err(source.nothing());
     }
-    let files = if options.all { &files[..] } else { &files[files.len().saturating_sub(1)..] };
     let mut output = Output { is_wanted: &is_wanted, take, shown: 0 };
     let mut newest = None;
-    for (path, start) in starts(files, options.lines, &is_wanted)? {
+    for (path, start) in starts(&files, options.lines, &is_wanted)? {
         let mut reader = LineReader::open(path, start).map_err(|error| unreadable(path, error))?;
         // A line that was written since the last lines were counted is one too many, which does no
         // harm.
         if !output.hand_over(&mut reader, !options.follow)? {
-            return Ok(output.shown);
+            return Ok(());
         }
         newest = Some(reader);
     }
     if options.follow {
-        follow(&source, &signals, newest, &mut output)?;
+        return follow(&source, &signals, newest, &mut output);
     }
-    Ok(output.shown)
+    if output.shown == 0 && (output.take)(None)? {
+        return Err(source.no_match(&files, options));
+    }
+    Ok(())
 }
 
 /// The files that hold the last `lines` wanted lines, the oldest first, and the offset at which the
@@ -128,7 +115,7 @@ fn follow(
 ) -> Result<()> {
     // Several servers may write to files of their own in turns: only a new file is the next one.
     let mut known: BTreeSet<PathBuf> = match reader {
-        Some(_) => source.files()?.into_iter().collect(),
+        Some(_) => source.files(true)?.into_iter().collect(),
         None => BTreeSet::new(),
     };
     loop {
@@ -143,7 +130,7 @@ fn follow(
         if !(output.take)(None)? {
             return Ok(());
         }
-        let files = source.files()?;
+        let files = source.files(true)?;
         let new = files.iter().rev().find(|path| !known.contains(*path)).cloned();
         known.extend(files);
         let restarted = reader.as_ref().filter(|reader| reader.is_restarted());

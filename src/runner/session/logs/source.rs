@@ -2,10 +2,12 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
+use super::options::LogOptions;
 use crate::error::{Code, Error, Result};
-use crate::runner::context::Context;
-use crate::runner::session::select::select;
+use crate::runner::context::{Context, DEFAULT_SESSION};
+use crate::runner::session::select::{named, select};
 
 /// Where OpenCode writes its log, below the directory for data.
 pub const OWN_LOG: &str = "opencode/log";
@@ -14,12 +16,14 @@ pub const OWN_LOG: &str = "opencode/log";
 pub enum Source {
     /// OpenCode's log directory.
     Directory(PathBuf),
-    /// What the server of one session printed.
+    /// What the server of one session printed, and what it wrote to a log of its own.
     Session {
         /// `oc-…`.
         id: String,
-        /// The file.
+        /// The file with what it printed.
         path: PathBuf,
+        /// The directory of OpenCode's log, if the session has data of its own.
+        own: Option<PathBuf>,
     },
 }
 
@@ -27,8 +31,11 @@ impl Source {
     /// What the server of this session printed, or without a session OpenCode's own log.
     pub fn of(context: &Context, session: Option<&str>) -> Result<Source> {
         if let Some(word) = session {
-            let id = select(context, &context.store.read()?, word)?.id;
-            return Ok(Source::Session { path: context.store.log_path(&id), id });
+            let record = select(context, &context.store.read()?, word)?;
+            let id = record.id;
+            let own = context.store.isolated_path(&id).join("data").join(OWN_LOG);
+            let own = record.isolated.map(|_| own);
+            return Ok(Source::Session { path: context.store.log_path(&id), id, own });
         }
         match context.environment.data_home() {
             Some(data) => Ok(Source::Directory(data.join(OWN_LOG))),
@@ -38,29 +45,31 @@ impl Source {
     }
 
     /// The files, in the order of their last changes. 1.18 writes `opencode.log`; versions before
-    /// it write one file for each start, named by its time.
-    pub fn files(&self) -> Result<Vec<PathBuf>> {
-        let directory = match self {
-            Source::Session { path, .. } if path.is_file() => return Ok(vec![path.clone()]),
-            Source::Session { .. } => return Ok(Vec::new()),
-            Source::Directory(directory) => directory,
-        };
-        let entries = match std::fs::read_dir(directory) {
-            Ok(entries) => entries,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-            Err(error) => return Err(unreadable(directory, error)),
-        };
+    /// it write one file for each start, named by its time. Without `all`, only the newest file of
+    /// a directory.
+    pub fn files(&self, all: bool) -> Result<Vec<PathBuf>> {
         let mut found = Vec::new();
-        for entry in entries.flatten() {
-            let path = entry.path();
-            let is_log = path.extension().is_some_and(|end| end == "log") && path.is_file();
-            let Ok(changed) = entry.metadata().and_then(|data| data.modified()) else { continue };
-            if is_log {
-                found.push((changed, path));
-            }
+        if let Some(directory) = self.directory() {
+            let mut logs = logs_in(directory)?;
+            logs.sort();
+            let newest = if all { 0 } else { logs.len().saturating_sub(1) };
+            found.extend(logs.drain(newest..));
+        }
+        if let Source::Session { path, .. } = self
+            && path.is_file()
+            && let Ok(changed) = std::fs::metadata(path).and_then(|data| data.modified())
+        {
+            found.push((changed, path.clone()));
         }
         found.sort();
         Ok(found.into_iter().map(|(_, path)| path).collect())
+    }
+
+    fn directory(&self) -> Option<&Path> {
+        match self {
+            Source::Directory(directory) => Some(directory),
+            Source::Session { own, .. } => own.as_deref(),
+        }
     }
 
     /// The error for a log that does not exist. A log without a matching line is status 1, as in
@@ -71,9 +80,34 @@ impl Source {
                 Error::failed(format!("there is no log in {}", directory.display()))
                     .hint("OpenCode writes it below XDG_DATA_HOME, or else ~/.local/share")
             }
-            Source::Session { id, path } => {
-                Error::new(Code::NotFound, format!("session {id} has no log {}", path.display()))
+            Source::Session { id, path, .. } => {
+                Error::not_found(format!("session {id} has no log {}", path.display()))
             }
+        }
+    }
+
+    /// The error for a log in which no line is what was asked for. `files` were looked at.
+    pub fn no_match(&self, files: &[PathBuf], options: &LogOptions) -> Error {
+        let mut wanted = String::from("no line");
+        if let Some(level) = &options.level {
+            wanted.push_str(&format!(" of level {level}"));
+        }
+        if let Some(pattern) = &options.pattern {
+            wanted.push_str(&format!(" with {pattern:?}"));
+        }
+        let places: Vec<String> = files.iter().map(|path| path.display().to_string()).collect();
+        let error = Error::failed(format!("{wanted} is in {}", places.join(", ")));
+        let older = self.files(true).is_ok_and(|all| all.len() > files.len());
+        if options.lines == 0 {
+            return error.hint("--lines 0 shows nothing");
+        }
+        match self {
+            _ if older => error.hint("--all looks into the older files as well"),
+            Source::Directory(_) => error.hint("--session SESSION looks into a session's own log"),
+            Source::Session { own: None, .. } => {
+                error.hint("OpenCode itself writes to a log that occtl logs shows without SESSION")
+            }
+            Source::Session { .. } => error,
         }
     }
 }
@@ -83,15 +117,41 @@ pub fn unreadable(path: &Path, error: io::Error) -> Error {
     Error::failed(format!("cannot read {}: {error}", path.display()))
 }
 
-/// Whether a word of `occtl logs` means a session and not a pattern: it begins with `oc-` and is an
-/// id, or the beginning of one. A whole id that no session has is an error.
-pub fn names_session(context: &Context, word: &str) -> Result<bool> {
-    let Some(digits) = word.strip_prefix("oc-") else { return Ok(false) };
-    match select(context, &context.store.read()?, word) {
-        Ok(_) => Ok(true),
-        Err(error) => {
-            let is_id = digits.len() == 8 && digits.chars().all(|c| c.is_ascii_hexdigit());
-            if is_id { Err(error) } else { Ok(false) }
+/// The logs in a directory, with the times of their last changes. None if there is no directory.
+fn logs_in(directory: &Path) -> Result<Vec<(SystemTime, PathBuf)>> {
+    let entries = match std::fs::read_dir(directory) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(unreadable(directory, error)),
+    };
+    let mut found = Vec::new();
+    for entry in entries.flatten() {
+        let path = entry.path();
+        let is_log = path.extension().is_some_and(|end| end == "log") && path.is_file();
+        let Ok(changed) = entry.metadata().and_then(|data| data.modified()) else { continue };
+        if is_log {
+            found.push((changed, path));
         }
     }
+    Ok(found)
+}
+
+/// The session that a word of `occtl logs` means: a dot, what begins with `oc-`, or a whole name.
+/// `None` for any other word, which is a pattern.
+pub fn named_session(context: &Context, word: &str) -> Result<Option<String>> {
+    if word == DEFAULT_SESSION {
+        return Ok(Some(select(context, &context.store.read()?, word)?.id));
+    }
+    if word.starts_with("oc-") {
+        let record = context.store.read().and_then(|document| select(context, &document, word));
+        return record.map(|record| Some(record.id)).map_err(|error| match &error.hint {
+            Some(hint) if error.code == Code::NotFound => {
+                let hint = format!("{hint}; --search {word} looks for it as text");
+                error.hint(hint)
+            }
+            _ => error,
+        });
+    }
+    // A store that cannot be read must not keep the user from searching the log.
+    Ok(context.store.read().and_then(|document| named(&document, word)).unwrap_or(None))
 }
