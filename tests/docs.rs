@@ -98,6 +98,7 @@ impl<'a> Documented<'a> {
         let started = json(&["start", "--json", "--name", "n", "-a", "build"]);
         let id = started["id"].as_str().unwrap().to_owned();
         compare("occtl start", &[started]);
+        compare("occtl restart", &[json(&["restart", "n", "--json"])]);
         compare("occtl list", &[json(&["list", "--json"])]);
         let sent = json(&["send", &id, "hello", "--json"]);
         let conversation = sent["conversation"].as_str().unwrap().to_owned();

@@ -105,6 +105,10 @@ pub struct Record {
     /// Seconds without use after which `cleanup` stops it. Default: that of `cleanup`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub idle_timeout_s: Option<f64>,
+    /// The flags of its start whose values are not recorded, because they may be secret. A record
+    /// without it does not tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_recorded: Option<Vec<String>>,
     /// Labels of the user, to find the session by.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub labels: BTreeMap<String, String>,

@@ -31,11 +31,16 @@ pub mod permissions;
 pub mod questions;
 pub mod reject;
 pub mod rename;
+pub mod restart;
 pub mod revert;
 pub mod run;
+pub mod run;
+pub mod send;
 pub mod send;
 pub mod sessions;
+pub mod sessions;
 pub mod share;
+pub mod skill;
 pub mod start;
 pub mod status;
 pub mod stop;
@@ -61,6 +66,7 @@ pub const COMMANDS: Commands = &[
     &adopt::COMMAND,
     &list::COMMAND,
     &status::COMMAND,
+    &restart::COMMAND,
     &stop::COMMAND,
     &cleanup::COMMAND,
     &touch::COMMAND,
@@ -114,6 +120,7 @@ pub const COMMANDS: Commands = &[
     &bench::agent::COMMAND,
     &bench::trial::COMMAND,
     &bench::warm_up::COMMAND,
+    &skill::COMMAND,
     &help::COMMAND,
     &version::COMMAND,
     &guard::COMMAND,

@@ -20,6 +20,10 @@ pub const OPENCODE: Flag = Flag::value("opencode", None, "PATH", "The OpenCode p
 pub const ALLOW_OCCTL: Flag =
     Flag::switch("allow-occtl-commands", None, "Let the model run occtl itself");
 
+/// How long the start may take.
+pub const TIMEOUT: Flag =
+    Flag::value("timeout", Some('t'), "SECONDS", "How long to wait for the server's first answer")
+        .default("30");
 /// A name of the user's choice.
 pub const NAME: Flag = Flag::value("name", None, "NAME", "Name that can be used instead of the id");
 /// Variables of the server.
@@ -47,13 +51,7 @@ pub const COMMAND: Command = Command {
     operands: &[],
     flags: &[&[
         WORKDIR,
-        Flag::value(
-            "timeout",
-            Some('t'),
-            "SECONDS",
-            "How long to wait for the server's first answer",
-        )
-        .default("30"),
+        TIMEOUT,
         Flag::value("agent", Some('a'), "NAME", "Agent for prompts that do not name one")
             .may_be_empty(),
         NAME,
@@ -123,18 +121,19 @@ fn run(app: &mut App, options: &StartOptions, quiet: bool) -> Result<Exit> {
     output::status("starting OpenCode");
     let started = runner::lifecycle::start(&context, options)?;
     // If the id cannot be printed, the caller must still learn that the server runs.
-    print(app, &started, quiet)
+    print_session(app, "Started", &started, quiet)
         .map_err(|error| error.hint(format!("session {} is running", started.id)))?;
     Ok(Exit::OK)
 }
 
-fn print(app: &mut App, started: &SessionFacts, quiet: bool) -> Result<()> {
+/// Prints a session whose server was started.
+pub fn print_session(app: &mut App, verb: &str, started: &SessionFacts, quiet: bool) -> Result<()> {
     if app.json {
         app.out.json(&session::facts(started))?;
     } else if quiet {
         app.out.line(&started.id)?;
     } else {
-        app.out.line(&format!("Started session: {}", started.id))?;
+        app.out.line(&format!("{verb} session: {}", started.id))?;
         app.out.line(&format!("  Port: {}", started.port))?;
         app.out.line(&format!("  PID: {}", started.pid.unwrap_or_default()))?;
         if let Some(agent) = &started.agent {

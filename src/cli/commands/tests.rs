@@ -281,7 +281,11 @@ fn command_lines(line: &str) -> Vec<Vec<OsString>> {
 fn every_example_of_the_help_and_of_the_documents_is_accepted() {
     let examples = COMMANDS.iter().flat_map(|command| command.examples);
     let mut lines: Vec<&str> = examples.map(|(line, _)| *line).collect();
-    for text in [include_str!("../../../README.md"), include_str!("../../../docs/recipes.md")] {
+    for text in [
+        include_str!("../../../README.md"),
+        include_str!("../../../docs/recipes.md"),
+        super::skill::TEXT,
+    ] {
         let mut fenced = false;
         for line in text.lines().filter(|line| !line.contains("occtl: ")) {
             fenced ^= line.starts_with("```");

@@ -28,7 +28,11 @@ pub fn prepare(environment: &Environment, place: &Path) -> Result<Variables> {
                 let target = own.join("opencode").join(name);
                 // A link and no copy: what the server renews must reach the user's own file.
                 if target.exists() {
-                    symlink(&target, data.join("opencode").join(name))?;
+                    match symlink(&target, data.join("opencode").join(name)) {
+                        // A server before this one had it.
+                        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                        made => made?,
+                    }
                 }
             }
         }

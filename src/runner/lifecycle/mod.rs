@@ -20,5 +20,5 @@ pub use cleanup::{Cleaned, CleanedUp, Why, cleanup};
 pub use doctor::{DoctorOptions, Finding, Health, doctor};
 pub use guard::guard;
 pub use moot::check_stop_flags;
-pub use start::{StartOptions, start};
+pub use start::{StartOptions, restart, start};
 pub use stop::{StopOptions, Stopped, ids_here, stop, stop_dead};

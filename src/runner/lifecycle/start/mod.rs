@@ -4,12 +4,14 @@
 //! port, so the store's lock is free while servers start. A start that is killed in between leaves
 //! a record that says so and a process that carries the session's mark, and `stop` finds both.
 
+mod again;
 mod attempt;
 mod options;
 pub mod ready;
 mod reserve;
 pub mod variables;
 
+pub use again::restart;
 pub use options::StartOptions;
 pub use reserve::new_id;
 

@@ -40,3 +40,16 @@ pub struct StartOptions {
     /// What to find it by, as `KEY=VALUE`.
     pub labels: Vec<String>,
 }
+
+impl StartOptions {
+    /// The flags that were given and whose values no record has: they may be secret.
+    pub fn not_recorded(&self) -> Vec<String> {
+        let name = |pair: &OsString| {
+            let name = pair.to_string_lossy().split('=').next().unwrap_or_default().to_string();
+            format!("--env {name}")
+        };
+        let mut flags: Vec<String> = self.variables.iter().map(name).collect();
+        flags.extend(self.config.as_ref().map(|_| "--config".to_string()));
+        flags
+    }
+}

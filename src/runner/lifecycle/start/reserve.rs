@@ -98,12 +98,57 @@ fn planned(context: &Context, plan: &Plan) -> Record {
         parent: context.environment.parent_session(),
         allow_occtl_commands: Some(options.allow_occtl),
         idle_timeout_s: options.idle_timeout.map(|limit| limit.as_secs_f64()),
+        not_recorded: Some(options.not_recorded()),
         labels: plan.labels.clone(),
         worktree: plan.worktree.clone(),
         ..Record::default()
     };
     record.set_created(jiff::Timestamp::now());
     record
+}
+
+/// Takes a session's own port again, or another one if that is taken, for a server that is started
+/// in place of the one that has ended. `before` is the record as it was then, and `password` is for
+/// a server that other machines reach.
+pub fn reserve_again(
+    context: &Context,
+    before: &Record,
+    password: Option<String>,
+) -> Result<Reservation> {
+    let ports = context.environment.ports()?;
+    let own = process::own_identity();
+    let id = &before.id;
+    let mut lock = None;
+    let record = context.update(|document| {
+        let is_same = |now: &Record| {
+            (&now.status, now.pid, now.pid_start_time)
+                == (&before.status, before.pid, before.pid_start_time)
+        };
+        let Some(mut record) = document.record(id)?.filter(is_same) else {
+            return Err(Error::failed(format!("session {id} was changed by another command"))
+                .hint(format!("occtl status {id} shows how it is now")));
+        };
+        let home = process::own_home();
+        record.status = "starting".into();
+        record.pid = Some(own.pid);
+        record.pid_start_time = Some(own.start_time);
+        record.boot_id = Some(own.boot_id.clone());
+        record.machine_id.clone_from(&home.machine);
+        record.host.clone_from(&home.host);
+        record.pid_namespace = home.pid_namespace;
+        // One that only this machine reaches gets its password when it is spawned.
+        record.password = password.clone().filter(|_| record.hostname.is_some());
+        let address = listening_address(&record);
+        let is_held =
+            document.records()?.iter().any(|one| one.id != *id && one.port == record.port);
+        if is_held || !is_port_free(address, record.port) {
+            record.port = free_port(document, address, &ports, &[])?;
+        }
+        lock = context.store.lock_life(id).ok();
+        document.put(&record)?;
+        Ok(record)
+    })?;
+    Ok(Reservation { record, lock })
 }
 
 /// An error if another session has the name that this one is to have, or lives in its worktree.
@@ -124,11 +169,13 @@ fn check_names(context: &Context, document: &Document, plan: &Plan) -> Result<()
     Ok(())
 }
 
-/// Reservations whose `occtl start` was killed and that have no process: their ports are free.
+/// Reservations whose `occtl start` was killed and that have no process: their ports are free. A
+/// session that was being started again has had a server before, and has something to lose.
 fn abandoned(context: &Context) -> Result<Vec<Record>> {
     let records = context.store.read()?.records()?;
     let has_no_process = |record: &Record| {
-        record.status() == Status::Starting && life(context, record) == Life::Dead
+        let is_new = record.status() == Status::Starting && record.opencode_version.is_none();
+        is_new && life(context, record) == Life::Dead
     };
     Ok(records.into_iter().filter(has_no_process).collect())
 }
