@@ -1,11 +1,12 @@
 //! Conversations that are opened, renamed, taken back, summarised, shared and exported.
 
+use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use super::sandbox;
 use super::tail::MEMORY_KIB;
 use crate::support::sandbox::Sandbox;
-use crate::support::session::Session;
+use crate::support::session::{SOON, Session};
 
 /// Each command that takes the conversation that occtl used last, with its further words.
 const ACTING: [&[&str]; 6] = [
@@ -108,6 +109,33 @@ fn a_server_that_cannot_do_it_is_told_apart_and_a_conversation_that_vanishes_as_
         let gone = act(&sandbox, &id, words, &[]).fails(3);
         assert!(gone.stderr.contains("was deleted meanwhile"), "{words:?}: {}", gone.stderr);
     }
+}
+
+#[test]
+fn a_summary_that_does_not_come_ends_with_the_limit_or_the_signal_and_is_aborted() {
+    let sandbox = sandbox("compact-limits", json!({}));
+    let id = sandbox.start(&[]);
+    sandbox.occtl(&["send", &id, "--title", "t", "--wait", "one"]).run().ok();
+    let aborts = || {
+        let requests = sandbox.stand_in_requests();
+        requests.iter().filter(|one| one["path"].as_str().unwrap().ends_with("/abort")).count()
+    };
+    sandbox.set_faults(&json!({"silence": ["/session/*/summarize"]}));
+    sandbox.occtl(&["compact", &id, "-t", "1"]).run().fails(124);
+    assert_eq!(aborts(), 1);
+    let before = sandbox.stand_in_requests().len();
+    let running = sandbox.occtl(&["compact", &id]).spawn();
+    sandbox.wait_for_request(before, |one| one["path"].as_str().unwrap().ends_with("/summarize"));
+    running.signal(Signal::TERM);
+    running.wait(SOON).fails(143);
+    assert_eq!(aborts(), 2);
+    // What the server answers without a message is no summary.
+    sandbox.set_faults(&json!({"body": {"/session/*/summarize": true}}));
+    let none = sandbox.occtl(&["compact", &id]).run().fails(5);
+    assert!(none.stderr.contains("stored no request"), "{}", none.stderr);
+    sandbox.set_faults(&json!({"status": {"/session/*/summarize": 500}}));
+    let refused = sandbox.occtl(&["compact", &id]).run().fails(1);
+    assert!(refused.stderr.contains("status 500"), "{}", refused.stderr);
 }
 
 #[test]

@@ -44,11 +44,12 @@ fn parse(words: &Words) -> Result<Action> {
     let model = words.value("model")?.map(|name| model("--model", &name)).transpose()?;
     let terms = turn_flags::terms(words, PolicyFlags::default(), Otherwise::Wait)?;
     let show = if words.has("quiet") { Show::Id } else { Show::Answer };
+    let view = View { show, verbose: words.has("verbose") };
     Ok(Box::new(move |app| {
         let context = app.context()?;
         let terms = terms(&context.environment)?;
         let wanted = show.wants(app.json);
-        turn::follow_and_print(app, View { show, verbose: false }, |watcher| {
+        turn::follow_and_print(app, view, |watcher| {
             let follow = Follow { terms, watcher, wanted };
             runner::prompt::compact(&context, &session, &target, model.as_ref(), follow)
         })
