@@ -149,7 +149,7 @@ fn wrong_flags_and_values_are_usage_errors_that_change_nothing() {
         (vec!["strat"], "did you mean start?"),
         (vec!["ps"], "did you mean list?"),
         (vec!["quit"], "did you mean stop?"),
-        (vec!["status"], "occtl list shows them"),
+        (vec!["status"], "no SESSION is given"),
         (vec!["list", "--json=1"], "occtl help list explains its flags"),
         (vec!["start", "--timeout", "0"], "--timeout cannot be 0"),
         (vec!["start", "--timeout=-1"], "--timeout cannot be -1"),

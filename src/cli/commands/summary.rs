@@ -108,8 +108,7 @@ fn standing(summary: &Summary) -> Vec<(&'static str, String)> {
     lines.extend(turn.map(|turn| ("Turn", turn)));
     let now = |one: &Member| doing::in_words(one.retry.as_ref(), one.tool.as_ref());
     lines.extend(now(root).strip_prefix(", ").map(|now| ("Now", now.to_string())));
-    let error = root.error.as_ref().map(|error| format!("{}: {}", error.name, error.message));
-    lines.extend(error.map(|error| ("Error", error)));
+    lines.extend(root.error.as_ref().map(|error| ("Error", error.shown())));
     for one in &summary.sub_agents {
         let title = one.title.as_deref().map(|title| format!(" ({title})")).unwrap_or_default();
         let what = format!("{}{title}: {}{}", one.id, one.stand.name(), now(one));

@@ -2,7 +2,7 @@
 //! interface. The words stay what they are.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use crate::client::wire::{Agent, InputPart, Passage, Rule};
 use crate::error::Result;
@@ -156,10 +156,11 @@ pub(super) enum Located {
 
 /// What a name means to a server that works in `directory`; `None` if nothing is there.
 pub(super) fn locate(directory: &Path, name: &str) -> Option<Located> {
-    let path = match name.strip_prefix("~/") {
-        Some(below) => PathBuf::from(std::env::var_os("HOME")?).join(below),
-        None => directory.join(name),
-    };
+    // The server would take its own home, which is not the place to work in.
+    if name.starts_with("~/") {
+        return Some(Located::Outside);
+    }
+    let path = directory.join(name);
     let metadata = fs::metadata(&path).ok()?;
     let real = fs::canonicalize(&path).ok()?;
     let inside = fs::canonicalize(directory).is_ok_and(|directory| real.starts_with(directory));
@@ -240,7 +241,7 @@ mod tests {
         let inside = |name: &str| matches!(locate(&work, name), Some(Located::Inside { .. }));
         assert!(inside("in") && inside("alias") && inside("sub/../in") && inside("sub"));
         assert!(inside(work.join("in").to_str().unwrap()));
-        for name in ["out", "../secret", "/etc/passwd", ".."] {
+        for name in ["out", "../secret", "/etc/passwd", "..", "~/in"] {
             assert_eq!(locate(&work, name), Some(Located::Outside), "{name}");
         }
         assert_eq!(locate(&work, "none"), None);

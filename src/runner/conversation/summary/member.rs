@@ -50,7 +50,7 @@ impl Member {
             retry: activity.and_then(Retry::of),
             // A server that was killed leaves its calls as they were.
             tool: reading.tool.filter(|_| activity.is_some()),
-            error: of_turn.and_then(|info| info.error.as_ref()).map(Failed::of),
+            error: of_turn.and_then(|info| Some(Failed::of(info.error.as_ref()?).about(info))),
             agent: answer.as_ref().and_then(|info| info.agent.clone()),
             model: answer.as_ref().and_then(model),
             id: found.id,
