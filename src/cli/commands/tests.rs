@@ -267,6 +267,11 @@ fn command_lines(line: &str) -> Vec<Vec<OsString>> {
                 '\'' | '"' => quote = Some(c),
                 ' ' if !word.is_empty() => words.push(std::mem::take(&mut word).into()),
                 ' ' => {}
+                '>' if word.chars().all(|digit| digit.is_ascii_digit()) => {
+                    // The number of what is redirected.
+                    word.clear();
+                    break;
+                }
                 '|' | '>' | '<' | ')' | ';' | '`' | '&' => break,
                 c => word.push(c),
             }
@@ -292,7 +297,12 @@ fn every_example_of_the_help_and_of_the_documents_is_accepted() {
             lines.extend((fenced || line.starts_with("    ")).then_some(line));
         }
     }
-    let plain = |line: &str| command_lines(&line.replace("${LIMIT:-20m}", "20m"));
+    // What a shell makes of these cannot be seen word by word.
+    let made = [("${LIMIT:-20m}", "20m"), ("${conversations[@]/#/--session=}", "--session=ses_1")];
+    let plain = |line: &str| {
+        let line = made.iter().fold(line.to_owned(), |line, (from, to)| line.replace(from, to));
+        command_lines(&line)
+    };
     let lines: Vec<_> = lines.into_iter().flat_map(plain).collect();
     for words in &lines {
         let accepted = match read(words.clone(), COMMANDS, &mut Default::default()) {
