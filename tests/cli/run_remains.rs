@@ -45,12 +45,12 @@ fn a_failed_run_keeps_its_log_and_data_on_request_and_says_how_they_go() {
     let place = kept(&sandbox).pop().expect("something that is kept");
     let log = std::fs::read_to_string(place.join("server.log")).unwrap();
     assert!(log.contains("listening on") && place.join("data/opencode").is_dir(), "{log}");
-    removed(&sandbox, &failed.stderr, "the database and state and the log of oc-");
+    removed(&sandbox, &failed.stderr, "(database, state, log) is kept");
     let shared = run(&["--keep-on-failure", "--no-isolate", "--json"]).fails(5);
     let notice: Value = serde_json::from_str(shared.stderr.lines().next().unwrap()).unwrap();
     let text = notice["notice"].as_str().unwrap();
-    assert!(text.starts_with("the log of oc-"), "{text}");
-    removed(&sandbox, text, "the log of oc-");
+    assert!(text.starts_with("what is left of oc-"), "{text}");
+    removed(&sandbox, text, "(log) is kept");
     run(&["--keep-on-failure", "--keep"]).fails(2);
 }
 
@@ -60,7 +60,7 @@ fn a_run_whose_server_does_not_start_keeps_what_it_printed() {
     let failed = sandbox.occtl(&["run", "x", "-t", "2", "--keep-on-failure"]).run().fails(124);
     let place = kept(&sandbox).pop().expect("something that is kept");
     assert!(place.join("server.log").is_file());
-    removed(&sandbox, &failed.stderr, "the log of oc-");
+    removed(&sandbox, &failed.stderr, "log) is kept");
 }
 
 #[test]

@@ -119,8 +119,13 @@ fn show(app: &mut App, context: &Context, args: &Args, before: &str) -> Result<(
     let statuses = runner::session::list(context, &args.labels, args.no_git)?;
     app.out.write(before)?;
     if app.json {
-        let sessions: Vec<_> = statuses.iter().map(session::status).collect();
-        app.out.json(&json!({"sessions": sessions}))
+        // Written one at a time, because there may be thousands.
+        app.out.write("{\"sessions\":[")?;
+        for (index, one) in statuses.iter().enumerate() {
+            let comma = if index == 0 { "" } else { "," };
+            app.out.write(&format!("{comma}{}", session::status(one)))?;
+        }
+        app.out.line("]}")
     } else if statuses.is_empty() {
         app.out.line("No active sessions")
     } else {

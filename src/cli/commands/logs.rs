@@ -7,7 +7,7 @@ use crate::cli::words::{Words, wrong_value};
 use crate::error::{Error, Result};
 use crate::runner;
 use crate::runner::session::{LEVELS, LogLine, LogOptions};
-use crate::runner::{Context, Purpose};
+use crate::runner::{Context, DEFAULT_SESSION, Purpose};
 
 pub const COMMAND: Command = Command {
     name: "logs",
@@ -72,8 +72,12 @@ fn take_word(app: &App, context: &Context, word: String, options: &mut LogOption
     }
     match runner::session::named_session(context, &word)? {
         Some(id) => {
-            let text = format!("the log of session {id}; --search {word} looks for the word");
-            app.say(&text);
+            // A dot can hardly be meant as text.
+            let other = match &*word {
+                DEFAULT_SESSION => String::new(),
+                word => format!("; --search {word} looks for the word"),
+            };
+            app.say(&format!("the log of session {id}{other}"));
             options.session = Some(id);
         }
         None if options.pattern.is_some() => {

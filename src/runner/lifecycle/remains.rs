@@ -18,7 +18,7 @@ const PRINTED: &str = "server.log";
 pub fn keep_data(context: &Context, record: &Record) -> Result<()> {
     let kept = context.store.kept_path(&record.id);
     isolate::keep(&context.store.isolated_path(&record.id), &kept)?;
-    say(context, record, "the database and state", &kept);
+    say(context, record, "database, state", &kept);
     Ok(())
 }
 
@@ -30,14 +30,14 @@ pub fn keep_all(context: &Context, record: &Record) -> Result<()> {
     let mut what = Vec::new();
     if record.isolated.is_some() && data.exists() {
         isolate::keep(&data, &part)?;
-        what.push("the database and state");
+        what.push("database, state");
     }
     let failed =
         |error: io::Error| Error::failed(format!("cannot keep {}: {error}", printed.display()));
     if printed.exists() {
         isolate::make_private(&part).map_err(failed)?;
         fs::rename(&printed, part.join(PRINTED)).map_err(failed)?;
-        what.push("the log");
+        what.push("log");
     }
     if what.is_empty() {
         return Ok(());
@@ -45,7 +45,7 @@ pub fn keep_all(context: &Context, record: &Record) -> Result<()> {
     // In one step, so that the guard of a `run` that is killed before knows what was not told of.
     let kept = context.store.kept_path(&record.id);
     fs::rename(&part, &kept).map_err(failed)?;
-    say(context, record, &what.join(" and "), &kept);
+    say(context, record, &what.join(", "), &kept);
     Ok(())
 }
 
@@ -61,5 +61,7 @@ fn unfinished(context: &Context, session: &str) -> PathBuf {
 fn say(context: &Context, record: &Record, what: &str, kept: &Path) {
     let (id, word) = (&record.id, quoted(&kept.to_string_lossy()));
     let kept = kept.display();
-    (context.say)(&format!("{what} of {id} is kept in {kept}; to remove it: rm -r {word}"));
+    (context.say)(&format!(
+        "what is left of {id} ({what}) is kept in {kept}; to remove it: rm -r {word}"
+    ));
 }
