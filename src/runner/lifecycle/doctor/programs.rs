@@ -22,7 +22,11 @@ fn opencode(context: &Context) -> Finding {
     };
     let shown = program.display();
     match program_version(&program, Deadline::never()) {
-        None => Finding::bad("opencode", format!("{shown} --version fails"), "install it again"),
+        // What it says there may be as simple as a home that it cannot write to.
+        None => {
+            let advice = format!("{shown} --version says why");
+            Finding::bad("opencode", format!("{shown} --version fails"), &advice)
+        }
         Some(version) if version::check(&version).is_err() => {
             let advice = format!("{} is the oldest that occtl can use", Version::OLDEST);
             Finding::bad("opencode", format!("{shown} is version {version}"), &advice)
