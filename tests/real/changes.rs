@@ -81,6 +81,16 @@ fn revert_and_compact(session: &Session, model: &crate::support::model::Model) {
     session.run("abort", &[]).ok();
     session.run("compact", &["-m", "scripted/nope"]).fails(5);
     let empty = session.run("new", &["-q"]).ok().stdout;
-    let refused = session.run("compact", &["-s", empty.trim()]).fails(1);
+    let empty = empty.trim();
+    let refused = session.run("compact", &["-s", empty]).fails(1);
     assert!(refused.stderr.contains("has nothing to compact"), "{}", refused.stderr);
+
+    // A prompt with a schema cannot be read back, and its answer is no text.
+    let schema = session.sandbox.root().join("schema.json");
+    std::fs::write(&schema, r#"{"type":"object","properties":{"x":{"type":"string"}}}"#).unwrap();
+    let schema = ["--schema", schema.to_str().unwrap()];
+    let prompt = r#"[[tool StructuredOutput {"x":"y"}]]"#;
+    send(session, &[&["-s", empty, prompt][..], &schema].concat());
+    assert_eq!(session.run("last", &["-s", empty]).ok().stdout, "{\"x\":\"y\"}\n");
+    session.run("compact", &["-s", empty]).ok();
 }

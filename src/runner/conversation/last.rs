@@ -32,7 +32,7 @@ pub struct Last {
     pub turn: String,
     /// The text of all steps; each begins on a line of its own.
     pub text: String,
-    /// The text of the last step that has any.
+    /// The text of the last step that has any; of an answer to a schema, its JSON.
     pub answer: String,
     /// Whether no step is being written. Another one may follow while the conversation is busy.
     pub complete: bool,
@@ -75,6 +75,8 @@ fn last_of(server: &Server, place: &Place, reverted: Option<&str>) -> Result<Las
     prompts.learn(&messages);
     let prompt = messages.iter().find(|message| message.info.id == turn);
     let sent = prompt.and_then(|prompt| moment(prompt.info.time.created));
+    let own = messages.iter().rev().find(|message| prompts.is_step(&message.info));
+    let structured = own.and_then(|last| last.info.structured.clone());
     let steps: Vec<Entry> = messages
         .into_iter()
         .filter(|message| prompts.is_step(&message.info))
@@ -107,6 +109,10 @@ fn last_of(server: &Server, place: &Place, reverted: Option<&str>) -> Result<Las
             add_line(&mut last.text, &step.text);
             last.answer = step.text;
         }
+    }
+    if let Some(structured) = structured {
+        last.answer = structured.to_string();
+        add_line(&mut last.text, &last.answer);
     }
     Ok(last)
 }

@@ -19,13 +19,16 @@ use crate::runner::conversation::work::{refuse_work, refused};
 use crate::runner::session::operation::Operation;
 use crate::runner::session::server::Server;
 use crate::runner::session::timeouts::LOOK_LIMIT;
-use crate::units::{Backoff, POLL_FIRST, pause};
+use crate::units::{Backoff, Deadline, POLL_FIRST, pause};
 
 /// Among how many of the newest messages the request for the summary is looked for.
 const NEWEST: usize = 8;
 
 /// The longest pause between two looks for it.
 const LONGEST_PAUSE: Duration = Duration::from_millis(250);
+
+/// The agent that writes summaries.
+const SUMMARISING: &str = "compaction";
 
 /// How long after the server's answer to the request its message may be missing.
 const STORED_WITHIN: Duration = Duration::from_secs(2);
@@ -89,8 +92,8 @@ fn begin(
     loop {
         let is_over = held.is_ready(Duration::ZERO);
         let found = newest(server, place);
-        if let Some(found) = found.iter().flatten().rev().find(|message| is_new(message, known)) {
-            return Ok((found.info.id.clone(), held));
+        if let Some(turn) = found.iter().flatten().rev().find_map(|one| request(one, known)) {
+            return Ok((turn, held));
         }
         let waited = is_over.then(|| answered.get_or_insert_with(Instant::now).elapsed());
         let ended = operation.signals.received().is_some() || operation.deadline.expired();
@@ -101,7 +104,9 @@ fn begin(
             return Err(Error::new(Code::TurnFailed, what));
         }
         if ended {
-            // What comes of the request is not known, so nothing may come of it.
+            // What comes of the request is not known, so nothing may come of it. The limit or the
+            // signal must not keep that from being said.
+            server.client.limit_to(Deadline::after(LOOK_LIMIT), None);
             let _ = server.client.abort(&place.id, &place.directory, LOOK_LIMIT);
             return Err(Error::silent(format!("the server did not begin to compact {}", place.id)));
         }
@@ -124,10 +129,17 @@ fn newest(server: &Server, place: &Place) -> Answer<Vec<Message>> {
     }
 }
 
-/// Whether a message asks the model for a summary and was not there before.
-fn is_new(message: &Message, known: &BTreeSet<String>) -> bool {
+/// The message that asks the model for a summary and was not there before, if this is it or answers
+/// it: where a prompt with a schema is near, only the newest message can be read.
+fn request(message: &Message, known: &BTreeSet<String>) -> Option<String> {
+    let info = &message.info;
+    if known.contains(&info.id) {
+        return None;
+    }
     let asks = message.parts.iter().any(|part| part.kind == "compaction");
-    asks && message.info.is_prompt() && !known.contains(&message.info.id)
+    let answers = info.agent.as_deref() == Some(SUMMARISING);
+    let parent = info.parent.clone().filter(|_| answers);
+    if asks && info.is_prompt() { Some(info.id.clone()) } else { parent }
 }
 
 /// The model of an answer.
