@@ -27,7 +27,7 @@ pub const MESSAGE: Operand =
 
 /// What is sent.
 pub const PROMPT: &[Flag] = &[
-    Flag::value("agent", Some('a'), "NAME", "The agent")
+    Flag::value("agent", Some('a'), "AGENT", "The agent")
         .absent("the session's, or OpenCode's default")
         .may_be_empty(),
     Flag::value("model", Some('m'), "PROVIDER/MODEL", "The model").absent(

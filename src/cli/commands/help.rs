@@ -33,7 +33,11 @@ fn parse(words: &Words) -> Result<Action> {
 
 /// Prints the help for one command, or for all.
 pub fn print(app: &mut App, commands: Commands, command: Option<&'static Command>) -> Result<Exit> {
-    let text = command.map_or_else(|| help::overview(commands), |one| help::command(commands, one));
+    let width = app.out.width();
+    let text = match command {
+        Some(command) => help::command(commands, command, width),
+        None => help::overview(commands, width),
+    };
     if app.json {
         app.out.json(&json!({"help": text}))?;
     } else {

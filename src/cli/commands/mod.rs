@@ -55,10 +55,10 @@ pub mod wait;
 #[cfg(test)]
 mod tests;
 
-use super::spec::Commands;
+use super::spec::{Command, Commands};
 
-/// All commands, in the order of the help.
-pub const COMMANDS: Commands = &[
+/// The commands that start, watch and end servers.
+const LIFECYCLE: &[&Command] = &[
     &start::COMMAND,
     &adopt::COMMAND,
     &list::COMMAND,
@@ -68,16 +68,15 @@ pub const COMMANDS: Commands = &[
     &cleanup::COMMAND,
     &touch::COMMAND,
     &attach::COMMAND,
+    &logs::COMMAND,
+];
+
+/// The commands that send prompts, and read and manage what became of them.
+const CONVERSATIONS: &[&Command] = &[
     &send::COMMAND,
     &run::COMMAND,
     &wait::COMMAND,
     &abort::COMMAND,
-    &permissions::COMMAND,
-    &approve::COMMAND,
-    &reject::COMMAND,
-    &questions::COMMAND,
-    &answer::COMMAND,
-    &test_permission::COMMAND,
     &tail::COMMAND,
     &last::COMMAND,
     &sessions::COMMAND,
@@ -97,13 +96,24 @@ pub const COMMANDS: Commands = &[
     &todo::COMMAND,
     &summary::COMMAND,
     &usage::COMMAND,
-    &doctor::COMMAND,
-    &config::COMMAND,
-    &models::COMMAND,
-    &agents::COMMAND,
-    &own_commands::COMMAND,
     &events::COMMAND,
-    &logs::COMMAND,
+];
+
+/// The commands for what turns ask for.
+const ASKS: &[&Command] = &[
+    &permissions::COMMAND,
+    &approve::COMMAND,
+    &reject::COMMAND,
+    &questions::COMMAND,
+    &answer::COMMAND,
+    &test_permission::COMMAND,
+];
+
+/// The commands that show what a server is set up to do.
+const SERVER: &[&Command] = &[&config::COMMAND, &models::COMMAND, &agents::COMMAND, &own_commands::COMMAND];
+
+/// The family of benchmarks.
+const BENCHMARKS: &[&Command] = &[
     &bench::COMMAND,
     &bench::init::COMMAND,
     &bench::check::COMMAND,
@@ -114,13 +124,28 @@ pub const COMMANDS: Commands = &[
     &bench::show::COMMAND,
     &bench::recheck::COMMAND,
     &bench::regrade::COMMAND,
+];
+
+/// The commands about occtl itself.
+const ITSELF: &[&Command] = &[&help::COMMAND, &version::COMMAND, &doctor::COMMAND, &skill::COMMAND];
+
+/// The commands that only occtl itself uses.
+const HIDDEN: &[&Command] = &[
     &bench::agent::COMMAND,
     &bench::trial::COMMAND,
     &bench::warm_up::COMMAND,
-    &skill::COMMAND,
-    &help::COMMAND,
-    &version::COMMAND,
+    &bench::prove::COMMAND,
     &guard::COMMAND,
     &look::COMMAND,
-    &bench::prove::COMMAND,
 ];
+
+/// All commands by group, in the order of the help.
+pub const COMMANDS: Commands = Commands(&[
+    ("Servers", LIFECYCLE),
+    ("Conversations", CONVERSATIONS),
+    ("What turns ask for", ASKS),
+    ("What a server can do", SERVER),
+    ("Benchmarks", BENCHMARKS),
+    ("occtl itself", ITSELF),
+    ("", HIDDEN),
+]);

@@ -29,6 +29,7 @@ const OWN: &[Flag] = &[
         "CONVERSATION",
         "Send to this conversation: an id (ses_…), the beginning of one, or latest",
     )
+    .alias("conversation")
     .absent("a new one"),
     Flag::switch(
         "continue",

@@ -52,7 +52,7 @@ pub const COMMAND: Command = Command {
     flags: &[&[
         WORKDIR,
         TIMEOUT,
-        Flag::value("agent", Some('a'), "NAME", "Agent for prompts that do not name one")
+        Flag::value("agent", Some('a'), "AGENT", "Agent for prompts that do not name one")
             .may_be_empty(),
         NAME,
         Flag::value(

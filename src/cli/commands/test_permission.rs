@@ -10,10 +10,11 @@ use crate::runner;
 use crate::runner::asks::{Piece, Question, Trial, Verdict};
 
 const OWN: &[Flag] = &[
-    Flag::value("agent", Some('a'), "NAME", "Agent whose rules count")
+    Flag::value("agent", Some('a'), "AGENT", "Agent whose rules count")
         .absent("the session's, or OpenCode's default")
         .may_be_empty(),
     Flag::value("session", Some('s'), "CONVERSATION", "Conversation whose rules count")
+        .alias("conversation")
         .absent("a new one"),
     Flag::value("permission", None, "NAME", "Permission to check, for example edit or webfetch")
         .default("bash"),

@@ -32,19 +32,22 @@ fn a_command_gets_the_default_that_the_help_shows_for_each_flag_that_has_one() {
         let words = plain_words(command);
         let _ = (command.parse)(&words);
         let read = words.read.take();
-        let help = help::command(COMMANDS, command);
-        let (_, rows) = help.split_once("\nFlags:\n").unwrap();
+        let help = help::command(COMMANDS, command, usize::MAX);
+        let rows: Vec<&str> = help.lines().collect();
         for flag in command.all_flags() {
             let Some(default) = flag.absent.default() else { continue };
             let name = command.name;
             let long = flag.long;
             assert_eq!(read[long], [default], "--{long} of occtl {name}");
-            // A row has the flag's names, then two blanks, then what it does.
-            let names = |row: &str| row.trim_start().split("  ").next().map(str::to_owned);
-            let has_flag = |names: String| names.contains(&format!("--{long} "));
-            let row = rows.lines().find(|row| names(row).is_some_and(has_flag));
-            let shown = row.is_some_and(|row| row.ends_with(&format!(" [{default}]")));
-            assert!(shown, "--{long} of occtl {name}: {row:?}");
+            // A row has the flag's names, then two blanks, then what it does, or that stands below.
+            let has_flag = |row: &&str| {
+                let names = row.trim_start().split("  ").next().unwrap_or_default();
+                row.starts_with("  ") && names.contains(&format!("--{long} "))
+            };
+            let row = rows.iter().position(has_flag).unwrap();
+            let shown =
+                rows[row..row + 2].iter().any(|row| row.ends_with(&format!(" [{default}]")));
+            assert!(shown, "--{long} of occtl {name}: {:?}", rows[row]);
             count += 1;
         }
     }
@@ -315,6 +318,22 @@ fn every_example_of_the_help_and_of_the_documents_is_accepted() {
 }
 
 #[test]
+fn a_flag_that_names_a_conversation_may_be_called_so() {
+    let mut count = 0;
+    for command in COMMANDS.iter().copied() {
+        for flag in command.all_flags().filter(|flag| flag.long == "session") {
+            let is_conversation = flag.value == Some("CONVERSATION");
+            let alias = is_conversation.then_some("conversation");
+            assert_eq!(flag.alias, alias, "occtl {}", command.name);
+            count += usize::from(is_conversation);
+        }
+    }
+    assert!(count > 10, "only {count} flags name a conversation");
+    assert_eq!(judged("send x y --conversation=ses_1 --queue"), Ok(()));
+    assert!(judged("send x y --conversation ses_1 -c").unwrap_err().contains("--session"));
+}
+
+#[test]
 fn no_command_uses_a_letter_or_a_name_twice() {
     for command in COMMANDS.iter().copied() {
         let mut longs = BTreeSet::new();
@@ -322,7 +341,8 @@ fn no_command_uses_a_letter_or_a_name_twice() {
         let own_json = command.all_flags().any(|flag| flag.long == "json");
         let global = GLOBAL.iter().filter(|flag| !(own_json && flag.long == "json"));
         for flag in command.all_flags().chain(global) {
-            assert!(longs.insert(flag.long), "--{} of {}", flag.long, command.name);
+            let new = flag.longs().all(|long| longs.insert(long));
+            assert!(new, "--{} of {}", flag.long, command.name);
             let letter = flag.short.is_none_or(|short| shorts.insert(short));
             assert!(letter, "-{:?} of {}", flag.short, command.name);
         }

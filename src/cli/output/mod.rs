@@ -26,6 +26,9 @@ pub use table::{Cell, Colour};
 /// Size of the buffer for JSON, in bytes. Longer lines of text are written without being copied.
 const BUFFER: usize = 64 << 10;
 
+/// The width of what is wrapped where there is no terminal, in columns.
+const WIDTH: usize = 80;
+
 /// How many bytes a pipe accepts without blocking when it polls as writable (PIPE_BUF).
 const PIPE_ROOM: usize = 4096;
 
@@ -57,6 +60,11 @@ impl Output {
     pub fn columns(&self) -> Option<usize> {
         let size = rustix::termios::tcgetwinsize(io::stdout()).ok()?;
         Some(usize::from(size.ws_col)).filter(|columns| *columns > 0)
+    }
+
+    /// How many columns a text that is wrapped may have: as many as the terminal.
+    pub fn width(&self) -> usize {
+        self.columns().unwrap_or(WIDTH)
     }
 
     /// Whether the reader of stdout has closed it, so that there is nothing more to write.

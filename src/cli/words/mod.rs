@@ -135,7 +135,9 @@ fn named_flag(
     argument: &Arg,
 ) -> (Option<&'static Flag>, String) {
     match argument {
-        Arg::Long(name) => (flags_of(command).find(|flag| flag.long == *name), format!("--{name}")),
+        Arg::Long(name) => {
+            (flags_of(command).find(|flag| flag.is_called(name)), format!("--{name}"))
+        }
         Arg::Short(letter) => {
             let found = flags_of(command).find(|flag| flag.short == Some(*letter));
             (found, format!("-{letter}"))

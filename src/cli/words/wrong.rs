@@ -73,7 +73,7 @@ pub(super) fn unknown_flag(command: Option<&'static Command>, shown: &str, word:
     if command.is_some_and(takes_text) {
         // No flag has a blank in it, but lists and front matter of Markdown begin with dashes.
         let is_text = word.contains(char::is_whitespace) || word.starts_with("---");
-        let names = flags_of(command).map(|flag| flag.long);
+        let names = flags_of(command).flat_map(Flag::longs);
         let meant = shown.strip_prefix("--").and_then(|name| nearest(name, names));
         let text = "if it is the message, put -- before it, or use - and stdin";
         return match meant.filter(|_| !is_text) {
@@ -84,7 +84,7 @@ pub(super) fn unknown_flag(command: Option<&'static Command>, shown: &str, word:
     }
     let shown = brief(shown);
     let error = Error::usage(format!("{program} has no flag {shown}"));
-    let names = flags_of(command).map(|flag| flag.long);
+    let names = flags_of(command).flat_map(Flag::longs);
     match shown.strip_prefix("--").and_then(|name| nearest(name, names)) {
         Some(name) => error.hint(format!("did you mean --{name}?")),
         None => error.hint(format!("{} lists them", help_of(command))),

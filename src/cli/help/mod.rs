@@ -1,0 +1,166 @@
+//! The help texts, made from the tables of commands and flags.
+
+mod layout;
+#[cfg(test)]
+mod tests;
+
+use super::spec::{Absent, Command, Commands, Flag, GLOBAL, Operand, flag_groups, members};
+use super::words::any_of;
+use layout::{columns, paragraph};
+
+/// What stands above the list of commands.
+const INTRODUCTION: [&str; 3] = [
+    "occtl starts, drives and stops OpenCode servers from scripts.",
+    "A session (oc-…) is a server that occtl started or adopted. A conversation (ses_…) is one \
+     chat on it; OpenCode calls that a session. A turn (msg_…) is one prompt and everything the \
+     model does until it stops. Sessions of one directory share its conversations; only the \
+     server that runs a turn can abort it or answer for it.",
+    "A dot for SESSION, or no SESSION where there is no other operand, means the one in \
+     OCCTL_SESSION, or else the live one whose directory is the working directory or the nearest \
+     above it. Commands that only read also take the only one that lives.",
+];
+
+/// How every duration is written.
+const SECONDS: &str =
+    "SECONDS is a number, or numbers with units: 90, 0.5, 500ms, 1h30m (d, h, m, s, ms).";
+
+/// What stands at the end of the list of commands.
+const CLOSING: &str = "
+For a start:
+  S=$(occtl start -q)
+  occtl send $S --stream 'What is in this directory?'
+  occtl stop $S
+
+`occtl help COMMAND` explains one command.
+";
+
+/// More flags than this are shown in groups.
+const UNGROUPED: usize = 8;
+
+/// Help for all commands: a list of them by group, in lines of `width` columns.
+pub fn overview(commands: Commands, width: usize) -> String {
+    let mut text = INTRODUCTION.map(|text| paragraph(text, 0, width) + "\n").concat();
+    text.push_str("Usage: occtl COMMAND [ARGUMENTS]\n");
+    for (heading, commands) in commands.0.iter().filter(|(heading, _)| !heading.is_empty()) {
+        let outermost = commands.iter().filter(|command| !command.name.contains(' '));
+        let rows = command_rows(outermost.map(|command| (command.name, *command)));
+        text.push_str(&format!("\n{heading}:\n{}", columns(&rows, width)));
+    }
+    let mut rows = flag_rows(GLOBAL.iter());
+    rows.push(("-V, --version".into(), "Show the version".into()));
+    text.push_str(&format!("\nFlags of every command:\n{}\n", columns(&rows, width)));
+    text + &paragraph(SECONDS, 0, width) + CLOSING
+}
+
+/// Help for one command, in lines of `width` columns. That of a family lists its commands.
+pub fn command(commands: Commands, command: &'static Command, width: usize) -> String {
+    let mut text = paragraph(&format!("{}.", command.summary), 0, width);
+    text.push_str(&format!("\nUsage: {}\n", usage(command)));
+    for line in command.about {
+        text.push('\n');
+        text.push_str(&paragraph(line, 0, width));
+    }
+    if !command.operands.is_empty() {
+        text.push('\n');
+        text.push_str(&columns(&operand_rows(command), width));
+    }
+    let members = command_rows(members(commands, command));
+    if !members.is_empty() {
+        text.push_str(&format!("\nCommands:\n{}", columns(&members, width)));
+    }
+    for (heading, flags) in headed_flags(command) {
+        text.push_str(&format!("\n{heading}:\n{}", columns(&flag_rows(flags.into_iter()), width)));
+    }
+    if !command.examples.is_empty() {
+        text.push_str("\nExamples:\n");
+        for (line, what) in command.examples {
+            text.push_str(&format!("  {line}\n{}", paragraph(what, 6, width)));
+        }
+    }
+    text
+}
+
+/// The flags of a command with their headings: its own, in groups if they are many, and then those
+/// of every command.
+fn headed_flags(command: &'static Command) -> Vec<(&'static str, Vec<&'static Flag>)> {
+    let is_replaced = |global: &Flag| command.all_flags().any(|flag| flag.long == global.long);
+    let global: Vec<&Flag> = GLOBAL.iter().filter(|global| !is_replaced(global)).collect();
+    let mut headed = Vec::new();
+    if command.all_flags().count() > UNGROUPED {
+        for (group, heading) in flag_groups() {
+            headed.push((heading, command.all_flags().filter(|it| it.group() == group).collect()));
+        }
+    } else {
+        headed.push(("Flags", command.all_flags().collect()));
+    }
+    headed.push(("Flags of every command", global));
+    headed.retain(|(_, flags)| !flags.is_empty());
+    headed
+}
+
+fn command_rows(
+    commands: impl Iterator<Item = (&'static str, &'static Command)>,
+) -> Vec<(String, String)> {
+    let shown = commands.filter(|(_, command)| !command.is_hidden());
+    shown.map(|(name, command)| (name.into(), command.summary.into())).collect()
+}
+
+fn usage(command: &Command) -> String {
+    let mut usage = format!("occtl {}", command.name);
+    if !command.flags.is_empty() {
+        usage.push_str(" [FLAGS]");
+    }
+    for operand in command.operands {
+        let dots = if operand.many { "…" } else { "" };
+        let required = operand.required && !command.may_omit_session();
+        let (open, close) = if required { ("", "") } else { ("[", "]") };
+        usage.push_str(&format!(" {open}{}{dots}{close}", operand.name));
+    }
+    usage
+}
+
+fn operand_rows(command: &Command) -> Vec<(String, String)> {
+    let row = |operand: &Operand| {
+        let may_omit = !operand.required || command.may_omit_session();
+        let absent = if may_omit { operand.absent } else { Absent::Nothing };
+        (operand.name.into(), with_absent(operand.help, absent))
+    };
+    command.operands.iter().map(row).collect()
+}
+
+fn flag_rows<'a>(flags: impl Iterator<Item = &'a Flag>) -> Vec<(String, String)> {
+    let row = |flag: &Flag| {
+        let short = flag.short.map_or("    ".into(), |letter| format!("-{letter}, "));
+        let value = flag.value.map_or(String::new(), |value| format!(" {value}"));
+        let longs: Vec<String> = flag.longs().map(|long| format!("--{long}")).collect();
+        (format!("{short}{}{value}", longs.join(", ")), explained(flag))
+    };
+    flags.map(row).collect()
+}
+
+fn explained(flag: &Flag) -> String {
+    let mut text = flag.help.to_string();
+    if !flag.choices.is_empty() {
+        text.push_str(&format!(": {}", flag.choices.join(", ")));
+    }
+    if flag.may_be_stdin {
+        text.push_str("; - is stdin");
+    }
+    if flag.many {
+        text.push_str("; may be repeated");
+    }
+    let names =
+        |longs: &[&str]| -> Vec<String> { longs.iter().map(|long| format!("--{long}")).collect() };
+    if !flag.needs.is_empty() {
+        text.push_str(&format!("; only with {}", any_of(&names(flag.needs))));
+    }
+    if !flag.excludes.0.is_empty() {
+        text.push_str(&format!("; not with {}", any_of(&names(flag.excludes.0))));
+    }
+    with_absent(&text, flag.absent)
+}
+
+/// What a flag or an operand is, and in brackets what holds if it is not given.
+fn with_absent(text: &str, absent: Absent) -> String {
+    absent.shown().map_or_else(|| text.into(), |words| format!("{text} [{words}]"))
+}
