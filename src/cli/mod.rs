@@ -11,7 +11,8 @@ mod turn_flags;
 pub mod words;
 
 use std::ffi::OsString;
-use std::io::IsTerminal;
+use std::io::{ErrorKind, IsTerminal};
+use std::path::Path;
 use std::process::ExitCode;
 
 pub use app::App;
@@ -58,6 +59,9 @@ fn act(arguments: Vec<OsString>, global: &mut Global) -> Result<Exit> {
     };
     let out = Output::new(global.color());
     let mut app = App { out, json: global.json, limit: None, purpose };
+    for directory in &global.directories {
+        enter(directory)?;
+    }
     match found {
         Found::Command(words) => {
             let action = (words.command.parse)(&words)?;
@@ -77,6 +81,22 @@ fn act(arguments: Vec<OsString>, global: &mut Global) -> Result<Exit> {
         }
         Found::Help(command) => commands::help::print(&mut app, COMMANDS, command),
         Found::Version => commands::version::print(&mut app),
-        Found::Nothing => Err(Error::usage("no command is given").hint("occtl help lists them")),
+        Found::Nothing => {
+            if !app.json {
+                output::explain(&help::first(app.out.width()));
+            }
+            Err(Error::usage("no command is given").hint("occtl help lists them"))
+        }
     }
+}
+
+/// Goes to the directory of `-C`.
+fn enter(directory: &Path) -> Result<()> {
+    std::env::set_current_dir(directory).map_err(|error| {
+        let name = directory.display();
+        match error.kind() {
+            ErrorKind::NotFound => Error::not_found(format!("there is no directory {name}")),
+            _ => Error::usage(format!("-C cannot be {name}: {error}")),
+        }
+    })
 }

@@ -21,6 +21,8 @@ mod events;
 mod first_contact;
 mod git;
 mod halves;
+mod help;
+mod help_examples;
 mod kernel;
 mod listing;
 mod logs;

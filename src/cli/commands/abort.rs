@@ -27,7 +27,10 @@ pub const COMMAND: Command = Command {
         Flag::value("timeout", Some('t'), "SECONDS", "How long the abort may take").default("10"),
         QUIET,
     ]],
-    examples: &[("occtl abort $S", "abort the conversation that was used last")],
+    examples: &[
+        ("occtl abort $S", "abort the conversation that was used last"),
+        ("occtl abort $S -s $C -t 30", "abort one that may take longer"),
+    ],
     parse,
 };
 

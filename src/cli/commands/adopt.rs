@@ -26,7 +26,10 @@ pub const COMMAND: Command = Command {
             .may_be_stdin(),
         QUIET,
     ]],
-    examples: &[("occtl adopt http://127.0.0.1:4096 --name tui", "the server of a running TUI")],
+    examples: &[
+        ("occtl adopt $URL --name tui", "the server of a running TUI, http://HOST:PORT"),
+        ("occtl adopt $URL --password-file password.txt", "with its password from a file"),
+    ],
     parse,
 };
 

@@ -16,7 +16,10 @@ pub const COMMAND: Command = Command {
         &[Flag::switch("all", None, "Include the agents that only the server itself uses"), QUIET],
         &[WITHIN],
     ],
-    examples: &[("occtl agents -q $S", "names for `send --agent`")],
+    examples: &[
+        ("occtl agents -q $S", "names for `send --agent`"),
+        ("occtl agents $S --all", "those that only the server uses as well"),
+    ],
     parse,
 };
 

@@ -24,7 +24,10 @@ pub const COMMAND: Command = Command {
         Flag::switch("reject", None, "Refuse to answer"),
         QUIET,
     ]],
-    examples: &[("occtl answer $S que_204f Blue", "choose one of the offered answers")],
+    examples: &[
+        ("occtl answer $S que_204f Blue", "choose one of the offered answers"),
+        ("occtl answer $S que_204f --custom 'Neither of them'", "answer in words of your own"),
+    ],
     parse,
 };
 

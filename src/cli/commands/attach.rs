@@ -16,7 +16,10 @@ pub const COMMAND: Command = Command {
     ],
     operands: &[SESSION_TO_USE],
     flags: &[&[CONVERSATION.absent("none")]],
-    examples: &[("occtl attach $S", "look over the model's shoulder")],
+    examples: &[
+        ("occtl attach $S", "look over the model's shoulder"),
+        ("occtl attach $S -s $C", "go on with one conversation"),
+    ],
     parse,
 };
 

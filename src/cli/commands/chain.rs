@@ -15,7 +15,10 @@ pub const COMMAND: Command = Command {
     about: &["Only a sub-agent's conversation has another one above it. A fork does not."],
     operands: &[SESSION_TO_READ],
     flags: &[&[CONVERSATION, QUIET], &[WITHIN]],
-    examples: &[("occtl chain $S -s $C", "see which conversation started which")],
+    examples: &[
+        ("occtl chain $S -s $C", "see which conversation started which"),
+        ("occtl chain $S -s $C -q", "their ids"),
+    ],
     parse,
 };
 

@@ -27,7 +27,10 @@ pub const COMMAND: Command = Command {
         ],
         &[WITHIN],
     ],
-    examples: &[("occtl config $S permission -j", "the permission rules as they are written")],
+    examples: &[
+        ("occtl config $S permission -j", "the permission rules as they are written"),
+        ("occtl config $S agent", "what each agent may do"),
+    ],
     parse,
 };
 

@@ -22,7 +22,10 @@ pub const COMMAND: Command = Command {
         .many(),
     ],
     flags: &[&[Flag::switch("force", Some('f'), "Abort a turn that is running first"), QUIET]],
-    examples: &[("occtl delete $S $C", "delete one conversation")],
+    examples: &[
+        ("occtl delete $S $C", "delete one conversation"),
+        ("occtl export $S -s $C -o talk.json && occtl delete $S $C", "keep a copy of it"),
+    ],
     parse,
 };
 

@@ -31,7 +31,10 @@ pub const COMMAND: Command = Command {
         ],
         &[WITHIN],
     ],
-    examples: &[("occtl diff $S --patch", "what the newest conversation changed")],
+    examples: &[
+        ("occtl diff $S --patch", "what the newest conversation changed"),
+        ("occtl diff $S -s $C --turn $T -q", "the files that one turn changed"),
+    ],
     parse,
 };
 

@@ -29,7 +29,10 @@ pub const COMMAND: Command = Command {
         )
         .needs(&["fix"]),
     ]],
-    examples: &[("occtl doctor --fix", "after a crash, a full disk or a kill -9")],
+    examples: &[
+        ("occtl doctor --fix", "after a crash, a full disk or a kill -9"),
+        ("occtl doctor", "see what is wrong"),
+    ],
     parse,
 };
 

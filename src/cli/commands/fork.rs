@@ -25,10 +25,10 @@ pub const COMMAND: Command = Command {
         .absent("everything"),
         QUIET,
     ]],
-    examples: &[(
-        "occtl send $S -s $(occtl fork $S -q) --wait 'Try it another way'",
-        "try again in a copy",
-    )],
+    examples: &[
+        ("occtl send $S -s $(occtl fork $S -q) --wait 'Try it another way'", "try again in a copy"),
+        ("occtl fork $S -s $C -m $T", "copy what came before a turn"),
+    ],
     parse,
 };
 

@@ -30,6 +30,7 @@ pub const COMMAND: Command = Command {
          answer, `dead` if its process is gone, and `elsewhere` if it lives on another machine or \
          in another container that shares the store.",
         "Dirty is ✓ for uncommitted changes, ✗ for none, and - if git cannot tell or is not asked.",
+        "`occtl ls` and `occtl ps` are the same.",
         "The columns for --format are id, name, port, url, pid, state, agent, dirty, active, \
          created, workdir, branch, parent, version, labels and error.",
         "On a terminal times are told by how long ago they were, and names, directories and other \

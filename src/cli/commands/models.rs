@@ -20,7 +20,10 @@ pub const COMMAND: Command = Command {
         ),
     ],
     flags: &[&[QUIET], &[WITHIN]],
-    examples: &[("occtl models -q $S sonnet", "names for `send --model`")],
+    examples: &[
+        ("occtl models -q $S sonnet", "names for `send --model`"),
+        ("occtl models $S", "all of them, with what they cost"),
+    ],
     parse,
 };
 

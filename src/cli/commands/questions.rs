@@ -17,7 +17,10 @@ pub const COMMAND: Command = Command {
     ],
     operands: &[SESSION_TO_READ],
     flags: &[&[QUIET], &[WITHIN]],
-    examples: &[("occtl questions $S", "see what a model wants to know")],
+    examples: &[
+        ("occtl questions $S", "see what a model wants to know"),
+        ("occtl questions $S -q | head -1", "the id of the first of them"),
+    ],
     parse,
 };
 

@@ -18,10 +18,13 @@ pub const COMMAND: Command = Command {
     ],
     operands: &[SESSION_TO_READ],
     flags: &[&[QUIET], &[WITHIN]],
-    examples: &[(
-        "occtl sessions $S --json | jq -r '.conversations[] | select(.parent == null) | .id'",
-        "ids without those of sub-agents",
-    )],
+    examples: &[
+        (
+            "occtl sessions $S --json | jq -r '.conversations[] | select(.parent == null) | .id'",
+            "ids without those of sub-agents",
+        ),
+        ("occtl sessions $S -q | head -1", "the one that changed last"),
+    ],
     parse,
 };
 

@@ -23,7 +23,10 @@ pub const COMMAND: Command = Command {
     ],
     operands: &[SESSION_TO_READ],
     flags: &[&[NO_GIT]],
-    examples: &[("occtl status $S --json | jq -r .state", "only the state")],
+    examples: &[
+        ("occtl status $S --json | jq -r .state", "only the state"),
+        ("occtl status $S", "the state, and what is not committed"),
+    ],
     parse,
 };
 

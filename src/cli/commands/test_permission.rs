@@ -42,7 +42,10 @@ pub const COMMAND: Command = Command {
         ),
     ],
     flags: &[OWN, TRIED, &[WITHIN]],
-    examples: &[("occtl test-permission $S 'git push' && echo free to go", "decide by it")],
+    examples: &[
+        ("occtl test-permission $S 'git push' && echo free to go", "decide by it"),
+        ("occtl test-permission $S --permission edit src/main.rs", "may it change a file?"),
+    ],
     parse,
 };
 

@@ -14,7 +14,13 @@ pub const COMMAND: Command = Command {
     about: &["[x] is done, [~] is in progress, [-] was cancelled, and [ ] is still to do."],
     operands: &[SESSION_TO_READ],
     flags: &[&[CONVERSATION], &[WITHIN]],
-    examples: &[("occtl todo $S", "see how far the model is")],
+    examples: &[
+        ("occtl todo $S", "see how far the model is"),
+        (
+            "occtl todo $S --json | jq -r '.todos[] | select(.status == \"pending\") | .content'",
+            "only what is to be done",
+        ),
+    ],
     parse,
 };
 

@@ -14,7 +14,10 @@ pub const COMMAND: Command = Command {
     ],
     operands: &[SESSION_TO_USE],
     flags: &[&[QUIET]],
-    examples: &[("occtl touch $S", "keep a session for a while longer")],
+    examples: &[
+        ("occtl touch $S", "keep a session for a while longer"),
+        ("occtl list -q | xargs -n 1 occtl touch", "keep all of them"),
+    ],
     parse,
 };
 

@@ -11,7 +11,10 @@ pub const COMMAND: Command = Command {
     about: &[],
     operands: &[],
     flags: &[],
-    examples: &[],
+    examples: &[
+        ("occtl version", "only the number"),
+        ("occtl version --json | jq -r .version", "the same from JSON"),
+    ],
     parse,
 };
 

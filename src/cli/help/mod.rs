@@ -3,10 +3,12 @@
 mod layout;
 #[cfg(test)]
 mod tests;
+mod topics;
 
 use super::spec::{Absent, Command, Commands, Flag, GLOBAL, Operand, flag_groups, members};
 use super::words::any_of;
 use layout::{columns, paragraph};
+pub use topics::{TOPICS, Topic, topic};
 
 /// What stands above the list of commands.
 const INTRODUCTION: [&str; 3] = [
@@ -24,18 +26,43 @@ const INTRODUCTION: [&str; 3] = [
 const SECONDS: &str =
     "SECONDS is a number, or numbers with units: 90, 0.5, 500ms, 1h30m (d, h, m, s, ms).";
 
-/// What stands at the end of the list of commands.
-const CLOSING: &str = "
-For a start:
-  S=$(occtl start -q)
-  occtl send $S --stream 'What is in this directory?'
-  occtl stop $S
+/// The five commands of a first success, and what each of them does.
+const FIRST: [(&str, &str); 5] = [
+    ("occtl start --name web", "start a server for this directory"),
+    ("occtl send web --stream 'Hello!'", "send a prompt and watch the answer"),
+    ("occtl list", "see what runs"),
+    ("occtl tail web", "read what was said"),
+    ("occtl stop web", "end the server and all that it started"),
+];
 
-`occtl help COMMAND` explains one command.
-";
+/// What to do after them.
+const ONWARD: &str = "`occtl run 'Hello!'` does all of it at once. `occtl help` lists all \
+                      commands, `occtl help COMMAND` explains one.";
+
+/// What the flag does that stands before the command's name only.
+const DIRECTORY: &str = "Before the command's name: work as if started in DIR";
 
 /// More flags than this are shown in groups.
 const UNGROUPED: usize = 8;
+
+/// What a line without a command gets.
+pub fn first(width: usize) -> String {
+    let intro = paragraph(&format!("{} For a start:", INTRODUCTION[0]), 0, width);
+    let words = "web is a session: a server. A conversation is one chat on it.";
+    let words = paragraph(words, 0, width);
+    format!("{intro}\n{}\n{words}{}\n", first_rows(width), paragraph(ONWARD, 0, width))
+}
+
+fn first_rows(width: usize) -> String {
+    let width_of_line = FIRST.iter().map(|(line, _)| line.len()).max().unwrap_or(0);
+    let pad = |line: &str| " ".repeat(width_of_line - line.len());
+    let row = |(line, what): &(&str, &str)| format!("  {line}{}  {what}\n", pad(line));
+    let rows: String = FIRST.iter().map(row).collect();
+    if rows.lines().all(|row| row.len() <= width) {
+        return rows;
+    }
+    FIRST.iter().map(|(line, what)| format!("  {line}\n{}", paragraph(what, 6, width))).collect()
+}
 
 /// Help for all commands: a list of them by group, in lines of `width` columns.
 pub fn overview(commands: Commands, width: usize) -> String {
@@ -48,8 +75,13 @@ pub fn overview(commands: Commands, width: usize) -> String {
     }
     let mut rows = flag_rows(GLOBAL.iter());
     rows.push(("-V, --version".into(), "Show the version".into()));
+    rows.push(("-C DIR".into(), DIRECTORY.into()));
     text.push_str(&format!("\nFlags of every command:\n{}\n", columns(&rows, width)));
-    text + &paragraph(SECONDS, 0, width) + CLOSING
+    text.push_str(&paragraph(SECONDS, 0, width));
+    let topics = TOPICS.iter().map(|topic| (format!("help {}", topic.name), topic.summary.into()));
+    let topics: Vec<_> = topics.collect();
+    text.push_str(&format!("\nMore help:\n{}\nFor a start:\n", columns(&topics, width)));
+    text + &first_rows(width) + "\n" + &paragraph(ONWARD, 0, width)
 }
 
 /// Help for one command, in lines of `width` columns. That of a family lists its commands.

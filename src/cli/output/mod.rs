@@ -270,6 +270,12 @@ pub fn say(text: &str) {
     let _ = Patient(io::stderr()).write_all(line.as_bytes());
 }
 
+/// Prints lines of our own on stderr as they are.
+pub fn explain(text: &str) {
+    clear_status();
+    let _ = Patient(io::stderr()).write_all(text.as_bytes());
+}
+
 /// Says something that only a person wants to know: on a terminal and not in a log.
 pub fn notice(text: &str, json: bool) {
     if io::stderr().is_terminal() {

@@ -8,6 +8,7 @@ mod wrong;
 
 use std::cell::RefCell;
 use std::ffi::{OsStr, OsString};
+use std::path::PathBuf;
 
 use lexopt::{Arg, Parser};
 
@@ -40,9 +41,20 @@ pub struct Global {
     pub json: bool,
     /// The value of `--color`; `None` if it was not given.
     pub color: Option<String>,
+    /// The values of `-C`. Each is relative to the one before it.
+    pub directories: Vec<PathBuf>,
 }
 
 impl Global {
+    /// Keeps a flag of every command.
+    fn note(&mut self, flag: &Flag, value: &OsStr) {
+        match flag.long {
+            "json" => self.json = true,
+            "color" => self.color = value.to_str().map(String::from),
+            _ => {}
+        }
+    }
+
     /// The value of `--color`, or else its default.
     pub fn color(&self) -> &str {
         let default = || COLOR.absent.default().unwrap_or_default();
@@ -78,6 +90,11 @@ pub fn read(arguments: Vec<OsString>, commands: Commands, global: &mut Global) -
             Arg::Long("version") | Arg::Short('V') if command.is_none() => {
                 return Ok(Found::Version);
             }
+            // Behind a command it is a flag of that command: tail has one.
+            Arg::Short('C') if command.is_none() => {
+                global.directories.push(directory(&mut parser)?);
+                continue;
+            }
             other => named_flag(command, &other),
         };
         let Some(flag) = flag else { return Err(unknown_flag(command, &shown, &typed)) };
@@ -86,12 +103,8 @@ pub fn read(arguments: Vec<OsString>, commands: Commands, global: &mut Global) -
             None => OsString::new(),
         };
         check_choice(flag, &value)?;
-        match flag.long {
-            "help" => help = true,
-            "json" => global.json = true,
-            "color" => global.color = value.to_str().map(String::from),
-            _ => {}
-        }
+        help |= flag.long == "help";
+        global.note(flag, &value);
         add_flag(&mut flags, flag, value)?;
     }
     match command {
@@ -107,6 +120,16 @@ pub fn read(arguments: Vec<OsString>, commands: Commands, global: &mut Global) -
             Ok(Found::Command(words))
         }
     }
+}
+
+/// The value of `-C`.
+fn directory(parser: &mut Parser) -> Result<PathBuf> {
+    let missing = || Error::usage("-C needs a value, DIR").hint("occtl help");
+    let value = parser.value().map_err(|_| missing())?;
+    if value.is_empty() {
+        return Err(wrong_value("-C", "", "the directory to work in"));
+    }
+    Ok(value.into())
 }
 
 /// The command after one more word that is no flag: it names the command, or one of a family, or it

@@ -6,23 +6,49 @@ use crate::cli::spec::{Command, Commands, Flag, flags_of, members, outermost};
 use crate::error::{Error, Result};
 use crate::runner::nearest::nearest;
 
+/// Other names of commands, which may be used.
+const SYNONYMS: [(&str, &str); 2] = [("ls", "list"), ("ps", "list")];
+
+/// What other programs call what occtl calls otherwise, and what to type instead.
+const MEANT: &[(&[&str], &str)] = &[
+    (&["up", "serve", "launch", "new", "create"], "start"),
+    (&["down", "kill", "quit", "exit", "shutdown"], "stop"),
+    (
+        &["rm", "remove", "del"],
+        "stop, which ends a session, or delete, which removes a conversation",
+    ),
+    (&["ask", "chat", "prompt", "exec", "say"], "send"),
+    (&["get", "show", "inspect", "info", "state"], "status"),
+    (&["cancel", "interrupt"], "abort"),
+    (&["conversations", "chats", "threads"], "sessions"),
+    (&["cat", "messages", "history", "read"], "tail"),
+    (&["cost", "costs", "tokens", "stats"], "usage"),
+    (&["deny", "refuse"], "reject"),
+    (&["allow", "grant", "respond"], "approve"),
+    (&["continue", "resume"], "send SESSION --continue"),
+    (&["stream"], "send SESSION --stream, or tail SESSION --follow"),
+    (&["tui", "open"], "attach"),
+    (&["gc", "prune"], "cleanup"),
+    (&["copy", "clone", "branch"], "fork"),
+    (&["dump", "save", "download"], "export"),
+    (&["worktree"], "start --worktree"),
+    (&["watch"], "list --watch, tail SESSION --follow or wait"),
+    (&["log", "journal"], "logs"),
+    (&["eval", "evaluate", "compare"], "bench"),
+];
+
 /// The command of that name. Otherwise an error that suggests one: by what other programs call it,
 /// or by the letters.
 pub fn find(commands: Commands, word: &OsStr) -> Result<&'static Command> {
     let word = word.to_string_lossy();
-    let meant = match &*word {
-        "ls" | "ps" => Some("list"),
-        "up" | "serve" | "new" | "create" => Some("start"),
-        "down" | "kill" | "rm" | "quit" | "exit" => Some("stop"),
-        "ask" | "chat" | "prompt" | "exec" => Some("send"),
-        "get" | "show" | "inspect" => Some("status"),
-        _ => None,
-    };
-    outermost(commands).find(|command| command.name == word).ok_or_else(|| {
+    let synonym = SYNONYMS.iter().find(|(synonym, _)| *synonym == word);
+    let name = synonym.map_or(&*word, |(_, name)| *name);
+    outermost(commands).find(|command| command.name == name).ok_or_else(|| {
         let shown = outermost(commands).filter(|command| !command.is_hidden());
         let names = shown.map(|command| command.name);
         let error = Error::usage(format!("there is no command {}", brief(&word)));
-        match meant.or_else(|| nearest(&word, names)) {
+        let meant = MEANT.iter().find(|(words, _)| words.contains(&&*word));
+        match meant.map(|(_, meant)| *meant).or_else(|| nearest(&word, names)) {
             Some(name) => error.hint(format!("did you mean {name}?")),
             None => error.hint("occtl help lists them"),
         }
@@ -84,6 +110,10 @@ pub(super) fn unknown_flag(command: Option<&'static Command>, shown: &str, word:
     }
     let shown = brief(shown);
     let error = Error::usage(format!("{program} has no flag {shown}"));
+    if let ("-C", Some(command)) = (&*shown, command) {
+        return error
+            .hint(format!("-C DIR stands before the command: occtl -C DIR {}", command.name));
+    }
     let names = flags_of(command).flat_map(Flag::longs);
     match shown.strip_prefix("--").and_then(|name| nearest(name, names)) {
         Some(name) => error.hint(format!("did you mean --{name}?")),

@@ -29,7 +29,10 @@ pub const COMMAND: Command = Command {
         Flag::value("task", None, "GLOB", "Only tasks whose id matches").repeated(),
         Flag::value("scratch", None, "DIR", "Where working trees are").absent("TMPDIR"),
     ]],
-    examples: &[("occtl bench check plan.json --repeat 10 --jobs 4", "find flaky checks")],
+    examples: &[
+        ("occtl bench check plan.json --repeat 10 --jobs 4", "find flaky checks"),
+        ("occtl bench check plan.json", "try each task once"),
+    ],
     parse,
 };
 

@@ -15,7 +15,10 @@ pub const COMMAND: Command = Command {
         Operand::optional("DIR", "Where to write them; it is made if it is missing").default(".")
     ],
     flags: &[],
-    examples: &[("occtl bench init trial", "writes trial/plan.json, trial/README.md and a task")],
+    examples: &[
+        ("occtl bench init trial", "writes trial/plan.json, trial/README.md and a task"),
+        ("occtl bench init", "the same in the working directory"),
+    ],
     parse,
 };
 

@@ -30,7 +30,10 @@ pub const COMMAND: Command = Command {
     ],
     operands: &[Operand::required("COMMAND", "One of the commands below")],
     flags: &[],
-    examples: &[("occtl bench init trial", "a plan and a task to begin with")],
+    examples: &[
+        ("occtl bench init trial", "a plan and a task to begin with"),
+        ("occtl help bench run", "one of its commands"),
+    ],
     parse,
 };
 

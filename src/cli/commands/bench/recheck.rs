@@ -32,7 +32,13 @@ pub const COMMAND: Command = Command {
             .absent("TMPDIR")
             .excludes(&["from"], "no check runs then"),
     ]],
-    examples: &[("occtl bench recheck results", "after a check was mended")],
+    examples: &[
+        ("occtl bench recheck results", "after a check was mended"),
+        (
+            "occtl bench recheck results --from report.json --arm stable",
+            "take verdicts of another grader",
+        ),
+    ],
     parse,
 };
 

@@ -21,7 +21,10 @@ pub const COMMAND: Command = Command {
         Operand::required("RUN", "The run: its id, the beginning of it, or TASK/ARM/REPEAT"),
     ],
     flags: &[],
-    examples: &[("occtl bench show results leap/stable/1", "one run")],
+    examples: &[
+        ("occtl bench show results leap/stable/1", "one run"),
+        ("occtl bench show results leap/stable/1 --json | jq .result", "its line of results.jsonl"),
+    ],
     parse,
 };
 

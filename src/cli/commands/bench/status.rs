@@ -28,7 +28,10 @@ pub const COMMAND: Command = Command {
             .default("2")
             .needs(&["watch"]),
     ]],
-    examples: &[("occtl bench status results", "how far a batch is")],
+    examples: &[
+        ("occtl bench status results", "how far a batch is"),
+        ("occtl bench status results --json | jq .progress", "the same for a script"),
+    ],
     parse,
 };
 
