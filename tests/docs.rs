@@ -263,6 +263,9 @@ fn every_command_is_in_json_md() {
     let cli = text_of("docs/cli.md");
     let text = text_of("docs/json.md");
     for command in cli.lines().filter_map(|line| line.strip_prefix("## occtl ")) {
+        if text.contains(&format!("`{command}`, which prints no JSON")) {
+            continue;
+        }
         let place = format!("\n## occtl {command}\n");
         assert!(text.contains(&place), "docs/json.md has no section `occtl {command}`");
     }

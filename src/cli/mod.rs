@@ -2,7 +2,9 @@
 
 mod app;
 mod commands;
+mod completions;
 mod help;
+mod man;
 mod output;
 mod policy_flags;
 mod show;

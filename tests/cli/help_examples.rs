@@ -21,12 +21,17 @@ const ELSEWHERE: [(&str, &str); 6] = [
 ];
 
 /// The statuses of examples whose status is not 0, by the beginning of the line, and why.
-const STATUSES: [(&str, &[i32], &str); 6] = [
+const STATUSES: [(&str, &[i32], &str); 11] = [
     ("occtl wait $S --until ask", &[124], "nothing asks"),
     ("occtl events $S -t", &[124], "it ends by its limit"),
     ("occtl events $S |", &[0, 4, 124, 143], "it is ended by the test"),
     ("occtl doctor", &[0, 1], "1 says that something is wrong on the machine"),
     ("occtl test-permission", &[0, 6], "6 says that it is denied or asked for"),
+    ("occtl share", &[1], "the stand-in cannot share: unsupported"),
+    ("occtl unshare", &[1], "the same"),
+    ("occtl commands", &[1], "the stand-in has no commands: unsupported"),
+    ("occtl send $S --wait --command", &[1], "the same"),
+    ("occtl man send | man", &[0, 1, 127], "the machine may have no man"),
     ("occtl list --watch", &[124], "it is ended by the test"),
 ];
 
@@ -71,6 +76,7 @@ impl Stage {
         for file in ["prompt.md", "password.txt", "rules.md"] {
             fs::write(sandbox.work().join(file), "hello").unwrap();
         }
+        fs::create_dir_all(sandbox.home().join(".config/fish/completions")).unwrap();
         let (session, conversation, turn) = Default::default();
         Stage { sandbox, session, conversation, turn }
     }

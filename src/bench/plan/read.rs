@@ -44,20 +44,7 @@ impl Plan {
     /// file, line and key. One that [`Plan::to_json`] made is read as it was, and nothing that it
     /// names is looked for on disk.
     pub fn read(path: &Path) -> Result<Plan> {
-        let shown = path.display();
-        let bytes = fs::read(path).map_err(|error| {
-            let wrong = Error::usage(format!("{shown} cannot be read: {error}"));
-            let inner = path.join("plan.json");
-            if inner.is_file() { wrong.hint(format!("name {}", inner.display())) } else { wrong }
-        })?;
-        let whole = fs::canonicalize(path)
-            .map_err(|error| Error::usage(format!("{shown} cannot be found: {error}")))?;
-        let base = whole.parent().unwrap_or(Path::new("/"));
-        if base.to_str().is_none() {
-            return Err(Error::usage(format!("{} is not UTF-8", base.display()))
-                .hint("a plan must be below a directory with a name in UTF-8"));
-        }
-        let mut plan = Plan::of(task::source(path, bytes, base)?)?;
+        let mut plan = Plan::of(source(path)?)?;
         if plan.name.is_empty() {
             plan.name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
             plan.sha256 = plan.hash();
@@ -101,6 +88,44 @@ impl Plan {
         }
         Ok(plan)
     }
+}
+
+/// The text of a plan, and where it is.
+fn source(path: &Path) -> Result<Source> {
+    let shown = path.display();
+    let bytes = fs::read(path).map_err(|error| {
+        let wrong = Error::usage(format!("{shown} cannot be read: {error}"));
+        let inner = path.join("plan.json");
+        if inner.is_file() { wrong.hint(format!("name {}", inner.display())) } else { wrong }
+    })?;
+    let whole = fs::canonicalize(path)
+        .map_err(|error| Error::usage(format!("{shown} cannot be found: {error}")))?;
+    let base = whole.parent().unwrap_or(Path::new("/"));
+    if base.to_str().is_none() {
+        return Err(Error::usage(format!("{} is not UTF-8", base.display()))
+            .hint("a plan must be below a directory with a name in UTF-8"));
+    }
+    task::source(path, bytes, base)
+}
+
+/// What a plan calls its tasks and arms.
+pub struct Outline {
+    /// The ids of the tasks.
+    pub tasks: Vec<String>,
+    /// The ids of the arms.
+    pub arms: Vec<String>,
+}
+
+/// The outline of a plan in a file, or in a directory that holds `plan.json`. No task is hashed, so
+/// that it takes no time.
+pub fn outline(path: &Path) -> Result<Outline> {
+    let inner = path.join("plan.json");
+    let mut source = source(if inner.is_file() { &inner } else { path })?;
+    source.resolved = source.whole()?.map()?.get("sha256").is_some();
+    let object = source.whole()?.object(&[&KEYS[..], &RESOLVED].concat())?;
+    let tasks = tasks(&object)?.into_iter().map(|task| task.id).collect();
+    let arms = Arm::all(&object)?.into_iter().map(|arm| arm.id).collect();
+    Ok(Outline { tasks, arms })
 }
 
 /// A plan with what holds if it says nothing.

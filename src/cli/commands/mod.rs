@@ -11,6 +11,8 @@ pub mod chain;
 pub mod children;
 pub mod cleanup;
 pub mod compact;
+pub mod complete;
+pub mod completions;
 pub mod config;
 pub mod delete;
 pub mod diff;
@@ -24,6 +26,7 @@ pub mod last;
 pub mod list;
 pub mod logs;
 pub mod look;
+pub mod man;
 pub mod models;
 pub mod new;
 pub mod own_commands;
@@ -110,7 +113,8 @@ const ASKS: &[&Command] = &[
 ];
 
 /// The commands that show what a server is set up to do.
-const SERVER: &[&Command] = &[&config::COMMAND, &models::COMMAND, &agents::COMMAND, &own_commands::COMMAND];
+const SERVER: &[&Command] =
+    &[&config::COMMAND, &models::COMMAND, &agents::COMMAND, &own_commands::COMMAND];
 
 /// The family of benchmarks.
 const BENCHMARKS: &[&Command] = &[
@@ -127,7 +131,14 @@ const BENCHMARKS: &[&Command] = &[
 ];
 
 /// The commands about occtl itself.
-const ITSELF: &[&Command] = &[&help::COMMAND, &version::COMMAND, &doctor::COMMAND, &skill::COMMAND];
+const ITSELF: &[&Command] = &[
+    &help::COMMAND,
+    &version::COMMAND,
+    &completions::COMMAND,
+    &man::COMMAND,
+    &doctor::COMMAND,
+    &skill::COMMAND,
+];
 
 /// The commands that only occtl itself uses.
 const HIDDEN: &[&Command] = &[
@@ -137,6 +148,7 @@ const HIDDEN: &[&Command] = &[
     &bench::prove::COMMAND,
     &guard::COMMAND,
     &look::COMMAND,
+    &complete::COMMAND,
 ];
 
 /// All commands by group, in the order of the help.

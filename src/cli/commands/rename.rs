@@ -14,7 +14,10 @@ pub const COMMAND: Command = Command {
     about: &["Without -s it is the conversation that occtl opened or used last on this session."],
     operands: &[SESSION_TO_USE, Operand::required("TITLE", "The new title")],
     flags: &[&[CONVERSATION.absent("the one that occtl used last on this session"), QUIET]],
-    examples: &[("occtl rename $S 'Nightly review'", "name the conversation that was used last")],
+    examples: &[
+        ("occtl rename $S 'Nightly review'", "name the conversation that was used last"),
+        ("occtl rename $S -s $C 'Nightly review'", "name another one"),
+    ],
     parse,
 };
 

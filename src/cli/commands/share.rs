@@ -19,7 +19,10 @@ pub const COMMAND: Command = Command {
     ],
     operands: &[SESSION_TO_USE],
     flags: &[&[CONVERSATION.absent("the one that occtl used last on this session")]],
-    examples: &[("occtl share $S -s $C", "print the address")],
+    examples: &[
+        ("occtl share $S -s $C", "print the address"),
+        ("occtl share $S", "share the conversation that was used last"),
+    ],
     parse,
 };
 

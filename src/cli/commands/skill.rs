@@ -11,10 +11,13 @@ pub const COMMAND: Command = Command {
     about: &["Put it where your agent looks for skills. No command in it waits without a limit."],
     operands: &[],
     flags: &[],
-    examples: &[(
-        "mkdir -p .opencode/skill/occtl && occtl skill > .opencode/skill/occtl/SKILL.md",
-        "give it to the agents of a project",
-    )],
+    examples: &[
+        (
+            "mkdir -p .opencode/skill/occtl && occtl skill > .opencode/skill/occtl/SKILL.md",
+            "give it to the agents of a project",
+        ),
+        ("occtl skill | less", "read it"),
+    ],
     parse,
 };
 

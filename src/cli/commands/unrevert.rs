@@ -14,7 +14,10 @@ pub const COMMAND: Command = Command {
          occtl opened or used last on this session."],
     operands: &[SESSION_TO_USE],
     flags: &[&[CONVERSATION.absent("the one that occtl used last on this session"), QUIET]],
-    examples: &[("occtl unrevert $S", "think better of it")],
+    examples: &[
+        ("occtl unrevert $S", "think better of it"),
+        ("occtl unrevert $S -s $C", "the same in another conversation"),
+    ],
     parse,
 };
 

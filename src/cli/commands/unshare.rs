@@ -17,7 +17,10 @@ pub const COMMAND: Command = Command {
     ],
     operands: &[SESSION_TO_USE],
     flags: &[&[CONVERSATION.absent("the one that occtl used last on this session"), QUIET]],
-    examples: &[("occtl unshare $S -s $C", "its address leads nowhere then")],
+    examples: &[
+        ("occtl unshare $S -s $C", "its address leads nowhere then"),
+        ("occtl unshare $S", "the same for the conversation that was used last"),
+    ],
     parse,
 };
 

@@ -8,10 +8,10 @@ mod topics;
 use super::spec::{Absent, Command, Commands, Flag, GLOBAL, Operand, flag_groups, members};
 use super::words::any_of;
 use layout::{columns, paragraph};
-pub use topics::{TOPICS, Topic, topic};
+pub use topics::{Part, TOPICS, Topic, topic};
 
-/// What stands above the list of commands.
-const INTRODUCTION: [&str; 3] = [
+/// What occtl is, and the words that it uses.
+pub const INTRODUCTION: [&str; 3] = [
     "occtl starts, drives and stops OpenCode servers from scripts.",
     "A session (oc-…) is a server that occtl started or adopted. A conversation (ses_…) is one \
      chat on it; OpenCode calls that a session. A turn (msg_…) is one prompt and everything the \
@@ -41,6 +41,10 @@ const ONWARD: &str = "`occtl run 'Hello!'` does all of it at once. `occtl help` 
 
 /// What the flag does that stands before the command's name only.
 const DIRECTORY: &str = "Before the command's name: work as if started in DIR";
+
+/// Commands that print no JSON: what they print is for another program. `--json` still makes their
+/// errors JSON.
+const WITHOUT_JSON: [&str; 5] = ["attach", "man", "completions", "skill", "init"];
 
 /// More flags than this are shown in groups.
 const UNGROUPED: usize = 8;
@@ -114,8 +118,12 @@ pub fn command(commands: Commands, command: &'static Command, width: usize) -> S
 
 /// The flags of a command with their headings: its own, in groups if they are many, and then those
 /// of every command.
-fn headed_flags(command: &'static Command) -> Vec<(&'static str, Vec<&'static Flag>)> {
-    let is_replaced = |global: &Flag| command.all_flags().any(|flag| flag.long == global.long);
+pub fn headed_flags(command: &'static Command) -> Vec<(&'static str, Vec<&'static Flag>)> {
+    let takes_json = !WITHOUT_JSON.contains(&command.name);
+    let is_replaced = |global: &Flag| {
+        let own = command.all_flags().any(|flag| flag.long == global.long);
+        own || (global.long == "json" && !takes_json)
+    };
     let global: Vec<&Flag> = GLOBAL.iter().filter(|global| !is_replaced(global)).collect();
     let mut headed = Vec::new();
     if command.all_flags().count() > UNGROUPED {
@@ -137,7 +145,8 @@ fn command_rows(
     shown.map(|(name, command)| (name.into(), command.summary.into())).collect()
 }
 
-fn usage(command: &Command) -> String {
+/// How a command is called.
+pub fn usage(command: &Command) -> String {
     let mut usage = format!("occtl {}", command.name);
     if !command.flags.is_empty() {
         usage.push_str(" [FLAGS]");
@@ -151,7 +160,8 @@ fn usage(command: &Command) -> String {
     usage
 }
 
-fn operand_rows(command: &Command) -> Vec<(String, String)> {
+/// Each operand, and what it is.
+pub fn operand_rows(command: &Command) -> Vec<(String, String)> {
     let row = |operand: &Operand| {
         let may_omit = !operand.required || command.may_omit_session();
         let absent = if may_omit { operand.absent } else { Absent::Nothing };
@@ -160,7 +170,8 @@ fn operand_rows(command: &Command) -> Vec<(String, String)> {
     command.operands.iter().map(row).collect()
 }
 
-fn flag_rows<'a>(flags: impl Iterator<Item = &'a Flag>) -> Vec<(String, String)> {
+/// The names of each flag with its value, and what it does.
+pub fn flag_rows<'a>(flags: impl Iterator<Item = &'a Flag>) -> Vec<(String, String)> {
     let row = |flag: &Flag| {
         let short = flag.short.map_or("    ".into(), |letter| format!("-{letter}, "));
         let value = flag.value.map_or(String::new(), |value| format!(" {value}"));

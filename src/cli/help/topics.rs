@@ -7,6 +7,8 @@ use crate::cli::policy_flags;
 pub struct Topic {
     /// The word after `occtl help`.
     pub name: &'static str,
+    /// What stands above it in the man page.
+    pub heading: &'static str,
     /// One line for the list of topics, without a full stop.
     pub summary: &'static str,
     /// What it says.
@@ -53,6 +55,7 @@ pub fn topic(name: &str) -> Option<&'static Topic> {
 /// Every exit status.
 pub const EXIT_CODES: Topic = Topic {
     name: "exit-codes",
+    heading: "EXIT STATUS",
     summary: "What the exit status of a command says",
     parts: &[
         Part::Rows(&[
@@ -89,11 +92,13 @@ pub const EXIT_CODES: Topic = Topic {
 /// Every variable that matters.
 pub const ENVIRONMENT: Topic = Topic {
     name: "environment",
+    heading: "ENVIRONMENT",
     summary: "The variables that occtl reads, and those that it sets",
     parts: &[
         Part::Rows(&[
             ("OCCTL_DATA_DIR", "Where store and logs are [~/.local/share/opencode-ctl]"),
             ("OCCTL_SESSION", "The session of a command that names none"),
+            ("OCCTL_LIST_FORMAT", "The columns of `list`, unless --format names some"),
             ("OCCTL_TIMEOUT", "Another default of --timeout for `send`, `run` and `wait`"),
             (
                 "OCCTL_MODEL",
@@ -133,6 +138,7 @@ pub const ENVIRONMENT: Topic = Topic {
 
 const JSON: Topic = Topic {
     name: "json",
+    heading: "JSON",
     summary: "What --json prints",
     parts: &[
         Part::Text(
@@ -161,6 +167,7 @@ occtl send $S --wait --json 'Explain this repository' | jq '{outcome, answer, co
 
 const POLICY: Topic = Topic {
     name: "policy",
+    heading: "POLICY",
     summary: "What a model may do: rules, answers, and a file that holds both",
     parts: &[
         Part::Text(policy_flags::ABOUT[0]),

@@ -1,6 +1,6 @@
 //! What the table says of a flag.
 
-use super::value::Absent;
+use super::value::{Absent, Kind};
 
 /// A flag.
 #[derive(Clone, Copy)]
@@ -42,6 +42,16 @@ impl Flag {
     /// All its long names.
     pub fn longs(&self) -> impl Iterator<Item = &'static str> + use<> {
         [Some(self.long), self.alias].into_iter().flatten()
+    }
+
+    /// What its value is; nothing for a switch.
+    pub fn kind(&self) -> Option<Kind> {
+        let kind = |name| match name {
+            // As an operand it is a prompt, as the value of a flag the id of a message.
+            "MESSAGE" => Kind::Turn,
+            name => Kind::named(name),
+        };
+        self.value.map(kind)
     }
 
     /// A flag that takes no value.

@@ -14,4 +14,4 @@ pub use flag::{Flag, all_need};
 pub use groups::flag_groups;
 pub use operand::Operand;
 pub use shared::{COLOR, CONVERSATION, GLOBAL, QUIET, SESSION_TO_READ, SESSION_TO_USE, WITHIN};
-pub use value::Absent;
+pub use value::{Absent, Kind};

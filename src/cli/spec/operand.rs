@@ -1,6 +1,6 @@
 //! What the table says of a word that is not a flag.
 
-use super::value::Absent;
+use super::value::{Absent, Kind};
 use crate::runner::Purpose;
 
 /// A word that is not a flag.
@@ -22,6 +22,11 @@ pub struct Operand {
 }
 
 impl Operand {
+    /// What it is.
+    pub fn kind(&self) -> Kind {
+        Kind::named(self.name)
+    }
+
     /// An operand that must be given.
     pub const fn required(name: &'static str, help: &'static str) -> Operand {
         Operand { name, help, required: true, ..Operand::optional(name, help) }

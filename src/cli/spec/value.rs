@@ -28,3 +28,56 @@ impl Absent {
         }
     }
 }
+
+/// What a value is, as far as completions can offer any. The name of a value in the help says it,
+/// so that the two cannot differ.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Anything else.
+    Text,
+    /// An id or the name of a session.
+    Session,
+    /// The id of a conversation.
+    Conversation,
+    /// The id of a user's message.
+    Turn,
+    /// The id of a pending permission.
+    Permission,
+    /// The id of a pending question.
+    Question,
+    /// `PROVIDER/MODEL`.
+    Model,
+    /// The name of an agent.
+    Agent,
+    /// The path of a file.
+    File,
+    /// The path of a directory.
+    Directory,
+    /// The id of a task of a plan.
+    Task,
+    /// The name of an arm of a plan.
+    Arm,
+    /// The directory of a batch, and perhaps a colon and an arm of it.
+    Results,
+}
+
+impl Kind {
+    /// The kind of a value with this name in the help.
+    pub(super) fn named(name: &str) -> Kind {
+        match name {
+            "SESSION" => Kind::Session,
+            "CONVERSATION" => Kind::Conversation,
+            "TURN" => Kind::Turn,
+            "PERMISSION" => Kind::Permission,
+            "QUESTION" => Kind::Question,
+            "PROVIDER/MODEL" => Kind::Model,
+            "AGENT" => Kind::Agent,
+            "FILE" | "PATH" | "PLAN" => Kind::File,
+            "DIR" | "OUT" => Kind::Directory,
+            "GLOB" | "TASK" => Kind::Task,
+            "ARM" => Kind::Arm,
+            "BASE" | "NEW" => Kind::Results,
+            _ => Kind::Text,
+        }
+    }
+}

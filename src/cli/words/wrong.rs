@@ -11,7 +11,8 @@ const SYNONYMS: [(&str, &str); 2] = [("ls", "list"), ("ps", "list")];
 
 /// What other programs call what occtl calls otherwise, and what to type instead.
 const MEANT: &[(&[&str], &str)] = &[
-    (&["up", "serve", "launch", "new", "create"], "start"),
+    (&["up", "serve", "launch"], "start"),
+    (&["create"], "start, which makes a session, or new, which opens a conversation"),
     (&["down", "kill", "quit", "exit", "shutdown"], "stop"),
     (
         &["rm", "remove", "del"],
