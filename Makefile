@@ -89,9 +89,18 @@ measure: static opencode ## measure speed and size, and print bar and figure (so
 	$(CARGO) build --release --bin occtl --examples
 	@STATIC=$(STATIC) tests/measure/run.sh
 
-install: build ## install occtl below PREFIX (/usr/local), within DESTDIR
-	install -d '$(DESTDIR)$(PREFIX)/bin'
-	install -m 755 target/release/occtl '$(DESTDIR)$(PREFIX)/bin/occtl'
+# What is installed, and what makes the pages and completions; they are made on this machine.
+OCCTL ?= target/release/occtl
+SHARE = $(DESTDIR)$(PREFIX)/share
+
+install: build ## install occtl, its man pages and completions below PREFIX (/usr/local), within DESTDIR
+	install -d '$(DESTDIR)$(PREFIX)/bin' '$(SHARE)/man/man1' '$(SHARE)/bash-completion/completions' \
+		'$(SHARE)/zsh/site-functions' '$(SHARE)/fish/vendor_completions.d'
+	install -m 755 $(OCCTL) '$(DESTDIR)$(PREFIX)/bin/occtl'
+	$(OCCTL) man -o '$(SHARE)/man/man1'
+	$(OCCTL) completions bash > '$(SHARE)/bash-completion/completions/occtl'
+	$(OCCTL) completions zsh > '$(SHARE)/zsh/site-functions/_occtl'
+	$(OCCTL) completions fish > '$(SHARE)/fish/vendor_completions.d/occtl.fish'
 
 clean: ## remove all that was built, the installed OpenCode included
 	$(CARGO) clean

@@ -11,6 +11,7 @@ mod bad_store;
 mod bench_plans;
 mod cleanup;
 mod clocks;
+mod completing;
 mod conversation_changes;
 mod dead_mounts;
 mod default_session;
