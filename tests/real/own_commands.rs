@@ -69,13 +69,17 @@ fn assert_not_waited_for(model: &Model, session: &Session) {
 fn assert_mentions(sandbox: &Sandbox, model: &Model, session: &Session) {
     std::fs::write(sandbox.work().join("notes.txt"), "first\nsecond\nthird\n").unwrap();
     let words = ["--title", "t", "--wait", "--mentions"];
-    let mention = |text: &str| session.run("send", &[&words[..], &[text]].concat()).ok();
-    mention("[[echo x]] @notes.txt#2-2");
-    let asked = model.requests().last().unwrap()["messages"].to_string();
-    assert!(asked.contains("second") && !asked.contains("third"), "{asked}");
-    mention("[[echo x]] @general");
-    let asked = model.requests().last().unwrap()["messages"].to_string();
-    assert!(asked.contains("subagent: general"), "{asked}");
+    // What the model was asked with these words: the command that was not waited for may be asked
+    // for at any moment.
+    let asked = |text: &str| {
+        session.run("send", &[&words[..], &[text]].concat()).ok();
+        let requests = model.requests().into_iter().map(|request| request["messages"].to_string());
+        requests.rev().find(|messages| messages.contains(text)).expect("a request")
+    };
+    let lines = asked("[[echo x]] @notes.txt#2-2");
+    assert!(lines.contains("second") && !lines.contains("third"), "{lines}");
+    let agent = asked("[[echo x]] @general");
+    assert!(agent.contains("subagent: general"), "{agent}");
 }
 
 #[test]
