@@ -5,6 +5,8 @@ use serde_json::Value;
 use crate::support::sandbox::Sandbox;
 use crate::support::session::{SOON, Session};
 
+use super::versions::can;
+
 /// Sends a prompt and waits for its record.
 #[track_caller]
 fn send(session: &Session, words: &[&str]) -> Value {
@@ -86,6 +88,9 @@ fn revert_and_compact(session: &Session, model: &crate::support::model::Model) {
     assert!(refused.stderr.contains("has nothing to compact"), "{}", refused.stderr);
 
     // A prompt with a schema cannot be read back, and its answer is no text.
+    if !can("a schema reaches the model") {
+        return;
+    }
     let schema = session.sandbox.root().join("schema.json");
     std::fs::write(&schema, r#"{"type":"object","properties":{"x":{"type":"string"}}}"#).unwrap();
     let schema = ["--schema", schema.to_str().unwrap()];
