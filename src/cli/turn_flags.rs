@@ -220,7 +220,7 @@ fn texts(words: &[Option<String>], limit: Duration) -> Result<Vec<String>> {
     words.iter().map(read).collect()
 }
 
-/// What the words mention. Text from stdin mentions nothing: its author may be anybody.
+/// What the words mention. Text from stdin mentions nothing, because its author is not known.
 fn mentioned(words: &[Option<String>], texts: &[String]) -> Vec<Mention> {
     let mut before = 0;
     let mut found = Vec::new();

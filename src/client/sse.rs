@@ -115,7 +115,7 @@ impl Decoder {
 }
 
 /// The place of the first byte that ends a line. Eight bytes are looked at together, because most
-/// bytes of a stream are in events that nobody wants, and nothing else ever looks at those.
+/// bytes of a stream are in events that the caller does not want, and this is all that reads them.
 fn line_end(bytes: &[u8]) -> Option<usize> {
     const ONES: u64 = u64::from_ne_bytes([1; 8]);
     const HIGH: u64 = u64::from_ne_bytes([0x80; 8]);

@@ -88,7 +88,7 @@ fn what_must_not_be_read_stays_words_and_the_user_is_told_why() {
     let again = send(&["ask @general", "-c"]).run().ok();
     assert!(again.stderr.contains("@general stays words"), "{}", again.stderr);
 
-    // Nobody knows who wrote what a pipe brings.
+    // It is not known who wrote what a pipe brings.
     let piped = send(&["Sum up:", "-", "@notes"]).stdin("@notes @general @nothing").run().ok();
     assert_eq!(piped.stderr, "");
     let found = parts(&sandbox);

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use crate::cli::App;
 use crate::cli::output::one_line;
-use crate::cli::spec::{Action, CONVERSATION, Command, Exit, Flag, QUIET, SESSION_TO_USE};
+use crate::cli::spec::{Action, CONVERSATION_TO_USE, Command, Exit, Flag, QUIET, SESSION_TO_USE};
 use crate::cli::words::Words;
 use crate::error::Result;
 use crate::runner;
@@ -18,12 +18,12 @@ pub const COMMAND: Command = Command {
         "Succeeds once the session's server reports the conversation as idle. The server also \
          drops the prompts that are queued in it, and what its turn asked for is rejected.",
         "Without -s it is the conversation that occtl opened or used last on this session (with \
-         send, fork or attach -s). A server can only abort the turns that it runs itself: one of \
-         another server of the same directory is an error (status 1).",
+         send, new, fork or attach -s). A server can only abort the turns that it runs itself: \
+         one of another server of the same directory is an error (status 1).",
     ],
     operands: &[SESSION_TO_USE],
     flags: &[&[
-        CONVERSATION.absent("the one that occtl used last on this session"),
+        CONVERSATION_TO_USE,
         Flag::value("timeout", Some('t'), "SECONDS", "How long the abort may take").default("10"),
         QUIET,
     ]],
@@ -36,7 +36,7 @@ pub const COMMAND: Command = Command {
 
 fn parse(words: &Words) -> Result<Action> {
     let session = words.required(0)?;
-    let target = words.value("session")?.map_or(Target::LastUsed, Target::Given);
+    let target = words.target()?;
     let limit = words.seconds("timeout")?;
     let quiet = words.has("quiet");
     Ok(Box::new(move |app| run(app, &session, &target, limit, quiet)))

@@ -1,11 +1,10 @@
 use crate::cli::show::turn::{self, Show, View};
-use crate::cli::spec::{Action, CONVERSATION, Command, Flag, QUIET, SESSION_TO_USE};
+use crate::cli::spec::{Action, CONVERSATION_TO_USE, Command, Flag, QUIET, SESSION_TO_USE};
 use crate::cli::turn_flags::{self, LIMITS, NO_ABORT, model};
 use crate::cli::words::Words;
 use crate::error::Result;
 use crate::runner;
 use crate::runner::asks::{Otherwise, PolicyFlags};
-use crate::runner::conversation::Target;
 use crate::runner::prompt::Follow;
 
 pub const COMMAND: Command = Command {
@@ -21,7 +20,7 @@ pub const COMMAND: Command = Command {
     operands: &[SESSION_TO_USE],
     flags: &[
         &[
-            CONVERSATION.absent("the one that occtl used last on this session"),
+            CONVERSATION_TO_USE,
             Flag::value("model", Some('m'), "PROVIDER/MODEL", "The model that writes the summary")
                 .absent("that of the newest answer"),
             Flag::value("timeout", Some('t'), "SECONDS", "Abort it after this time (status 124)")
@@ -40,7 +39,7 @@ pub const COMMAND: Command = Command {
 
 fn parse(words: &Words) -> Result<Action> {
     let session = words.required(0)?;
-    let target = words.value("session")?.map_or(Target::LastUsed, Target::Given);
+    let target = words.target()?;
     let model = words.value("model")?.map(|name| model("--model", &name)).transpose()?;
     let terms = turn_flags::terms(words, PolicyFlags::default(), Otherwise::Wait)?;
     let show = if words.has("quiet") { Show::Id } else { Show::Answer };

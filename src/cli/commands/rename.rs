@@ -2,7 +2,9 @@ use serde_json::json;
 
 use crate::cli::App;
 use crate::cli::output::one_line;
-use crate::cli::spec::{Action, CONVERSATION, Command, Exit, Operand, QUIET, SESSION_TO_USE};
+use crate::cli::spec::{
+    Action, CONVERSATION_TO_USE, Command, Exit, Operand, QUIET, SESSION_TO_USE,
+};
 use crate::cli::words::Words;
 use crate::error::{Error, Result};
 use crate::runner;
@@ -13,7 +15,7 @@ pub const COMMAND: Command = Command {
     summary: "Give a conversation another title",
     about: &["Without -s it is the conversation that occtl opened or used last on this session."],
     operands: &[SESSION_TO_USE, Operand::required("TITLE", "The new title")],
-    flags: &[&[CONVERSATION.absent("the one that occtl used last on this session"), QUIET]],
+    flags: &[&[CONVERSATION_TO_USE, QUIET]],
     examples: &[
         ("occtl rename $S 'Nightly review'", "name the conversation that was used last"),
         ("occtl rename $S -s $C 'Nightly review'", "name another one"),
@@ -24,7 +26,7 @@ pub const COMMAND: Command = Command {
 fn parse(words: &Words) -> Result<Action> {
     let session = words.required(0)?;
     let title = words.required(1)?;
-    let target = words.value("session")?.map_or(Target::LastUsed, Target::Given);
+    let target = words.target()?;
     let quiet = words.has("quiet");
     if title.trim().is_empty() {
         return Err(Error::usage("the title is empty"));

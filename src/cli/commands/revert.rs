@@ -1,7 +1,9 @@
 use serde_json::json;
 
 use crate::cli::App;
-use crate::cli::spec::{Action, CONVERSATION, Command, Exit, Operand, QUIET, SESSION_TO_USE};
+use crate::cli::spec::{
+    Action, CONVERSATION_TO_USE, Command, Exit, Operand, QUIET, SESSION_TO_USE,
+};
 use crate::cli::words::Words;
 use crate::error::Result;
 use crate::runner;
@@ -26,7 +28,7 @@ pub const COMMAND: Command = Command {
              one, or latest",
         ),
     ],
-    flags: &[&[CONVERSATION.absent("the one that occtl used last on this session"), QUIET]],
+    flags: &[&[CONVERSATION_TO_USE, QUIET]],
     examples: &[
         ("occtl revert $S latest", "undo the newest turn"),
         ("occtl revert $S -s $C $T --json | jq -r .patch", "see what became of the files"),
@@ -37,7 +39,7 @@ pub const COMMAND: Command = Command {
 fn parse(words: &Words) -> Result<Action> {
     let session = words.required(0)?;
     let turn = words.required(1)?;
-    let target = words.value("session")?.map_or(Target::LastUsed, Target::Given);
+    let target = words.target()?;
     let quiet = words.has("quiet");
     Ok(Box::new(move |app| run(app, &session, &target, &turn, quiet)))
 }

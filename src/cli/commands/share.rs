@@ -2,7 +2,7 @@ use serde_json::json;
 
 use crate::cli::App;
 use crate::cli::output::one_line;
-use crate::cli::spec::{Action, CONVERSATION, Command, Exit, SESSION_TO_USE};
+use crate::cli::spec::{Action, CONVERSATION_TO_USE, Command, Exit, SESSION_TO_USE};
 use crate::cli::words::Words;
 use crate::error::Result;
 use crate::runner;
@@ -18,7 +18,7 @@ pub const COMMAND: Command = Command {
         "Without -s it is the conversation that occtl opened or used last on this session.",
     ],
     operands: &[SESSION_TO_USE],
-    flags: &[&[CONVERSATION.absent("the one that occtl used last on this session")]],
+    flags: &[&[CONVERSATION_TO_USE]],
     examples: &[
         ("occtl share $S -s $C", "print the address"),
         ("occtl share $S", "share the conversation that was used last"),
@@ -28,7 +28,7 @@ pub const COMMAND: Command = Command {
 
 fn parse(words: &Words) -> Result<Action> {
     let session = words.required(0)?;
-    let target = words.value("session")?.map_or(Target::LastUsed, Target::Given);
+    let target = words.target()?;
     Ok(Box::new(move |app| run(app, &session, &target)))
 }
 

@@ -1,7 +1,7 @@
 use serde_json::json;
 
 use crate::cli::App;
-use crate::cli::spec::{Action, CONVERSATION, Command, Exit, QUIET, SESSION_TO_USE};
+use crate::cli::spec::{Action, CONVERSATION_TO_USE, Command, Exit, QUIET, SESSION_TO_USE};
 use crate::cli::words::Words;
 use crate::error::Result;
 use crate::runner;
@@ -16,7 +16,7 @@ pub const COMMAND: Command = Command {
         "Without -s it is the conversation that occtl opened or used last on this session.",
     ],
     operands: &[SESSION_TO_USE],
-    flags: &[&[CONVERSATION.absent("the one that occtl used last on this session"), QUIET]],
+    flags: &[&[CONVERSATION_TO_USE, QUIET]],
     examples: &[
         ("occtl unshare $S -s $C", "its address leads nowhere then"),
         ("occtl unshare $S", "the same for the conversation that was used last"),
@@ -26,7 +26,7 @@ pub const COMMAND: Command = Command {
 
 fn parse(words: &Words) -> Result<Action> {
     let session = words.required(0)?;
-    let target = words.value("session")?.map_or(Target::LastUsed, Target::Given);
+    let target = words.target()?;
     let quiet = words.has("quiet");
     Ok(Box::new(move |app| run(app, &session, &target, quiet)))
 }

@@ -13,5 +13,8 @@ pub use command::{Action, Command, Commands, Exit, Words, flags_of, members, out
 pub use flag::{Flag, all_need};
 pub use groups::flag_groups;
 pub use operand::Operand;
-pub use shared::{COLOR, CONVERSATION, GLOBAL, QUIET, SESSION_TO_READ, SESSION_TO_USE, WITHIN};
+pub use shared::{
+    COLOR, CONVERSATION, CONVERSATION_TO_USE, GLOBAL, QUIET, SESSION_TO_READ, SESSION_TO_USE,
+    WITHIN,
+};
 pub use value::{Absent, Kind};

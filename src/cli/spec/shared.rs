@@ -39,6 +39,10 @@ pub const CONVERSATION: Flag = Flag::value("session", Some('s'), "CONVERSATION",
     .alias("conversation")
     .absent("the newest that is not a sub-agent's");
 
+/// The conversation that a command changes or ends. `Words::target` reads it.
+pub const CONVERSATION_TO_USE: Flag =
+    CONVERSATION.absent("the one that occtl used last on this session");
+
 /// How long a command that reads may take. Without it only a silent server ends the command.
 pub const WITHIN: Flag =
     Flag::value("timeout", Some('t'), "SECONDS", "How long the whole command may take")

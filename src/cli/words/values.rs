@@ -11,8 +11,14 @@ use super::wrong::wrong_value;
 use crate::cli::App;
 use crate::cli::spec::{Action, Exit, Flag, Words};
 use crate::error::{Error, Result};
+use crate::runner::conversation::Target;
 
 impl Words {
+    /// The conversation of `CONVERSATION_TO_USE`.
+    pub fn target(&self) -> Result<Target> {
+        Ok(self.value("session")?.map_or(Target::LastUsed, Target::Given))
+    }
+
     /// The flag of that name in the table. That there is none is a defect of the command.
     fn listed(&self, long: &str) -> Option<&'static Flag> {
         let flag = self.command.all_flags().find(|flag| flag.long == long);

@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::runner::context::Context;
 use crate::runner::session::server::Server;
 
-/// A conversation that anybody with the address can read.
+/// A conversation that every user who knows its address can read.
 #[derive(Clone, Debug)]
 pub struct Shared {
     /// `oc-…`.

@@ -43,9 +43,7 @@ pub fn compact(
     model: Option<&ModelName>,
     follow: Follow,
 ) -> Result<Finished> {
-    let limits = &follow.terms.limits;
-    let mut operation = Operation::begin(context, word, limits.timeout)?;
-    operation.limit = limits.given();
+    let operation = follow.terms.limits.begin(context, word)?;
     let server = &operation.server;
     let explain = |error| operation.explain(error);
     let place = target_place(context, server, target).map_err(explain)?;

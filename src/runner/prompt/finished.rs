@@ -18,7 +18,6 @@ use crate::runner::conversation::find::{Target, no_turn, target_place};
 use crate::runner::conversation::own_rules::own_rules;
 use crate::runner::conversation::turns;
 use crate::runner::input;
-use crate::runner::session::operation::Operation;
 use crate::runner::session::timeouts::LOOK_LIMIT;
 use crate::runner::turn::record::{HeldRule, TurnRecord};
 
@@ -61,9 +60,7 @@ pub fn follow_prepared(
     mut prepared: Prepared,
     follow: Follow,
 ) -> Result<Finished> {
-    let limits = &follow.terms.limits;
-    let mut operation = Operation::begin(context, word, limits.timeout)?;
-    operation.limit = limits.given();
+    let operation = follow.terms.limits.begin(context, word)?;
     let server = &operation.server;
     let explain = |error| operation.explain(error);
     // A hook gets the whole record.
@@ -126,9 +123,7 @@ pub fn follow_turn(
     turn: &str,
     follow: Follow,
 ) -> Result<Finished> {
-    let limits = &follow.terms.limits;
-    let mut operation = Operation::begin(context, word, limits.timeout)?;
-    operation.limit = limits.given();
+    let operation = follow.terms.limits.begin(context, word)?;
     let server = &operation.server;
     let place = target_place(context, server, target).map_err(|error| operation.explain(error))?;
     let turn = turns::turn(server, &place, turn).map_err(|error| operation.explain(error))?;

@@ -2,6 +2,9 @@
 
 use std::time::{Duration, Instant};
 
+use crate::error::Result;
+use crate::runner::context::Context;
+use crate::runner::session::operation::Operation;
 use crate::runner::turn::record::Failed;
 use crate::runner::turn::{Spent, Turn};
 use crate::units::{Deadline, seconds};
@@ -31,6 +34,13 @@ impl Limits {
     /// The time that the user gave: what messages name, although a part of it may be used up.
     pub fn given(&self) -> Duration {
         self.rest_of.unwrap_or(self.timeout)
+    }
+
+    /// Opens the session that `word` means, for as long as a turn on it may take. A dead server is
+    /// an error (exit 4).
+    pub fn begin<'a>(&self, context: &'a Context, word: &str) -> Result<Operation<'a>> {
+        let operation = Operation::begin(context, word, self.timeout)?;
+        Ok(Operation { limit: self.given(), ..operation })
     }
 }
 

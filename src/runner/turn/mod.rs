@@ -76,7 +76,7 @@ pub struct Turn {
     progress: u64,
     /// How often and how long it waited for its provider.
     pub retries: Retries,
-    /// What has happened that nobody has been told of.
+    /// What has happened that the caller has not been told yet.
     pub news: Newsroom,
 }
 

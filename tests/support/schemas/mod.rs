@@ -18,7 +18,7 @@ pub use tables::{Row, Tables};
 
 /// The file of the schema of what `--json` writes to stderr.
 const ERRORS: &str = "errors";
-/// What a type may be, for whoever adds a row.
+/// What a type may be: a message tells it to the developer who adds a row.
 const TYPES: &str = "string, number, boolean, time, any, array, array of strings, object, \
                      object NAME, map, map of numbers; each also with `or null`";
 

@@ -15,7 +15,7 @@ use crate::runner::turn::Used;
 pub struct Reading {
     /// What the steps used whose cost is known.
     pub used: Used,
-    /// The newest prompt that somebody wrote.
+    /// The newest prompt, without the messages that the server writes itself.
     pub turn: Option<String>,
     /// How often the model was called since that.
     pub step: u64,
