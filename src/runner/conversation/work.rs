@@ -13,10 +13,14 @@ use crate::runner::session::directory::directory;
 use crate::runner::session::life::{Life, life};
 use crate::runner::session::pending::Scene;
 use crate::runner::session::server::{Server, endpoint};
-use crate::units::{Backoff, Deadline, POLL_FIRST, PROBE_LIMIT, pause};
+use crate::units::{Backoff, Deadline, POLL_FIRST, PROBE_LIMIT, TICK, pause};
 
 /// How long after a prompt the server may still be about to begin: a cold directory takes 1.5 s.
 pub const BEGINS_WITHIN: Duration = Duration::from_secs(2);
+
+/// How long a line of the server's log may come after the call that it is about has begun, on a busy
+/// machine.
+const LOG_LAG: Duration = Duration::from_secs(1);
 
 /// What goes on in a conversation.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -155,17 +159,31 @@ fn other_worker(context: &Context, server: &Server, place: &Place) -> Option<Str
 pub fn reject_asks(server: &Server, place: &Place, members: &[&str], known: &[String]) {
     let (client, directory) = (&server.client, &place.directory);
     let ours = |conversation: &String| members.contains(&conversation.as_str());
-    let listed = match client.permissions(directory, PROBE_LIMIT) {
-        Err(failure) if failure.hides_asks() => {
-            Scene::of(server, directory, PROBE_LIMIT).left_behind(members)
-        }
-        listed => listed.unwrap_or_default(),
+    let reject = |id: &str| {
+        let _ = client.reply_permission(id, directory, &Reply::Reject(None));
     };
-    let listed = listed.into_iter().filter(|ask| ours(&ask.conversation)).map(|ask| ask.id);
-    let mut permissions: BTreeSet<String> = listed.collect();
-    permissions.extend(known.iter().filter(|id| id.starts_with("per_")).cloned());
-    for id in permissions {
-        let _ = client.reply_permission(&id, directory, &Reply::Reject(None));
+    let known = known.iter().filter(|id| id.starts_with("per_"));
+    let mut rejected: BTreeSet<String> = known.cloned().collect();
+    rejected.iter().for_each(|id| reject(id));
+    let patience = Deadline::after(LOG_LAG);
+    loop {
+        let (listed, is_hidden) = match client.permissions(directory, PROBE_LIMIT) {
+            Err(failure) if failure.hides_asks() => {
+                (Scene::of(server, directory, PROBE_LIMIT).left_behind(members), true)
+            }
+            listed => (listed.unwrap_or_default(), false),
+        };
+        for ask in listed.into_iter().filter(|ask| ours(&ask.conversation)) {
+            if !rejected.contains(&ask.id) {
+                reject(&ask.id);
+                rejected.insert(ask.id);
+            }
+        }
+        // A list that is still hidden may hide a request that the log does not have yet.
+        if !is_hidden || patience.expired() {
+            break;
+        }
+        pause(TICK);
     }
     let listed = client.questions(directory, PROBE_LIMIT).unwrap_or_default();
     for ask in listed.into_iter().filter(|ask| ours(&ask.conversation)) {

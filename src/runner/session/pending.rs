@@ -17,9 +17,9 @@ use crate::process::{Identity, open_files};
 /// How many of a conversation's newest messages may hold a call that waits.
 const NEWEST: usize = 8;
 
-/// By how much a log line may be older than its call: lines of 1.15 have whole seconds, and a call
-/// is stored a little later than it asks.
-const SLACK_MS: f64 = 2000.0;
+/// How many digits of an id tell when it was made. Of two ids of one server the greater one is the
+/// later one.
+const STAMP_DIGITS: usize = 12;
 
 /// The tools that ask for `edit`.
 const EDITING: [&str; 5] = ["edit", "write", "apply_patch", "patch", "multiedit"];
@@ -156,6 +156,13 @@ fn read(files: &[PathBuf], ids: &[&str]) -> (Vec<LoggedAsk>, BTreeMap<String, Op
     (asks, runs)
 }
 
+/// The part of an id that tells when it was made.
+fn stamp(id: &str) -> Option<&str> {
+    let (_, rest) = id.split_once('_')?;
+    let stamp = rest.get(..STAMP_DIGITS)?;
+    stamp.bytes().all(|byte| byte.is_ascii_hexdigit()).then_some(stamp)
+}
+
 fn calls_of(conversation: &str, message: FullMessage, wanted: Wanted) -> Vec<Call> {
     let FullMessage { info, parts } = message;
     let aborted = info.error.as_ref().is_some_and(|error| error.name == "MessageAbortedError");
@@ -197,8 +204,9 @@ fn assign(
         for ask in asks.into_iter().rev() {
             let made = |call: &Call| {
                 let run = runs.get(&call.conversation);
-                let in_time = ask.time_ms >= call.start - SLACK_MS;
-                in_time && run.is_none_or(|run| *run == ask.run) && fits(call, &ask)
+                call.may_have_made(&ask.id)
+                    && run.is_none_or(|run| *run == ask.run)
+                    && fits(call, &ask)
             };
             let Some(index) = calls.iter().position(made) else {
                 left.push(ask);
@@ -221,6 +229,16 @@ fn assign(
 }
 
 impl Call {
+    /// Whether a request with this id may come from the call: it is younger than the message that
+    /// the call is in. Times would not tell, because lines of 1.15 have whole seconds.
+    fn may_have_made(&self, ask: &str) -> bool {
+        match (stamp(ask), stamp(&self.message)) {
+            (Some(asked), Some(begun)) => asked >= begun,
+            // An id of another form tells nothing.
+            _ => true,
+        }
+    }
+
     /// Whether the arguments hold all that a request names.
     fn names_it_all(&self, ask: &LoggedAsk) -> bool {
         let named = ask.patterns.iter().map(|pattern| pattern.trim_end_matches(['*', '/']));
@@ -258,4 +276,32 @@ pub fn cannot_list(server: &Server) -> String {
         "OpenCode {version} cannot list its permission requests while one of them has a field \
          without a value (webfetch without a timeout, glob or grep without a path)"
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn call(message: &str) -> Call {
+        let (conversation, tool) = ("ses_1".into(), "webfetch".into());
+        let input = r#"{"url":"http://127.0.0.1:9/"}"#.into();
+        Call { conversation, message: message.into(), tool, input, start: 1_796_041_509_000.0 }
+    }
+
+    fn ask(id: &str) -> LoggedAsk {
+        let (permission, patterns) = ("webfetch".into(), vec!["http://127.0.0.1:9/".into()]);
+        LoggedAsk { id: id.into(), run: None, permission, patterns }
+    }
+
+    #[test]
+    fn a_request_of_an_older_turn_is_not_taken_for_that_of_a_call_that_has_not_asked_yet() {
+        let found = |asks: &[&str]| {
+            let asks = asks.iter().map(|id| ask(id)).collect();
+            let found = assign(vec![call("msg_22c6aa507001DPToxF")], asks, &BTreeMap::new());
+            found.into_iter().map(|ask| ask.id).collect::<Vec<_>>()
+        };
+        let (older, own) = ("per_22c6a9df7001UAERIM", "per_22c6aa57a001yuqXRh");
+        assert_eq!(found(&[older]), [""; 0]);
+        assert_eq!(found(&[older, own]), [own]);
+    }
 }

@@ -17,8 +17,6 @@ pub struct LoggedAsk {
     pub id: String,
     /// Under which name its server writes, where servers share a log (from 1.18 on).
     pub run: Option<String>,
-    /// When it was made, in milliseconds since 1970.
-    pub time_ms: f64,
     /// For example `bash`.
     pub permission: String,
     /// What it is for.
@@ -56,11 +54,9 @@ fn ask(line: &str) -> Option<LoggedAsk> {
         Some(list) => serde_json::from_str(list),
         None => serde_json::from_str(&LogLine::field(line, "patterns")?),
     };
-    let time: jiff::Timestamp = LogLine::parse(line).time?.parse().ok()?;
     Some(LoggedAsk {
         id: LogLine::field(line, "id").filter(|id| id.starts_with("per_"))?,
         run: LogLine::field(line, "run"),
-        time_ms: time.as_millisecond() as f64,
         permission: LogLine::field(line, "permission")?,
         patterns: patterns.ok()?,
     })
@@ -80,13 +76,10 @@ mod tests {
             "INFO  2026-11-29T18:02:57 +1ms service=permission id=per_1 permission=bash ",
             r#"patterns=["sleep 40","echo \"x  y\""] asking"#,
         );
-        for (line, run, time_ms) in
-            [(new, Some("a8"), 1_795_975_377_233.0), (old, None, 1_795_975_377_000.0)]
-        {
+        for (line, run) in [(new, Some("a8")), (old, None)] {
             let expected = LoggedAsk {
                 id: "per_1".into(),
                 run: run.map(String::from),
-                time_ms,
                 permission: "bash".into(),
                 patterns: vec!["sleep 40".into(), "echo \"x  y\"".into()],
             };
