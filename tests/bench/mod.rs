@@ -13,6 +13,7 @@ mod scarce;
 mod spending;
 mod verdicts;
 mod warm_up;
+mod watching;
 mod week;
 mod wraps;
 

@@ -51,8 +51,13 @@ pub struct RunState {
     pub attempts: usize,
 }
 
-/// Looks at the directory of a batch.
+/// Looks at the directory of a batch. One that vanishes meanwhile is not found, whatever could not
+/// be read of it first.
 pub fn overview(path: &Path) -> Result<Overview> {
+    look(path).map_err(|error| Directory::open(path).err().unwrap_or(error))
+}
+
+fn look(path: &Path) -> Result<Overview> {
     let directory = Directory::open(path)?;
     let plan = directory.plan()?;
     let ledger = ledger_of(&directory, &plan)?;

@@ -20,10 +20,12 @@ pub const COMMAND: Command = Command {
     summary: "Show what is done, running and left of a batch",
     about: &[
         "Counts all shards. A run that could not be scored is left as long as it has attempts.",
+        "With --watch it looks again and again, at all shards that write into a shared directory, \
+         and ends with status 0 once all runs of the plan are settled.",
     ],
     operands: &[DIRECTORY],
     flags: &[&[
-        Flag::switch("watch", None, "Show it again and again until interrupted"),
+        Flag::switch("watch", None, "Show it again and again until the batch is finished"),
         Flag::value("interval", None, "SECONDS", "Time between two looks")
             .default("2")
             .needs(&["watch"]),
@@ -31,6 +33,7 @@ pub const COMMAND: Command = Command {
     examples: &[
         ("occtl bench status results", "how far a batch is"),
         ("occtl bench status results --json | jq .progress", "the same for a script"),
+        ("occtl bench status results --watch", "until all shards are done"),
     ],
     parse,
 };
@@ -39,30 +42,36 @@ fn parse(words: &Words) -> Result<Action> {
     let directory: PathBuf = words.required(0)?.into();
     let interval = words.seconds("interval")?;
     let watched = words.has("watch");
-    Ok(Box::new(
-        move |app| {
-            if watched { watch(app, &directory, interval) } else { show(app, &directory, "") }
-        },
-    ))
+    Ok(Box::new(move |app| {
+        if watched {
+            watch(app, &directory, interval)
+        } else {
+            show(app, &directory, "").map(|_| Exit::OK)
+        }
+    }))
 }
 
+/// Looks again and again until nothing more can come. On a terminal each look replaces the one
+/// before.
 fn watch(app: &mut App, directory: &Path, interval: Duration) -> Result<Exit> {
     // A shell starts its background jobs with some signals ignored; they must end this, too.
     app.context()?.catch_signals()?.set_fatal(true);
     let clear = if app.out.is_terminal() && !app.json { "\u{1b}[H\u{1b}[2J" } else { "" };
     loop {
-        show(app, directory, clear)?;
-        if app.out.closes_within(interval) {
+        let is_finished = show(app, directory, clear)?;
+        if is_finished || app.out.closes_within(interval) {
             return Ok(Exit::OK);
         }
     }
 }
 
-fn show(app: &mut App, directory: &Path, before: &str) -> Result<Exit> {
+/// Prints how the batch is, and returns whether it is finished. `before` is only written when the
+/// rest is ready to follow it.
+fn show(app: &mut App, directory: &Path, before: &str) -> Result<bool> {
     let overview = batch::overview(directory)?;
     if app.json {
         app.out.json(&document(&overview))?;
-        return Ok(Exit::OK);
+        return Ok(overview.is_finished);
     }
     app.out.write(before)?;
     let state = if overview.is_finished { "finished" } else { "unfinished" };
@@ -92,7 +101,7 @@ fn show(app: &mut App, directory: &Path, before: &str) -> Result<Exit> {
             app.out.line(&format!("{count} {what}"))?;
         }
     }
-    Ok(Exit::OK)
+    Ok(overview.is_finished)
 }
 
 fn document(overview: &Overview) -> serde_json::Value {
