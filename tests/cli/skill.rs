@@ -26,5 +26,12 @@ fn every_command_of_the_skill_works_and_leaves_nothing() {
         assert!(record.get(field).is_some(), "{field}");
     }
     sandbox.assert_no_trace();
-    sandbox.occtl(&["skill", "--json"]).run().fails(2);
+    // What prints a file prints the same one with `--json`, which is for errors then.
+    for words in [&["skill"][..], &["man", "send"], &["completions", "fish"]] {
+        let plain = sandbox.occtl(words).run().ok().stdout;
+        let json = sandbox.occtl(&[words, &["--json"]].concat()).run().ok().stdout;
+        assert_eq!(json, plain, "{words:?}");
+        let wrong = sandbox.occtl(&[words, &["--json", "--xyzzy"]].concat()).run().fails(2);
+        assert!(wrong.stderr.starts_with("{\"error\":"), "{}", wrong.stderr);
+    }
 }

@@ -36,6 +36,9 @@ pub(super) const KEYS: [&str; 19] = [
 /// The keys that only a plan has that was read and written before.
 const RESOLVED: [&str; 2] = ["directory", "sha256"];
 
+/// How often each arm does each task, if the plan does not say it.
+const REPEATS: u32 = 5;
+
 /// The most repeats: with any number of tasks the number of runs still fits into 64 bits.
 const MOST_REPEATS: u64 = 100_000;
 
@@ -114,6 +117,8 @@ pub struct Outline {
     pub tasks: Vec<String>,
     /// The ids of the arms.
     pub arms: Vec<String>,
+    /// How often each arm does each task.
+    pub repeats: u32,
 }
 
 /// The outline of a plan in a file, or in a directory that holds `plan.json`. No task is hashed, so
@@ -125,7 +130,12 @@ pub fn outline(path: &Path) -> Result<Outline> {
     let object = source.whole()?.object(&[&KEYS[..], &RESOLVED].concat())?;
     let tasks = tasks(&object)?.into_iter().map(|task| task.id).collect();
     let arms = Arm::all(&object)?.into_iter().map(|arm| arm.id).collect();
-    Ok(Outline { tasks, arms })
+    let repeats = object.get("repeats").map_or(Ok(REPEATS), repeats)?;
+    Ok(Outline { tasks, arms, repeats })
+}
+
+fn repeats(piece: Piece) -> Result<u32> {
+    Ok(piece.whole(1, MOST_REPEATS)? as u32)
 }
 
 /// A plan with what holds if it says nothing.
@@ -145,7 +155,7 @@ fn empty(object: &Object) -> Result<Plan> {
         directory,
         name: String::new(),
         seed: 1,
-        repeats: 5,
+        repeats: REPEATS,
         tasks: Vec::new(),
         arms: Vec::new(),
         base: None,
@@ -170,7 +180,7 @@ fn settings(object: &Object, plan: &mut Plan) -> Result<()> {
         match key {
             "name" => plan.name = title(&piece)?,
             "seed" => plan.seed = piece.whole(0, u64::MAX)?,
-            "repeats" => plan.repeats = piece.whole(1, MOST_REPEATS)? as u32,
+            "repeats" => plan.repeats = repeats(piece)?,
             "gate" => gate(&piece, &mut plan.gate)?,
             "retry" => retry(&piece, plan)?,
             "max_unscored" => plan.max_unscored = share(&piece)?,

@@ -1,6 +1,6 @@
 use crate::cli::spec::{Action, Command, Exit};
 use crate::cli::words::Words;
-use crate::error::{Error, Result};
+use crate::error::Result;
 
 /// What it prints.
 pub const TEXT: &str = include_str!("skill.md");
@@ -23,9 +23,6 @@ pub const COMMAND: Command = Command {
 
 fn parse(_: &Words) -> Result<Action> {
     Ok(Box::new(|app| {
-        if app.json {
-            return Err(Error::usage("occtl skill has no --json").hint("it prints a file"));
-        }
         app.out.write(TEXT)?;
         Ok(Exit::OK)
     }))

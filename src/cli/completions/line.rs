@@ -89,6 +89,23 @@ impl Line {
         Some(())
     }
 
+    /// Splits a word like `-soc`: the flag, the part up to its letter, and what is typed of its
+    /// value. `None` if the letters name no value.
+    pub fn letter_with_value<'a>(
+        &self,
+        word: &'a str,
+    ) -> Option<(&'static Flag, &'a str, &'a str)> {
+        let letters = word.strip_prefix('-').filter(|rest| !rest.starts_with('-'))?;
+        for (at, letter) in letters.char_indices() {
+            let flag = flags_of(self.command).find(|flag| flag.short == Some(letter))?;
+            let (before, value) = word.split_at(1 + at + letter.len_utf8());
+            if flag.value.is_some() {
+                return Some((flag, before, value));
+            }
+        }
+        None
+    }
+
     fn take_word(&mut self, word: &str) -> Option<()> {
         match self.command {
             None => self.command = Some(words::find(self.commands, word.as_ref()).ok()?),

@@ -78,6 +78,13 @@ fn unfiltered(line: &Line, current: &str, ask: &dyn Fn(&Asked) -> Vec<Candidate>
     if line.dashes || !current.starts_with('-') {
         return of_operand(line, current, ask);
     }
+    if let Some((flag, letters, value)) = line.letter_with_value(current) {
+        let mut next = of_flag(line, flag, value, ask);
+        for one in &mut next.candidates {
+            one.word.insert_str(0, letters);
+        }
+        return next;
+    }
     let named = current.strip_prefix("--").and_then(|rest| rest.split_once('='));
     let Some((name, value)) = named else { return flags(line) };
     let Some(flag) = flags_of(line.command).find(|flag| flag.is_called(name)) else {

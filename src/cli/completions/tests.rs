@@ -8,7 +8,8 @@ use crate::cli::commands::COMMANDS;
 fn after(line: &str) -> (Also, Vec<String>) {
     let mut words: Vec<String> = line.split(' ').map(String::from).collect();
     let current = words.pop().unwrap();
-    let value = current.rsplit('=').next().unwrap();
+    let is_letters = current.starts_with('-') && !current.contains('=');
+    let value = if is_letters { "" } else { current.rsplit('=').next().unwrap() };
     let ask = |asked: &Asked| vec![Candidate::new(format!("{value}{:?}", asked.kind), "")];
     let next = next(COMMANDS, &words, &current, &ask);
     (next.also, next.candidates.into_iter().map(|one| one.word).collect())
@@ -48,12 +49,16 @@ fn values_are_what_the_table_says_they_are() {
         assert_eq!(asked(line), "Conversation", "{line}");
     }
     assert_eq!(asked("tail x --session="), "--session=Conversation");
+    assert_eq!(asked("send x -s"), "-sConversation");
+    assert_eq!(asked("send x -ws"), "-wsConversation");
     assert_eq!(asked("tail x --turn "), "Turn");
     assert_eq!(asked("fork x -m "), "Turn");
     assert_eq!(asked("send x -m "), "Model");
     assert_eq!(asked("start --agent "), "Agent");
     assert_eq!(asked("approve x "), "Permission");
     assert_eq!(asked("answer x "), "Question");
+    assert_eq!(asked("answer x que_1 "), "Answer");
+    assert_eq!(asked("bench show night "), "Run");
     assert_eq!(asked("bench run plan.json --task "), "Task");
     assert_eq!(asked("bench run plan.json --arm "), "Arm");
     assert_eq!(asked("bench compare night:"), "night:Results");

@@ -1,6 +1,6 @@
 //! Values that only occtl knows: those in its store, those that a server has, those of a plan.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::candidate::Candidate;
@@ -25,6 +25,8 @@ pub struct Asked {
     /// What the values are.
     pub kind: Kind,
     session: String,
+    /// The words of the command.
+    operands: Vec<String>,
     conversation: Option<String>,
     /// The plan of a benchmark, or a directory that holds one.
     plan: PathBuf,
@@ -43,6 +45,7 @@ impl Asked {
         Asked {
             kind,
             session: session.unwrap_or_else(|| DEFAULT_SESSION.into()),
+            operands: line.operands.clone(),
             conversation: line.value("session").map(String::from),
             plan: results.clone().or(first).unwrap_or_default().into(),
             results: results.unwrap_or_default(),
@@ -70,6 +73,7 @@ impl Asked {
                 let found = runner::asks::questions(&context, &self.session)?;
                 Ok(found.iter().map(|one| Candidate::new(&one.id, "")).collect())
             }
+            Kind::Answer => self.answers(&context),
             Kind::Model => {
                 let found = runner::session::models(&context, &self.session)?;
                 let word = |one: &runner::session::ModelFacts| {
@@ -88,6 +92,7 @@ impl Asked {
             }
             Kind::Task => Ok(plain(outline(&self.plan)?.tasks)),
             Kind::Arm => Ok(plain(outline(&self.plan)?.arms)),
+            Kind::Run => Ok(plain(runs(&self.plan)?)),
             Kind::Results => {
                 let arms = outline(&self.plan)?.arms.into_iter();
                 Ok(plain(arms.map(|arm| format!("{}:{arm}", self.results)).collect()))
@@ -100,6 +105,18 @@ impl Asked {
         let found = runner::conversation::sessions(context, &self.session)?.conversations;
         let what = |title: &Option<String>| brief(title.as_deref().unwrap_or_default());
         Ok(found.iter().map(|one| Candidate::new(&one.id, what(&one.title))).collect())
+    }
+
+    /// The labels of the part of a question that comes next.
+    fn answers(&self, context: &Context) -> Result<Vec<Candidate>> {
+        let Some((id, given)) = self.operands.get(1..).and_then(<[String]>::split_first) else {
+            return Ok(Vec::new());
+        };
+        let found = runner::asks::questions(context, &self.session)?;
+        let asked = found.iter().find(|one| one.id == *id);
+        let part = asked.and_then(|one| one.questions.get(given.len()));
+        let options = part.into_iter().flat_map(|part| &part.options);
+        Ok(options.map(|one| Candidate::new(&one.label, brief(&one.description))).collect())
     }
 
     fn turns(&self, context: &Context) -> Result<Vec<Candidate>> {
@@ -127,6 +144,18 @@ fn sessions(context: &Context) -> Result<Vec<Candidate>> {
         candidates.push(Candidate::new(one.id, place));
     }
     Ok(candidates)
+}
+
+/// The runs of a batch, in the order of its plan.
+fn runs(plan: &Path) -> Result<Vec<String>> {
+    let outline = outline(plan)?;
+    let mut runs = Vec::new();
+    for task in &outline.tasks {
+        for arm in &outline.arms {
+            runs.extend((1..=outline.repeats).map(|repeat| format!("{task}/{arm}/{repeat}")));
+        }
+    }
+    Ok(runs)
 }
 
 fn plain(words: Vec<String>) -> Vec<Candidate> {

@@ -45,6 +45,8 @@ pub enum Kind {
     Permission,
     /// The id of a pending question.
     Question,
+    /// An answer that a pending question offers.
+    Answer,
     /// `PROVIDER/MODEL`.
     Model,
     /// The name of an agent.
@@ -57,6 +59,8 @@ pub enum Kind {
     Task,
     /// The name of an arm of a plan.
     Arm,
+    /// A run of a batch, as TASK/ARM/REPEAT.
+    Run,
     /// The directory of a batch, and perhaps a colon and an arm of it.
     Results,
 }
@@ -70,12 +74,14 @@ impl Kind {
             "TURN" => Kind::Turn,
             "PERMISSION" => Kind::Permission,
             "QUESTION" => Kind::Question,
+            "LABEL" => Kind::Answer,
             "PROVIDER/MODEL" => Kind::Model,
             "AGENT" => Kind::Agent,
             "FILE" | "PATH" | "PLAN" => Kind::File,
             "DIR" | "OUT" => Kind::Directory,
             "GLOB" | "TASK" => Kind::Task,
             "ARM" => Kind::Arm,
+            "RUN" => Kind::Run,
             "BASE" | "NEW" => Kind::Results,
             _ => Kind::Text,
         }
