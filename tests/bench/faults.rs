@@ -110,6 +110,28 @@ fn runs_that_reach_their_limit_count_and_their_cut_call_is_told() {
     assert_eq!(complete, [true, false, false], "{lines:?}");
 }
 
+#[test]
+fn a_second_try_without_a_server_is_not_taken_for_the_first_one() {
+    let bench = Bench::new("bench-second-try", json!({}));
+    let starts = bench.sandbox.root().join("once.starts");
+    // The first of two tries starts its server before there is a check.
+    let checked = bench.sandbox.root().join("checked");
+    let once = format!("if [ -e '{}' ]; then exit 3; fi;", checked.display());
+    let mut arm = bench.arm("a");
+    arm["opencode"] = json!(bench.counting("once", &once));
+    let check = format!("touch '{}'; exit 1", checked.display());
+    let mut only = task("t", &["sh", "-c", &check]);
+    only["tries"] = json!(2);
+    bench.plan(&json!([only]), &json!({"arms": [arm], "retry": {"max_attempts": 1}}));
+    bench.run(&[]).run();
+    let line = &bench.lines()[0];
+    assert_eq!((&line["result"], &line["stop"]), (&json!("unscored"), &json!("server_error")));
+    let turn = bench.results().join(line["artifacts"].as_str().unwrap()).join("turn-1.json");
+    let turn: Value = serde_json::from_str(&std::fs::read_to_string(turn).unwrap()).unwrap();
+    assert_eq!(line["agent_ms"], turn["total_ms"], "one turn is counted once: {line}");
+    assert!(std::fs::read_to_string(starts).unwrap().lines().count() > 1);
+}
+
 /// The ids of trials that run.
 fn trials(bench: &Bench) -> Vec<u32> {
     let all = bench.sandbox.marked_processes().into_iter();

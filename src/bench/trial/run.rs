@@ -163,6 +163,7 @@ impl Run<'_> {
             let Some(next) = next else { break };
             order = next;
             forget_files(site.scratch);
+            forget_files(&site.outbox());
         }
         Ok(())
     }
@@ -287,9 +288,14 @@ fn unscored(stop: Stop, error: LineError) -> Judged {
     Judged { stop, scored: false, error: Some(error) }
 }
 
-/// Removes the files (not the directories) of a run's directory: what a check printed, what another
-/// try left. The agent of the next try can look there. All that counts is among the artifacts.
+/// Removes the files (not the directories) of a directory: what a check printed, what another try
+/// left. The agent of the next try can look there, and what that try does not write anew would be
+/// taken for its own. All that counts is among the artifacts.
 fn forget_files(scratch: &Path) {
+    // An agent may have put a link there.
+    if !fs::symlink_metadata(scratch).is_ok_and(|found| found.is_dir()) {
+        return;
+    }
     for entry in fs::read_dir(scratch).into_iter().flatten().flatten() {
         // This fails for directories, which stay.
         let _ = fs::remove_file(entry.path());
