@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::real::versions::can;
 use crate::support::processes::working_below;
 use crate::support::trials::{Trial, ends};
 
@@ -53,7 +54,8 @@ fn an_answer_that_passes_is_recorded_with_everything_that_was_used() {
     }
     assert!(turn["answer"].as_str().unwrap().contains("the key is ***"), "{turn}");
     assert!(!trial.sandbox.root().join("batch/kept/r").exists());
-    assert!(trial.model.title_requests().is_empty(), "a title was asked for");
+    let untitled = trial.model.title_requests().is_empty();
+    assert!(untitled || !can("a given title costs no call of the model"), "a title was asked for");
     // No server is started for another program.
     trial.order["opencode_sha256"] = json!("0".repeat(64));
     crate::docs::compare("Result lines", &[line, trial.run()]);
@@ -98,9 +100,14 @@ fn an_agent_that_removes_its_repository_its_home_and_the_runs_directory_changes_
                   [[echo done]]";
     let trial = Trial::new("trial-remove", remove);
     let line = trial.run();
+    assert!(trial.artifact("answer.patch").contains("+good"));
+    if !can("the data of a server is one database") {
+        // The conversation was a file below HOME.
+        assert_eq!(line["result"], "pass", "{line}");
+        return;
+    }
     assert_eq!(ends(&line), ("pass", "done"), "{line}");
     assert_eq!((&line["steps"], &line["usage_complete"]), (&json!(3), &json!(true)), "{line}");
-    assert!(trial.artifact("answer.patch").contains("+good"));
 }
 
 #[test]
@@ -126,9 +133,15 @@ fn what_sub_agents_used_is_in_the_sums_and_nothing_counts_twice() {
     let trial = Trial::new("trial-sums", prompt);
     let line = trial.run();
     assert_eq!(ends(&line), ("pass", "done"), "{line}");
+    // The default policy denies `task` where denials do not reach sub-agents.
+    let has_child = can("rules of a conversation reach its sub-agents");
     let requests = trial.model.requests().len();
-    assert_eq!((&line["conversations"], &line["tool_calls"]), (&json!(2), &json!(2)), "{line}");
-    assert_eq!(line["steps"], requests, "each request was a step: {line}");
+    assert_eq!(line["conversations"], if has_child { 2 } else { 1 }, "{line}");
+    assert_eq!(line["tool_calls"], 2, "{line}");
+    let steps = line["steps"].as_u64().unwrap();
+    // A call for a title may come with one for a summary, which is no step either.
+    let all_are_steps = can("a given title costs no call of the model");
+    assert!(steps == requests as u64 || !all_are_steps, "each request was a step: {line}");
     // The sums of what the model reported, which OpenCode's messages repeat.
     let transcript: Value = serde_json::from_str(&trial.artifact("transcript.json")).unwrap();
     let mut sums = json!({"input": 0, "output": 0, "reasoning": 0, "cache_read": 0,
@@ -148,9 +161,10 @@ fn what_sub_agents_used_is_in_the_sums_and_nothing_counts_twice() {
         }
     }
     assert_eq!(line["tokens"], sums, "{line}");
-    assert_eq!(sums["cache_read"], 50);
-    assert_eq!(sums["input"], 100 * requests - 50);
-    assert!(sums["reasoning"].as_u64() > Some(0), "{sums}");
+    let cached = if has_child { 50 } else { 40 };
+    assert_eq!(sums["cache_read"], cached);
+    assert_eq!(sums["input"], 100 * steps - cached);
+    assert_eq!(sums["reasoning"].as_u64() > Some(0), has_child, "{sums}");
 }
 
 #[test]

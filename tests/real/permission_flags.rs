@@ -252,8 +252,11 @@ fn a_given_conversation_gets_the_rules_once_or_the_prompt_is_not_sent() {
         let message = refused["message"].as_str().unwrap();
         assert!(message.contains(opened["opencode_version"].as_str().unwrap()), "{message}");
         assert_eq!((session.rules(conversation), session.messages(conversation)), before);
-        // What needs no rule needs no PATCH.
+        // What needs no rule needs no PATCH, nor do rules that the conversation was opened with.
         session.turn("[[echo again]]", &flags[..2]).ok();
+        let walled = session.turn("[[echo hello]]", &flags[2..]).ok().json();
+        session.turn(push, &["-s", id(&walled), flags[2], flags[3]]).ok();
+        assert_eq!(pushed(&sandbox), "");
         return;
     }
     // Where rules do not reach sub-agents, `task` is denied with them.
@@ -265,6 +268,10 @@ fn a_given_conversation_gets_the_rules_once_or_the_prompt_is_not_sent() {
         let newest = record["rules"].as_array().unwrap().last().unwrap();
         assert_eq!(newest["by"], "--deny bash:git push*", "{record}");
     }
+    let walled = session.turn("[[echo hello]]", &flags[2..]).ok().json();
+    let rules = session.rules(id(&walled));
+    session.turn(push, &["-s", id(&walled), flags[2], flags[3]]).ok();
+    assert_eq!(session.rules(id(&walled)), rules, "what it was opened with holds");
     assert_eq!(pushed(&sandbox), "");
     let wall = ["-s", conversation, "--unlisted", "deny", "--allow", "bash"];
     for _ in 0..2 {

@@ -70,7 +70,7 @@ pub fn rules_for(
         given.agents = &agents;
         given.agent = Some(agent_of(server, directory, &agents, occasion.agent)?);
     }
-    let imposed = imposed(policy, &given);
+    let imposed = imposed_or_held(policy, &mut given);
     let rules: Vec<Rule> = imposed.iter().map(|one| one.rule.clone()).collect();
     check_tools(server, directory, policy, &rules, &version)?;
     if denies_sub_agents(policy, &given) {
@@ -79,6 +79,20 @@ pub fn rules_for(
         ));
     }
     Ok(Rules { imposed, agent: given.agent.map(|agent| agent.name.clone()) })
+}
+
+/// The rules, with those against occtl where the conversation has got them with the others already:
+/// then nothing is to be appended, which versions before 1.14 could not do.
+fn imposed_or_held(policy: &Policy, given: &mut Given) -> Vec<HeldRule> {
+    let denies_occtl = std::mem::replace(&mut given.denies_occtl, true);
+    let whole = imposed(policy, given);
+    let before = given.own.len().checked_sub(whole.len());
+    let held = before.map(|before| &given.own[before..]).unwrap_or_default();
+    if denies_occtl || held.iter().eq(whole.iter().map(|one| &one.rule)) {
+        return whole;
+    }
+    given.denies_occtl = false;
+    imposed(policy, given)
 }
 
 /// The agent that a prompt gets: the one that is named, the configuration's default, or OpenCode's.
