@@ -23,15 +23,20 @@ impl Needle {
 
     /// Whether a document has the text.
     pub fn is_in(&self, document: &[u8]) -> bool {
-        let Some(last) = self.text.len().checked_sub(1) else { return true };
+        self.position_in(document).is_some()
+    }
+
+    /// Where a document has the text first.
+    pub fn position_in(&self, document: &[u8]) -> Option<usize> {
+        let Some(last) = self.text.len().checked_sub(1) else { return Some(0) };
         let mut end = last;
         while let Some(byte) = document.get(end) {
             if *byte == self.text[last] && document[end - last..end] == self.text[..last] {
-                return true;
+                return Some(end - last);
             }
             end += usize::from(self.steps[usize::from(*byte)]);
         }
-        false
+        None
     }
 }
 

@@ -30,9 +30,14 @@ pub fn run(context: &Context, options: RunOptions, follow: Follow) -> Result<Fin
     let began = Instant::now();
     let limit = follow.terms.limits.timeout;
     let terms = follow.terms.clone();
+    let model = options.prompt.model.as_ref().or(options.prompt.default_model.as_ref());
     let start = StartOptions {
         timeout: options.start.timeout.min(limit),
         dies_with_us: !options.keep,
+        // One that stays may be told of further providers. One that shares a database may find an
+        // account there, with a configuration of its own.
+        lean: options.start.isolate && !options.keep,
+        providers: model.map(|model| model.provider.clone()).into_iter().collect(),
         ..options.start.clone()
     };
     // Before a server is started for a prompt that cannot be read.

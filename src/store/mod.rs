@@ -102,6 +102,11 @@ impl Store {
         self.directory.join("isolated").join(session)
     }
 
+    /// The directory for what is known of programs.
+    pub fn programs_path(&self) -> PathBuf {
+        self.directory.join("programs")
+    }
+
     /// The file that a session's server writes its output to.
     pub fn log_path(&self, session: &str) -> PathBuf {
         self.directory.join("logs").join(format!("{session}.log"))

@@ -18,8 +18,17 @@ const ACCESS_BY_OTHERS: u32 = 0o077;
 const SHARED_ON_PURPOSE: u32 = 0o3000;
 
 /// What occtl makes in its data directory, besides damaged stores that were set aside.
-const OWN_NAMES: [&str; 8] =
-    ["store.json", "store.lock", ".store.json.new", "logs", "isolated", "kept", "locks", "queue"];
+const OWN_NAMES: [&str; 9] = [
+    "store.json",
+    "store.lock",
+    ".store.json.new",
+    "logs",
+    "isolated",
+    "kept",
+    "locks",
+    "queue",
+    "programs",
+];
 
 /// Refuses a file or directory that another user can write to: its records decide which processes
 /// get signals and where passwords are sent. A missing file is fine.

@@ -9,6 +9,7 @@ mod changes;
 mod clocks;
 mod conversations;
 mod costs;
+mod lean;
 mod leaving;
 mod limits;
 mod main_path;

@@ -4,13 +4,14 @@
 use crate::support::opencode::version;
 
 /// What is promised only from a version on: the oldest of the tested versions that can do it.
-const SINCE: [(&str, [u32; 3]); 17] = [
+const SINCE: [(&str, [u32; 3]); 18] = [
     ("the server asks for its password", [1, 1, 65]),
     ("another attempt at a step begins another part", [1, 2, 27]),
     ("a prompt makes its conversation the newest", [1, 1, 65]),
     ("a prompt that comes at the very end of a turn is answered", [1, 1, 65]),
     ("an answer names the variant of its model", [1, 1, 65]),
     ("a schema reaches the model", [1, 1, 65]),
+    ("read a catalogue that the environment names", [1, 1, 65]),
     ("the agent asks before it reads .env", [1, 1, 65]),
     ("a given title costs no call of the model", [1, 2, 27]),
     ("the data of a server is one database", [1, 2, 27]),

@@ -22,4 +22,3 @@ pub mod serving;
 pub mod session;
 pub mod terminal;
 pub mod trials;
-pub mod yaml;

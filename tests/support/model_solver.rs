@@ -18,7 +18,6 @@ use super::model_script::{Action, Step, words};
 pub struct Solver {
     tasks: Vec<Task>,
     asked: HashMap<(String, usize), usize>,
-    is_steady: bool,
 }
 
 struct Task {
@@ -47,14 +46,7 @@ impl Solver {
             }
             tasks.push(Task { instruction: instruction.trim().to_owned(), command });
         }
-        Ok(Solver { tasks, asked: HashMap::new(), is_steady: false })
-    }
-
-    /// From now on it does the same each time that it is asked for a task, so that a run that was
-    /// interrupted ends as it would have otherwise.
-    pub fn steady(mut self) -> Solver {
-        self.is_steady = true;
-        self
+        Ok(Solver { tasks, asked: HashMap::new() })
     }
 
     /// What the model does at a step of a turn with that text; `None` if it is no task.
@@ -66,7 +58,7 @@ impl Solver {
         }
         let asked = self.asked.entry((model.to_owned(), place)).or_default();
         let is_fourth = (place + *asked).is_multiple_of(4);
-        *asked += usize::from(!self.is_steady);
+        *asked += 1;
         if is_fourth == (model == "good") {
             return Some(say("I leave it as it is."));
         }

@@ -129,10 +129,17 @@ fn launch_for(
             dies_with_us: true,
             // HOME and the XDG directories are the run's own, so the database is.
             isolate: false,
+            lean: true,
+            providers: model(order).map(|(provider, _)| provider.into()).into_iter().collect(),
             variables: vec![config.into()],
             ..StartOptions::default()
         },
     )
+}
+
+/// Provider and model of the order.
+fn model(order: &AgentOrder) -> Option<(&str, &str)> {
+    order.model.as_deref()?.split_once('/')
 }
 
 fn follow(
@@ -150,14 +157,13 @@ fn follow(
         cost: limits.cost_usd,
         ..Limits::default()
     };
-    let model = order.model.as_deref().and_then(|name| name.split_once('/'));
     let target = match &order.conversation {
         Some(id) => Target::Given(id.clone()),
         None => Target::New(Some(TITLE.into())),
     };
     let options = PromptOptions {
         agent: order.agent.clone(),
-        model: model
+        model: model(order)
             .map(|(provider, model)| ModelName { provider: provider.into(), model: model.into() }),
         variant: order.variant.clone(),
         ..PromptOptions::new(prompt.into(), target)

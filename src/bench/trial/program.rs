@@ -1,12 +1,12 @@
 //! Which OpenCode an arm uses, and whether it is still the same.
 
 use std::fs;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use crate::bench::hash;
 use crate::error::Result;
 use crate::runner::Environment;
+use crate::runner::programs::as_it_is;
 
 /// The arm's OpenCode program.
 pub struct Program {
@@ -22,18 +22,7 @@ impl Program {
     pub fn of(environment: &Environment, opencode: &str, memory: &Path) -> Result<Program> {
         let found = environment.opencode(Some(Path::new(opencode)))?;
         let path = found.canonicalize().unwrap_or(found);
-        let note = fs::metadata(&path).ok().map(|file| {
-            memory.join(format!(
-                "{:x}-{:x}-{:x}-{:x}.{:x}-{:x}.{:x}.sha256",
-                file.dev(),
-                file.ino(),
-                file.size(),
-                file.mtime(),
-                file.mtime_nsec(),
-                file.ctime(),
-                file.ctime_nsec()
-            ))
-        });
+        let note = as_it_is(&path).map(|name| memory.join(format!("{name}.sha256")));
         let noted = note.as_ref().and_then(|note| fs::read_to_string(note).ok());
         if let Some(sha256) = noted.filter(|text| is_hash(text)) {
             return Ok(Program { path, sha256 });

@@ -45,6 +45,9 @@ pub const COMMAND: Command = Command {
          `logs/` in the data directory, which `occtl logs --session SESSION` shows.",
         "The OpenCode program is --opencode, or else $OCCTL_OPENCODE, or else opencode on PATH. \
          Ports are taken from 9100 upwards, or from the range in $OCCTL_PORT_RANGE (FIRST-LAST).",
+        "With --lean it knows no models of providers that have neither a key nor a variable and \
+         are named in no configuration. If one is added later, it needs `occtl restart`, which \
+         always starts with all models.",
         "If the server does not answer in time, it is stopped, and the last lines it printed are \
          shown.",
     ],
@@ -65,6 +68,12 @@ pub const COMMAND: Command = Command {
         OPENCODE,
         ALLOW_OCCTL,
         Flag::switch("isolate", None, "Give the server its own database and state"),
+        Flag::switch(
+            "lean",
+            None,
+            "Start faster: leave out models of providers that nothing here can enable",
+        )
+        .needs(&["isolate"]),
         ENV,
         CONFIG,
         Flag::value(
@@ -105,6 +114,8 @@ fn parse(words: &Words) -> Result<Action> {
         dies_with_us: false,
         keeps_remains: false,
         isolate: words.has("isolate"),
+        lean: words.has("lean"),
+        providers: Vec::new(),
         variables: words.os_values("env"),
         config: words.path("config"),
         worktree: words.value("worktree")?,

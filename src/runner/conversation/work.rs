@@ -18,8 +18,8 @@ use crate::units::{Backoff, Deadline, POLL_FIRST, PROBE_LIMIT, TICK, pause};
 /// How long after a prompt the server may still be about to begin: a cold directory takes 1.5 s.
 pub const BEGINS_WITHIN: Duration = Duration::from_secs(2);
 
-/// How long a line of the server's log may come after the call that it is about has begun, on a busy
-/// machine.
+/// How long a line of the server's log may come after the call that it is about has begun, on a
+/// busy machine.
 const LOG_LAG: Duration = Duration::from_secs(1);
 
 /// What goes on in a conversation.

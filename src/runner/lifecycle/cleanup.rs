@@ -6,6 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::dead::forget;
+use super::lean;
 use super::stop::{StopOptions, nested, stop};
 use crate::client::Answer;
 use crate::error::{Error, Result};
@@ -98,6 +99,9 @@ pub fn cleanup(
         }
     }
     remove_dead(context, dead, &alive, dry_run, &mut result)?;
+    if !dry_run {
+        lean::forget_unused(&context.store.programs_path());
+    }
     result.cleaned.sort_by_key(|one| order.get(&one.id));
     result.spared.sort_by_key(|(id, _)| order.get(id));
     Ok(result)

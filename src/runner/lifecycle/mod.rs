@@ -8,6 +8,7 @@ pub mod doctor;
 pub mod end;
 pub mod guard;
 pub mod isolate;
+pub mod lean;
 pub mod moot;
 pub mod remains;
 pub mod remembered;

@@ -14,17 +14,14 @@ use serde::de::IgnoredAny;
 use super::options::StartOptions;
 use super::ready::{NotReady, Ready, await_ready};
 use super::reserve::free_port;
-use super::variables::{CONFIG_CONTENT, NewServer, variables};
+use super::variables::CONFIG_CONTENT;
 use crate::client::Failure;
 use crate::error::{Code, Error, Result};
 use crate::process::{Detached, Handle, Identity, Variables};
 use crate::runner::context::Context;
 use crate::runner::environment::INSTALL_HINT;
 use crate::runner::lifecycle::end;
-use crate::runner::lifecycle::isolate;
 use crate::runner::lifecycle::remains;
-use crate::runner::lifecycle::remembered::Carried;
-use crate::runner::lifecycle::worktree;
 use crate::runner::session::address::{is_port_free, listening_address};
 use crate::runner::session::logs::file::last_lines;
 use crate::runner::session::logs::source::{OWN_LOG, Source};
@@ -62,19 +59,7 @@ pub struct Attempt<'a> {
 impl Attempt<'_> {
     /// Starts servers until one stays; the session is recorded as running.
     pub fn run(&mut self) -> Result<Record> {
-        if self.record.isolated.is_some() {
-            // Not the path in the record, which is text: the data directory need not be UTF-8.
-            let place = self.context.store.isolated_path(&self.record.id);
-            let own = isolate::prepare(&self.context.environment, &place)?;
-            for (name, value) in own.iter() {
-                self.extra.set(name, value);
-            }
-        }
-        if let Some(worktree) = &self.record.worktree {
-            let limits = worktree::Limits { deadline: self.deadline, signals: Some(self.signals) };
-            let base = self.options.base.as_deref();
-            worktree::create(worktree, base, &limits, self.context.say)?;
-        }
+        self.prepare()?;
         let mut busy = Vec::new();
         let mut database_tries = 0;
         loop {
@@ -122,19 +107,7 @@ impl Attempt<'_> {
             self.record.password = Some(new_password());
         }
         let record = &self.record;
-        let variables = variables(
-            &self.context.environment,
-            &NewServer {
-                session: &record.id,
-                password: record.password.as_deref().unwrap_or_default(),
-                data_directory: self.context.store.directory(),
-                workdir: &self.workdir,
-                parent: record.parent.as_deref(),
-                allow_occtl: self.options.allow_occtl,
-                carried: Carried::of(record),
-                extra: &self.extra,
-            },
-        );
+        let variables = self.variables();
         let log = self.context.store.create_log(&record.id)?;
         let port = record.port.to_string();
         let host = record.hostname.as_deref().unwrap_or(LOOPBACK);

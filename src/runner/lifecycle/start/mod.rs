@@ -7,6 +7,7 @@
 mod again;
 mod attempt;
 mod options;
+mod prepare;
 pub mod ready;
 mod reserve;
 pub mod variables;

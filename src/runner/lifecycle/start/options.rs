@@ -27,6 +27,10 @@ pub struct StartOptions {
     pub keeps_remains: bool,
     /// Give it a database and a state of its own.
     pub isolate: bool,
+    /// Cut the catalogue of models down to the providers that can be used.
+    pub lean: bool,
+    /// Providers that a prompt names.
+    pub providers: Vec<String>,
     /// Variables for the server, as `NAME=VALUE`.
     pub variables: Vec<OsString>,
     /// A file with configuration that goes before all other.

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use crate::process::Variables;
 use crate::runner::environment::Environment;
+use crate::runner::lifecycle::lean;
 use crate::runner::lifecycle::remembered::CARRIED;
 
 /// Variables that an outer OpenCode or session sets for what it starts, or that would lock us out
@@ -73,6 +74,10 @@ pub fn variables(own: &Environment, new: &NewServer) -> Variables {
     for name in LEFT_BEHIND {
         variables.remove(name);
     }
+    // The catalogue of an outer session has no more than that one needs, and goes with it.
+    if variables.get(lean::MODELS_PATH).is_some_and(|path| lean::is_cut(Path::new(path))) {
+        variables.remove(lean::MODELS_PATH);
+    }
     // Programs trust it, and the caller may be somewhere else.
     variables.set("PWD", new.workdir);
     for (name, value) in new.extra.iter() {
@@ -123,6 +128,7 @@ mod tests {
             ("OPENCODE_SERVER_USERNAME", "them"),
             ("OPENCODE_SESSION_ID", "oc-outer"),
             ("OPENCODE_BLACKLIST", "bash:rm"),
+            ("OPENCODE_MODELS_PATH", "/data/isolated/oc-outer/occtl-models.json"),
         ]);
         let parent = outer.parent_session();
         let mut extra = Variables::default();
@@ -146,6 +152,7 @@ mod tests {
         assert_eq!(get("OCCTL_DATA_DIR").as_deref(), Some("/data"));
         assert_eq!(get("OPENCODE"), None);
         assert_eq!(get("OPENCODE_PID"), None);
+        assert_eq!(get("OPENCODE_MODELS_PATH"), None);
         assert_eq!(get("OPENCODE_SERVER_USERNAME"), None);
         assert_eq!(get("OPENCODE_SERVER_PASSWORD").as_deref(), Some("ours"));
         assert_eq!(get("OPENCODE_SESSION_ID").as_deref(), Some("oc-1"));
