@@ -6,6 +6,7 @@ mod bench;
 mod bench_check;
 mod chaos;
 mod cli;
+mod containers;
 mod crash;
 mod docs;
 mod harness;

@@ -48,7 +48,7 @@ pub fn read(arguments: Vec<OsString>, global: &mut Global) -> Result<Found> {
 
 /// Whether a user may wait for a command on a terminal that the command leaves to occtl.
 fn has_status(command: &spec::Command) -> bool {
-    !command.is_hidden() && command.name != "attach" && command.name != "help"
+    !command.is_hidden() && !["attach", "help", "init"].contains(&command.name)
 }
 
 fn act(arguments: Vec<OsString>, global: &mut Global) -> Result<Exit> {

@@ -18,6 +18,19 @@ pub fn become_subreaper() -> std::io::Result<()> {
 /// `name` set to `value`, until none is left. Returns the pids of those that are left at the
 /// deadline. Children of this process are reaped, so none of them can be waited for afterwards.
 pub fn end_everything(name: &str, value: &str, deadline: Deadline) -> Vec<u32> {
+    end_each(&|act| each_of_us(name, value, act), deadline)
+}
+
+/// The same for the descendants of this process alone.
+pub(super) fn end_descendants(deadline: Deadline) -> Vec<u32> {
+    end_each(&each_descendant, deadline)
+}
+
+/// Calls a function for every process of some kind.
+type Each<'a> = &'a dyn Fn(&mut dyn FnMut(u32, Handle));
+
+/// Kills every process that `each` finds, until it finds none.
+fn end_each(each: Each, deadline: Deadline) -> Vec<u32> {
     let mut pauses = Backoff::new(POLL_FIRST, POLL_LONGEST);
     loop {
         // They are stopped before any of them is killed, again until no new one is seen: a process
@@ -25,7 +38,7 @@ pub fn end_everything(name: &str, value: &str, deadline: Deadline) -> Vec<u32> {
         let mut stopped = HashSet::new();
         loop {
             let before = stopped.len();
-            each_of_us(name, value, &mut |pid, handle| {
+            each(&mut |pid, handle| {
                 if stopped.insert(pid) {
                     let _ = handle.freeze();
                 }
@@ -34,7 +47,7 @@ pub fn end_everything(name: &str, value: &str, deadline: Deadline) -> Vec<u32> {
                 break;
             }
         }
-        each_of_us(name, value, &mut |_, handle| drop(handle.kill()));
+        each(&mut |_, handle| drop(handle.kill()));
         reap();
         if stopped.is_empty() || deadline.expired() {
             let mut left: Vec<u32> = stopped.into_iter().collect();
@@ -46,22 +59,30 @@ pub fn end_everything(name: &str, value: &str, deadline: Deadline) -> Vec<u32> {
 }
 
 /// Reaps every child that has ended, so that none of them stays as a zombie.
-fn reap() {
+pub(super) fn reap() {
     while let Ok(Some(_)) = wait(WaitOptions::NOHANG) {}
+}
+
+/// Calls `act` for every running process that descends from this one.
+pub(super) fn each_descendant(act: &mut dyn FnMut(u32, Handle)) {
+    for pid in table::descendants() {
+        // Opened before its parents are looked at once more: the pid may be another process's now.
+        if let Some(handle) = Handle::of(pid)
+            && table::descends_from_us(pid)
+        {
+            act(pid, handle);
+        }
+    }
 }
 
 /// Calls `act` for every running process that descends from this one or carries the mark.
 fn each_of_us(name: &str, value: &str, act: &mut dyn FnMut(u32, Handle)) {
     let mut seen = HashSet::new();
-    for pid in table::descendants() {
-        // Opened before its parents are looked at once more: the pid may be another process's now.
-        if let Some(handle) = Handle::of(pid)
-            && table::descends_from_us(pid)
-            && seen.insert(pid)
-        {
+    each_descendant(&mut |pid, handle| {
+        if seen.insert(pid) {
             act(pid, handle);
         }
-    }
+    });
     each_marked(name, value, &mut |pid, handle| {
         if seen.insert(pid) {
             act(pid, handle);

@@ -7,6 +7,7 @@ pub mod asks;
 pub mod context;
 pub mod conversation;
 pub mod environment;
+pub mod init;
 pub mod input;
 pub mod lifecycle;
 pub mod nearest;

@@ -24,6 +24,7 @@ mod git;
 mod halves;
 mod help;
 mod help_examples;
+mod init;
 mod kernel;
 mod listing;
 mod logs;

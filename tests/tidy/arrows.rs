@@ -42,6 +42,7 @@ const ROOMS: Plan = Plan {
         ("conversation", &["session", "turn"]),
         ("session", &["turn"]),
         ("turn", &[]),
+        ("init", &[]),
         ("nearest", &[]),
         ("input", &[]),
         ("programs", &[]),

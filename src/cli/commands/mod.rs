@@ -22,6 +22,7 @@ pub mod export;
 pub mod fork;
 pub mod guard;
 pub mod help;
+pub mod init;
 pub mod last;
 pub mod list;
 pub mod logs;
@@ -138,6 +139,7 @@ const ITSELF: &[&Command] = &[
     &man::COMMAND,
     &doctor::COMMAND,
     &skill::COMMAND,
+    &init::COMMAND,
 ];
 
 /// The commands that only occtl itself uses.

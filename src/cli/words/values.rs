@@ -145,6 +145,11 @@ impl Words {
         Ok(self.operand(index)?.unwrap_or_default())
     }
 
+    /// All operands, which may be any bytes.
+    pub fn os_rest(&self) -> Vec<OsString> {
+        self.operands.clone()
+    }
+
     /// All operands from an index on.
     pub fn rest(&self, index: usize) -> Result<Vec<String>> {
         self.operands.iter().skip(index).map(|word| text(word)).collect()

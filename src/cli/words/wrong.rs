@@ -118,8 +118,16 @@ pub(super) fn unknown_flag(command: Option<&'static Command>, shown: &str, word:
     let names = flags_of(command).flat_map(Flag::longs);
     match shown.strip_prefix("--").and_then(|name| nearest(name, names)) {
         Some(name) => error.hint(format!("did you mean --{name}?")),
+        None if command.is_some_and(runs_a_command) => {
+            error.hint(format!("if it is the command's, put -- before that: {program} -- COMMAND"))
+        }
         None => error.hint(format!("{} lists them", help_of(command))),
     }
+}
+
+/// Whether the operands of a command are another program and its words.
+fn runs_a_command(command: &Command) -> bool {
+    command.operands.iter().any(|operand| operand.name == "COMMAND" && operand.many)
 }
 
 /// A flag without the value that it takes.

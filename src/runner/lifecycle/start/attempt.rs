@@ -189,6 +189,10 @@ impl Attempt<'_> {
                  (opencode-linux-x64-baseline) does without",
             );
         }
+        if error.message.contains("uv_os_homedir") {
+            // Neither the variable nor an entry of the user in /etc/passwd names a home.
+            return error.hint("set HOME to a directory that OpenCode can write, for example /tmp");
+        }
         match unwritable(&error.message) {
             Some(variable) => error.hint(format!(
                 "this user cannot write there: set HOME or {variable} to a directory of its own"
