@@ -22,19 +22,28 @@ STATIC_TARGET := $(MACHINE)-unknown-linux-gnu
 STATIC_FLAGS := -C target-feature=+crt-static
 endif
 STATIC := target/$(STATIC_TARGET)/release/occtl
+# Messages of a panic name source files. Without the place of this checkout and of cargo's files the
+# same sources give the same bytes everywhere.
+CARGO_PLACE := $(or $(CARGO_HOME),$(HOME)/.cargo)
+REMAPPED := --remap-path-prefix=$(CARGO_PLACE)=/cargo --remap-path-prefix=$(CURDIR)=/occtl
+
+# The other machine for which `make dist` makes an archive, if this tool chain can: musl brings its own
+# library, and rust-lld links for any machine.
+OTHER := $(if $(filter x86_64,$(MACHINE)),aarch64,x86_64)
+OTHER_TARGET := $(OTHER)-unknown-linux-musl
 
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
 .PHONY: help build static demo playground test chaos fuzz compat lint docs opencode measure bench-demo install clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## build the release binary, target/release/occtl
 	$(CARGO) build --release
 
 static: ## build one static binary, check that it is one, print its size and path
-	RUSTFLAGS='$(STATIC_FLAGS)' $(CARGO) build --release --bin occtl --target $(STATIC_TARGET)
+	RUSTFLAGS='$(STATIC_FLAGS) $(REMAPPED)' $(CARGO) build --release --bin occtl --target $(STATIC_TARGET)
 	@if LC_ALL=C readelf -lWd $(STATIC) | grep -E 'INTERP|NEEDED'; then \
 		echo 'make static: $(STATIC) is not static' >&2; exit 1; fi
 	@echo "static, $$(wc -c < $(STATIC)) bytes: $(STATIC)"
@@ -101,6 +110,22 @@ install: build ## install occtl, its man pages and completions below PREFIX (/us
 	$(OCCTL) completions bash > '$(SHARE)/bash-completion/completions/occtl'
 	$(OCCTL) completions zsh > '$(SHARE)/zsh/site-functions/_occtl'
 	$(OCCTL) completions fish > '$(SHARE)/fish/vendor_completions.d/occtl.fish'
+
+.PHONY: dist deb advisories
+dist: static ## pack the static binary, man pages, completions and licence: target/dist/occtl-….tar.gz
+	@tests/package/dist.sh $(STATIC) $(MACHINE) target/dist
+	@if [ -d '$(SYSROOT)/lib/rustlib/$(OTHER_TARGET)' ]; then \
+		$(MAKE) static STATIC_TARGET=$(OTHER_TARGET) STATIC_FLAGS='-C linker=rust-lld' && \
+		tests/package/dist.sh target/$(OTHER_TARGET)/release/occtl $(OTHER) target/dist $(STATIC); \
+	else echo 'make dist: no archive for $(OTHER); it needs: rustup target add $(OTHER_TARGET)' >&2; fi
+
+deb: static ## pack the same for Debian and its relatives: target/dist/occtl_….deb
+	@tests/package/deb.sh $(STATIC) target/dist
+
+advisories: ## look the dependencies up in the database of RustSec, if cargo-audit is there
+	@$(CARGO) audit --version >/dev/null 2>&1 || { \
+		echo 'make advisories needs cargo-audit: cargo install cargo-audit' >&2; exit 1; }
+	$(CARGO) audit --deny warnings
 
 clean: ## remove all that was built, the installed OpenCode included
 	$(CARGO) clean
