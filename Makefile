@@ -34,7 +34,7 @@ OTHER_TARGET := $(OTHER)-unknown-linux-musl
 
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help build static demo playground test chaos fuzz compat lint docs opencode measure bench-demo install clean
+.PHONY: help build static demo playground test chaos fuzz compat lint docs opencode measure bench-demo test-slurm test-parallel scale-figures install clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -55,6 +55,18 @@ demo: ## start a real OpenCode with a scripted model, send prompts, stop it
 bench-demo: ## check eight tasks, run them with two arms of a scripted model, show what came out
 	@$(CARGO) build --release --bin occtl --example scripted-model
 	@tests/bench-demo.sh
+
+test-slurm: ## run four shards on a Slurm of one node (Debian's packages), and compare with one machine
+	@$(CARGO) build --release --bin occtl --example scripted-model
+	@tests/scale/slurm.sh
+
+test-parallel: ## the same with GNU parallel
+	@$(CARGO) build --release --bin occtl --example scripted-model
+	@tests/scale/parallel.sh
+
+scale-figures: ## measure memory, disk and large nights, as docs/scale.md has them
+	@$(CARGO) build --release --bin occtl --example scripted-model
+	@tests/scale/figures.sh
 
 playground: ## a shell with a scripted model and a project, in which README's examples can be typed
 	@$(CARGO) build --release --bin occtl --example scripted-model

@@ -10,40 +10,8 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 PATH=$(rustc --print sysroot)/bin:$PATH
 . tests/demo-lib.sh
 
-export TMPDIR=$scratch/tmp
-mkdir -p "$TMPDIR"
-cp -R tests/bench-tasks "$scratch/tasks"
-start_model --solve "$scratch/tasks"
-# The list of all models of the world costs each server a second, and the packages that OpenCode
-# installs into a fresh home cost more. Nothing here needs either.
-echo '{}' >"$scratch/models.json"
-cat >"$scratch/plan.json" <<END
-{
-  "schema": 1, "name": "demo", "seed": 1,
-  "repeats": 1,
-  "tasks": ["tasks/*"],
-  "env": {"OPENCODE_MODELS_PATH": "$scratch/models.json", "BUN_JSC_useFTLJIT": "0",
-          "npm_config_registry": "http://127.0.0.1:1"},
-  "base": "good",
-  "arms": [{"id": "good", "model": "scripted/good"}, {"id": "poor", "model": "scripted/poor"}]
-}
-END
-python3 - "$url" "$opencode" "$scratch/plan.json" <<'END'
-import json, sys
-
-url, opencode, path = sys.argv[1:]
-plan = json.load(open(path))
-models = {name: {"name": name, "limit": {"context": 200000, "output": 8192},
-                 "cost": {"input": 1, "output": 2}} for name in ["good", "poor"]}
-config = {"autoupdate": False, "share": "disabled", "small_model": "scripted/good",
-          "provider": {"scripted": {"npm": "@ai-sdk/openai-compatible", "name": "Scripted",
-                                    "options": {"baseURL": url, "apiKey": "none"},
-                                    "models": models}}}
-for arm in plan["arms"]:
-    arm["config"] = config
-    arm["opencode"] = opencode
-json.dump(plan, open(path, "w"), indent=2)
-END
+start_bench_model
+write_bench_plan demo
 cd "$scratch"
 
 echo "OpenCode is $opencode; its models are a script on this machine that solves a known share."

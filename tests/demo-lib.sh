@@ -72,3 +72,38 @@ start_model() {
     coproc MODEL { exec "$programs/examples/scripted-model" --until-stdin-closes "$@"; }
     IFS= read -r url <&"${MODEL[0]}"
 }
+
+# Copies the benchmark's tasks, and starts the scripted model that solves some of them; words go to
+# the model.
+start_bench_model() {
+    export TMPDIR=$scratch/tmp
+    mkdir -p "$TMPDIR"
+    cp -R tests/bench-tasks "$scratch/tasks"
+    start_model --solve "$scratch/tasks" "$@"
+}
+
+# Writes the plan of the benchmark, with two arms of the scripted model, as plan.json.
+write_bench_plan() {
+    # The list of all models of the world costs each server a second, and the packages that OpenCode
+    # installs into a fresh home cost more. Nothing here needs either.
+    echo '{}' >"$scratch/models.json"
+    python3 - "$1" "$url" "$opencode" "$scratch" <<'END'
+import json, sys
+
+name, url, opencode, scratch = sys.argv[1:]
+models = {name: {"name": name, "limit": {"context": 200000, "output": 8192},
+                 "cost": {"input": 1, "output": 2}} for name in ["good", "poor"]}
+config = {"autoupdate": False, "share": "disabled", "small_model": "scripted/good",
+          "provider": {"scripted": {"npm": "@ai-sdk/openai-compatible", "name": "Scripted",
+                                    "options": {"baseURL": url, "apiKey": "none"},
+                                    "models": models}}}
+arms = [{"id": name, "model": f"scripted/{name}", "config": config, "opencode": opencode}
+        for name in models]
+plan = {"schema": 1, "name": name, "seed": 1, "repeats": 1, "tasks": ["tasks/*"],
+        "env": {"OPENCODE_MODELS_PATH": f"{scratch}/models.json", "BUN_JSC_useFTLJIT": "0",
+                "npm_config_registry": "http://127.0.0.1:1"},
+        "base": "good", "arms": arms}
+with open(f"{scratch}/plan.json", "w") as file:
+    json.dump(plan, file, indent=2)
+END
+}

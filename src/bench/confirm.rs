@@ -58,6 +58,7 @@ pub fn confirm(
         let options = BatchOptions {
             output: second.directory.clone(),
             batch: uuid::Uuid::new_v4().simple().to_string(),
+            scheduled: None,
             jobs: second.jobs,
             shard: Shard::WHOLE,
             selection: Selection::default(),

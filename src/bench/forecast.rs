@@ -1,9 +1,8 @@
 //! What a batch will show and cost, before it runs.
 
-use std::path::Path;
-
 use serde::Serialize;
 
+use super::makespan::{Machines, Makespan, makespan};
 use super::night::Night;
 use super::plan::Plan;
 use super::schedule::Run;
@@ -14,17 +13,21 @@ use super::verdict::{Outlook, outlook, unknown_design};
 pub struct Forecast {
     /// What the comparison with the base can show; null without a base or with one arm.
     pub outlook: Option<Outlook>,
-    /// What the runs will cost in US dollars, as runs of the same arms did in the directory; null
+    /// What the runs will cost in US dollars, as runs of the same arms did in the old night; null
     /// if there is none for an arm.
     pub cost_usd: Option<f64>,
     /// The most that they can cost, by the limits of the tasks; null if a task has no limit.
     pub most_usd: Option<f64>,
     /// How long they take at their limits, in seconds, with so many at once.
     pub longest_s: f64,
+    /// How long they take if runs take as long as in the old night; null without one.
+    pub makespan: Option<Makespan>,
 }
 
-/// Looks ahead. `directory` may hold runs of the same plan; `runs` are those that are to be made.
-pub fn forecast(plan: &Plan, runs: &[Run], jobs: u32, directory: &Path) -> Forecast {
+/// Looks ahead. `runs` are those that are to be made, and `night` is an old one of the same tasks
+/// or arms.
+pub fn forecast(plan: &Plan, runs: &[Run], machines: &Machines, night: Option<&Night>) -> Forecast {
+    let places = f64::from(machines.jobs.max(1)) * f64::from(machines.number());
     let limits = || runs.iter().map(|run| &plan.tasks[run.task].limits);
     let longest: f64 = limits().map(|limits| limits.wall_s).sum();
     let others = plan.arms.len().saturating_sub(1);
@@ -32,9 +35,10 @@ pub fn forecast(plan: &Plan, runs: &[Run], jobs: u32, directory: &Path) -> Forec
     let design = unknown_design(plan.tasks.len(), plan.repeats);
     Forecast {
         outlook: is_compared.then(|| outlook(&plan.gate, &design, None, others)),
-        cost_usd: Night::read(directory).ok().and_then(|night| expected_cost(plan, runs, &night)),
+        cost_usd: night.and_then(|night| expected_cost(plan, runs, night)),
         most_usd: limits().map(|limits| limits.cost_usd).sum(),
-        longest_s: longest / f64::from(jobs.max(1)),
+        longest_s: longest / places,
+        makespan: night.and_then(|night| makespan(plan, runs, machines, night)),
     }
 }
 

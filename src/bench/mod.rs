@@ -13,6 +13,7 @@ pub mod forecast;
 pub mod glob;
 pub mod hash;
 mod json;
+pub mod makespan;
 pub mod night;
 pub mod plan;
 pub mod program;

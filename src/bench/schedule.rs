@@ -41,6 +41,13 @@ impl Shard {
         format!("{}/{}", self.index, self.count)
     }
 
+    /// Its part of so many runs at once that all shards together may have. Each has one at least,
+    /// or its own runs would never be made.
+    pub fn part_of(self, all: u32) -> u32 {
+        let count = self.count.max(1);
+        (all / count + u32::from(self.index <= all % count)).max(1)
+    }
+
     /// Whether it does that block. Whole blocks are dealt out, so that all arms of a block run on
     /// one machine.
     pub fn does(self, block: u64) -> bool {
@@ -95,5 +102,16 @@ mod tests {
             let does = (1..=count).filter(|index| Shard { index: *index, count }.does(block));
             assert_eq!(does.count(), 1, "{block}");
         }
+    }
+
+    #[test]
+    fn what_all_shards_may_run_at_once_is_dealt_out_without_a_rest() {
+        let parts = |all, count| {
+            (1..=count).map(|index| Shard { index, count }.part_of(all)).collect::<Vec<_>>()
+        };
+        assert_eq!(parts(4, 3), [2, 1, 1]);
+        assert_eq!(parts(8, 4), [2; 4]);
+        assert_eq!(parts(2, 3), [1; 3], "each has one at least");
+        assert_eq!(Shard::WHOLE.part_of(4), 4);
     }
 }

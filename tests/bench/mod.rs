@@ -9,7 +9,9 @@ mod html;
 mod nights;
 mod rechecks;
 mod reports;
+mod scale;
 mod scarce;
+mod shards;
 mod spending;
 mod verdicts;
 mod warm_up;
@@ -106,6 +108,20 @@ impl Bench {
             example("stand-in").display()
         );
         self.sandbox.install(name, &script)
+    }
+
+    /// A library that takes the place of functions of the C library in a program that is started
+    /// with it as `LD_PRELOAD`; `None` where programs are static.
+    fn shim(&self, source: &str, define: &str) -> Option<PathBuf> {
+        if cfg!(not(target_env = "gnu")) {
+            eprintln!("skipped: a static program does not ask the C library of the system");
+            return None;
+        }
+        let root = self.sandbox.root();
+        std::fs::write(root.join("shim.c"), source).unwrap();
+        let words = ["-shared", "-fPIC", define, "-o", "shim.so", "shim.c"];
+        self.sandbox.command("cc", &words).cwd(root).run().ok();
+        Some(root.join("shim.so"))
     }
 
     /// How often the program of [`Bench::counting`] was started as a server.

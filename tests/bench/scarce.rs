@@ -102,7 +102,7 @@ fn no_room_for_the_trees_ends_the_batch_and_uses_up_no_attempt() {
 }
 
 /// What the C library's clock of the day says is an hour less once a file is there.
-const SHIM: &str = r#"
+pub const CLOCK: &str = r#"
 #define _GNU_SOURCE
 #include <sys/syscall.h>
 #include <time.h>
@@ -118,17 +118,11 @@ int clock_gettime(clockid_t id, struct timespec *now) {
 
 #[test]
 fn a_clock_that_is_set_back_in_the_middle_changes_no_duration_and_no_result() {
-    if cfg!(not(target_env = "gnu")) {
-        eprintln!("skipped: a static program has its own clock");
-        return;
-    }
     let bench = Bench::new("bench-clock", json!({"turn": {"hold": true}}));
-    let root = bench.sandbox.root();
-    let (stepped, shim) = (root.join("stepped"), root.join("shim.so"));
-    std::fs::write(root.join("shim.c"), SHIM).unwrap();
-    let define = format!("-DSTEPPED=\"{}\"", stepped.display());
-    let words = ["-shared", "-fPIC", &define, "-o", "shim.so", "shim.c"];
-    bench.sandbox.command("cc", &words).cwd(root).run().ok();
+    let stepped = bench.sandbox.root().join("stepped");
+    let Some(shim) = bench.shim(CLOCK, &format!("-DSTEPPED=\"{}\"", stepped.display())) else {
+        return;
+    };
     let pass = json!(["TEST_SANDBOX", "STAND_IN_FAULTS", "LD_PRELOAD"]);
     bench.plan(&both(), &json!({"pass_env": pass}));
     let running = bench.run(&[]).env("LD_PRELOAD", &shim).spawn();

@@ -22,3 +22,4 @@ pub mod serving;
 pub mod session;
 pub mod terminal;
 pub mod trials;
+pub mod yaml;

@@ -18,6 +18,7 @@ use super::model_script::{Action, Step, words};
 pub struct Solver {
     tasks: Vec<Task>,
     asked: HashMap<(String, usize), usize>,
+    is_steady: bool,
 }
 
 struct Task {
@@ -46,7 +47,14 @@ impl Solver {
             }
             tasks.push(Task { instruction: instruction.trim().to_owned(), command });
         }
-        Ok(Solver { tasks, asked: HashMap::new() })
+        Ok(Solver { tasks, asked: HashMap::new(), is_steady: false })
+    }
+
+    /// From now on it does the same each time that it is asked for a task, so that a run that was
+    /// interrupted ends as it would have otherwise.
+    pub fn steady(mut self) -> Solver {
+        self.is_steady = true;
+        self
     }
 
     /// What the model does at a step of a turn with that text; `None` if it is no task.
@@ -58,7 +66,7 @@ impl Solver {
         }
         let asked = self.asked.entry((model.to_owned(), place)).or_default();
         let is_fourth = (place + *asked).is_multiple_of(4);
-        *asked += 1;
+        *asked += usize::from(!self.is_steady);
         if is_fourth == (model == "good") {
             return Some(say("I leave it as it is."));
         }

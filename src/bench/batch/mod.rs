@@ -23,6 +23,7 @@ pub use directory::Directory;
 pub use ledger::{Ledger, Standing};
 pub use options::{BatchOptions, BatchWatcher, Ended, Left, Rerun, Trees};
 pub use overview::{Overview, overview};
+pub use parent::STAGGER;
 pub use progress::Progress;
 pub use recheck::{RecheckOptions, Rechecked, recheck};
 pub use selection::Selection;
@@ -51,7 +52,7 @@ pub fn run(
 ) -> Result<Ended> {
     let signals = context.catch_signals()?;
     let directory = Directory::create(&options.output, &options.batch, options.shard)?;
-    let lock = ParentLock::take(&directory.path, options.shard)?;
+    let lock = ParentLock::take(&directory.path, options.shard, &signals, watcher)?;
     directory.settle_plan(plan)?;
     let scratch = scratch::open(&context.environment, options.scratch.as_deref())?;
     let mut lines = file::read_all(&directory.path, &directory.batch)?;
@@ -67,7 +68,9 @@ pub fn run(
     });
     reopen(&mut ledger, &chosen, options.rerun.as_ref())?;
     let queue = due(&ledger, &chosen);
-    let is_untouched = matches!(adopted, Ok(0)) && options.shard.count == 1;
+    // The last shard of a batch may be started again by a scheduler that has not learnt its end.
+    let is_own = options.shard.count > 1 && options.scheduled.as_ref() == Some(&directory.batch);
+    let is_untouched = matches!(adopted, Ok(0)) && !is_own;
     if queue.is_empty() && is_untouched && is_finished(&ledger) {
         return Err(nothing_to_run(&ledger));
     }

@@ -14,6 +14,8 @@ pub struct BatchOptions {
     pub output: PathBuf,
     /// The batch's id, if the directory is new.
     pub batch: String,
+    /// What the scheduler of a cluster calls the batch; `None` without one.
+    pub scheduled: Option<String>,
     /// How many runs may go on at once.
     pub jobs: u32,
     /// The part that this process does.
@@ -73,6 +75,8 @@ pub enum Left {
     Budget,
     /// Arms were stopped, and nothing else is left to do; the same command would stop again.
     Arms,
+    /// Another process has taken the shard over, because this one gave no sign of life for long.
+    Taken,
     /// A signal arrived; the same command continues.
     Signal(Code),
 }

@@ -27,7 +27,7 @@ use crate::units::milliseconds;
 
 /// Between two starts while something runs: servers that start at the same moment take each
 /// other's time, and the provider sees a crowd.
-const STAGGER: Duration = Duration::from_millis(250);
+pub const STAGGER: Duration = Duration::from_millis(250);
 
 /// The longest wait without a look at signals, the lock's heartbeat and the deadlines of trials.
 pub const LOOK: Duration = Duration::from_secs(1);
@@ -94,7 +94,11 @@ impl Parent<'_> {
                     Err(error) => Left::Disk(error.to_string()),
                 };
             }
-            self.lock.beat();
+            if !self.lock.beat() {
+                // What the runs leave is the other parent's to record.
+                self.children.iter_mut().for_each(Child::kill);
+                return Left::Taken;
+            }
             match self.next() {
                 Next::Start(place, is_probe) => match self.start(place, is_probe) {
                     Ok(()) => watcher.going_on(&self.progress),
@@ -175,7 +179,7 @@ impl Parent<'_> {
                 model(&plan.arms[ledger.runs[child.run].arm]) == model(&plan.arms[arm])
             };
             let most = plan.max_parallel.get(model(&plan.arms[arm]));
-            let most = most.map(|most| most.div_ceil(self.options.shard.count).max(1));
+            let most = most.map(|most| self.options.shard.part_of(*most));
             let running = self.children.iter().filter(of_model).count();
             if most.is_none_or(|most| running < most as usize) {
                 match self.outages.allowed(provider(&plan.arms[arm]), now) {

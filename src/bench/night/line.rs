@@ -26,7 +26,13 @@ pub struct ReportLine<'a> {
     #[serde(default)]
     pub first_token_ms: Option<u64>,
     #[serde(default)]
+    pub setup_ms: Option<u64>,
+    #[serde(default)]
+    pub server_start_ms: Option<u64>,
+    #[serde(default)]
     pub agent_ms: Option<u64>,
+    #[serde(default)]
+    pub check_ms: Option<u64>,
     #[serde(default)]
     pub steps: Option<u64>,
     #[serde(default)]
@@ -47,6 +53,14 @@ pub struct ReportLine<'a> {
     pub error: Option<ReportError<'a>>,
     #[serde(default)]
     pub recheck_of: Option<u32>,
+}
+
+impl ReportLine<'_> {
+    /// How long the attempt took, as far as its parts are known.
+    pub fn took_ms(&self) -> Option<u64> {
+        let parts = [self.setup_ms, self.server_start_ms, self.agent_ms, self.check_ms];
+        parts.into_iter().flatten().reduce(u64::saturating_add)
+    }
 }
 
 /// Why an attempt failed.

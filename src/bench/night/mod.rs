@@ -78,6 +78,8 @@ pub struct Counted {
     pub first_token_ms: Option<u64>,
     /// From the prompt to the end of the turn.
     pub agent_ms: Option<u64>,
+    /// Preparing, starting the server, the turn and the check together.
+    pub took_ms: Option<u64>,
     /// Calls of the model.
     pub steps: Option<u64>,
     /// Tokens of all kinds together.

@@ -103,6 +103,7 @@ impl Night {
             started_ms: started.map(jiff::Timestamp::as_millisecond),
             first_token_ms: line.first_token_ms,
             agent_ms: line.agent_ms,
+            took_ms: line.took_ms(),
             steps: line.steps,
             tokens: sum,
             cost_usd: line.cost_usd,

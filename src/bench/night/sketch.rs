@@ -47,6 +47,7 @@ pub fn night(arms: &[(&str, &[&str])]) -> Night {
                     started_ms: Some(1000 * repeat as i64),
                     first_token_ms: Some(100),
                     agent_ms: Some(1000),
+                    took_ms: Some(1000),
                     steps: Some(3),
                     tokens: Some(500),
                     cost_usd: Some(0.01),

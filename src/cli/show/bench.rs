@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::bench::batch::Progress;
+use crate::bench::makespan::Makespan;
 use crate::bench::report::amounts::dollars;
 use crate::bench::results::line::Stop;
 use crate::bench::results::row::Row;
@@ -51,6 +52,27 @@ pub fn outcome(row: &Row) -> String {
     }
     if let Some(error) = &row.error {
         text += &format!(": {}: {}", error.name, error.message);
+    }
+    text
+}
+
+/// How long so many runs will take, in one line.
+pub fn expected_time(makespan: &Makespan, runs: usize) -> String {
+    let Makespan { shards, jobs, known, .. } = makespan;
+    let about = |seconds: f64| about(Duration::try_from_secs_f64(seconds).unwrap_or_default());
+    let machines = if *shards == 1 { "machine" } else { "machines" };
+    let mut text = format!(
+        "as runs took before, {shards} {machines} with {jobs} at once need {} ({} at most in 9 of \
+         10 nights), and {:.0} % of their places are in use",
+        about(makespan.median_s),
+        about(makespan.p90_s),
+        100.0 * makespan.busy
+    );
+    if *known < runs {
+        text += &format!(
+            "; {} runs are taken for others, because that night has none like them",
+            runs - known
+        );
     }
     text
 }

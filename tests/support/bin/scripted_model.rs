@@ -1,7 +1,8 @@
 //! The scripted model as a program:
-//! `scripted-model [--port N] [--solve DIR] [--until-stdin-closes]`.
+//! `scripted-model [--port N] [--solve DIR [--steady]] [--until-stdin-closes]`.
 //!
-//! `--solve` names a directory with tasks of a benchmark, of which it solves a known share.
+//! `--solve` names a directory with tasks of a benchmark, of which it solves a known share;
+//! `--steady` makes it do the same for a task each time.
 //! The first line on stdout is its base URL. It serves until it is killed or, with the flag, until
 //! its stdin closes.
 #![allow(missing_docs, dead_code, clippy::unwrap_used, clippy::print_stdout)]
@@ -35,19 +36,22 @@ fn main() -> ExitCode {
 fn run() -> Result<(), Box<dyn std::error::Error>> {
     let mut port = 0;
     let mut until_stdin_closes = false;
+    let mut is_steady = false;
     let mut tasks = None;
     let mut words = lexopt::Parser::from_env();
     while let Some(word) = words.next()? {
         match word {
             Long("port") => port = words.value()?.parse()?,
             Long("solve") => tasks = Some(words.value()?),
+            Long("steady") => is_steady = true,
             Long("until-stdin-closes") => until_stdin_closes = true,
             _ => return Err(word.unexpected().into()),
         }
     }
     let model = model::Model::start_on(port)?;
     if let Some(tasks) = tasks {
-        model.solve(model_solver::Solver::read(tasks.as_ref())?);
+        let solver = model_solver::Solver::read(tasks.as_ref())?;
+        model.solve(if is_steady { solver.steady() } else { solver });
     }
     println!("{}", model.base_url());
     io::stdout().flush()?;

@@ -1,21 +1,27 @@
 use std::path::PathBuf;
+use std::time::Duration;
 
 use serde_json::json;
 
 use crate::bench::batch::{self, BatchOptions, BatchWatcher, Ended, Left, Progress, Rerun, Trees};
-use crate::bench::batch::{Selection, shards};
-use crate::bench::forecast::forecast;
+use crate::bench::batch::{Directory, Selection, shards};
+use crate::bench::forecast::{Forecast, forecast};
+use crate::bench::makespan::Machines;
+use crate::bench::night::Night;
 use crate::bench::plan::Plan;
 use crate::bench::report::text;
 use crate::bench::results::row::Row;
 use crate::bench::schedule::{Run, Shard};
 use crate::cli::App;
 use crate::cli::output;
-use crate::cli::show::bench::{counts, outcome};
+use crate::cli::show::bench::{counts, expected_time, outcome};
 use crate::cli::spec::{Action, Command, Exit, Flag, Operand};
 use crate::cli::words::Words;
 use crate::error::{Code, Error, Result};
 use crate::units::seconds;
+
+/// More parts than the arrays of any scheduler have; each has a file of its own.
+const MOST_SHARDS: u32 = 100_000;
 
 /// The plan's file.
 pub const PLAN: Operand = Operand::required("PLAN", "The plan, a JSON file");
@@ -38,7 +44,7 @@ const OWN: &[Flag] = &[
         "I/N",
         "Do only part I of N, counted from 1; auto in Kubernetes and Slurm",
     ),
-    Flag::value("shards", None, "N", "How many parts there are").needs(&["shard"]),
+    Flag::value("shards", None, "N", "How many parts there are").needs(&["shard", "dry-run"]),
     Flag::value("rerun", None, "WHICH", "Open settled runs again: unscored, fail or a RUN_ID"),
     Flag::value(
         "trees",
@@ -52,6 +58,14 @@ const OWN: &[Flag] = &[
     Flag::value("batch", None, "ID", "What the batch is called").absent("OCCTL_BATCH, or random"),
     Flag::switch("dry-run", None, "Show what would run, and run nothing")
         .excludes(&["trees", "scratch"], "nothing runs then"),
+    Flag::value(
+        "from",
+        None,
+        "NIGHT",
+        "The directory of a night that times and costs are taken from",
+    )
+    .absent("that of --output")
+    .needs(&["dry-run"]),
 ];
 
 pub const COMMAND: Command = Command {
@@ -76,6 +90,10 @@ pub const COMMAND: Command = Command {
         ("occtl bench run plan.json -o results", "all runs, one after the other"),
         ("occtl bench run plan.json -o results --jobs 4 --task 'py-*'", "some, four at once"),
         ("occtl bench run plan.json -o results --dry-run", "what would run"),
+        (
+            "occtl bench run plan.json -o new --dry-run --from results --jobs 4 --shards 8",
+            "how long eight machines would take",
+        ),
     ],
     parse,
 };
@@ -85,6 +103,9 @@ fn parse(words: &Words) -> Result<Action> {
     let output = words.path("output");
     let shard = words.value("shard")?;
     let count = words.whole_number::<u32>("shards")?;
+    if count.is_some_and(|count| count == 0 || count > MOST_SHARDS) {
+        return Err(Error::usage(format!("--shards must be from 1 to {MOST_SHARDS}")));
+    }
     let rerun = words.value("rerun")?.map(|word| match word.as_str() {
         "unscored" => Rerun::Unscored,
         "fail" => Rerun::Fail,
@@ -102,21 +123,38 @@ fn parse(words: &Words) -> Result<Action> {
     let selection = selection(words)?;
     let scratch = words.path("scratch");
     let batch = words.value("batch")?;
-    let is_dry = words.has("dry-run");
+    let dry = words.has("dry-run").then_some(words.path("from"));
     let output = output.ok_or_else(|| {
         Error::usage("occtl bench run needs -o DIR").hint("the directory that holds the results")
     })?;
     Ok(Box::new(move |app| {
         let context = app.context()?;
-        let fresh = !output.join("batch.json").exists();
-        let shard = shards::shard(&context.environment, shard.as_deref(), count, fresh)?;
-        let batch = shards::batch(&context.environment, batch);
-        let options = BatchOptions { output, batch, jobs, shard, selection, rerun, trees, scratch };
+        let environment = &context.environment;
+        let found = Directory::open(&output).ok().map(|directory| directory.shards);
+        let options = BatchOptions {
+            shard: shards::shard(environment, shard.as_deref(), count, found)?,
+            batch: shards::batch(environment, batch),
+            scheduled: shards::scheduled(environment),
+            output,
+            jobs,
+            selection,
+            rerun,
+            trees,
+            scratch,
+        };
         let mut plan = Plan::read(&plan)?;
         if let Some(more) = options.selection.repeats.filter(|more| *more > plan.repeats) {
             plan.set_repeats(more);
         }
-        if is_dry { dry_run(app, &plan, &options) } else { run(app, &context, &plan, options) }
+        match dry {
+            Some(from) => {
+                let only = shard.is_some().then_some(options.shard);
+                let count = only.map_or(count.unwrap_or(1), |only| only.count);
+                let machines = Machines { jobs, count, only };
+                dry_run(app, &plan, &options, &Expected { from, machines })
+            }
+            None => run(app, &context, &plan, options),
+        }
     }))
 }
 
@@ -180,6 +218,7 @@ pub fn status(left: &Left) -> u8 {
         Left::Nothing => 0,
         Left::Outage(_) | Left::Disk(_) => 12,
         Left::Budget | Left::Arms => 13,
+        Left::Taken => Code::Store.exit(),
         Left::Signal(code) => code.exit(),
     }
 }
@@ -194,6 +233,7 @@ pub fn reason(ended: &Ended) -> Option<String> {
         Left::Disk(error) => Some(error.clone()),
         Left::Budget => Some("the budget is spent".into()),
         Left::Arms => Some("the runs of stopped arms are left".into()),
+        Left::Taken => Some("another process has taken this shard over".into()),
         Left::Signal(code) => Some(if *code == Code::HungUp {
             "the terminal was closed".into()
         } else {
@@ -236,9 +276,26 @@ fn report(app: &mut App, options: &BatchOptions, ended: &Ended) -> Result<()> {
     app.out.line(&counts(&ended.progress))
 }
 
-fn dry_run(app: &mut App, plan: &Plan, options: &BatchOptions) -> Result<Exit> {
+/// What a dry run reckons with besides the options.
+struct Expected {
+    /// The night that times and costs are taken from.
+    from: Option<PathBuf>,
+    /// The machines that are to make the runs.
+    machines: Machines,
+}
+
+fn dry_run(
+    app: &mut App,
+    plan: &Plan,
+    options: &BatchOptions,
+    expected: &Expected,
+) -> Result<Exit> {
     let runs = batch::dry_run(plan, options)?;
-    let forecast = forecast(plan, &runs, options.jobs, &options.output);
+    let night = match &expected.from {
+        Some(from) => Some(Night::read(from)?),
+        None => Night::read(&options.output).ok(),
+    };
+    let forecast = forecast(plan, &runs, &expected.machines, night.as_ref());
     let name = |run: &Run| (&plan.tasks[run.task].id, &plan.arms[run.arm].id, run.repeat);
     if app.json {
         let rows = runs.iter().map(|run| {
@@ -253,8 +310,17 @@ fn dry_run(app: &mut App, plan: &Plan, options: &BatchOptions) -> Result<Exit> {
         let (task, arm, repeat) = name(run);
         app.out.line(&format!("{task} {arm} {repeat}"))?;
     }
-    let limit = std::time::Duration::try_from_secs_f64(forecast.longest_s).unwrap_or_default();
-    output::say(&format!("{} runs; at their limits they take {}", runs.len(), seconds(limit)));
+    tell(&forecast, runs.len());
+    Ok(Exit::OK)
+}
+
+/// Says what is to be expected of so many runs.
+fn tell(forecast: &Forecast, runs: usize) {
+    let limit = Duration::try_from_secs_f64(forecast.longest_s).unwrap_or_default();
+    output::say(&format!("{runs} runs; at their limits they take {}", seconds(limit)));
+    if let Some(makespan) = &forecast.makespan {
+        output::say(&expected_time(makespan, runs));
+    }
     for (usd, what) in [
         (forecast.cost_usd, "as runs of these arms did before, they cost"),
         (forecast.most_usd.filter(|usd| *usd > 0.0), "at their limits they cost"),
@@ -269,5 +335,4 @@ fn dry_run(app: &mut App, plan: &Plan, options: &BatchOptions) -> Result<Exit> {
             output::say(&format!("  {name:<12}{fact}"));
         }
     }
-    Ok(Exit::OK)
 }
