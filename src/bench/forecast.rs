@@ -1,5 +1,7 @@
 //! What a batch will show and cost, before it runs.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
 use super::makespan::{Machines, Makespan, makespan};
@@ -18,7 +20,7 @@ pub struct Forecast {
     pub cost_usd: Option<f64>,
     /// The most that they can cost, by the limits of the tasks; null if a task has no limit.
     pub most_usd: Option<f64>,
-    /// How long they take at their limits, in seconds, with so many at once.
+    /// How long they take at their limits, in seconds, with so many at once on each machine.
     pub longest_s: f64,
     /// How long they take if runs take as long as in the old night; null without one.
     pub makespan: Option<Makespan>,
@@ -27,9 +29,13 @@ pub struct Forecast {
 /// Looks ahead. `runs` are those that are to be made, and `night` is an old one of the same tasks
 /// or arms.
 pub fn forecast(plan: &Plan, runs: &[Run], machines: &Machines, night: Option<&Night>) -> Forecast {
-    let places = f64::from(machines.jobs.max(1)) * f64::from(machines.number());
     let limits = || runs.iter().map(|run| &plan.tasks[run.task].limits);
-    let longest: f64 = limits().map(|limits| limits.wall_s).sum();
+    let mut longest: BTreeMap<u32, f64> = BTreeMap::new();
+    for run in runs {
+        let Some(part) = machines.part(run.block) else { continue };
+        *longest.entry(part.index).or_default() += plan.tasks[run.task].limits.wall_s;
+    }
+    let longest = longest.into_values().fold(0.0, f64::max);
     let others = plan.arms.len().saturating_sub(1);
     let is_compared = plan.base.is_some() && others > 0;
     let design = unknown_design(plan.tasks.len(), plan.repeats);
@@ -37,7 +43,7 @@ pub fn forecast(plan: &Plan, runs: &[Run], machines: &Machines, night: Option<&N
         outlook: is_compared.then(|| outlook(&plan.gate, &design, None, others)),
         cost_usd: night.and_then(|night| expected_cost(plan, runs, night)),
         most_usd: limits().map(|limits| limits.cost_usd).sum(),
-        longest_s: longest / places,
+        longest_s: longest / f64::from(machines.jobs.max(1)),
         makespan: night.and_then(|night| makespan(plan, runs, machines, night)),
     }
 }

@@ -41,7 +41,7 @@ impl Machines {
     }
 
     /// The part that does a block, if it is meant.
-    fn part(&self, block: u64) -> Option<Shard> {
+    pub fn part(&self, block: u64) -> Option<Shard> {
         let count = self.count.max(1);
         let part = Shard { index: (block % u64::from(count)) as u32 + 1, count };
         Some(part).filter(|part| self.only.is_none_or(|only| only == *part))

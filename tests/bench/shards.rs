@@ -145,6 +145,9 @@ fn a_dry_run_tells_how_long_more_machines_would_take() {
     let expected = |words: &[&str]| {
         let found = dry(&[words, &["--json"]].concat()).ok().json()["forecast"].clone();
         let runs = found["makespan"]["known"].as_f64().unwrap();
+        // Two of six tasks on each of three machines, at 900 s each.
+        let most = if words.is_empty() { 5400.0 } else { 1800.0 };
+        assert_eq!(found["longest_s"], most);
         assert!((found["cost_usd"].as_f64().unwrap() - 0.01 * runs).abs() < 1e-9, "{found}");
         found["makespan"].clone()
     };

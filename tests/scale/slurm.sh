@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # `make test-slurm`: an array of four shards on a Slurm of one node, with the real OpenCode and a
-# scripted model. One task is cancelled, one is requeued, and the node is drained meanwhile.
+# scripted model. One task is cancelled, one is requeued, one gets the signal that comes before a time
+# limit, and the node is drained meanwhile.
 #
 # Slurm and its authentication (Debian's slurmctld, slurmd, slurm-client and munge) are started here,
 # on loopback and free ports, with all their files in a temporary directory. Nothing of it stays.
@@ -128,6 +129,9 @@ kill -CONT "$MODEL_PID"
 show scontrol update nodename=node state=resume
 # The task that was cancelled is submitted again, alone; the directory tells how many there are.
 show sbatch --parsable --array=1 nightly.sbatch plan.json night | tee job
+# What Slurm sends before the time limit ends the task with 143, and it is started again by itself.
+until_true test -s night/results-3-of-4.jsonl
+show scancel --batch --signal=TERM "${job}_3"
 until_true no_jobs
 show occtl bench status night
 for task in "$(tail -1 job)_1" "${job}_2" "${job}_3" "${job}_4"; do
@@ -137,7 +141,8 @@ for task in "$(tail -1 job)_1" "${job}_2" "${job}_3" "${job}_4"; do
         exit 1
     }
 done
-same_runs one night 2
+[[ $(scontrol --oneliner show job "${job}_3") == *" Restarts=1 "* ]]
+same_runs one night 3
 # Another night must not be told that it is done.
 if OCCTL_BATCH=another sbatch --wait --array=1 nightly.sbatch plan.json night; then
     exit 1
