@@ -9,6 +9,7 @@ use std::time::Duration;
 use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 
+use super::programs::in_memory;
 use crate::units::{Backoff, Deadline, POLL_LONGEST, pause};
 
 /// How long the programs have to end after SIGTERM. Git removes what it has half made.
@@ -49,8 +50,28 @@ pub fn attend(
     deadline: Deadline,
     is_stopped: &dyn Fn() -> bool,
 ) -> io::Result<Attended> {
+    command.stdin(Stdio::null());
+    watch(command, deadline, is_stopped)
+}
+
+/// The same for a program that finds `input` on its stdin.
+pub fn attend_fed(
+    command: &mut Command,
+    input: &[u8],
+    deadline: Deadline,
+    is_stopped: &dyn Fn() -> bool,
+) -> io::Result<Attended> {
+    command.stdin(in_memory(input)?);
+    watch(command, deadline, is_stopped)
+}
+
+fn watch(
+    command: &mut Command,
+    deadline: Deadline,
+    is_stopped: &dyn Fn() -> bool,
+) -> io::Result<Attended> {
     // A process group of its own, so that a hook ends together with the git that runs it.
-    command.process_group(0).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command.process_group(0).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn()?;
     let (mut output, mut words) = (Vec::new(), Vec::new());
     let (mut printed, mut said) = (child.stdout.take(), child.stderr.take());

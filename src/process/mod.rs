@@ -18,7 +18,7 @@ mod table;
 mod usage;
 mod variables;
 
-pub use attended::{Attended, Ending, attend};
+pub use attended::{Attended, Ending, attend, attend_fed};
 pub use descendants::{become_subreaper, end_everything};
 pub use handle::{Handle, pidfd_trouble, wait_all, wait_any};
 pub use identity::{Home, Identity, descriptor_limit, own_home, own_identity, own_uid};

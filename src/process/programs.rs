@@ -63,13 +63,18 @@ fn read_within(mut file: File, most: usize, limit: Duration) -> io::Result<Vec<u
 /// Starts a program that finds `text` on its stdin, and waits neither until it reads nor until it
 /// ends. Its output is discarded.
 pub fn feed(command: &mut Command, text: &str) -> io::Result<()> {
-    // A file in memory. With a pipe this process would have to wait for a program that does not
-    // read.
-    let mut input = File::from(rustix::fs::memfd_create("stdin", rustix::fs::MemfdFlags::CLOEXEC)?);
-    input.write_all(text.as_bytes())?;
-    input.rewind()?;
+    let input = in_memory(text.as_bytes())?;
     // After it has ended it stays a zombie until this process ends, which is soon.
     command.stdin(input).stdout(Stdio::null()).stderr(Stdio::null()).spawn().map(drop)
+}
+
+/// A file in memory, at its beginning. With a pipe this process would have to wait for a program
+/// that does not read.
+pub(super) fn in_memory(content: &[u8]) -> io::Result<File> {
+    let mut file = File::from(rustix::fs::memfd_create("stdin", rustix::fs::MemfdFlags::CLOEXEC)?);
+    file.write_all(content)?;
+    file.rewind()?;
+    Ok(file)
 }
 
 /// Becomes another program, in the same process and terminal. `variables` are its whole

@@ -5,8 +5,8 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 pub use crate::process::{
-    Detached, Guardian, Handle, Identity, Variables, attend, become_subreaper, each_marked,
-    end_everything, largest_child, own_home, own_uid, terminate_with_us, wait_any,
+    Detached, Ending, Guardian, Handle, Identity, Variables, attend, attend_fed, become_subreaper,
+    each_marked, end_everything, largest_child, own_home, own_uid, terminate_with_us, wait_any,
 };
 
 /// A name for a file as it is now. One that was changed or replaced has another name, so what is

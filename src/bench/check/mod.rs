@@ -217,19 +217,36 @@ fn in_copy(
     Ok(Seen { notes: [notes, seen.notes].concat(), ..seen })
 }
 
-/// Lays a solution over a tree, or runs its program there.
+/// Lays a solution over a tree, or runs its program there. With `wrap` the program runs where the
+/// check does, for it needs what the check needs, and it is a copy in the run's directory, because
+/// nothing else can be seen there.
 pub fn solve(site: &Site, places: &Copy, solution: &Path) -> Result<(), Trouble> {
     let script = solution.join("solve.sh");
     let Ok(about) = fs::metadata(&script) else {
         return fresh::lay_over(site, solution, places.tree);
     };
     let is_program = about.permissions().mode() & 0o111 != 0;
-    let mut words: Vec<OsString> = vec![script.into()];
-    if !is_program {
-        words.insert(0, "sh".into());
-    }
+    let words = |script: PathBuf| -> Vec<OsString> {
+        if is_program { vec![script.into()] } else { vec!["sh".into(), script.into()] }
+    };
     let limit_s = site.task.limits.wall_s;
-    workspace::run(site, places, &Command { name: "solve.sh", words: &words, limit_s })
+    if site.plan.wrap.is_empty() {
+        let words = words(script);
+        let command = Command { name: "solve.sh", words: &words, limit_s, wrapped: None };
+        return workspace::run(site, places, &command);
+    }
+    let all = places.tree.parent().unwrap_or(places.tree);
+    let copy = all.join("solution");
+    fresh::lay_over(site, solution, &copy)?;
+    let words = words(copy.join("solve.sh"));
+    let variables = program::variables(site, places.home, places.temporary);
+    let inner = wrap::inside(places.tree, &variables, &words);
+    let wrapped = wrap::command(site, all, &wrap::name(site, "solution"), &inner)?;
+    let command = Command { name: "solve.sh", words: &words, limit_s, wrapped: Some(&wrapped) };
+    let solved = workspace::run(site, places, &command);
+    workspace::remove(&copy)
+        .map_err(Trouble::because(TroubleKind::Check, "the solution's copy cannot be removed"))?;
+    solved
 }
 
 /// Where a check's program is.

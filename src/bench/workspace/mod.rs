@@ -7,6 +7,7 @@ mod answer;
 mod base;
 mod git;
 pub mod lay;
+pub mod links;
 mod removal;
 mod template;
 #[cfg(test)]
@@ -22,6 +23,7 @@ pub use answer::{Answer, Now};
 
 use super::program::{self, End, Program};
 use super::site::{Site, Trouble, TroubleKind};
+use super::wrap::{self, Wrapped};
 use base::Base;
 use git::Git;
 use lay::Lay;
@@ -137,7 +139,8 @@ fn prepare(site: &Site, source: &Source, places: &Copy) -> Result<(), Trouble> {
         return Ok(());
     }
     let words: Vec<_> = site.task.setup.iter().map(Into::into).collect();
-    let command = Command { name: "setup", words: &words, limit_s: site.task.limits.setup_s };
+    let limit_s = site.task.limits.setup_s;
+    let command = Command { name: "setup", words: &words, limit_s, wrapped: None };
     run(site, places, &command)
 }
 
@@ -149,22 +152,32 @@ pub struct Command<'a> {
     pub words: &'a [std::ffi::OsString],
     /// How long it may take.
     pub limit_s: f64,
+    /// The same command within the plan's `wrap`; `None` if it runs as it is.
+    pub wrapped: Option<&'a Wrapped>,
 }
 
 /// Runs a command in a tree. If it does not end with status 0, that is told with its words.
 pub fn run(site: &Site, places: &Copy, command: &Command) -> Result<(), Trouble> {
-    let Command { name, words, limit_s } = command;
+    let Command { name, words, limit_s, wrapped } = command;
     let output = site.scratch.join("output.txt");
+    let variables = match wrapped {
+        Some(_) => wrap::variables(site),
+        None => program::variables(site, places.home, places.temporary),
+    };
     let ran = program::run(
         site,
         &Program {
-            words,
+            words: wrapped.map_or(*words, |wrapped| &wrapped.words),
             directory: places.tree,
-            variables: &program::variables(site, places.home, places.temporary),
+            variables: &variables,
             limit: std::time::Duration::try_from_secs_f64(*limit_s)
                 .unwrap_or(std::time::Duration::MAX),
             output: &output,
-            end: &|| {},
+            end: &|| {
+                if let Some(wrapped) = wrapped {
+                    wrapped.kill(site);
+                }
+            },
         },
     );
     let ran = ran.map_err(Trouble::because(TroubleKind::Setup, &format!("cannot run {name}")))?;
