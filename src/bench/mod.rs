@@ -12,6 +12,7 @@ mod fixture;
 pub mod forecast;
 pub mod glob;
 pub mod hash;
+pub mod import;
 mod json;
 pub mod makespan;
 pub mod night;

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::nights::plan;
 use super::{Bench, SOON, all};
+use crate::support::foreign::{exercise, harbor, swebench};
 use crate::support::guides;
 use crate::support::sandbox::{example, set_mode};
 
@@ -46,6 +47,10 @@ fn place(name: &str) -> Bench {
 #[test]
 fn the_commands_of_the_guide_work_one_after_the_other() {
     let bench = place("guide-commands");
+    let work = bench.sandbox.work();
+    harbor(&work.join("dataset/one"), "", "Say 42.");
+    exercise(&work.join("polyglot/python/exercises/practice/double"), "Double it.", "wrong");
+    swebench(&bench.sandbox, &work.join("lite.jsonl"), &work.join("repositories"));
     let mut seen: Vec<&str> = Vec::new();
     for line in blocks("sh").iter().flat_map(|block| block.lines()) {
         let words: Vec<&str> = line.split_whitespace().collect();

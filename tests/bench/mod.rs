@@ -6,6 +6,7 @@ mod confirming;
 mod faults;
 pub mod guide;
 mod html;
+mod imports;
 mod nights;
 mod rechecks;
 mod reports;

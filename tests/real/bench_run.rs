@@ -1,11 +1,11 @@
 //! `bench run` on the real OpenCode: prices, and a sandbox around agent and check.
 
 use std::path::PathBuf;
-use std::process::Command;
 
 use serde_json::{Value, json};
 
 use crate::bench::guide;
+use crate::support::bubblewrap::has_bubblewrap;
 use crate::support::command::Run;
 use crate::support::trials::{RUN_TIME, Trial};
 
@@ -45,18 +45,6 @@ fn a_model_that_is_configured_without_a_price_cannot_be_limited_in_dollars() {
     assert!(lines(&trial).is_empty());
     assert!(trial.model.requests().is_empty());
     trial.sandbox.assert_nothing_left();
-}
-
-/// Whether bubblewrap can make a sandbox on this machine; if not, it says so on stderr.
-fn has_bubblewrap() -> bool {
-    let tried = Command::new("bwrap").args(["--ro-bind", "/", "/", "true"]).output();
-    let why = match &tried {
-        Ok(tried) if tried.status.success() => return true,
-        Ok(tried) => String::from_utf8_lossy(&tried.stderr).into_owned(),
-        Err(error) => error.to_string(),
-    };
-    eprintln!("skipped: bubblewrap does not work here: {}", why.trim());
-    false
 }
 
 #[test]

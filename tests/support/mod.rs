@@ -1,8 +1,10 @@
 //! What the tests stand on: a scripted model, a stand-in server with faults, the real OpenCode, and
 //! a sandbox for occtl.
 
+pub mod bubblewrap;
 pub mod collected;
 pub mod command;
+pub mod foreign;
 pub mod guides;
 pub mod http_client;
 pub mod http_server;

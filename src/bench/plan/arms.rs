@@ -229,8 +229,8 @@ fn of_matrix(id: String, parts: [&Option<String>; 3]) -> Result<Arm> {
     })
 }
 
-/// A word with `-` for every letter that no id may have.
-fn plain(word: &str) -> String {
+/// A word with `-` for every letter that no id may have: the id of an arm that has only a model.
+pub fn plain(word: &str) -> String {
     let may_stay = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_');
     word.chars().map(|c| if may_stay(c) { c } else { '-' }).collect()
 }

@@ -13,6 +13,7 @@ use std::path::PathBuf;
 use serde_json::Value;
 
 use super::task::Task;
+pub use arms::plain;
 pub use read::outline;
 
 /// A plan with all defaults filled in, globs and `matrix` expanded. Paths are absolute.
