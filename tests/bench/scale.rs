@@ -296,6 +296,14 @@ fn the_line_for_parallel_does_all_parts() {
     }
     assert_whole(&bench, &bench.results(), None);
     assert_eq!(all(&bench.lines(), "shard").len(), 8);
+    // And what the guide asks of it for the next night.
+    let mut lines = guides::blocks(SCALE, "sh").into_iter().flat_map(str::lines);
+    let dry = lines.find(|line| line.contains(" --dry-run --from results ")).unwrap();
+    let said = bench.sandbox.command("sh", &["-c", dry]).cwd(bench.sandbox.root()).run().ok();
+    assert!(
+        said.stderr.contains("as runs took before, 4 machines with 8 at once need"),
+        "{said:?}"
+    );
     if Path::new("/usr/bin/parallel").exists() {
         let dry = line.replacen("parallel ", "parallel --dry-run --will-cite ", 1);
         let said = bench.sandbox.command("sh", &["-c", &dry]).timeout(SOON).run().ok().stdout;

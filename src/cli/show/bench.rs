@@ -59,7 +59,10 @@ pub fn outcome(row: &Row) -> String {
 /// How long so many runs will take, in one line.
 pub fn expected_time(makespan: &Makespan, runs: usize) -> String {
     let Makespan { shards, jobs, known, .. } = makespan;
-    let about = |seconds: f64| about(Duration::try_from_secs_f64(seconds).unwrap_or_default());
+    let about = |seconds: f64| match seconds {
+        5400.0.. => format!("{:.1} h", seconds / 3600.0),
+        _ => about(Duration::try_from_secs_f64(seconds).unwrap_or_default()),
+    };
     let machines = if *shards == 1 { "machine" } else { "machines" };
     let mut text = format!(
         "as runs took before, {shards} {machines} with {jobs} at once need {} ({} at most in 9 of \
