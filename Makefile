@@ -103,6 +103,11 @@ docs: ## write anew what code and tables know: docs/cli.md, docs/json/, a table 
 	OCCTL_WRITE_DOCS=1 $(CARGO) test --quiet --bin occtl docs_
 	OCCTL_WRITE_DOCS=1 $(CARGO) test --quiet --test main docs::schema_files
 
+.PHONY: recording
+recording: opencode ## write docs/recording.svg anew: a terminal in which the first commands are typed
+	$(CARGO) build --examples
+	OCCTL_WRITE_DOCS=1 OCCTL_TEST_OPENCODE_VERSION=$(OPENCODE_VERSION) $(CARGO) test --quiet --test main real::recording
+
 opencode: ## install the OpenCode of the tests (OPENCODE_VERSION=…) into target/opencode
 	@tests/get-opencode.sh $(OPENCODE_VERSION)
 

@@ -21,6 +21,7 @@ mod permission_rules;
 mod playground;
 mod processes;
 mod prompt_input;
+mod recording;
 mod run;
 mod shared;
 mod surroundings;

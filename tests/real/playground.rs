@@ -9,16 +9,17 @@ use crate::support::command::Run;
 use crate::support::sandbox::{Sandbox, example};
 
 /// How long the examples may take on a busy machine.
-const EXAMPLES: Duration = Duration::from_secs(240);
+pub const EXAMPLES: Duration = Duration::from_secs(240);
 /// How long the end of a playground may take, in which a server is stopped.
 const END: Duration = Duration::from_secs(60);
 
-struct Playground {
-    sandbox: Sandbox,
+/// A place for `tests/playground.sh`.
+pub struct Playground {
+    pub sandbox: Sandbox,
 }
 
 impl Playground {
-    fn new(name: &str) -> Playground {
+    pub fn new(name: &str) -> Playground {
         let mut sandbox = Sandbox::new(name);
         sandbox.use_real();
         // The programs of the tests, for a release would have to be built.
@@ -30,7 +31,7 @@ impl Playground {
         Playground { sandbox }
     }
 
-    fn script() -> PathBuf {
+    pub fn script() -> PathBuf {
         Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/playground.sh")
     }
 
@@ -42,7 +43,7 @@ impl Playground {
     }
 
     /// Waits until nothing of a playground is left: no process and no file.
-    fn ends(&self) {
+    pub fn ends(&self) {
         self.sandbox.wait_for_nothing_left(END);
         let left: Vec<_> = std::fs::read_dir(self.sandbox.root().join("tmp")).unwrap().collect();
         assert!(left.is_empty(), "{left:?}");
@@ -78,7 +79,7 @@ fn examples(readme: &str) -> Vec<Example> {
 
 /// A line without what differs each time: ids, ports, processes, paths, times, and how wide columns
 /// are. On a terminal, for which the README speaks, a time is `3 s ago`.
-fn lasting(line: &str) -> String {
+pub fn lasting(line: &str) -> String {
     let mut words: Vec<String> = line.split_whitespace().map(lasting_word).collect();
     while let Some(at) = words.iter().position(|word| word == "ago") {
         words.splice(at - 2..=at, ["TIME".to_owned()]);
