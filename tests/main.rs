@@ -1,5 +1,6 @@
 //! The one test binary.
 #![allow(missing_docs, dead_code, clippy::unwrap_used, clippy::print_stdout, clippy::print_stderr)]
+#![allow(clippy::disallowed_methods)]
 
 mod alone;
 mod bench;

@@ -13,6 +13,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use crate::error::{Error, Result};
+use crate::sorting;
 
 /// How much of a file is read at once.
 const PIECE: usize = 1 << 16;
@@ -50,7 +51,7 @@ pub fn tree(directory: &Path) -> Result<String> {
             paths.push((path, kind));
         }
     }
-    paths.sort_by(|(a, _), (b, _)| a.as_os_str().cmp(b.as_os_str()));
+    sorting::sort_by(&mut paths, |(a, _), (b, _)| a.as_os_str().cmp(b.as_os_str()));
     let mut hash = Sha256::new();
     let mut piece = vec![0; PIECE];
     for (path, kind) in paths {

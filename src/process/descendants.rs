@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use rustix::process::{WaitOptions, set_child_subreaper, wait};
 
 use super::{Handle, each_marked, table};
+use crate::sorting;
 use crate::units::{Backoff, Deadline, POLL_FIRST, POLL_LONGEST, pause};
 
 /// From now on a process whose parent ends becomes a child of this process, if it descends from it,
@@ -51,7 +52,7 @@ fn end_each(each: Each, deadline: Deadline) -> Vec<u32> {
         reap();
         if stopped.is_empty() || deadline.expired() {
             let mut left: Vec<u32> = stopped.into_iter().collect();
-            left.sort_unstable();
+            sorting::sort(&mut left);
             return left;
         }
         pause(deadline.remaining(pauses.next()));

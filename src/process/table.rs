@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::{Handle, Identity, Variables, own_uid};
+use crate::sorting;
 use crate::units::pause;
 
 /// How often a process in the middle of exec is looked at, with [`EXEC_PAUSE`] between the looks.
@@ -133,7 +134,7 @@ pub fn open_files(pid: u32) -> Vec<PathBuf> {
     let entries = fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten();
     let mut found: Vec<PathBuf> =
         entries.filter_map(|entry| fs::read_link(entry.path()).ok()).collect();
-    found.sort();
+    sorting::sort(&mut found);
     found.dedup();
     found
 }
@@ -203,7 +204,7 @@ fn processes() -> Vec<u32> {
     let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
     let mut pids: Vec<u32> =
         entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect();
-    pids.sort_unstable_by(|one, other| other.cmp(one));
+    sorting::sort_by(&mut pids, |one, other| other.cmp(one));
     pids
 }
 

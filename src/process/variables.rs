@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::fmt;
 
+use crate::sorting;
+
 /// The environment variables of a process, each name once.
 #[derive(Clone, Default)]
 pub struct Variables(BTreeMap<OsString, OsString>);
@@ -37,7 +39,7 @@ impl Variables {
 
 impl FromIterator<(OsString, OsString)> for Variables {
     fn from_iter<I: IntoIterator<Item = (OsString, OsString)>>(pairs: I) -> Variables {
-        Variables(pairs.into_iter().collect())
+        Variables(sorting::map(pairs))
     }
 }
 

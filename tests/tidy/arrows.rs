@@ -23,9 +23,10 @@ const LAYERS: Plan = Plan {
         ("store", &[]),
         ("process", &[]),
         ("error", &[]),
+        ("sorting", &[]),
         ("units", &[]),
     ],
-    ground: &["error", "units"],
+    ground: &["error", "sorting", "units"],
     place: |module| match module {
         "" => Some("main"),
         _ => module.split("::").next(),

@@ -8,6 +8,7 @@ use crate::bench::results::file::Lines;
 use crate::bench::results::line::Stop;
 use crate::bench::results::row::Row;
 use crate::bench::schedule::{Run, Shard, provider};
+use crate::sorting;
 
 /// Errors after which no other run of the arm can go better: the agent child or the trial names
 /// them.
@@ -140,7 +141,7 @@ impl<'a> Ledger<'a> {
 
     /// How many recorded runs the plan no longer has.
     pub fn not_in_plan(&self) -> usize {
-        let known: BTreeSet<&str> = self.runs.iter().map(|run| run.id.as_str()).collect();
+        let known = sorting::set(self.runs.iter().map(|run| run.id.as_str()));
         self.lines.by_run.keys().filter(|run| !known.contains(&***run)).count()
     }
 
@@ -151,7 +152,7 @@ impl<'a> Ledger<'a> {
 
     fn forgive(&mut self) {
         let arms = self.plan.arms.iter().map(|arm| (arm.id.as_str(), provider(arm)));
-        let arms: BTreeMap<&str, &str> = arms.collect();
+        let arms = sorting::map(arms);
         let of = |row: &Row| arms.get(&*row.arm).copied().unwrap_or("").to_owned();
         self.forgiven = forgiven(&self.lines.rows, &of);
     }

@@ -4,6 +4,7 @@ use crate::bench::glob;
 use crate::bench::plan::Plan;
 use crate::bench::schedule::{Run, Shard};
 use crate::error::{Error, Result};
+use crate::sorting;
 
 /// The flags that choose among the runs of a plan. What is empty chooses all.
 #[derive(Clone, Debug, Default)]
@@ -44,7 +45,7 @@ impl Selection {
             let mut known: Vec<&str> =
                 plan.tasks.iter().flat_map(|task| &task.tags).map(String::as_str).collect();
             if !known.contains(&word.as_str()) {
-                known.sort_unstable();
+                sorting::sort(&mut known);
                 known.dedup();
                 return Err(nothing("--tag", word, known));
             }

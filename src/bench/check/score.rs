@@ -7,6 +7,8 @@ use std::path::Path;
 
 use serde_json::Value;
 
+use crate::sorting;
+
 /// The longest file: thousands of metrics.
 const LONGEST: u64 = 1024 * 1024;
 
@@ -49,7 +51,7 @@ pub fn read(path: &Path) -> Result<Measured, String> {
     };
     let metrics = match object.remove("metrics") {
         None | Some(Value::Null) => BTreeMap::new(),
-        Some(Value::Object(metrics)) => metrics.into_iter().collect(),
+        Some(Value::Object(metrics)) => sorting::map(metrics),
         Some(_) => return Err("its metrics are no object".into()),
     };
     Ok(Measured { score, metrics })

@@ -18,6 +18,7 @@ use std::path::{Path, PathBuf};
 
 use super::task::read as task;
 use crate::error::{Error, Result};
+use crate::sorting;
 use candidate::{Candidate, Made, Refusal};
 pub use order::{Format, ImportOptions, Surroundings};
 use output::Output;
@@ -83,7 +84,7 @@ pub fn import(options: &ImportOptions, around: &Surroundings) -> Result<Imported
         }
     }
     if !imported.tasks.is_empty() {
-        workdirs.sort();
+        sorting::sort(&mut workdirs);
         workdirs.dedup();
         plan::write(options, &output, &workdirs)?;
         around.expect_running()?;

@@ -11,6 +11,7 @@ use super::candidate::Refusal;
 use crate::bench::workspace::lay::Lay;
 use crate::bench::workspace::links::leaves;
 use crate::error::{Error, Result};
+use crate::sorting;
 
 /// The longest text that is read as a whole: prompts and settings have kilobytes.
 const LONGEST_TEXT: u64 = 4 * 1024 * 1024;
@@ -29,7 +30,7 @@ pub fn directories(parent: &Path) -> Result<Vec<(String, PathBuf)>> {
             found.push((name, entry.path()));
         }
     }
-    found.sort();
+    sorting::sort(&mut found);
     Ok(found)
 }
 

@@ -10,6 +10,7 @@ use crate::bench::task::{Task, find, read as task};
 use crate::bench::variables;
 use crate::error::{Error, Result};
 use crate::runner::nearest::nearest;
+use crate::sorting;
 
 pub(super) const KEYS: [&str; 19] = [
     "schema",
@@ -302,7 +303,7 @@ fn references(object: &Object, plan: &mut Plan) -> Result<()> {
         plan.base = Some(base);
     }
     let Some(piece) = object.some("max_parallel") else { return Ok(()) };
-    let models: BTreeSet<&str> = plan.arms.iter().filter_map(|arm| arm.model.as_deref()).collect();
+    let models = sorting::set(plan.arms.iter().filter_map(|arm| arm.model.as_deref()));
     let all_known = plan.arms.iter().all(|arm| arm.model.is_some());
     for (model, piece) in piece.map()?.entries() {
         if !piece.source.resolved && all_known && !models.contains(model) {

@@ -22,6 +22,7 @@ use serde::Serialize;
 use super::night::Night;
 use super::results::line::RunResult;
 use super::verdict::{Question, Side, Verdict, judge};
+use crate::sorting;
 pub use arm::{ArmReport, Times};
 
 /// Nights, the oldest first, as `bench report` shows them.
@@ -91,7 +92,7 @@ const MOST_UNSCORED: usize = 1000;
 impl Report {
     /// The numbers of nights, which are sorted.
     pub fn of(nights: &mut [Night]) -> Report {
-        nights.sort_by_key(Night::started_ms);
+        sorting::sort_by_key(nights, Night::started_ms);
         Report { nights: nights.iter().map(NightReport::of).collect() }
     }
 }

@@ -15,6 +15,7 @@ use serde_json::Value;
 use super::row::Row;
 use crate::bench::schedule::Shard;
 use crate::error::{Error, Result};
+use crate::sorting;
 
 /// The longest line that is read as a result, in bytes. Metrics of a check are in it.
 const LONGEST_LINE: u64 = 4 << 20;
@@ -50,7 +51,7 @@ pub fn read_all(directory: &Path, batch: &str) -> Result<Lines> {
         None => lines.foreign += 1,
     })?;
     for places in lines.by_run.values_mut() {
-        places.sort_by_key(|at| (lines.rows[*at].attempt, lines.rows[*at].recheck_of));
+        sorting::sort_by_key(places, |at| (lines.rows[*at].attempt, lines.rows[*at].recheck_of));
     }
     Ok(lines)
 }
@@ -97,7 +98,7 @@ pub fn files(directory: &Path, prefix: &str) -> Result<Vec<PathBuf>> {
             found.push((digits.parse::<u64>().unwrap_or(u64::MAX), directory.join(&name)));
         }
     }
-    found.sort();
+    sorting::sort(&mut found);
     Ok(found.into_iter().map(|(_, path)| path).collect())
 }
 

@@ -1,5 +1,7 @@
 //! Adjustments for many questions at once: several candidates, many rows of a report.
 
+use crate::sorting;
+
 /// Holm's adjusted p values (1979), in the order given: to compare each with α keeps the chance of
 /// any false alarm at α. For the candidates of one night, each compared with the base.
 pub fn holm(p_values: &[f64]) -> Vec<f64> {
@@ -29,7 +31,7 @@ pub fn benjamini_hochberg(p_values: &[f64]) -> Vec<f64> {
 /// The places of the values, from the smallest one.
 fn ascending(values: &[f64]) -> Vec<usize> {
     let mut places: Vec<usize> = (0..values.len()).collect();
-    places.sort_by(|a, b| values[*a].total_cmp(&values[*b]));
+    sorting::sort_by(&mut places, |a, b| values[*a].total_cmp(&values[*b]));
     places
 }
 

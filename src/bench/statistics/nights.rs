@@ -3,6 +3,8 @@
 use super::generator::Generator;
 use super::{Cell, Pair};
 
+use crate::sorting;
+
 /// Nights that are played for one number. Its standard error is then one point at most.
 pub const NIGHTS: u32 = 2000;
 /// The same design gives the same numbers every time.
@@ -48,14 +50,14 @@ pub fn nights<'a>(
         Rates::Unknown => design.runs.iter().map(|runs| (0.0, *runs)).collect(),
     };
     let from_largest = |one: &(f64, Runs), other: &(f64, Runs)| other.0.total_cmp(&one.0);
-    tasks.sort_by(from_largest);
+    sorting::sort_by(&mut tasks, from_largest);
     (0..NIGHTS).map(move |night| {
         let mut random = Generator::stream(SEED, night);
         if design.rates == Rates::Unknown {
             for (rate, _) in &mut tasks {
                 *rate = nearly_always_or_never(&mut random);
             }
-            tasks.sort_by(from_largest);
+            sorting::sort_by(&mut tasks, from_largest);
         }
         let mut pair = |(at, (rate, runs)): (usize, &(f64, Runs))| Pair {
             base: played(&mut random, *rate, runs.base),

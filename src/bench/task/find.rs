@@ -7,6 +7,7 @@ use std::path::{Component, Path, PathBuf};
 use crate::bench::glob;
 use crate::bench::json::Piece;
 use crate::error::Result;
+use crate::sorting;
 
 /// The directories that a path or a pattern names, sorted. An error if there are none: a mistyped
 /// pattern would make a smaller benchmark without a word.
@@ -36,7 +37,7 @@ pub fn directories(piece: &Piece) -> Result<Vec<PathBuf>> {
         found = found.iter().flat_map(|parent| matching(parent, name)).collect();
     }
     found.retain(|path| path.is_dir());
-    found.sort();
+    sorting::sort(&mut found);
     if found.is_empty() {
         let what = format!("names no directory: {}", whole.display());
         return Err(piece.wrong(&what));

@@ -12,6 +12,7 @@ use super::judge::Left;
 use super::secrets::{Secrets, open_plain};
 use crate::bench::site::Site;
 use crate::runner::programs::attend;
+use crate::sorting;
 use crate::units::Deadline;
 
 /// The largest document of the agent's process that is read.
@@ -53,7 +54,7 @@ pub fn keep_try(
     let directory = site.home().join(".local/share/opencode/log");
     let mut found: Vec<PathBuf> =
         fs::read_dir(directory).into_iter().flatten().flatten().map(|one| one.path()).collect();
-    found.sort();
+    sorting::sort(&mut found);
     logs.extend(found.iter().map(PathBuf::as_path));
     secrets.copy(&logs, &place.join(name("server", "log")))?;
     secrets.copy(&[&outbox.join("turn.json")], &place.join(name("turn", "json")))?;

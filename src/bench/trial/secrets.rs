@@ -7,6 +7,8 @@ use std::path::Path;
 
 use rustix::fs::OFlags;
 
+use crate::sorting;
+
 /// A shorter value is no secret, and replacing it would spoil the text: `CI=1`.
 const SHORTEST: usize = 6;
 
@@ -36,7 +38,7 @@ impl Secrets {
             }
         }
         // A value that contains another one is replaced as a whole.
-        self.values.sort_by_key(|one| std::cmp::Reverse(one.len()));
+        sorting::sort_by_key(&mut self.values, |one| std::cmp::Reverse(one.len()));
     }
 
     /// A text without them.

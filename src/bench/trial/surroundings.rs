@@ -16,6 +16,7 @@ use crate::bench::results::line::LineError;
 use crate::bench::site::{MARK, Site};
 use crate::runner::Environment;
 use crate::runner::programs::Variables;
+use crate::sorting;
 
 /// Variables of the caller that every process of a run has.
 const FROM_CALLER: [&str; 3] = ["PATH", "LANG", "TZ"];
@@ -146,7 +147,7 @@ fn providers(plan: &Plan) -> Vec<String> {
         .flatten()
         .filter_map(|name| Some(name.split_once('/')?.0.to_string()))
         .collect();
-    found.sort();
+    sorting::sort(&mut found);
     found.dedup();
     found
 }

@@ -20,6 +20,7 @@ use crate::bench::statistics::latency::{self, Medians};
 use crate::bench::statistics::nights::{Design, Rates, Runs};
 use crate::bench::statistics::{Cell, LEVEL, Pair, bootstrap, intervals, sign_flip, tables, tasks};
 use crate::error::Result;
+use crate::sorting;
 
 /// What decides about a candidate.
 pub struct Measured<'a> {
@@ -214,7 +215,7 @@ fn one_sided_level(gate: &Gate) -> f64 {
 }
 
 fn by_repeat(runs: &TaskRuns) -> BTreeMap<u32, RunResult> {
-    runs.runs.iter().map(|run: &&NightRun| (run.repeat, run.result())).collect()
+    sorting::map(runs.runs.iter().map(|run: &&NightRun| (run.repeat, run.result())))
 }
 
 /// How an arm did on tasks.

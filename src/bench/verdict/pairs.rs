@@ -1,7 +1,5 @@
 //! Which tasks of two sides are compared.
 
-use std::collections::BTreeSet;
-
 use super::LeftOut;
 use super::question::Question;
 use super::side::{Side, TaskRuns};
@@ -58,8 +56,8 @@ pub fn matched<'a>(
             candidate: there[*place].clone(),
         });
     }
-    let known: BTreeSet<&str> = base.places().into_keys().collect();
-    let strangers = places.keys().filter(|id| !known.contains(*id));
+    let known = base.places();
+    let strangers = places.keys().filter(|id| !known.contains_key(*id));
     left_out.extend(strangers.map(|id| only(id, candidate)));
     if !changed.is_empty() && !question.common {
         return Err(different(base, candidate, &changed));

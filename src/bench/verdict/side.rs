@@ -1,6 +1,6 @@
 //! One side of a comparison: an arm of a night.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use serde::Serialize;
 
@@ -8,6 +8,7 @@ use crate::bench::night::{Counted, Night, NightRun};
 use crate::bench::results::line::RunResult;
 use crate::bench::statistics::Cell;
 use crate::bench::statistics::bounds::Planned;
+use crate::sorting;
 
 /// An arm of a night.
 #[derive(Clone, Copy)]
@@ -80,10 +81,10 @@ impl<'a> Side<'a> {
         let lines: Vec<&Counted> =
             self.night.of_arm(self.arm).filter_map(|run| run.counts.as_ref()).collect();
         let texts = |of: &dyn Fn(&Counted) -> Option<&'a str>| -> Vec<String> {
-            let found: BTreeSet<&str> = lines.iter().filter_map(|line| of(line)).collect();
+            let found = sorting::set(lines.iter().filter_map(|line| of(line)));
             found.into_iter().map(String::from).collect()
         };
-        let jobs: BTreeSet<u32> = lines.iter().filter_map(|line| line.jobs).collect();
+        let jobs = sorting::set(lines.iter().filter_map(|line| line.jobs));
         SideFacts {
             directory: self.night.directory.display().to_string(),
             batch: self.night.batch.clone(),
@@ -99,7 +100,7 @@ impl<'a> Side<'a> {
     /// The places of tasks in the plan, by their ids.
     pub fn places(&self) -> BTreeMap<&'a str, usize> {
         let tasks = self.night.plan.tasks.iter().enumerate();
-        tasks.map(|(at, task)| (task.id.as_str(), at)).collect()
+        sorting::map(tasks.map(|(at, task)| (task.id.as_str(), at)))
     }
 }
 
@@ -141,7 +142,7 @@ impl<'a> TaskRuns<'a> {
     /// they began. `None` with fewer than two of them.
     pub fn halves(&self) -> Option<(Cell, Cell)> {
         let mut lines: Vec<&Counted> = self.scored().collect();
-        lines.sort_by_key(|line| line.started_ms);
+        sorting::sort_by_key(&mut lines, |line| line.started_ms);
         let (earlier, later) = lines.split_at(lines.len() / 2);
         let cell = |lines: &[&Counted]| {
             let passes = lines.iter().filter(|line| line.result == RunResult::Pass).count();

@@ -9,6 +9,7 @@ use super::lay;
 use super::walk::{Walk, walk};
 use crate::bench::glob;
 use crate::bench::site::{Site, Trouble, TroubleKind};
+use crate::sorting;
 
 /// How many names a note tells.
 const NAMED: usize = 3;
@@ -84,7 +85,7 @@ pub fn take(site: &Site, base: &Base) -> Result<Answer, Trouble> {
         let known = |path: &PathBuf| base.ignored.binary_search(path).is_ok();
         let mut left: Vec<PathBuf> = ignored.iter().map(|path| path_of(path).into()).collect();
         left.retain(|path| !known(path));
-        left.sort_unstable();
+        sorting::sort(&mut left);
         note(&mut notes, "ignored by git and not named by answer", &left);
     }
     let gone: Vec<&Vec<u8>> = base.files.iter().filter(|path| is_named(path)).collect();

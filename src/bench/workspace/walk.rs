@@ -6,6 +6,8 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
+use crate::sorting;
+
 /// What is in a tree. Paths are relative to it, and any bytes.
 #[derive(Default)]
 pub struct Walk {
@@ -50,8 +52,8 @@ pub fn walk(tree: &Path) -> Walk {
             }
         }
     }
-    found.files.sort_unstable();
-    found.odd.sort_unstable();
+    sorting::sort(&mut found.files);
+    sorting::sort(&mut found.odd);
     found
 }
 

@@ -11,6 +11,7 @@ use crate::runner::session::labels::all_ids;
 use crate::runner::session::pending::{Pending, Scene, cannot_list, unlistable};
 use crate::runner::session::probe::silences;
 use crate::runner::session::server::Server;
+use crate::sorting;
 
 /// A permission request that waits for a reply.
 #[derive(Clone, Debug)]
@@ -230,7 +231,7 @@ fn verify(
     replied: &mut Replied,
 ) -> Result<()> {
     let mut places: Vec<String> = sent.iter().map(|one| one.directory.clone()).collect();
-    places.sort();
+    sorting::sort(&mut places);
     places.dedup();
     let left = match list(server, &places, Scope::All) {
         Ok(left) => left,

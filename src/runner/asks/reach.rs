@@ -10,6 +10,7 @@ use crate::runner::conversation::find::changed;
 use crate::runner::session::ghosts::live;
 use crate::runner::session::life::{Life, life};
 use crate::runner::session::server::Server;
+use crate::sorting;
 use crate::units::PROBE_LIMIT;
 
 /// How many conversations outside the session's directory are looked at, newest first. A server on
@@ -56,7 +57,7 @@ pub fn directories(context: &Context, server: &Server) -> Result<Vec<String>> {
         return Ok(found);
     }
     let others = others(context, server)?;
-    conversations.sort_by(|a, b| changed(b).total_cmp(&changed(a)));
+    sorting::sort_by(&mut conversations, |a, b| changed(b).total_cmp(&changed(a)));
     let mut looks = 0;
     for one in conversations {
         let Some(place) = &one.directory else { continue };
@@ -76,7 +77,7 @@ fn others(context: &Context, server: &Server) -> Result<BTreeSet<String>> {
     let records = context.store.read()?.records()?;
     let others = records.into_iter().filter(|one| one.id != server.record.id);
     let alive = others.filter(|one| matches!(life(context, one), Life::Alive(_)));
-    Ok(alive.filter_map(|one| one.workdir).collect())
+    Ok(sorting::set(alive.filter_map(|one| one.workdir)))
 }
 
 /// Whether a conversation's newest message is not answered, not complete, or was aborted: the ask

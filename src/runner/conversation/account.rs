@@ -11,6 +11,7 @@ use crate::runner::context::Context;
 use crate::runner::session::prices::Prices;
 use crate::runner::session::server::Server;
 use crate::runner::turn::Used;
+use crate::sorting;
 
 /// What the server calls an abort.
 const ABORTED: &str = "MessageAbortedError";
@@ -44,7 +45,7 @@ pub fn account(
 ) -> Result<Account> {
     let server = Server::open(context, word)?;
     let mut all = server.client.changed_since(0)?;
-    all.sort_by(|a, b| created(a).total_cmp(&created(b)));
+    sorting::sort_by(&mut all, |a, b| created(a).total_cmp(&created(b)));
     let mut account = Account::nothing();
     write("{\"conversations\":[")?;
     for conversation in all {

@@ -7,6 +7,7 @@ use crate::client::wire::Conversation;
 use crate::error::Result;
 use crate::runner::context::Context;
 use crate::runner::session::server::Server;
+use crate::sorting;
 
 /// A conversation and those below it.
 #[derive(Clone, Debug)]
@@ -76,6 +77,6 @@ fn children_of(
         found => found.map_err(|failure| find::gone(server, place, failure))?,
     };
     children.retain(|child| seen.is_new(server, child, depth));
-    children.sort_by(|a, b| created(b).total_cmp(&created(a)));
+    sorting::sort_by(&mut children, |a, b| created(b).total_cmp(&created(a)));
     Ok(children.into_iter().map(|child| (depth, child)).collect())
 }

@@ -9,6 +9,7 @@ use crate::error::{Error, Result};
 use crate::runner::context::Context;
 use crate::runner::session::server::Server;
 use crate::runner::session::version::Version;
+use crate::sorting;
 
 /// Where a prompt goes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -250,7 +251,7 @@ pub struct Seen {
 impl Seen {
     /// Nothing is known yet but the conversation itself.
     pub fn of(root: &str) -> Seen {
-        Seen { ids: BTreeSet::from([root.into()]), root: root.into(), is_without_end: false }
+        Seen { ids: sorting::set([root.into()]), root: root.into(), is_without_end: false }
     }
 
     /// Whether a conversation, so many levels below the root, is to be looked at. The user is told

@@ -17,6 +17,7 @@ use crate::runner::session::probe::State;
 use crate::runner::session::server::Server;
 use crate::runner::session::status::{SessionStatus, list};
 use crate::runner::turn::Tokens;
+use crate::sorting;
 use crate::units::PROBE_LIMIT;
 
 /// A conversation as it is listed.
@@ -102,7 +103,7 @@ fn list_all(server: &Server) -> Result<ConversationList> {
     server.client.each_conversation(&server.directory, &mut |conversation| {
         found.push((changed(&conversation), Listed::of(conversation)));
     })?;
-    found.sort_by(|(a, _), (b, _)| b.total_cmp(a));
+    sorting::sort_by(&mut found, |(a, _), (b, _)| b.total_cmp(a));
     let mut conversations: Vec<Listed> = found.into_iter().map(|(_, listed)| listed).collect();
     if let Some(doing) = Doing::ask(server, &server.directory) {
         for listed in &mut conversations {
@@ -185,7 +186,7 @@ fn chain_of(server: &Server, id: Option<&str>) -> Result<Chain> {
     let asked = find::load(server, &place.id)?;
     let ancestors = find::ancestors(server, &place)?;
     let mut children = server.client.children(&place.id, &place.directory, Limit::Ordinary)?;
-    children.sort_by(|a, b| created(a).total_cmp(&created(b)));
+    sorting::sort_by(&mut children, |a, b| created(a).total_cmp(&created(b)));
     let relatives = |relation: Relation, conversations: Vec<Conversation>| {
         let relative = move |found| Relative { relation, conversation: Listed::of(found) };
         conversations.into_iter().map(relative)

@@ -13,6 +13,7 @@ use crate::runner::session::directory::directory;
 use crate::runner::session::life::{Life, life};
 use crate::runner::session::pending::Scene;
 use crate::runner::session::server::{Server, endpoint};
+use crate::sorting;
 use crate::units::{Backoff, Deadline, POLL_FIRST, PROBE_LIMIT, TICK, pause};
 
 /// How long after a prompt the server may still be about to begin: a cold directory takes 1.5 s.
@@ -163,7 +164,7 @@ pub fn reject_asks(server: &Server, place: &Place, members: &[&str], known: &[St
         let _ = client.reply_permission(id, directory, &Reply::Reject(None));
     };
     let known = known.iter().filter(|id| id.starts_with("per_"));
-    let mut rejected: BTreeSet<String> = known.cloned().collect();
+    let mut rejected = sorting::set(known.cloned());
     rejected.iter().for_each(|id| reject(id));
     let patience = Deadline::after(LOG_LAG);
     loop {

@@ -1,6 +1,6 @@
 //! Stops sessions that are not used any more, and removes what dead ones left.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -19,6 +19,7 @@ use crate::runner::session::life::{Life, life};
 use crate::runner::session::logs::file::last_lines;
 use crate::runner::session::pending::Scene;
 use crate::runner::session::server::Server;
+use crate::sorting;
 use crate::store::Record;
 use crate::units::{Deadline, PROBE_LIMIT, seconds};
 
@@ -80,10 +81,10 @@ pub fn cleanup(
 ) -> Result<CleanedUp> {
     let mut result = CleanedUp::default();
     let mut records = context.store.read()?.records()?;
-    let order: BTreeMap<String, usize> =
-        records.iter().enumerate().map(|(at, record)| (record.id.clone(), at)).collect();
+    let order =
+        sorting::map(records.iter().enumerate().map(|(at, record)| (record.id.clone(), at)));
     // A nested session was started later than its parent and has to go first.
-    records.sort_by_key(|record| std::cmp::Reverse(record.created()));
+    sorting::sort_by_key(&mut records, |record| std::cmp::Reverse(record.created()));
     let (mut dead, alive): (Vec<Record>, Vec<Record>) =
         records.into_iter().partition(|record| life(context, record) == Life::Dead);
     let is_meant = |record: &Record| has_labels(&record.labels, labels);
@@ -102,8 +103,8 @@ pub fn cleanup(
     if !dry_run {
         lean::forget_unused(&context.store.programs_path());
     }
-    result.cleaned.sort_by_key(|one| order.get(&one.id));
-    result.spared.sort_by_key(|(id, _)| order.get(id));
+    sorting::sort_by_key(&mut result.cleaned, |one| order.get(&one.id));
+    sorting::sort_by_key(&mut result.spared, |(id, _)| order.get(id));
     Ok(result)
 }
 
@@ -115,12 +116,10 @@ fn remove_dead(
     dry_run: bool,
     result: &mut CleanedUp,
 ) -> Result<()> {
-    let gone: BTreeSet<&str> = result.cleaned.iter().map(|one| one.id.as_str()).collect();
-    let parents: BTreeMap<String, String> = alive
-        .iter()
-        .filter(|record| !gone.contains(record.id.as_str()))
-        .filter_map(|record| Some((record.parent.clone()?, record.id.clone())))
-        .collect();
+    let gone = sorting::set(result.cleaned.iter().map(|one| one.id.as_str()));
+    let stays = alive.iter().filter(|record| !gone.contains(record.id.as_str()));
+    let parents =
+        sorting::map(stays.filter_map(|record| Some((record.parent.clone()?, record.id.clone()))));
     dead.retain(|record| match parents.get(&record.id) {
         Some(nested) => {
             let why = format!("{nested} was started from within it and lives");

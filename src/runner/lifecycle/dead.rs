@@ -7,6 +7,7 @@ use crate::error::Result;
 use crate::process;
 use crate::runner::context::Context;
 use crate::runner::session::life::{Life, MARK, life};
+use crate::sorting;
 use crate::store::Record;
 
 /// Removes the files and the records of those sessions that are dead and that no process belongs
@@ -18,10 +19,9 @@ pub fn forget(context: &Context, sessions: &[Record]) -> Result<BTreeSet<String>
     if sessions.is_empty() {
         return Ok(BTreeSet::new());
     }
-    let marked: BTreeSet<String> = process::with_variable(MARK)
-        .iter()
-        .filter_map(|one| one.variables.get(MARK)?.to_str().map(String::from))
-        .collect();
+    let of_sessions = process::with_variable(MARK);
+    let marks = of_sessions.iter().filter_map(|one| one.variables.get(MARK)?.to_str());
+    let marked = sorting::set(marks.map(String::from));
     let document = context.store.read()?;
     let mut dead = Vec::new();
     for session in sessions.iter().filter(|session| !marked.contains(&session.id)) {

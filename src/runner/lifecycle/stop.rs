@@ -12,6 +12,7 @@ use crate::runner::context::Context;
 use crate::runner::session::labels::{Labels, has_labels};
 use crate::runner::session::life::{Life, elsewhere, life};
 use crate::runner::session::select::select;
+use crate::sorting;
 use crate::store::{Document, Record, Worktree};
 use crate::units::{Deadline, STOP_GRACE};
 
@@ -103,7 +104,7 @@ pub fn ids_here(context: &Context, labels: &Labels) -> Result<Vec<String>> {
     let mut records = context.store.read()?.records()?;
     records.retain(|record| has_labels(&record.labels, labels));
     if !labels.is_empty() {
-        records.sort_by_key(|record| std::cmp::Reverse(record.created()));
+        sorting::sort_by_key(&mut records, |record| std::cmp::Reverse(record.created()));
     }
     let count = records.len();
     records.retain(|record| life(context, record) != Life::Elsewhere);

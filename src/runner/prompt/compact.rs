@@ -19,6 +19,7 @@ use crate::runner::conversation::work::{refuse_work, refused};
 use crate::runner::session::operation::Operation;
 use crate::runner::session::server::Server;
 use crate::runner::session::timeouts::LOOK_LIMIT;
+use crate::sorting;
 use crate::units::{Backoff, Deadline, POLL_FIRST, pause};
 
 /// Among how many of the newest messages the request for the summary is looked for.
@@ -64,7 +65,7 @@ pub fn compact(
     check(server, &place.directory, &names).map_err(explain)?;
     refuse_work(context, server, &place, "compacted").map_err(explain)?;
     server.note_use(context, None);
-    let known: BTreeSet<String> = before.into_iter().map(|message| message.info.id).collect();
+    let known = sorting::set(before.into_iter().map(|message| message.info.id));
     let (turn, held) = begin(&operation, &place, &model, &known).map_err(explain)?;
     operation.signals.set_fatal(false);
     let follower = Follower::prepare(&operation, &place, &turn, &follow.terms).joined();

@@ -14,6 +14,7 @@ use crate::runner::turn::record::{
     Decision, Failed, FileChange, McpFailure, Outcome, Tool, TurnRecord, UsedModel,
 };
 use crate::runner::turn::{Turn, Used};
+use crate::sorting;
 use crate::units::{Backoff, Deadline, POLL_FIRST, TICK, milliseconds, pause};
 
 /// The first version that says what one turn changed if it is asked for one turn.
@@ -156,7 +157,7 @@ impl Inquiry<'_> {
         if used_task && found.is_empty() {
             found = self.children_since(messages);
         }
-        found.sort();
+        sorting::sort(&mut found);
         found.dedup();
         found
     }

@@ -1,6 +1,6 @@
 //! The uncommitted changes of many directories, with few gits at a time.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
@@ -8,6 +8,7 @@ use super::git::{self, Settings, Uncommitted};
 use crate::error::{Error, Result};
 use crate::process;
 use crate::runner::context::Context;
+use crate::sorting;
 use crate::units::{Deadline, GIT_LIMIT, LIST_LIMIT};
 
 /// How many gits run at once. More are no faster, and each takes descriptors, so there are fewer
@@ -38,7 +39,7 @@ pub struct Changes<'a> {
 impl<'a> Changes<'a> {
     /// Starts the first gits.
     pub fn start(directories: impl Iterator<Item = &'a Path>) -> Changes<'a> {
-        let once: BTreeSet<&Path> = directories.collect();
+        let once = sorting::set(directories);
         let mut waiting: Vec<&Path> = once.into_iter().collect();
         let first = waiting.drain(..waiting.len().min(at_once()));
         let running = first.map(|directory| (directory, git::start(directory))).collect();

@@ -8,6 +8,7 @@ use crate::client::Limit;
 use crate::client::wire::{Agent, Model, OwnCommand};
 use crate::error::{Error, Result};
 use crate::runner::context::Context;
+use crate::sorting;
 
 /// One model of a session's server.
 #[derive(Clone, Debug)]
@@ -32,7 +33,7 @@ pub fn models(context: &Context, session: &str) -> Result<Vec<ModelFacts>> {
             models.push(ModelFacts { provider: provider.id.clone(), id, model });
         }
     }
-    models.sort_by(|a, b| (&a.provider, &a.id).cmp(&(&b.provider, &b.id)));
+    sorting::sort_by(&mut models, |a, b| (&a.provider, &a.id).cmp(&(&b.provider, &b.id)));
     Ok(models)
 }
 
@@ -47,7 +48,7 @@ pub fn agents(context: &Context, session: &str) -> Result<Vec<Agent>> {
 pub fn commands(context: &Context, session: &str) -> Result<Vec<OwnCommand>> {
     Server::with(context, session, |server| {
         let mut found = own_commands(server, &server.directory)?;
-        found.sort_by(|a, b| a.name.cmp(&b.name));
+        sorting::sort_by(&mut found, |a, b| a.name.cmp(&b.name));
         Ok(found)
     })
 }

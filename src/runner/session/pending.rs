@@ -13,6 +13,7 @@ use crate::client::wire::{AskingCall, FullMessage, Permission, is_busy};
 use crate::client::{Answer, Client, Failure, Limit};
 use crate::error::Error;
 use crate::process::{Identity, open_files};
+use crate::sorting;
 
 /// How many of a conversation's newest messages may hold a call that waits.
 const NEWEST: usize = 8;
@@ -195,7 +196,7 @@ fn assign(
     mut asks: Vec<LoggedAsk>,
     runs: &BTreeMap<String, Option<String>>,
 ) -> Vec<Permission> {
-    calls.sort_by(|a, b| b.start.total_cmp(&a.start));
+    sorting::sort_by(&mut calls, |a, b| b.start.total_cmp(&a.start));
     let mut found = Vec::new();
     // What a request names is in the arguments of its call, but for some tools: for those the
     // permission tells.

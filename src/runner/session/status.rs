@@ -16,6 +16,7 @@ use super::select::select;
 use crate::error::Result;
 use crate::process;
 use crate::runner::context::Context;
+use crate::sorting;
 use crate::store::Record;
 use crate::units::{Deadline, GIT_LIMIT, LIST_LIMIT, PROBE_LIMIT};
 
@@ -88,7 +89,7 @@ fn conditions(sessions: &[Session], deadline: Deadline) -> Vec<Condition> {
         let answers_by = Deadline::after(share(deadline, groups_left));
         conditions.extend(group.iter().copied().zip(probe::conditions(probes, answers_by)));
     }
-    conditions.sort_by_key(|(number, _)| *number);
+    sorting::sort_by_key(&mut conditions, |(number, _)| *number);
     conditions.into_iter().map(|(_, condition)| condition).collect()
 }
 

@@ -10,6 +10,7 @@ use std::collections::BTreeSet;
 use std::hash::{DefaultHasher, Hasher};
 
 use crate::client::wire::{Info, Message};
+use crate::sorting;
 
 /// The prompt, and the messages with which the server goes on with it.
 #[derive(Debug)]
@@ -28,7 +29,7 @@ pub struct Prompts {
 impl Prompts {
     /// One prompt by its id.
     pub fn new(id: &str) -> Prompts {
-        let answered = BTreeSet::from([id.to_string()]);
+        let answered = sorting::set([id.to_string()]);
         Prompts { answered, compactions: BTreeSet::new(), of_sub_agent: false, said: None }
     }
 

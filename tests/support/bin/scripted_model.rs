@@ -6,6 +6,7 @@
 //! The first line on stdout is its base URL. It serves until it is killed or, with the flag, until
 //! its stdin closes.
 #![allow(missing_docs, dead_code, clippy::unwrap_used, clippy::print_stdout)]
+#![allow(clippy::disallowed_methods)]
 
 #[path = "../http_server.rs"]
 mod http_server;

@@ -2,10 +2,13 @@
 //! the median of several rounds.
 
 #![allow(missing_docs, dead_code, clippy::unwrap_used, clippy::print_stdout)]
+#![allow(clippy::disallowed_methods)]
 
 use std::hint::black_box;
 use std::time::Instant;
 
+#[path = "../../../src/sorting.rs"]
+mod sorting;
 #[path = "../../../src/bench/statistics/mod.rs"]
 mod statistics;
 

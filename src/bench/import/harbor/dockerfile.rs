@@ -9,6 +9,7 @@ use std::path::{Component, Path, PathBuf};
 use super::super::candidate::Refusal;
 use super::super::source::copy;
 use crate::bench::glob;
+use crate::sorting;
 
 /// The last stage of a Dockerfile.
 #[derive(Debug, Default, PartialEq)]
@@ -165,7 +166,7 @@ fn matching(context: &Path, source: &str) -> Option<Vec<PathBuf>> {
             .collect();
     }
     found.retain(|path| context.join(path).exists());
-    found.sort();
+    sorting::sort(&mut found);
     Some(found)
 }
 

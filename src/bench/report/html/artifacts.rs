@@ -10,6 +10,7 @@ use super::escape::{address, inline};
 use crate::bench::report::amounts::size;
 use crate::bench::results::row::Row;
 use crate::bench::results::stored::Stored;
+use crate::sorting;
 
 /// The largest document that is read as a whole. A result line is far below it.
 const LARGEST_DOCUMENT: u64 = 4 << 20;
@@ -106,7 +107,7 @@ impl<'a> Artifacts<'a> {
                 Some((entry.file_name().into_string().ok()?, data.len()))
             })
             .collect();
-        found.sort();
+        sorting::sort(&mut found);
         if found.is_empty() {
             return "<p>Its files are not there.</p>\n".into();
         }

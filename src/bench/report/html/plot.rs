@@ -2,6 +2,8 @@
 
 use super::escape::plain;
 
+use crate::sorting;
+
 /// The marks that a strip may have. More would not be told apart at any width.
 const POSITIONS: f64 = 300.0;
 
@@ -55,7 +57,7 @@ pub fn strip(words: &str, marks: &[Mark]) -> String {
         .iter()
         .map(|mark| (mark.is_censored, (place(mark.at) / 100.0 * POSITIONS).round() as u32))
         .collect();
-    places.sort_unstable();
+    sorting::sort(&mut places);
     places.dedup();
     let mut body = String::from("<rect class=\"grid\" y=\"7.7\" width=\"100\" height=\"0.6\"/>");
     for (is_censored, at) in places {

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use super::{Look, facts, item, p, paragraph, passed, sentence};
 use crate::bench::statistics::{Cell, reaches};
 use crate::bench::verdict::{Candidate, RowTest, Verdict};
+use crate::sorting;
 
 /// The most rows of tasks that are listed: those that changed most.
 pub const MOST_ROWS: usize = 20;
@@ -56,7 +57,7 @@ fn candidate(text: &mut String, verdict: &Verdict, one: &Candidate, look: Look) 
 pub fn changed(one: &Candidate) -> Vec<&RowTest> {
     let mut changed: Vec<&RowTest> =
         one.rows.iter().filter(|row| row.base.rate() != row.candidate.rate()).collect();
-    changed.sort_by(|a, b| a.p_worse.total_cmp(&b.p_worse));
+    sorting::sort_by(&mut changed, |a, b| a.p_worse.total_cmp(&b.p_worse));
     changed
 }
 

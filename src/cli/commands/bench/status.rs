@@ -1,4 +1,3 @@
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -11,6 +10,7 @@ use crate::cli::show::bench::counts;
 use crate::cli::spec::{Action, Command, Exit, Flag, Operand};
 use crate::cli::words::Words;
 use crate::error::Result;
+use crate::sorting;
 
 /// The directory of a batch.
 pub const DIRECTORY: Operand = Operand::required("DIR", "The directory of a batch");
@@ -105,8 +105,7 @@ fn show(app: &mut App, directory: &Path, before: &str) -> Result<bool> {
 }
 
 fn document(overview: &Overview) -> serde_json::Value {
-    let arms: BTreeMap<&str, _> =
-        overview.arms.iter().map(|(arm, progress)| (arm.as_str(), progress)).collect();
+    let arms = sorting::map(overview.arms.iter().map(|(arm, progress)| (arm.as_str(), progress)));
     json!({
         "batch": overview.batch, "shards": overview.shards, "finished": overview.is_finished,
         "progress": overview.progress, "arms": arms, "working": overview.working,

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use crate::client::{Label, Needle};
+use crate::sorting;
 
 /// Says which events are wanted.
 pub struct Wanted {
@@ -37,7 +38,7 @@ impl Wanted {
     pub fn new(kinds: &[String], conversation: Option<(&str, bool)>) -> Wanted {
         let kind = |kind: &String| (kind.clone(), Needle::new(kind));
         let tree = conversation.map(|(root, grows)| {
-            let ids = BTreeMap::from([(root.to_string(), Needle::new(root))]);
+            let ids = sorting::map([(root.to_string(), Needle::new(root))]);
             Tree { root: root.into(), ids, grows }
         });
         Wanted { kinds: kinds.iter().map(kind).collect(), tree }

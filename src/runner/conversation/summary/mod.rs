@@ -14,6 +14,7 @@ use crate::runner::context::Context;
 use crate::runner::session::prices::Prices;
 use crate::runner::session::server::Server;
 use crate::runner::turn::Used;
+use crate::sorting;
 pub use member::Member;
 use reading::Reading;
 pub use standing::{PendingAsk, Stand};
@@ -110,7 +111,7 @@ fn below(server: &Server, place: &Place) -> Result<Vec<Conversation>> {
         let mut children = server.client.children(&id, &place.directory, Limit::Ordinary)?;
         children.retain(|child| seen.is_new(server, child, depth + 1));
         // The oldest child comes last, because the last one is taken next.
-        children.sort_by(|a, b| created(b).total_cmp(&created(a)));
+        sorting::sort_by(&mut children, |a, b| created(b).total_cmp(&created(a)));
         next.extend(children.into_iter().map(|child| (depth + 1, child.id.clone(), Some(child))));
         found.extend(conversation);
     }

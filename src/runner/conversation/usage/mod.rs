@@ -13,6 +13,7 @@ use crate::runner::context::Context;
 use crate::runner::session::prices::Prices;
 use crate::runner::session::server::Server;
 use crate::runner::turn::Used;
+use crate::sorting;
 use free::Free;
 pub use since::{By, Missing, Period, UsageRow, UsageSince, usage_since};
 
@@ -64,7 +65,7 @@ fn usage_of(server: &Server, id: Option<&str>) -> Result<UsageReport> {
             return Err(Error::failed(format!("{text}, so there is no sum")));
         }
         // The oldest child comes last, because the last conversation is taken next.
-        below.sort_by(|a, b| created(b).total_cmp(&created(a)));
+        sorting::sort_by(&mut below, |a, b| created(b).total_cmp(&created(a)));
         open.extend(below.into_iter().map(|child| (depth + 1, child)));
         found.push(count(server, &place, conversation)?);
     }

@@ -18,6 +18,7 @@ use crate::runner::session::prices::Prices;
 use crate::runner::session::server::Server;
 use crate::runner::session::{Labels, SessionStatus, State, list};
 use crate::runner::turn::Used;
+use crate::sorting;
 
 /// How many messages are read at once from a conversation that is older than the span.
 const PAGE: usize = 200;
@@ -246,7 +247,7 @@ impl Sum {
         let mut rows: Vec<UsageRow> = self.rows.into_iter().map(row).collect();
         if self.by != By::Day {
             let cost = |row: &UsageRow| row.used.cost_known_usd.unwrap_or(0.0);
-            rows.sort_by(|a, b| cost(b).total_cmp(&cost(a)));
+            sorting::sort_by(&mut rows, |a, b| cost(b).total_cmp(&cost(a)));
         }
         UsageSince { rows, total, missing: self.missing }
     }

@@ -1,6 +1,6 @@
 //! Records against processes, processes against records, and files against both.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -15,6 +15,7 @@ use crate::runner::lifecycle::remembered::{CARRIED, Carried};
 use crate::runner::lifecycle::stop::{StopOptions, stop};
 use crate::runner::session::life::{Life, MARK, life};
 use crate::runner::session::server::{LOOPBACK, endpoint};
+use crate::sorting;
 use crate::store::{Record, Status, is_id};
 use crate::units::{Deadline, PROBE_LIMIT, STOP_GRACE};
 
@@ -27,10 +28,9 @@ pub fn check(context: &Context, options: DoctorOptions) -> Vec<Finding> {
     let Ok(records) = read() else {
         return Vec::new();
     };
-    let mut known: BTreeSet<String> = records.iter().map(|record| record.id.clone()).collect();
+    let mut known = sorting::set(records.iter().map(|record| record.id.clone()));
     let mut findings = dead(context, &records, fix);
-    let settled: BTreeSet<String> =
-        findings.iter().filter_map(|finding| finding.subject.clone()).collect();
+    let settled = sorting::set(findings.iter().filter_map(|finding| finding.subject.clone()));
     let others = records.iter().filter(|record| !settled.contains(&record.id));
     findings.extend(others.map(|record| session(context, record, options)));
     findings.extend(shared_ports(&read().unwrap_or(records)));

@@ -16,6 +16,7 @@ pub use source::named_session;
 use crate::error::{Error, Result};
 use crate::runner::context::Context;
 use crate::runner::signals::Signals;
+use crate::sorting;
 use crate::units::{TICK, pause};
 use file::{LineReader, last_matching};
 use source::{Source, unreadable};
@@ -115,7 +116,7 @@ fn follow(
 ) -> Result<()> {
     // Several servers may write to files of their own in turns: only a new file is the next one.
     let mut known: BTreeSet<PathBuf> = match reader {
-        Some(_) => source.files(true)?.into_iter().collect(),
+        Some(_) => sorting::set(source.files(true)?),
         None => BTreeSet::new(),
     };
     loop {

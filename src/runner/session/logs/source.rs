@@ -8,6 +8,7 @@ use super::options::LogOptions;
 use crate::error::{Code, Error, Result};
 use crate::runner::context::{Context, DEFAULT_SESSION};
 use crate::runner::session::select::{named, select};
+use crate::sorting;
 
 /// Where OpenCode writes its log, below the directory for data.
 pub const OWN_LOG: &str = "opencode/log";
@@ -51,7 +52,7 @@ impl Source {
         let mut found = Vec::new();
         if let Some(directory) = self.directory() {
             let mut logs = logs_in(directory)?;
-            logs.sort();
+            sorting::sort(&mut logs);
             let newest = if all { 0 } else { logs.len().saturating_sub(1) };
             found.extend(logs.drain(newest..));
         }
@@ -61,7 +62,7 @@ impl Source {
         {
             found.push((changed, path.clone()));
         }
-        found.sort();
+        sorting::sort(&mut found);
         Ok(found.into_iter().map(|(_, path)| path).collect())
     }
 
