@@ -35,6 +35,11 @@ pub fn sort_by<T>(list: &mut [T], compare: impl Fn(&T, &T) -> Ordering) {
     }
 }
 
+/// The number that would stand at a place if the list were sorted. The numbers change their places.
+pub fn number_at(list: &mut [f64], place: usize) -> f64 {
+    *list.select_nth_unstable_by(place, f64::total_cmp).1
+}
+
 /// The places of a list, in the order in which they are to stand.
 #[expect(clippy::disallowed_methods, reason = "this is the one sort")]
 fn places(length: usize, compare: &dyn Fn(usize, usize) -> Ordering) -> Vec<usize> {

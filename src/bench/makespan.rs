@@ -16,6 +16,7 @@ use super::plan::Plan;
 use super::results::line::RunResult;
 use super::schedule::{Run, Shard, model};
 use super::statistics::generator::Generator;
+use crate::sorting;
 use crate::units::milliseconds;
 
 /// So many runs are played in all, and at least and at most so many nights: the median of a hundred
@@ -91,7 +92,7 @@ pub fn makespan(plan: &Plan, runs: &[Run], machines: &Machines, night: &Night) -
         busy += work as f64 / (end as f64 * slots);
         ends.push(end);
     }
-    ends.sort_unstable();
+    sorting::sort(&mut ends);
     busy /= nights as f64;
     let at = |place: usize| ends[place] as f64 / 1000.0;
     let (shards, jobs) = (machines.number(), machines.jobs);

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::Interval;
 use super::generator::Generator;
+use crate::sorting;
 
 /// How many times tasks are drawn again: the ends of an interval then move by about a fiftieth of
 /// its width from one seed to another.
@@ -23,8 +24,7 @@ pub fn mean(values: &[f64], level: f64) -> Option<Interval> {
         means.push(sum / values.len() as f64);
     });
     let (low, high) = ends(level);
-    means.sort_unstable_by(f64::total_cmp);
-    Some(Interval { low: quantile(&means, low)?, high: quantile(&means, high)? })
+    Some(Interval { low: quantile(&mut means, low)?, high: quantile(&mut means, high)? })
 }
 
 /// One task's parts of two sums.
@@ -63,7 +63,7 @@ pub fn ratios_of_sums(lists: &[Vec<Parts>], level: f64) -> Vec<Option<Ratio>> {
     for (tasks, places) in by_length {
         let drawn = drawn_ratios(tasks, &places.iter().map(|at| &lists[*at]).collect::<Vec<_>>());
         for (at, ratios) in places.into_iter().zip(drawn) {
-            found[at] = ratio(&lists[at], ratios, level);
+            found[at] = ratio(&lists[at], &ratios, level);
         }
     }
     found
@@ -93,20 +93,16 @@ fn drawn_ratios(tasks: usize, lists: &[&Vec<Parts>]) -> Vec<Vec<f64>> {
 }
 
 /// The ratio of a list and, from those of its samples, its interval.
-fn ratio(list: &[Parts], mut drawn: Vec<f64>, level: f64) -> Option<Ratio> {
-    drawn.sort_unstable_by(f64::total_cmp);
-    let (low, high) = ends(level);
+fn ratio(list: &[Parts], drawn: &[f64], level: f64) -> Option<Ratio> {
     let finite = |number: f64| Some(number).filter(|number| number.is_finite());
     let whole = list.iter().fold(Parts::default(), |sum, part| sum.plus(*part));
-    // Those that could be any come last.
-    let unknown = drawn.iter().rev().take_while(|ratio| ratio.is_nan()).count();
-    let known = drawn.len() - unknown;
-    drawn[known..].fill(f64::INFINITY);
-    let highest = finite(quantile(&drawn, high)?);
-    drawn[known..].fill(0.0);
-    drawn.rotate_right(unknown);
-    let lowest = finite(quantile(&drawn, low)?);
-    Some(Ratio { estimate: finite(whole.above / whole.below), low: lowest, high: highest })
+    let end = |share: f64, any: f64| {
+        let known = drawn.iter().map(|ratio| if ratio.is_nan() { any } else { *ratio });
+        quantile(&mut known.collect::<Vec<_>>(), share).map(finite)
+    };
+    let (low, high) = ends(level);
+    let (low, high) = (end(low, 0.0)?, end(high, f64::INFINITY)?);
+    Some(Ratio { estimate: finite(whole.above / whole.below), low, high })
 }
 
 /// The sums above and below the line, of lists that lie side by side.
@@ -166,12 +162,12 @@ fn resample(tasks: usize, mut visit: impl FnMut(&[usize])) {
     }
 }
 
-/// The value below which a share of sorted values lies, on the straight line between its neighbours
-/// (type 7 of Hyndman and Fan 1996). None without a value.
-pub fn quantile(sorted: &[f64], share: f64) -> Option<f64> {
-    let place = share.clamp(0.0, 1.0) * sorted.len().checked_sub(1)? as f64;
-    let below = sorted[place.floor() as usize];
-    let above = sorted[place.ceil() as usize];
+/// The value below which a share of the values lies, on the straight line between its neighbours
+/// (type 7 of Hyndman and Fan 1996). None without a value. The values change their places.
+pub fn quantile(values: &mut [f64], share: f64) -> Option<f64> {
+    let place = share.clamp(0.0, 1.0) * values.len().checked_sub(1)? as f64;
+    let below = sorting::number_at(values, place.floor() as usize);
+    let above = sorting::number_at(values, place.ceil() as usize);
     // Two that are without limit have no difference.
     let is_point = below == above || place.fract() == 0.0;
     Some(if is_point { below } else { below + place.fract() * (above - below) })
@@ -268,11 +264,12 @@ mod tests {
 
     #[test]
     fn quantiles_are_on_the_line_between_neighbours() {
-        let values = [1.0, 2.0, 4.0, f64::INFINITY];
-        let shares = [0.0, 0.5, 0.1, 0.9, 1.0, 2.0 / 3.0].map(|share| quantile(&values, share));
+        let values = [4.0, 1.0, f64::INFINITY, 2.0];
+        let shares = [0.0, 0.5, 0.1, 0.9, 1.0, 2.0 / 3.0];
+        let shares = shares.map(|share| quantile(&mut values.clone(), share));
         let expected = [1.0, 3.0, 1.3, f64::INFINITY, f64::INFINITY, 4.0].map(Some);
         assert_eq!(shares, expected);
-        assert_eq!(quantile(&[f64::INFINITY; 3], 0.3), Some(f64::INFINITY));
-        assert_eq!(quantile(&[], 0.5), None);
+        assert_eq!(quantile(&mut [f64::INFINITY; 3], 0.3), Some(f64::INFINITY));
+        assert_eq!(quantile(&mut [], 0.5), None);
     }
 }

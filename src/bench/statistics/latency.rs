@@ -7,6 +7,7 @@ use super::Interval;
 use super::distributions::binomial_lower;
 use super::intervals::mean;
 use super::tables::mcnemar;
+use crate::sorting;
 
 /// The median of times. A run that hit a limit took longer than all that was measured: infinity
 /// stands for it, here and in what is given.
@@ -41,12 +42,12 @@ pub fn median_ranks(times: usize, level: f64) -> Option<Ranks> {
 /// The median of the times of one cell with its order-statistic interval (Thompson 1936) at
 /// `level`. None without a time.
 pub fn median(times: &[f64], level: f64) -> Option<Median> {
-    let mut sorted = times.to_vec();
-    sorted.sort_unstable_by(f64::total_cmp);
-    let upper = *sorted.get(sorted.len() / 2)?;
-    let lower = sorted[(sorted.len() - 1) / 2];
-    let interval = median_ranks(sorted.len(), level)
-        .map(|ranks| Interval { low: sorted[ranks.low - 1], high: sorted[ranks.high - 1] });
+    let mut times = times.to_vec();
+    let count = times.len();
+    let mut at = |place: usize| sorting::number_at(&mut times, place);
+    let (lower, upper) = (at(count.checked_sub(1)? / 2), at(count / 2));
+    let interval = median_ranks(count, level)
+        .map(|ranks| Interval { low: at(ranks.low - 1), high: at(ranks.high - 1) });
     Some(Median { estimate: lower + 0.5 * finite_or_all(upper, lower), interval })
 }
 
