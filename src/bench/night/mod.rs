@@ -14,6 +14,7 @@ mod texts;
 
 use std::path::PathBuf;
 
+use super::hash;
 use super::plan::Plan;
 use super::results::line::{RunResult, Stop};
 use texts::{TextId, Texts};
@@ -170,6 +171,6 @@ impl NightRun {
 
     /// Its id as results have it.
     pub fn hexadecimal(&self) -> String {
-        self.id.iter().map(|byte| format!("{byte:02x}")).collect()
+        hash::hexadecimal(&self.id)
     }
 }
