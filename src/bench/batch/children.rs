@@ -142,7 +142,7 @@ pub fn line_of(artifacts: &Path, batch: &str, run: &str, attempt: u32) -> Option
     }
     let text = fs::read_to_string(path).ok()?;
     let text = text.trim_end();
-    let row = Row::read(text.as_bytes()).filter(|_| !text.contains('\n'))?;
+    let row = Row::read(text).filter(|_| !text.contains('\n'))?;
     let is_meant = *row.run_id == *run && row.attempt == attempt && *row.batch == *batch;
     is_meant.then(|| (row, text.to_owned()))
 }

@@ -337,7 +337,7 @@ fn of_its_own_making(row: Row, text: String) -> (Row, String) {
     let mut line: Value = serde_json::from_str(&text).unwrap_or_default();
     line["stop"] = json!(Stop::SetupError);
     let text = line.to_string();
-    Row::read(text.as_bytes()).map_or((row, text.clone()), |row| (row, text))
+    Row::read(&text).map_or((row, text.clone()), |row| (row, text))
 }
 
 /// The line of an attempt that left none.

@@ -224,7 +224,7 @@ fn record(
     old: RunResult,
     line: &str,
 ) -> Result<()> {
-    let Some(row) = Row::read(line.as_bytes()) else {
+    let Some(row) = Row::read(line) else {
         found.without += 1;
         return Ok(());
     };

@@ -108,6 +108,6 @@ fn torn(order: &TrialOrder) -> (Row, String) {
 /// A line as it will be read, with its text.
 pub fn read_back(line: &ResultLine) -> (Row, String) {
     let text = line.to_text();
-    let row = Row::read(text.as_bytes()).expect("a line of our own can be read");
+    let row = Row::read(&text).expect("a line of our own can be read");
     (row, text)
 }

@@ -1,6 +1,7 @@
 //! What a report reads of a result line.
 
 use std::borrow::Cow;
+use std::ops::Deref;
 
 use serde::Deserialize;
 
@@ -22,7 +23,7 @@ pub struct ReportLine<'a> {
     #[serde(default)]
     pub score: Option<f64>,
     #[serde(borrow, default)]
-    pub started_at: Option<Cow<'a, str>>,
+    pub started_at: Option<Text<'a>>,
     #[serde(default)]
     pub first_token_ms: Option<u64>,
     #[serde(default)]
@@ -44,11 +45,11 @@ pub struct ReportLine<'a> {
     #[serde(default)]
     pub jobs: Option<u32>,
     #[serde(borrow, default)]
-    pub opencode_version: Option<Cow<'a, str>>,
+    pub opencode_version: Option<Text<'a>>,
     #[serde(borrow, default)]
-    pub opencode_sha256: Option<Cow<'a, str>>,
+    pub opencode_sha256: Option<Text<'a>>,
     #[serde(borrow, default)]
-    pub host: Option<Cow<'a, str>>,
+    pub host: Option<Text<'a>>,
     #[serde(borrow, default)]
     pub error: Option<ReportError<'a>>,
     #[serde(default)]
@@ -60,6 +61,20 @@ impl ReportLine<'_> {
     pub fn took_ms(&self) -> Option<u64> {
         let parts = [self.setup_ms, self.server_start_ms, self.agent_ms, self.check_ms];
         parts.into_iter().flatten().reduce(u64::saturating_add)
+    }
+}
+
+/// A text within the line, unless it has escapes. serde copies a `Cow` that stands in an option
+/// itself.
+#[derive(Deserialize)]
+#[serde(transparent)]
+pub struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+
+impl Deref for Text<'_> {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.0
     }
 }
 

@@ -51,7 +51,7 @@ impl Night {
         let mut seen = HashSet::new();
         let mut strangers = HashSet::new();
         file::each_result(path, &mut |text| {
-            let line: Option<ReportLine> = serde_json::from_slice(text).ok();
+            let line: Option<ReportLine> = serde_json::from_str(text).ok();
             let line = line.filter(|line| self.is_own(line));
             let run = line.as_ref().and_then(|line| id(&line.run_id));
             let (Some(line), Some(run)) = (line, run) else {

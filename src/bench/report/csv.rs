@@ -97,7 +97,7 @@ pub fn rows(night: &Night, take: &mut dyn FnMut(&str) -> Result<()>) -> Result<(
     let mut counts: HashMap<String, (u32, Option<u32>)> = counts.collect();
     let mut failed = Ok(());
     file::each_result(&night.directory, &mut |text| {
-        let Ok(mut line) = serde_json::from_slice::<Value>(text) else { return };
+        let Ok(mut line) = serde_json::from_str::<Value>(text) else { return };
         if line["batch"] != night.batch.as_str() || failed.is_err() {
             return;
         }

@@ -57,8 +57,8 @@ pub fn read_all(directory: &Path, batch: &str) -> Result<Lines> {
 }
 
 /// Calls `take` for each line of the results of all shards, and then of all rechecks, in the order
-/// of their numbers. What is torn or too long comes as text that is no result.
-pub fn each_result(directory: &Path, take: &mut dyn FnMut(&[u8])) -> Result<()> {
+/// of their numbers. What is torn, too long or no text comes as text that is no result.
+pub fn each_result(directory: &Path, take: &mut dyn FnMut(&str)) -> Result<()> {
     let rechecks = files(directory, "recheck-")?;
     let mut all = files(directory, "results-")?.into_iter().chain(rechecks);
     all.try_for_each(|path| each_line(&path, take))
@@ -109,7 +109,7 @@ pub fn line_of(directory: &Path, run: &str, attempt: u32) -> Result<Option<Value
         each_line(&path, &mut |text| {
             let is_meant = |row: &Row| *row.run_id == *run && row.attempt == attempt;
             if found.is_none() && Row::read(text).as_ref().is_some_and(is_meant) {
-                found = serde_json::from_slice(text).ok();
+                found = serde_json::from_str(text).ok();
             }
         })?;
     }
@@ -117,8 +117,9 @@ pub fn line_of(directory: &Path, run: &str, attempt: u32) -> Result<Option<Value
 }
 
 /// Calls `take` for each line that is not empty, without its end. A line that is longer than a
-/// result can be is handed over cut, so that it is not taken for one.
-fn each_line(path: &Path, take: &mut dyn FnMut(&[u8])) -> Result<()> {
+/// result can be, or that is not UTF-8, is handed over as an empty one, so that it is not taken for
+/// a result.
+fn each_line(path: &Path, take: &mut dyn FnMut(&str)) -> Result<()> {
     let failed =
         |error: io::Error| Error::failed(format!("cannot read {}: {error}", path.display()));
     let mut reader = BufReader::with_capacity(1 << 16, File::open(path).map_err(failed)?);
@@ -132,11 +133,11 @@ fn each_line(path: &Path, take: &mut dyn FnMut(&[u8])) -> Result<()> {
         let whole = line.ends_with(b"\n");
         let text = line.trim_ascii();
         if !whole && text.len() as u64 >= LONGEST_LINE {
-            take(b"");
+            take("");
             reader.skip_until(b'\n').map_err(failed)?;
         } else if !text.is_empty() {
             // A last line without its end may be whole: no beginning of a JSON object is one.
-            take(text);
+            take(str::from_utf8(text).unwrap_or(""));
         }
     }
 }
@@ -235,6 +236,20 @@ mod tests {
         let lines = read_all(&directory, "b").unwrap();
         assert_eq!(lines.known_runs(), ["r1", "r4"]);
         assert_eq!((lines.foreign, lines.doubled), (4, 1));
+        fs::remove_dir_all(directory).unwrap();
+    }
+
+    #[test]
+    fn a_line_that_is_not_utf_8_is_no_result() {
+        let directory = scratch("no-text");
+        let path = directory.join(name(Shard::WHOLE));
+        // The byte stands in a field that no row reads.
+        let torn = line("r1", 1, "pass").replace("\"type\"", "\"host\":\"?\",\"type\"");
+        let torn = torn.bytes().map(|byte| if byte == b'?' { 0xff } else { byte });
+        let whole = format!("\n{}\n", line("r2", 1, "pass"));
+        fs::write(&path, torn.chain(whole.bytes()).collect::<Vec<u8>>()).unwrap();
+        let lines = read_all(&directory, "b").unwrap();
+        assert_eq!((lines.foreign, lines.known_runs()), (1, vec!["r2"]));
         fs::remove_dir_all(directory).unwrap();
     }
 

@@ -81,8 +81,8 @@ enum LineType {
 
 impl Row {
     /// Reads one line. `None` for what is no result line of a form that is known.
-    pub fn read(line: &[u8]) -> Option<Row> {
-        let row: Row = serde_json::from_slice(line).ok()?;
+    pub fn read(line: &str) -> Option<Row> {
+        let row: Row = serde_json::from_str(line).ok()?;
         // Every other type has failed to be read.
         let LineType::Result = row.r#type;
         (row.schema == super::line::SCHEMA).then_some(row)

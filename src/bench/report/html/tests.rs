@@ -29,7 +29,7 @@ fn row(attempt: u32, result: &str, message: &str) -> Row {
         "attempt": attempt, "task": "t", "arm": "a", "repeat": 1, "result": result,
         "stop": "done", "error": {"name": message, "message": message}, "agent_ms": 3200,
         "cost_usd": 0.25, "usage_complete": true, "artifacts": format!("artifacts/r/{attempt}")});
-    Row::read(line.to_string().as_bytes()).unwrap()
+    Row::read(&line.to_string()).unwrap()
 }
 
 #[track_caller]
