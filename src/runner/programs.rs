@@ -1,6 +1,7 @@
 //! What `bench` needs of processes: it starts programs that are no servers.
 
-use std::fs;
+use std::fs::{self, File};
+use std::io::Read;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
@@ -8,6 +9,18 @@ pub use crate::process::{
     Detached, Ending, Guardian, Handle, Identity, Variables, attend, attend_fed, become_subreaper,
     each_marked, end_everything, largest_child, own_home, own_uid, terminate_with_us, wait_any,
 };
+
+/// What begins every program. Something else is a script, and the program behind it is another
+/// file, which may be another one each time.
+const ELF: &[u8] = b"\x7fELF";
+
+/// A name for what is behind a path as it is now, if that is a program.
+pub fn known_as(program: &Path) -> Option<String> {
+    let program = program.canonicalize().ok()?;
+    let mut first = [0; ELF.len()];
+    File::open(&program).ok()?.read_exact(&mut first).ok()?;
+    (first == ELF).then(|| as_it_is(&program))?
+}
 
 /// A name for a file as it is now. One that was changed or replaced has another name, so what is
 /// known of a program can be remembered under it.

@@ -7,7 +7,7 @@ for tool in curl jq strace /usr/bin/time; do
     command -v "$tool" >/dev/null || { echo "make measure needs $tool" >&2; exit 1; }
 done
 if [[ $# == 0 ]]; then
-    set -- version size threads memory store send latency start list stream events statistics
+    set -- version size threads memory store send latency start nothing list stream events statistics
 fi
 line() { printf '%-40s %-42s %-58s %s\n' "$@"; }
 line what bar figure ''

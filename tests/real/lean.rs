@@ -29,6 +29,13 @@ fn cut(sandbox: &Sandbox) -> Vec<PathBuf> {
     paths.filter(|path| path.exists()).collect()
 }
 
+/// What is remembered of programs, by the end of its name.
+fn remembered(sandbox: &Sandbox, end: &str) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(sandbox.data().join("programs")).into_iter().flatten();
+    let paths = entries.map(|entry| entry.unwrap().path());
+    paths.filter(|path| path.to_str().unwrap().ends_with(end)).collect()
+}
+
 /// What an isolated server in `directory` offers, and its catalogue if that was cut.
 fn offered(sandbox: &Sandbox, directory: &Path, more: &[&str]) -> (Value, Option<Value>) {
     let words = [&["-w", directory.to_str().unwrap(), "--isolate"], more].concat();
@@ -134,7 +141,57 @@ fn run_answers_the_same_with_either_catalogue() {
     let models: Vec<Value> = model.requests().iter().map(|one| one["model"].clone()).collect();
     assert_eq!(models[0], "other");
     assert_eq!(models.last(), Some(&json!("echo")));
-    let found = std::fs::read_dir(sandbox.data().join("programs")).unwrap().count();
-    assert_eq!(found, 1, "the catalogue of the program is remembered once");
+    assert_eq!(remembered(&sandbox, ".models.json").len(), 1, "once for the program");
     sandbox.occtl(&["stop", "--all"]).run().ok();
+}
+
+/// Prints the tables of a database and their rows, without the moments at which the steps of a
+/// migration were made.
+const ROWS: &str = r#"
+import json, sqlite3, sys
+base = sqlite3.connect(sys.argv[1])
+query = "select type, name, tbl_name, sql from sqlite_master order by 1, 2"
+schema = base.execute(query).fetchall()
+tables = [row[1] for row in schema if row[0] == "table"]
+def rows(table):
+    columns = [row[1] for row in base.execute(f'pragma table_info("{table}")')]
+    kept = [c for c in columns if not c.startswith(("time", "created", "applied"))] or columns
+    names = ", ".join(f'"{c}"' for c in kept)
+    return sorted(map(repr, base.execute(f'select {names} from "{table}"')))
+version = base.execute("pragma user_version").fetchone()
+print(json.dumps([base.execute("pragma integrity_check").fetchall(), version, schema,
+                  {table: rows(table) for table in tables}], indent=1))
+"#;
+
+#[test]
+fn a_database_that_was_laid_for_a_server_is_like_a_fresh_one() {
+    if !can("the data of a server is one database") {
+        return;
+    }
+    let (sandbox, _model) = sandbox("template");
+    let database = |session: &str| {
+        sandbox.data().join("isolated").join(session).join("data/opencode/opencode.db")
+    };
+    let shown = |path: &Path| {
+        let words = ["-c", ROWS, path.to_str().unwrap()];
+        sandbox.command("python3", &words).run().ok().stdout
+    };
+    let fresh = sandbox.start(&["--isolate"]);
+    let kept = remembered(&sandbox, ".database");
+    assert_eq!(kept.len(), 1, "{kept:?}");
+    let laid = sandbox.start(&["--isolate"]);
+    assert_eq!(remembered(&sandbox, ".database"), kept);
+    let fresh_rows = shown(&database(&fresh));
+    assert!(fresh_rows.contains("CREATE TABLE") && fresh_rows.contains("project"));
+    assert_eq!(shown(&database(&laid)), fresh_rows);
+    // It does not only look like one.
+    let turn = ["send", &laid, "--wait", "--title", "t", "[[echo stored]]"];
+    assert_eq!(sandbox.occtl(&turn).run().ok().stdout, "stored\n");
+    sandbox.occtl(&["stop", "--all"]).run().ok();
+    // A template that cannot be read is as if there were none.
+    std::fs::remove_dir_all(&kept[0]).unwrap();
+    std::fs::write(&kept[0], "no directory").unwrap();
+    let other = sandbox.start(&["--isolate"]);
+    assert_eq!(shown(&database(&other)), fresh_rows);
+    sandbox.occtl(&["stop", &other]).run().ok();
 }

@@ -14,6 +14,7 @@ pub mod remains;
 pub mod remembered;
 pub mod start;
 pub mod stop;
+pub mod template;
 pub mod worktree;
 
 pub use adopt::{AdoptOptions, adopt};

@@ -2,7 +2,7 @@
 //! megabytes of other things.
 
 use std::fs::{self, File};
-use std::io::{self, Read};
+use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::time::SystemTime;
@@ -10,7 +10,7 @@ use std::time::SystemTime;
 use super::catalogue::Entries;
 use super::literal;
 use crate::client::Needle;
-use crate::runner::programs::as_it_is;
+use crate::runner::programs::known_as;
 
 /// A text of each catalogue, and of little else: the variable of the provider that needs no key.
 const LANDMARK: &str = "OPENCODE_API_KEY";
@@ -24,24 +24,19 @@ const PIECE: usize = 1 << 20;
 /// How many places with the landmark are looked at.
 const MOST_PLACES: usize = 32;
 
-/// What begins every program. Something else is a script, and the program behind it is another
-/// file, which may be another one each time.
-const ELF: &[u8] = b"\x7fELF";
-
 /// What stands in a note about a program in which no catalogue was found.
 const NONE: &str = "null";
 
 /// The catalogue in a program. It takes a second to find, so it is noted in the directory `memory`
 /// for exactly this file as it is now.
 pub fn built_in(program: &Path, memory: &Path) -> Option<String> {
-    let program = program.canonicalize().ok()?;
-    let note = memory.join(format!("{}.models.json", as_it_is(&program)?));
+    let note = memory.join(format!("{}.models.json", known_as(program)?));
     if let Ok(text) = fs::read_to_string(&note) {
         // What is used stays.
         let _ = File::open(&note).and_then(|note| note.set_modified(SystemTime::now()));
         return Some(text).filter(|text| text != NONE);
     }
-    let found = search(&program).ok()?;
+    let found = search(program).ok()?;
     let partial = note.with_extension(std::process::id().to_string());
     let text = found.as_deref().unwrap_or(NONE);
     let written = fs::create_dir_all(memory).and_then(|()| fs::write(&partial, text));
@@ -54,11 +49,6 @@ pub fn built_in(program: &Path, memory: &Path) -> Option<String> {
 
 fn search(program: &Path) -> io::Result<Option<String>> {
     let file = File::open(program)?;
-    let mut first = [0; ELF.len()];
-    (&file).read_exact(&mut first)?;
-    if first != ELF {
-        return Ok(None);
-    }
     let needle = Needle::new(LANDMARK);
     let mut piece = vec![0; PIECE + LANDMARK.len()];
     let (mut from, mut places) = (0, 0);
@@ -145,7 +135,7 @@ mod tests {
     fn the_catalogue_of_a_program_is_found_between_other_things_and_remembered() {
         let literal = r#"({deepinfra:{id:"deepinfra",env:["D_KEY"],models:{"a":{id:"a",name:"A"}}},
             opencode: { id: "opencode", env: ["OPENCODE_API_KEY"], models: {} }}),u=1"#;
-        let mut content = ELF.to_vec();
+        let mut content = b"\x7fELF".to_vec();
         content.extend_from_slice(b"\x00\xff{x:{id:1}} OPENCODE_API_KEY {\x00");
         content.resize(PIECE - 20, 0xfe);
         content.extend_from_slice(b"p=n.sync(()=>");

@@ -87,8 +87,18 @@ pub fn forget_unused(memory: &Path) {
         let used = entry.metadata().and_then(|metadata| metadata.modified());
         let age = used.ok().and_then(|used| now.duration_since(used).ok());
         if age.is_some_and(|age| age > KEPT_FOR) {
-            let _ = fs::remove_file(entry.path());
+            forget(&entry.path());
         }
+    }
+}
+
+/// A directory gets another name first, so that none is found of which a part is gone.
+fn forget(path: &Path) {
+    let gone = path.with_extension("gone");
+    if !path.is_dir() {
+        let _ = fs::remove_file(path);
+    } else if fs::rename(path, &gone).is_ok() {
+        let _ = fs::remove_dir_all(&gone);
     }
 }
 
@@ -127,7 +137,12 @@ mod tests {
             let time = if days < 0 { now + age } else { now - age };
             fs::File::create(memory.join(name)).unwrap().set_modified(time).unwrap();
         }
+        let directory = memory.join("directory.database");
+        fs::create_dir(&directory).unwrap();
+        let long_ago = SystemTime::now() - 2 * KEPT_FOR;
+        fs::File::open(&directory).unwrap().set_modified(long_ago).unwrap();
         forget_unused(&memory);
+        assert!(!directory.exists() && fs::read_dir(&memory).unwrap().count() == 2);
         let left = |name: &str| memory.join(name).exists();
         assert_eq!([left("old"), left("used"), left("ahead")], [false, true, true]);
         fs::remove_dir_all(&memory).unwrap();

@@ -12,7 +12,7 @@ use rustix::io::Errno;
 use serde::de::IgnoredAny;
 
 use super::options::StartOptions;
-use super::ready::{NotReady, Ready, await_ready};
+use super::ready::{NotReady, Ready, Waiting, await_ready};
 use super::reserve::free_port;
 use super::variables::CONFIG_CONTENT;
 use crate::client::Failure;
@@ -22,6 +22,7 @@ use crate::runner::context::Context;
 use crate::runner::environment::INSTALL_HINT;
 use crate::runner::lifecycle::end;
 use crate::runner::lifecycle::remains;
+use crate::runner::lifecycle::template::Template;
 use crate::runner::session::address::{is_port_free, listening_address};
 use crate::runner::session::logs::file::last_lines;
 use crate::runner::session::logs::source::{OWN_LOG, Source};
@@ -59,7 +60,8 @@ pub struct Attempt<'a> {
 impl Attempt<'_> {
     /// Starts servers until one stays; the session is recorded as running.
     pub fn run(&mut self) -> Result<Record> {
-        self.prepare()?;
+        let template = self.prepare()?;
+        let announced = || template.iter().for_each(Template::take);
         let mut busy = Vec::new();
         let mut database_tries = 0;
         loop {
@@ -67,7 +69,10 @@ impl Attempt<'_> {
             let log = self.context.store.log_path(&self.record.id);
             let ready = match handle(&mut child)? {
                 Some(handle) => {
-                    await_ready(&self.record, &handle, &log, self.deadline, self.signals)
+                    let Attempt { record, deadline, signals, .. } = self;
+                    let (log, deadline, announced) = (&log, *deadline, &announced);
+                    let waiting = Waiting { record, log, deadline, signals, announced };
+                    await_ready(&waiting, &handle)
                 }
                 // It was quicker than our look at it.
                 None => Err(NotReady::Exited),

@@ -9,11 +9,13 @@ use crate::process::Variables;
 use crate::runner::lifecycle::isolate;
 use crate::runner::lifecycle::lean::{self, MODELS_PATH};
 use crate::runner::lifecycle::remembered::Carried;
+use crate::runner::lifecycle::template::Template;
 use crate::runner::lifecycle::worktree;
 
 impl Attempt<'_> {
     /// Makes the session's own directory, its worktree and its catalogue, as far as it has them.
-    pub(super) fn prepare(&mut self) -> Result<()> {
+    /// Gives the template that is to be taken from this session's database.
+    pub(super) fn prepare(&mut self) -> Result<Option<Template>> {
         // Not the path in the record, which is text: the data directory need not be UTF-8.
         let place = self.context.store.isolated_path(&self.record.id);
         let own = self.record.isolated.as_ref().map(|_| place.as_path());
@@ -32,7 +34,20 @@ impl Attempt<'_> {
         if self.options.lean {
             self.cut_catalogue(own);
         }
-        Ok(())
+        // Behind the look for a database that the session had before.
+        Ok(own.and_then(|place| self.lay_database(place)))
+    }
+
+    /// Copies a migrated database for the server, if there is one. The template, if there is none
+    /// and this server's own can become it.
+    fn lay_database(&self, place: &Path) -> Option<Template> {
+        let data = place.join("data/opencode");
+        // What a server before this one wrote is the session's alone.
+        if data.join("opencode.db").exists() {
+            return None;
+        }
+        let template = Template::of(&self.program, &self.context.store.programs_path(), &data)?;
+        (!template.lay()).then_some(template)
     }
 
     fn cut_catalogue(&mut self, own: Option<&Path>) {

@@ -65,14 +65,23 @@ pub enum NotReady {
     Interrupted(Code),
 }
 
+/// A start that waits for its server.
+pub struct Waiting<'a> {
+    /// The session.
+    pub record: &'a Record,
+    /// What the server prints.
+    pub log: &'a Path,
+    /// When it has to answer.
+    pub deadline: Deadline,
+    /// What ends the wait.
+    pub signals: &'a Signals,
+    /// Called once it says that it listens, before it is asked anything.
+    pub announced: &'a dyn Fn(),
+}
+
 /// Asks until there is an answer, the process ends, or time is up.
-pub fn await_ready(
-    record: &Record,
-    server: &Handle,
-    log: &Path,
-    deadline: Deadline,
-    signals: &Signals,
-) -> Result<Ready, NotReady> {
+pub fn await_ready(waiting: &Waiting, server: &Handle) -> Result<Ready, NotReady> {
+    let Waiting { record, log, deadline, signals, .. } = *waiting;
     let mut pauses = Backoff::new(POLL_FIRST, POLL_LONGEST);
     let mut announcement = Announcement::of(record.port);
     let began = Instant::now();
@@ -83,7 +92,11 @@ pub fn await_ready(
         if let Some(code) = signals.received() {
             return Err(NotReady::Interrupted(code));
         }
+        let was_announced = announcement.seen;
         let announced = announcement.seen(log);
+        if announced && !was_announced {
+            (waiting.announced)();
+        }
         let is_due = announced || asked.elapsed() >= UNANNOUNCED;
         if is_due && !announced {
             asked = Instant::now();
