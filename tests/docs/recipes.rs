@@ -82,6 +82,11 @@ fn every_snippet_is_what_its_language_accepts() {
         }
     }
     seen += yaml.len();
+    for text in blocks(RECIPES, "python") {
+        let parse = "import ast, sys; ast.parse(sys.stdin.read())";
+        sandbox.command("python3", &["-c", parse]).stdin(text).run().ok();
+        seen += 1;
+    }
     let units = blocks(RECIPES, "ini");
     let files = write_units(&sandbox, &units);
     seen += files.len();
@@ -197,5 +202,54 @@ fn prompts_run_side_by_side_in_conversations_of_their_own() {
     let opened = sandbox.stand_in_requests();
     let opened = opened.iter().filter(|it| it["method"] == "POST" && it["path"] == "/session");
     assert_eq!(opened.count(), 3);
+    sandbox.assert_no_trace();
+}
+
+/// Runs Harbor's agent of the recipes without Harbor: its container is this process's environment.
+const HARBOR: &str = r#"
+import asyncio, json, pathlib, subprocess, sys, types
+import occtl_agent
+
+class Environment:
+    async def exec(self, command, **_):
+        ended = subprocess.run(command, shell=True, stdout=subprocess.PIPE, text=True)
+        return types.SimpleNamespace(stdout=ended.stdout, return_code=ended.returncode)
+
+agent, context = occtl_agent.Occtl(), types.SimpleNamespace()
+agent.model_name, agent.logs_dir = None, pathlib.Path(".")
+try:
+    asyncio.run(agent.run(sys.argv[1], Environment(), context))
+except RuntimeError as error:
+    context.raised = str(error)
+json.dump(vars(context), sys.stdout)
+"#;
+
+#[test]
+fn harbor_gets_the_usage_of_the_whole_tree_and_how_the_turn_ended() {
+    let (sandbox, _model) = Sandbox::real("recipes-harbor");
+    let occtl = sandbox.bin().join("occtl");
+    std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_occtl"), occtl).unwrap();
+    let agent = sandbox.work().join("occtl_agent.py");
+    std::fs::write(agent, block("python", "def usage(record)")).unwrap();
+    let run = |prompt: &str| {
+        let run = sandbox.command("python3", &["-c", HARBOR, prompt]);
+        run.timeout(std::time::Duration::from_secs(240)).run().ok().json()
+    };
+    let prompt = "[[cached 40]][[task {{cached 10}}{{reasoning it's \"hard\"}}]][[echo one]]";
+    let context = run(prompt);
+    let record = std::fs::read_to_string(sandbox.work().join("occtl.json")).unwrap();
+    let record: Value = serde_json::from_str(&record).unwrap();
+    let tokens = |name: &str| record["tokens"][name].as_u64().unwrap_or(0);
+    assert!(tokens("reasoning") > 0, "{record}");
+    assert_eq!(context["n_cache_tokens"], 50, "{record}");
+    assert_eq!(context["n_input_tokens"], 100 * record["steps"].as_u64().unwrap(), "{record}");
+    assert_eq!(context["n_output_tokens"], tokens("output") + tokens("reasoning"));
+    assert_eq!(context["cost_usd"], record["cost_usd"]);
+    assert_eq!(context["metadata"]["outcome"], "ok");
+    assert_eq!(context["metadata"]["children"].as_array().map(Vec::len), Some(1), "{context}");
+    assert_eq!(context.get("raised"), None);
+    let failed = run("[[http 401 bad key]]");
+    let raised = failed["raised"].as_str().unwrap();
+    assert!(raised.starts_with("turn_failed: ") && raised.contains("bad key"), "{failed}");
     sandbox.assert_no_trace();
 }
