@@ -7,6 +7,7 @@
 pub mod batch;
 pub mod check;
 pub mod confirm;
+pub mod export;
 #[cfg(test)]
 mod fixture;
 pub mod forecast;

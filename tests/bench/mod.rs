@@ -3,6 +3,7 @@
 mod batch;
 mod chaos;
 mod confirming;
+mod exports;
 mod faults;
 pub mod guide;
 mod html;

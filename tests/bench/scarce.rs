@@ -101,6 +101,28 @@ fn no_room_for_the_trees_ends_the_batch_and_uses_up_no_attempt() {
     assert!(bench.outcomes().iter().all(|run| run.3 == "pass"), "{:?}", bench.outcomes());
 }
 
+#[test]
+fn a_full_disk_leaves_nothing_of_an_export() {
+    let bench = Bench::new("export-full", json!({}));
+    bench.plan(&both(), &json!({}));
+    bench.run(&[]).run().ok();
+    let place = bench.sandbox.root().join("small");
+    let Some(disk) = SmallDisk::over(&place, 512) else { return };
+    disk.fill();
+    let (out, results) = (place.join("out").display().to_string(), bench.results());
+    let results = results.display().to_string();
+    let export = |format: &str| {
+        bench.sandbox.occtl(&["bench", "export", format, &results, "-o", &out]).run()
+    };
+    for format in ["atif", "harbor"] {
+        let failed = export(format).fails(1);
+        assert!(failed.stderr.contains("No space left on device"), "{}", failed.stderr);
+        assert_eq!(std::fs::read_dir(&place).unwrap().count(), 1, "only the filler is there");
+    }
+    disk.clear();
+    export("harbor").ok();
+}
+
 /// What the C library's clock of the day says is an hour less once a file is there.
 pub const CLOCK: &str = r#"
 #define _GNU_SOURCE

@@ -2,6 +2,7 @@
 
 mod adopt;
 mod asks;
+mod bench_export;
 mod bench_import;
 mod bench_run;
 mod bench_trial;

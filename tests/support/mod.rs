@@ -1,6 +1,7 @@
 //! What the tests stand on: a scripted model, a stand-in server with faults, the real OpenCode, and
 //! a sandbox for occtl.
 
+pub mod atif;
 pub mod bubblewrap;
 pub mod collected;
 pub mod command;

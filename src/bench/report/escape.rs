@@ -1,5 +1,7 @@
 //! Text from plans, models and files where a format would read it as its own.
 
+use std::fmt::Write as _;
+
 use crate::units::changes_direction;
 
 /// For XML 1.0, in text and in attributes. What XML forbids is replaced.
@@ -19,6 +21,19 @@ pub fn xml(text: &str) -> String {
         }
     }
     out
+}
+
+/// A path as an address. Its slashes stay what they are.
+pub fn address(path: &str) -> String {
+    let mut address = String::new();
+    for byte in path.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte) {
+            address.push(char::from(byte));
+        } else {
+            let _ = write!(address, "%{byte:02X}");
+        }
+    }
+    address
 }
 
 /// For one line of Markdown, also within a table.
@@ -80,4 +95,15 @@ pub fn github(text: &str) -> String {
 /// For a property of a workflow command.
 pub fn github_property(text: &str) -> String {
     github(text).replace(':', "%3A").replace(',', "%2C")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_leads_nowhere_but_below() {
+        assert_eq!(address("../a b/ü?#:%.json"), "../a%20b/%C3%BC%3F%23%3A%25.json");
+        assert_eq!(address("javascript:alert(1)"), "javascript%3Aalert%281%29");
+    }
 }

@@ -128,6 +128,7 @@ const BENCHMARKS: &[&Command] = &[
     &bench::compare::COMMAND,
     &bench::show::COMMAND,
     &bench::recheck::COMMAND,
+    &bench::export::COMMAND,
     &bench::import::COMMAND,
     &bench::regrade::COMMAND,
 ];

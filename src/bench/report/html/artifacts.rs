@@ -1,19 +1,17 @@
 //! The files of an attempt, read with bounds, and links to them.
 
 use std::fs::{self, File};
-use std::io::{BufReader, Read, Seek, SeekFrom};
+use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 
 use serde_json::Value;
 
-use super::escape::{address, inline};
+use super::escape::inline;
 use crate::bench::report::amounts::size;
+use crate::bench::report::escape::address;
 use crate::bench::results::row::Row;
 use crate::bench::results::stored::Stored;
 use crate::sorting;
-
-/// The largest document that is read as a whole. A result line is far below it.
-const LARGEST_DOCUMENT: u64 = 4 << 20;
 
 /// The most files that are listed. OpenCode and the trial leave ten.
 const MOST_LISTED: usize = 40;
@@ -45,27 +43,12 @@ impl<'a> Artifacts<'a> {
 
     /// The result line, with what a recheck has changed of it; null if there is none.
     pub fn line(&self) -> Value {
-        let mut line = self.json("result.json");
-        if line.is_object() {
-            line["result"] = self.row.result.name().into();
-            line["score"] = self.row.score.into();
-            line["stop"] = self.row.stop.name().into();
-            line["error"] = match &self.row.error {
-                Some(error) => serde_json::json!({"name": error.name, "message": error.message}),
-                None => Value::Null,
-            };
-        }
-        line
+        self.stored.as_ref().map_or(Value::Null, |stored| stored.line(self.row))
     }
 
     /// A document of JSON; null if it is not there, is none, or is too large.
     pub fn json(&self, name: &str) -> Value {
-        let read = || {
-            let (file, length) = self.open(name)?;
-            let reader = BufReader::new(file.take(LARGEST_DOCUMENT));
-            if length > LARGEST_DOCUMENT { None } else { serde_json::from_reader(reader).ok() }
-        };
-        read().unwrap_or_default()
+        self.stored.as_ref().map_or(Value::Null, |stored| stored.document(name))
     }
 
     /// The beginning of a text file; `None` if it is not there.
@@ -82,11 +65,9 @@ impl<'a> Artifacts<'a> {
         extract(file, most, missing)
     }
 
-    /// A plain file and its length. Nothing else is opened: a pipe would be waited for.
+    /// A plain file and its length.
     pub fn open(&self, name: &str) -> Option<(File, u64)> {
-        let path = self.stored.as_ref()?.path(name);
-        let data = fs::symlink_metadata(&path).ok()?;
-        if data.is_file() { Some((File::open(path).ok()?, data.len())) } else { None }
+        self.stored.as_ref()?.open(name)
     }
 
     /// A link to a file, as HTML.

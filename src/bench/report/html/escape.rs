@@ -38,19 +38,6 @@ pub fn plain(text: &str) -> String {
     inline(text).replace("<bdi>", "").replace("</bdi>", "").replace("<i>", "").replace("</i>", "")
 }
 
-/// A path as a relative address. Its slashes stay what they are.
-pub fn address(path: &str) -> String {
-    let mut address = String::new();
-    for byte in path.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte) {
-            address.push(char::from(byte));
-        } else {
-            let _ = write!(address, "%{byte:02X}");
-        }
-    }
-    address
-}
-
 /// Adds text, with characters that cannot be seen spelled out in `<i>`: the style sheet sets them
 /// apart from the same letters in the text.
 fn add(html: &mut String, text: &str, most: usize, keep: impl Fn(char) -> bool) -> usize {
@@ -158,11 +145,5 @@ mod tests {
             let mut rest = String::new();
             add_lines(&mut rest, &text[taken..], usize::MAX);
         }
-    }
-
-    #[test]
-    fn an_address_leads_nowhere_but_below() {
-        assert_eq!(address("../a b/ü?#:%.json"), "../a%20b/%C3%BC%3F%23%3A%25.json");
-        assert_eq!(address("javascript:alert(1)"), "javascript%3Aalert%281%29");
     }
 }

@@ -8,12 +8,10 @@ use super::escape::inline;
 use super::passage::Whole;
 use super::step::{Piece, Style, all_tokens, heading};
 use crate::bench::report::amounts::{count, counted, dollars};
+use crate::bench::results::stored::TRANSCRIPT;
 use crate::runner::conversation::recorded::{
     Recorded, RecordedConversation, RecordedMessage, recorded,
 };
-
-/// The file that is read.
-const TRANSCRIPT: &str = "transcript.json";
 
 /// A message is only begun where so much is left: the frame of its parts is beside their bounds.
 const LEAST: usize = 12 << 10;
@@ -100,7 +98,9 @@ impl Reader<'_> {
         match found {
             Recorded::Conversation(head) => self.begin(head),
             Recorded::Message(message) => self.add(&message),
-            Recorded::TooLarge | Recorded::Unreadable => self.unreadable += 1,
+            Recorded::Nameless | Recorded::TooLarge | Recorded::Unreadable => {
+                self.unreadable += 1;
+            }
         }
         self.is_more |= self.full;
         if self.full { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }

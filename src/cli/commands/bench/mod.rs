@@ -3,6 +3,7 @@
 pub mod agent;
 pub mod check;
 pub mod compare;
+pub mod export;
 pub mod import;
 pub mod init;
 pub mod prove;

@@ -12,17 +12,19 @@ use crate::client::mend;
 use crate::client::wire::{Conversation, FullMessage, FullPart, Part, ToolDetails};
 use crate::runner::turn::Tokens;
 use crate::runner::turn::record::Failed;
-use pieces::{CUT, Piece, Pieces};
+use pieces::{CUT, LONGEST_STRING, Piece, Pieces};
 
 /// What a recorded document holds, in its order.
 pub enum Recorded {
     /// A conversation. Its messages follow.
     Conversation(RecordedConversation),
+    /// A conversation whose head cannot be read. Its messages follow all the same.
+    Nameless,
     /// One message.
-    Message(RecordedMessage),
+    Message(Box<RecordedMessage>),
     /// A message that is larger than any that is read.
     TooLarge,
-    /// Something that is no conversation and no message.
+    /// Something that is no message.
     Unreadable,
 }
 
@@ -47,6 +49,8 @@ pub struct RecordedMessage {
     pub parts: Vec<RecordedPart>,
     /// What an answer used.
     pub tokens: Option<Tokens>,
+    /// When it was begun, in milliseconds since 1970.
+    pub created_ms: Option<f64>,
     /// US dollars; `None` for 0, which a server also says of what has no price.
     pub cost_usd: Option<f64>,
     /// How long an answer took, its tools included.
@@ -73,6 +77,8 @@ pub enum RecordedPart {
 
 /// A call of a tool.
 pub struct RecordedTool {
+    /// `prt_…`; empty if the server did not say it.
+    pub id: String,
     /// For example `bash`.
     pub name: String,
     /// `pending`, `running`, `completed` or `error`.
@@ -116,18 +122,57 @@ pub fn recorded(
     input: impl Read,
     take: &mut dyn FnMut(Recorded) -> ControlFlow<()>,
 ) -> io::Result<bool> {
-    let mut pieces = Pieces::new(input);
-    while let Some(piece) = pieces.next()? {
-        let found = match piece {
-            Piece::Conversation(json) => conversation(json).map(Recorded::Conversation),
-            Piece::Message(json) => message(json).map(Recorded::Message),
-            Piece::TooLarge => Some(Recorded::TooLarge),
-        };
-        if take(found.unwrap_or(Recorded::Unreadable)).is_break() {
+    let mut reader = Reader::new(input, LONGEST_STRING);
+    while let Some(found) = reader.next()? {
+        if take(found).is_break() {
             return Ok(true);
         }
     }
-    Ok(pieces.is_whole())
+    Ok(reader.is_whole())
+}
+
+/// Reads a recorded document, or one conversation of it.
+pub struct Reader<R> {
+    pieces: Pieces<R>,
+}
+
+impl<R: Read> Reader<R> {
+    /// Reads a document from its beginning. Of a longer text `longest` bytes of JSON are kept.
+    pub fn new(input: R, longest: usize) -> Reader<R> {
+        Reader { pieces: Pieces::new(input, longest) }
+    }
+
+    /// Reads the messages of a conversation, for an input that goes on where [`Reader::position`]
+    /// was behind its head. What comes behind its last message is the next conversation.
+    pub fn within(input: R, longest: usize) -> Reader<R> {
+        Reader { pieces: Pieces::within(input, longest) }
+    }
+
+    /// What comes next; `None` at the end of the input.
+    pub fn next(&mut self) -> io::Result<Option<Recorded>> {
+        let found = match self.pieces.next()? {
+            None => return Ok(None),
+            Some(Piece::Conversation(json)) => {
+                conversation(json).map_or(Recorded::Nameless, Recorded::Conversation)
+            }
+            Some(Piece::Message(json)) => {
+                let message = message(json).map(Box::new);
+                message.map_or(Recorded::Unreadable, Recorded::Message)
+            }
+            Some(Piece::TooLarge) => Recorded::TooLarge,
+        };
+        Ok(Some(found))
+    }
+
+    /// How many bytes of the input lie before what comes next.
+    pub fn position(&self) -> u64 {
+        self.pieces.position()
+    }
+
+    /// Whether the document was read to its end.
+    pub fn is_whole(&self) -> bool {
+        self.pieces.is_whole()
+    }
 }
 
 fn conversation(json: &[u8]) -> Option<RecordedConversation> {
@@ -144,6 +189,7 @@ fn message(json: &[u8]) -> Option<RecordedMessage> {
             .created
             .zip(info.time.completed)
             .map(|(created, completed)| (completed - created).max(0.0) as u64),
+        created_ms: info.time.created,
         tokens: info.has_usage().then(|| info.tokens.map(Tokens::from)).flatten(),
         cost_usd: info.cost.filter(|cost| *cost > 0.0),
         error: info.error.as_ref().map(Failed::of),
@@ -169,6 +215,7 @@ fn part(part: FullPart) -> Option<RecordedPart> {
 
 fn tool(part: Part, details: ToolDetails) -> RecordedTool {
     RecordedTool {
+        id: part.id,
         name: part.tool.unwrap_or_default(),
         status: part.state.status,
         title: part.state.title.filter(|title| !title.is_empty()),
@@ -215,6 +262,7 @@ mod tests {
                     text.clone()
                 }
                 Recorded::TooLarge => "too large".into(),
+                Recorded::Nameless => "nameless".into(),
                 Recorded::Unreadable => "unreadable".into(),
             });
             ControlFlow::Continue(())

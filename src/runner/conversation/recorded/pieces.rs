@@ -8,8 +8,8 @@ use std::io::{self, Read};
 
 /// How much is read at once.
 const CHUNK: usize = 64 << 10;
-/// How much of a string is kept, in bytes of JSON.
-const LONGEST_STRING: usize = 64 << 10;
+/// How much of a string a page needs, in bytes of JSON.
+pub const LONGEST_STRING: usize = 64 << 10;
 /// How much of a string is kept once the message is long.
 const SHORT_STRING: usize = 256;
 /// From this size on a message is long, in bytes. Twenty tool calls at once stay below it with the
@@ -31,7 +31,7 @@ const AROUND_MESSAGE: &[u8] = b"{[{[";
 /// A part of a recorded document.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Piece<'a> {
-    /// The head of a conversation. Its messages follow.
+    /// The head of a conversation, or the beginning of one that is too large. Its messages follow.
     Conversation(&'a [u8]),
     /// One message.
     Message(&'a [u8]),
@@ -55,6 +55,10 @@ enum State {
 /// Reads a document of the form `{"conversations": [{"info": {…}, "messages": [{…}, …]}, …]}`.
 pub struct Pieces<R> {
     input: R,
+    /// How much of a string is kept, in bytes of JSON.
+    longest: usize,
+    /// How much of the input was read.
+    read: u64,
     chunk: Vec<u8>,
     /// What of the chunk comes next.
     next: usize,
@@ -73,10 +77,12 @@ pub struct Pieces<R> {
 }
 
 impl<R: Read> Pieces<R> {
-    /// Reads from `input`.
-    pub fn new(input: R) -> Pieces<R> {
+    /// Reads from `input`, and keeps `longest` bytes of each string.
+    pub fn new(input: R, longest: usize) -> Pieces<R> {
         Pieces {
             input,
+            longest,
+            read: 0,
             chunk: Vec::new(),
             next: 0,
             state: State::Plain,
@@ -90,6 +96,19 @@ impl<R: Read> Pieces<R> {
         }
     }
 
+    /// The same for an input that begins behind the head of a conversation.
+    pub fn within(input: R, longest: usize) -> Pieces<R> {
+        let mut pieces = Pieces::new(input, longest);
+        pieces.depth = AROUND_HEAD.len();
+        pieces.open[..AROUND_HEAD.len()].copy_from_slice(AROUND_HEAD);
+        pieces
+    }
+
+    /// How many bytes of the input lie before what comes next.
+    pub fn position(&self) -> u64 {
+        self.read - (self.chunk.len() - self.next) as u64
+    }
+
     /// The next piece; `None` at the end of the input. A piece whose end is missing is none.
     pub fn next(&mut self) -> io::Result<Option<Piece<'_>>> {
         self.piece.clear();
@@ -98,8 +117,8 @@ impl<R: Read> Pieces<R> {
                 self.next += 1;
                 let Some(outside) = self.take(byte) else { continue };
                 return Ok(Some(match outside {
-                    _ if self.piece.len() > LARGEST_MESSAGE => Piece::TooLarge,
                     _ if outside == AROUND_HEAD.len() => Piece::Conversation(&self.piece),
+                    _ if self.piece.len() > LARGEST_MESSAGE => Piece::TooLarge,
                     _ => Piece::Message(&self.piece),
                 }));
             }
@@ -111,7 +130,7 @@ impl<R: Read> Pieces<R> {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),
                 Ok(0) => return Ok(None),
-                Ok(_) => {}
+                Ok(count) => self.read += count as u64,
             }
         }
     }
@@ -176,7 +195,7 @@ impl<R: Read> Pieces<R> {
             self.state = State::Escape;
         }
         let is_long = self.piece.len() >= LONG_MESSAGE;
-        let most = if is_long { SHORT_STRING } else { LONGEST_STRING };
+        let most = if is_long { SHORT_STRING } else { self.longest };
         // A character is kept or cut as a whole.
         let begins_one = !(0x80..0xc0).contains(&byte);
         if self.cut == 0 && self.kept >= most && begins_one {
@@ -209,7 +228,7 @@ mod tests {
 
     /// The pieces of a text, and whether it is whole.
     fn pieces(text: &str, size: usize) -> (Vec<String>, bool) {
-        let mut pieces = Pieces::new(Slow(text.as_bytes(), size));
+        let mut pieces = Pieces::new(Slow(text.as_bytes(), size), LONGEST_STRING);
         let mut found = Vec::new();
         while let Some(piece) = pieces.next().unwrap() {
             found.push(match piece {
@@ -231,6 +250,21 @@ mod tests {
         for size in [1, 2, 3, 7, 1000] {
             let (found, whole) = pieces(TWO, size);
             assert_eq!((found.as_slice(), whole), (&expected.map(String::from)[..], true));
+        }
+    }
+
+    #[test]
+    fn a_conversation_is_read_again_from_behind_its_head() {
+        for size in [1, 3, 1000] {
+            let mut all = Pieces::new(Slow(TWO.as_bytes(), size), LONGEST_STRING);
+            assert!(matches!(all.next().unwrap(), Some(Piece::Conversation(_))));
+            let from = all.position() as usize;
+            let mut again = Pieces::within(Slow(&TWO.as_bytes()[from..], size), LONGEST_STRING);
+            for _ in 0..3 {
+                let expected = format!("{:?}", all.next().unwrap());
+                assert_eq!(format!("{:?}", again.next().unwrap()), expected);
+                assert_eq!(all.position() as usize, from + again.position() as usize);
+            }
         }
     }
 
