@@ -1,9 +1,11 @@
 //! The ground: the named constants of the whole program, waiting, and what is asked of any text.
 
 use std::os::fd::AsFd;
+use std::path::Path;
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
+use jiff::tz::TimeZone;
 use rustix::event::{PollFd, PollFlags, Timespec};
 
 /// The first port that is given to a server, the same as in opencode-ctl 0.4.0.
@@ -51,6 +53,8 @@ pub const CLOSING: Duration = Duration::from_secs(5);
 /// Everything of `run` after its limit or a signal: [`CLOSING`], and the end of its server.
 /// `docker stop` kills after 10 s, and a second may pass until the signal is noticed.
 pub const ENDING: Duration = Duration::from_secs(7);
+/// The largest file taken for a time zone, in bytes. Those of databases have a few thousand.
+const LARGEST_ZONE: u64 = 1 << 20;
 /// How many lines of a failed server's log are shown.
 pub const LOG_TAIL_LINES: usize = 20;
 
@@ -165,6 +169,40 @@ fn timespec(limit: Duration) -> Timespec {
     // The kernel refuses more seconds than its clock can count.
     let seconds = i64::try_from(limit.as_secs()).unwrap_or(i64::MAX).min(i64::from(i32::MAX));
     Timespec { tv_sec: seconds, tv_nsec: limit.subsec_nanos().into() }
+}
+
+/// The time zone of the user.
+///
+/// jiff reads the whole tree of a zone database to find one zone. The file of the zone is enough;
+/// what does not name one, such as `EST5EDT,M3.2.0,M11.1.0`, is left to jiff.
+pub fn time_zone() -> &'static TimeZone {
+    static ZONE: OnceLock<TimeZone> = OnceLock::new();
+    ZONE.get_or_init(|| zone_of_file().unwrap_or_else(TimeZone::system))
+}
+
+fn zone_of_file() -> Option<TimeZone> {
+    let Some(zone) = std::env::var_os("TZ") else {
+        return read_zone("local", Path::new("/etc/localtime"));
+    };
+    let name = zone.to_str()?;
+    let name = name.strip_prefix(':').unwrap_or(name);
+    if name == "UTC" {
+        return Some(TimeZone::UTC);
+    }
+    if name.is_empty() || name.split('/').any(|part| matches!(part, "" | "." | "..")) {
+        return None;
+    }
+    let database = std::env::var_os("TZDIR").unwrap_or_else(|| "/usr/share/zoneinfo".into());
+    read_zone(name, &Path::new(&database).join(name))
+}
+
+fn read_zone(name: &str, path: &Path) -> Option<TimeZone> {
+    // A pipe could be read for ever.
+    let facts = std::fs::metadata(path).ok()?;
+    if !facts.is_file() || facts.len() > LARGEST_ZONE {
+        return None;
+    }
+    TimeZone::tzif(name, &std::fs::read(path).ok()?).ok()
 }
 
 /// Whole milliseconds, for `_ms` fields.

@@ -1,17 +1,20 @@
-//! store.json in memory: its text, and the place of each record in it.
+//! store.json as it is read: its text, and the place of each record in it.
 //!
 //! Records are decoded when they are asked for, and unchanged records are written back byte for
-//! byte. So a store of ten thousand records costs little, and unknown keys survive at every level.
+//! byte. The text of a large store stays in its file. So a store of ten thousand records costs
+//! little, and unknown keys survive at every level.
 
 use std::fmt;
-use std::io::{self, Write};
+use std::fs::File;
+use std::io::{self, Read, Write};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use serde::de::DeserializeOwned;
 
-use super::entries::{Place, entries};
 use super::record::Record;
+use super::scan::{Fault, Place, What, scan};
+use super::source::Source;
 use crate::error::{Error, Result};
 
 /// The layout that this program writes. A store without the key was written by opencode-ctl 0.4.0.
@@ -28,7 +31,7 @@ enum Body {
 
 /// A key of the file with its value.
 struct Entry {
-    key: String,
+    key: Box<str>,
     body: Body,
 }
 
@@ -45,7 +48,7 @@ impl Entry {
 /// The whole store. See the module's documentation.
 pub struct Document {
     path: PathBuf,
-    text: String,
+    source: Source,
     top: Vec<Entry>,
     sessions: Vec<Entry>,
     changed: bool,
@@ -67,7 +70,7 @@ impl Document {
     pub fn empty(path: &Path) -> Document {
         Document {
             path: path.into(),
-            text: String::new(),
+            source: Source::Memory(Vec::new()),
             top: Vec::new(),
             sessions: Vec::new(),
             changed: false,
@@ -76,58 +79,74 @@ impl Document {
 
     /// Reads a store. If it cannot be parsed, the error names the file and the position.
     pub fn parse(path: &Path, bytes: Vec<u8>) -> Result<Document> {
-        let text = String::from_utf8(bytes).map_err(|error| {
-            let at = error.utf8_error().valid_up_to();
-            damaged(path, &format!("byte {at} is not UTF-8"))
-        })?;
-        if text.trim().is_empty() {
-            return Err(damaged(path, "it is empty"));
-        }
-        let found = entries(&text).map_err(|error| damaged(path, &error.to_string()))?;
+        Document::over(path, Source::Memory(bytes))
+    }
+
+    /// Reads a store that is too large to be held in memory.
+    pub fn open(path: &Path, file: File) -> Result<Document> {
+        let source = Source::file(file).map_err(|error| unread(path, &error))?;
+        Document::over(path, source)
+    }
+
+    fn over(path: &Path, source: Source) -> Result<Document> {
+        let text = source.reader().map_err(|error| unread(path, &error))?;
+        let found = scan(text).map_err(|fault| described(path, &source, fault))?;
         let kept = |places: Vec<Place>| places.into_iter().map(Entry::kept).collect();
         let (top, sessions) = (kept(found.top), kept(found.sessions));
-        let mut document = Document { top, sessions, ..Document::empty(path) };
+        let document = Document { top, sessions, source, ..Document::empty(path) };
         if let Some(id) = document.ids().find(|id| !is_id(id)) {
             return Err(damaged(path, &format!("{id:?} cannot be the id of a session")));
         }
-        document.text = text;
         Ok(document)
     }
 
     /// The ids of the records that cannot be read although the file as a whole can.
     pub fn broken(&self) -> Vec<String> {
         let broken = |entry: &&Entry| self.record_of(entry).is_err();
-        self.sessions.iter().filter(broken).map(|entry| entry.key.clone()).collect()
+        self.sessions.iter().filter(broken).map(|entry| entry.key.to_string()).collect()
     }
 
     /// The ids of all records, in the order of the file.
     pub fn ids(&self) -> impl Iterator<Item = &str> {
-        self.sessions.iter().map(|entry| entry.key.as_str())
+        self.sessions.iter().map(|entry| &*entry.key)
     }
 
     /// The record with that id.
     pub fn record(&self, id: &str) -> Result<Option<Record>> {
-        let found = self.sessions.iter().find(|entry| entry.key == id);
+        let found = self.sessions.iter().find(|entry| &*entry.key == id);
         found.map(|entry| self.record_of(entry)).transpose()
     }
 
-    /// All records.
-    pub fn records(&self) -> Result<Vec<Record>> {
-        self.sessions.iter().map(|entry| self.record_of(entry)).collect()
+    /// All records, decoded one after the other: all of them together may need much memory.
+    pub fn records(&self) -> impl Iterator<Item = Result<Record>> {
+        self.sessions.iter().map(|entry| self.record_of(entry))
+    }
+
+    /// The records that `keep` is true of.
+    pub fn records_where(&self, keep: impl Fn(&Record) -> bool) -> Result<Vec<Record>> {
+        self.records().filter(|record| record.as_ref().map_or(true, &keep)).collect()
+    }
+
+    /// The record at this place in the order of the file.
+    pub fn record_at(&self, place: usize) -> Result<Option<Record>> {
+        self.sessions.get(place).map(|entry| self.record_of(entry)).transpose()
     }
 
     /// Decodes a record. Its id is the key that it was found under, even if its `id` field differs.
     fn record_of(&self, entry: &Entry) -> Result<Record> {
-        let mut record: Record = self.decode(entry)?;
-        if record.id != entry.key {
-            record.id.clone_from(&entry.key);
+        let mut record: Record = self.decode(entry, &place(entry))?;
+        if *record.id != *entry.key {
+            record.id = entry.key.to_string();
         }
         Ok(record)
     }
 
     /// Decodes every record as `T`, which names a few fields and so costs less than a [`Record`].
     pub fn each<T: DeserializeOwned, R>(&self, take: impl Fn(&str, T) -> R) -> Result<Vec<R>> {
-        self.sessions.iter().map(|entry| Ok(take(&entry.key, self.decode(entry)?))).collect()
+        self.sessions
+            .iter()
+            .map(|entry| Ok(take(&entry.key, self.decode(entry, &place(entry))?)))
+            .collect()
     }
 
     /// Adds the record, or replaces the one with the same id.
@@ -135,7 +154,7 @@ impl Document {
         let json = serde_json::to_string_pretty(record)
             .map_err(|error| Error::store(format!("cannot encode {}: {error}", record.id)))?;
         let new = Entry::new(&record.id, json);
-        match self.sessions.iter_mut().find(|entry| entry.key == record.id) {
+        match self.sessions.iter_mut().find(|entry| *entry.key == *record.id) {
             Some(entry) => *entry = new,
             None => self.sessions.push(new),
         }
@@ -154,7 +173,7 @@ impl Document {
     /// Removes a record; false if there was none.
     pub fn remove(&mut self, id: &str) -> bool {
         let before = self.sessions.len();
-        self.sessions.retain(|entry| entry.key != id);
+        self.sessions.retain(|entry| &*entry.key != id);
         self.changed |= self.sessions.len() != before;
         self.sessions.len() != before
     }
@@ -208,7 +227,7 @@ impl Document {
             serde_json::to_writer(&mut *out, &entry.key)?;
             out.write_all(b": ")?;
             match &entry.body {
-                Body::Kept(range) => out.write_all(self.text[range.clone()].as_bytes())?,
+                Body::Kept(range) => self.source.with(range, |text| out.write_all(text))??,
                 // JSON strings contain no raw newlines, so this changes the layout alone.
                 Body::New(text) => out.write_all(text.replace('\n', indent).as_bytes())?,
             }
@@ -217,12 +236,10 @@ impl Document {
     }
 
     fn schema(&self) -> Result<Option<u64>> {
-        let Some(entry) = self.top.iter().find(|entry| entry.key == "schema") else {
+        let Some(entry) = self.top.iter().find(|entry| &*entry.key == "schema") else {
             return Ok(None);
         };
-        serde_json::from_str(self.slice(entry))
-            .map(Some)
-            .map_err(|error| damaged(&self.path, &format!("in \"schema\": {error}")))
+        self.decode(entry, "in \"schema\"").map(Some)
     }
 
     fn bring_forward(&mut self) -> Result<()> {
@@ -234,21 +251,25 @@ impl Document {
     }
 
     fn set_top(&mut self, key: &str, value: String) {
-        self.top.retain(|entry| entry.key != key);
+        self.top.retain(|entry| &*entry.key != key);
         self.top.push(Entry::new(key, value));
         self.changed = true;
     }
 
-    fn decode<T: DeserializeOwned>(&self, entry: &Entry) -> Result<T> {
-        let id = &entry.key;
-        serde_json::from_str(self.slice(entry))
-            .map_err(|error| damaged(&self.path, &format!("in session {id}: {error}")))
-    }
-
-    fn slice<'a>(&'a self, entry: &'a Entry) -> &'a str {
-        match &entry.body {
-            Body::Kept(range) => &self.text[range.clone()],
-            Body::New(text) => text,
+    fn decode<T: DeserializeOwned>(&self, entry: &Entry, place: &str) -> Result<T> {
+        let decoded = match &entry.body {
+            Body::Kept(range) => self.source.with(range, |text| serde_json::from_slice(text)),
+            Body::New(text) => Ok(serde_json::from_str(text)),
+        };
+        match decoded {
+            Ok(Ok(value)) => Ok(value),
+            _ if self.source.has_changed() => {
+                let path = self.path.display();
+                let message = format!("{path} was written by opencode-ctl while it was read");
+                Err(Error::store(message).hint("the same command reads it again"))
+            }
+            Ok(Err(error)) => Err(damaged(&self.path, &format!("{place}: {error}"))),
+            Err(error) => Err(unread(&self.path, &error)),
         }
     }
 }
@@ -258,6 +279,32 @@ impl Document {
 pub fn is_id(id: &str) -> bool {
     let letter = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     !id.is_empty() && id.len() <= LONGEST_ID && !id.starts_with('.') && id.chars().all(letter)
+}
+
+fn place(entry: &Entry) -> String {
+    format!("in session {}", entry.key)
+}
+
+/// The error for a text that is not a store.
+fn described(path: &Path, source: &Source, Fault { at, what }: Fault) -> Error {
+    match what {
+        What::Unread(error) => unread(path, &error),
+        What::Empty => damaged(path, "it is empty"),
+        What::NotUtf8 => damaged(path, &format!("byte {at} is not UTF-8")),
+        What::Syntax(what) => {
+            let mut before = Vec::new();
+            if let Ok(text) = source.reader() {
+                let _ = text.take(at as u64).read_to_end(&mut before);
+            }
+            let line = before.split(|byte| *byte == b'\n').count();
+            let column = before.rsplit(|byte| *byte == b'\n').next().map_or(0, <[u8]>::len) + 1;
+            damaged(path, &format!("{what} at line {line} column {column}"))
+        }
+    }
+}
+
+fn unread(path: &Path, error: &io::Error) -> Error {
+    Error::store(format!("cannot read {}: {error}", path.display()))
 }
 
 fn damaged(path: &Path, what: &str) -> Error {

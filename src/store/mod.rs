@@ -4,16 +4,17 @@
 //! process. A command that needs either reserves first, unlocks, and comes back with the result.
 
 mod document;
-mod entries;
 mod lock;
 mod queue;
 mod record;
 mod safety;
+mod scan;
+mod source;
 mod times;
 
 use std::cell::Cell;
 use std::fs::{self, File};
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 
 pub use document::{Document, is_id};
@@ -24,6 +25,10 @@ pub use safety::{can_be_private, make_private, open_reason, unsafe_reason};
 use safety::{private_directory, private_file};
 
 use crate::error::{Code, Error, Result};
+
+/// A store with more bytes than this, that is of more than about two thousand records, stays in its
+/// file and is read from there piece by piece.
+const LARGE: u64 = 1 << 20;
 
 /// The directory that holds `store.json`, `store.lock` and `logs/`.
 pub struct Store {
@@ -71,8 +76,17 @@ impl Store {
         if fs::metadata(&path).is_ok_and(|metadata| !metadata.is_file()) {
             return Err(Error::store(format!("{} is not a plain file", path.display())));
         }
-        match fs::read(&path) {
-            Ok(bytes) => Document::parse(&path, bytes),
+        let open = || -> io::Result<(File, Vec<u8>)> {
+            let file = File::open(&path)?;
+            let mut bytes = Vec::new();
+            if file.metadata()?.len() <= LARGE {
+                (&file).read_to_end(&mut bytes)?;
+            }
+            Ok((file, bytes))
+        };
+        match open() {
+            Ok((file, bytes)) if bytes.is_empty() => Document::open(&path, file),
+            Ok((_, bytes)) => Document::parse(&path, bytes),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Document::empty(&path)),
             Err(error) => Err(Error::store(format!("cannot read {}: {error}", path.display()))),
         }
@@ -186,9 +200,10 @@ impl Store {
             |error| Error::store(format!("cannot set {} aside: {error}", self.path().display()));
         match (read, broken) {
             (Ok(mut document), Some(broken)) => {
-                let bytes = fs::read(self.path()).map_err(failed)?;
+                let mut damaged = File::open(self.path()).map_err(failed)?;
                 let mut copy = private_file(&aside, true).map_err(failed)?;
-                copy.write_all(&bytes).and_then(|()| copy.sync_all()).map_err(failed)?;
+                io::copy(&mut damaged, &mut copy).map_err(failed)?;
+                copy.sync_all().map_err(failed)?;
                 for id in &broken {
                     document.remove(id);
                 }

@@ -7,12 +7,14 @@ use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 
+use crate::units::time_zone;
+
 /// The largest distance of any local time from UTC, with a margin.
 const LARGEST_OFFSET_MINUTES: i64 = 15 * 60;
 
 /// A moment in the format of 0.4.0: local, without zone, in microseconds.
 pub fn local_time(moment: Timestamp) -> String {
-    let local = moment.to_zoned(TimeZone::system()).datetime();
+    let local = moment.to_zoned(time_zone().clone()).datetime();
     local.strftime("%Y-%m-%dT%H:%M:%S.%6f").to_string()
 }
 
@@ -39,7 +41,7 @@ pub fn moment(naive: &str, utc: Option<&str>) -> Option<Timestamp> {
             return Some(twin);
         }
     }
-    local.to_zoned(TimeZone::system()).ok().map(|zoned| zoned.timestamp())
+    local.to_zoned(time_zone().clone()).ok().map(|zoned| zoned.timestamp())
 }
 
 #[cfg(test)]

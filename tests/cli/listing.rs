@@ -139,3 +139,53 @@ fn a_watched_list_goes_on_until_it_is_interrupted_or_its_reader_is_gone() {
         sandbox.occtl(&[&["list"], &*words].concat()).run().fails(2);
     }
 }
+
+#[test]
+fn ten_thousand_records_need_little_memory() {
+    let sandbox = sandbox("many-records", Value::Null);
+    let id = sandbox.start(&[]);
+    let mut many = sandbox.store();
+    for number in 0..10_000 {
+        let mut dead = many["sessions"][&id].clone();
+        let name = format!("oc-{number:08x}");
+        dead["id"] = json!(name);
+        dead["pid_start_time"] = json!(1);
+        dead["workdir"] = json!(format!("/srv/project-{number}"));
+        dead["of-another-program"] = json!([number]);
+        many["sessions"][name] = dead;
+    }
+    std::fs::write(sandbox.store_path(), many.to_string()).unwrap();
+    let limited = |words: &[&str]| {
+        // Together with the pages of the program that is less than 8 MiB.
+        let done = sandbox.shell("ulimit -d 5000 && exec \"$0\" \"$@\"", words).run().ok();
+        done.stdout
+    };
+    let table = limited(&["list", "--no-git"]);
+    assert_eq!(table.matches("  dead  ").count(), 10_000);
+    // Columns are as wide as their longest cell, however far down that is.
+    let at = |line: &str| line.find("/").unwrap();
+    let lines: Vec<&str> = table.lines().skip(1).collect();
+    assert!(lines.iter().all(|line| at(line) == at(lines[0])), "{}", lines[0]);
+    let listed: Value = serde_json::from_str(&limited(&["list", "--no-git", "--json"])).unwrap();
+    assert_eq!(listed["sessions"].as_array().unwrap().len(), 10_001);
+    assert_eq!(limited(&["list", "-q"]).lines().count(), 10_001);
+    assert!(limited(&["status", "oc-00001000", "--no-git"]).contains("dead"));
+    assert!(limited(&["sessions", "."]).contains("No conversations"), "the only one alive");
+    let new = limited(&["start", "-q", "-w", "new"]);
+    limited(&["touch", new.trim()]);
+    limited(&["stop", new.trim(), "-q"]);
+    // What was not changed is as it was.
+    assert!(
+        sandbox.store() == {
+            many["next_port"] = sandbox.store()["next_port"].clone();
+            many
+        }
+    );
+    std::fs::write(
+        sandbox.store_path(),
+        json!({"sessions": {&id: sandbox.record(&id)}}).to_string(),
+    )
+    .unwrap();
+    sandbox.occtl(&["stop", "--all"]).run().ok();
+    sandbox.assert_no_trace();
+}

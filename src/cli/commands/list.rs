@@ -117,23 +117,29 @@ fn show(app: &mut App, context: &Context, args: &Args, before: &str) -> Result<(
         return app.out.write(&ids.iter().fold(before.into(), |all: String, id| all + id + "\n"));
     }
     let columns = if app.json { Vec::new() } else { columns_of(context, args)? };
-    let statuses = runner::session::list(context, &args.labels, args.no_git)?;
+    let listing = runner::session::list(context, &args.labels, args.no_git)?;
     app.out.write(before)?;
     if app.json {
         // Written one at a time, because there may be thousands.
         app.out.write("{\"sessions\":[")?;
-        for (index, one) in statuses.iter().enumerate() {
-            let comma = if index == 0 { "" } else { "," };
-            app.out.write(&format!("{comma}{}", session::status(one)))?;
-        }
+        let mut comma = "";
+        listing.each(&mut |one| {
+            app.out.write(&format!(
+                "{}{}",
+                std::mem::replace(&mut comma, ","),
+                session::status(&one)
+            ))
+        })?;
         app.out.line("]}")
-    } else if statuses.is_empty() {
+    } else if listing.is_empty() {
         app.out.line("No active sessions")
     } else {
         let headings: Vec<&str> = columns.iter().map(|column| column.heading).collect();
-        let row =
-            |status: &SessionStatus| columns.iter().map(|column| (column.cell)(status)).collect();
-        app.out.table(&headings, &statuses.iter().map(row).collect::<Vec<_>>())
+        app.out.long_table(&headings, &|row| {
+            listing.each(&mut |one: SessionStatus| {
+                row(&columns.iter().map(|column| (column.cell)(&one)).collect::<Vec<_>>())
+            })
+        })
     }
 }
 

@@ -21,46 +21,71 @@ pub enum Colour {
     Red,
 }
 
+/// How much text of a table is made before it is written, in bytes.
+const PIECE: usize = 64 << 10;
+
+/// Takes the rows of a table, one after the other.
+pub type TakeRow<'a> = &'a mut dyn FnMut(&[Cell]) -> Result<()>;
+
 impl Output {
     /// Writes rows as aligned columns. A cell may have several lines. On a terminal cells of free
     /// text are shortened until the rows fit its width.
     pub fn table(&mut self, headings: &[&str], rows: &[Vec<Cell>]) -> Result<()> {
+        self.long_table(headings, &|take| rows.iter().try_for_each(|row| take(row)))
+    }
+
+    /// The same for rows that are not in memory together: `rows` gives them twice, first to be
+    /// measured, then to be written.
+    pub fn long_table(
+        &mut self,
+        headings: &[&str],
+        rows: &dyn Fn(TakeRow) -> Result<()>,
+    ) -> Result<()> {
         let is_terminal = self.is_terminal();
         let heading: Vec<Cell> =
             headings.iter().map(|text| Cell::new(*text).colour(Colour::Bold)).collect();
-        let all = || std::iter::once(&heading).chain(rows.iter());
         let mut widths = vec![0; headings.len()];
-        for row in all() {
-            for (width, cell) in widths.iter_mut().zip(row) {
+        let mut free = vec![false; headings.len()];
+        let mut measure = |row: &[Cell]| {
+            for ((width, free), cell) in widths.iter_mut().zip(&mut free).zip(row) {
                 let longest = cell.text(is_terminal).lines().map(UnicodeWidthStr::width).max();
                 *width = (*width).max(longest.unwrap_or(0));
+                *free |= cell.is_free;
             }
-        }
+            Ok(())
+        };
+        measure(&heading)?;
+        rows(&mut measure)?;
         if let Some(columns) = self.columns() {
-            let free: Vec<bool> = (0..widths.len())
-                .map(|at| rows.iter().filter_map(|row| row.get(at)).any(|cell| cell.is_free))
-                .collect();
             let gaps = GAP * widths.len().saturating_sub(1);
             fit(&mut widths, &free, columns.saturating_sub(gaps));
         }
         let mut text = String::new();
-        for row in all() {
-            let mut pieces: Vec<_> =
-                row.iter().map(|cell| cell.text(is_terminal).lines()).collect();
-            let height = pieces.iter().map(|lines| lines.clone().count()).max().unwrap_or(0).max(1);
-            for _ in 0..height {
-                let mut out = String::new();
-                for ((cell, lines), width) in row.iter().zip(&mut pieces).zip(&widths) {
-                    let piece = shorten(lines.next().unwrap_or(""), *width);
-                    out.push_str(&self.paint(&piece, cell.colour));
-                    let padding = width.saturating_sub(piece.width()) + GAP;
-                    out.extend(std::iter::repeat_n(' ', padding));
-                }
-                text.push_str(out.trim_end());
-                text.push('\n');
+        self.add_row(&mut text, &heading, &widths, is_terminal);
+        rows(&mut |row| {
+            self.add_row(&mut text, row, &widths, is_terminal);
+            if text.len() >= PIECE {
+                self.write(&std::mem::take(&mut text))?;
             }
-        }
+            Ok(())
+        })?;
         self.write(&text)
+    }
+
+    fn add_row(&self, text: &mut String, row: &[Cell], widths: &[usize], is_terminal: bool) {
+        let mut pieces: Vec<_> = row.iter().map(|cell| cell.text(is_terminal).lines()).collect();
+        let height = pieces.iter().map(|lines| lines.clone().count()).max().unwrap_or(0).max(1);
+        for _ in 0..height {
+            let mut out = String::new();
+            for ((cell, lines), width) in row.iter().zip(&mut pieces).zip(widths) {
+                let piece = shorten(lines.next().unwrap_or(""), *width);
+                out.push_str(&self.paint(&piece, cell.colour));
+                let padding = width.saturating_sub(piece.width()) + GAP;
+                out.extend(std::iter::repeat_n(' ', padding));
+            }
+            text.push_str(out.trim_end());
+            text.push('\n');
+        }
     }
 }
 

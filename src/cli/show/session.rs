@@ -1,11 +1,11 @@
 //! How sessions are shown.
 
 use jiff::Timestamp;
-use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 
 use crate::cli::output::{Cell, Colour};
 use crate::runner::session::{SessionFacts, SessionStatus, State};
+use crate::units::time_zone;
 
 /// What the record says of a session, as JSON; `docs/json.md` describes the fields.
 pub fn facts(facts: &SessionFacts) -> Value {
@@ -42,7 +42,7 @@ pub fn status(status: &SessionStatus) -> Value {
 
 /// A time in the local time zone, to the second.
 pub fn time(moment: Option<Timestamp>) -> String {
-    let local = |moment: Timestamp| moment.to_zoned(TimeZone::system());
+    let local = |moment: Timestamp| moment.to_zoned(time_zone().clone());
     moment.map_or("-".into(), |moment| local(moment).strftime("%Y-%m-%d %H:%M:%S").to_string())
 }
 

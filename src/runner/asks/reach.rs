@@ -74,10 +74,10 @@ pub fn directories(context: &Context, server: &Server) -> Result<Vec<String>> {
 
 /// The directories of the other sessions that live.
 fn others(context: &Context, server: &Server) -> Result<BTreeSet<String>> {
-    let records = context.store.read()?.records()?;
-    let others = records.into_iter().filter(|one| one.id != server.record.id);
-    let alive = others.filter(|one| matches!(life(context, one), Life::Alive(_)));
-    Ok(sorting::set(alive.filter_map(|one| one.workdir)))
+    let alive = context.store.read()?.records_where(|one| {
+        one.id != server.record.id && matches!(life(context, one), Life::Alive(_))
+    })?;
+    Ok(sorting::set(alive.into_iter().filter_map(|one| one.workdir)))
 }
 
 /// Whether a conversation's newest message is not answered, not complete, or was aborted: the ask

@@ -117,7 +117,7 @@ fn list_all(server: &Server) -> Result<ConversationList> {
 /// servers that do not answer are missing, and the user is told so.
 pub fn all_conversations(context: &Context, labels: &Labels) -> Result<Vec<ConversationList>> {
     let mut all = Vec::new();
-    for SessionStatus { facts, state, trouble, .. } in list(context, labels, true)? {
+    list(context, labels, true)?.each(&mut |SessionStatus { facts, state, trouble, .. }| {
         let missing = |why: &str| (context.say)(&format!("without those of {}: {why}", facts.id));
         match state {
             State::Dead | State::Starting => {}
@@ -128,7 +128,8 @@ pub fn all_conversations(context: &Context, labels: &Labels) -> Result<Vec<Conve
                 Err(error) => missing(&error.message),
             },
         }
-    }
+        Ok(())
+    })?;
     Ok(all)
 }
 

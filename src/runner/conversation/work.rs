@@ -137,8 +137,8 @@ fn has_asked_here(server: &Server, place: &Place) -> Answer<bool> {
 /// The other session whose server works on a conversation. Only those of the same directory are
 /// asked, because another server would have to load it first.
 fn other_worker(context: &Context, server: &Server, place: &Place) -> Option<String> {
-    let records = context.store.read().ok()?.records().ok()?;
-    let mut others = records.into_iter().filter(|record| record.id != server.record.id);
+    let document = context.store.read().ok()?;
+    let mut others = document.records().flatten().filter(|one| one.id != server.record.id);
     others.find_map(|record| {
         let life = life(context, &record);
         let lives = matches!(life, Life::Alive(_) | Life::Adopted);

@@ -87,7 +87,8 @@ pub fn adopt(context: &Context, options: &AdoptOptions) -> Result<SessionFacts> 
         if let Some(name) = &options.name {
             check_name(document, name)?;
         }
-        for other in document.records()? {
+        for other in document.records() {
+            let other = other?;
             if same_place(&url(&other), &url(&record))
                 && !matches!(life(context, &other), Life::Dead | Life::Elsewhere)
             {

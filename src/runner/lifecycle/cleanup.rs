@@ -80,7 +80,7 @@ pub fn cleanup(
     dry_run: bool,
 ) -> Result<CleanedUp> {
     let mut result = CleanedUp::default();
-    let mut records = context.store.read()?.records()?;
+    let mut records = context.store.read()?.records().collect::<Result<Vec<_>>>()?;
     let order =
         sorting::map(records.iter().enumerate().map(|(at, record)| (record.id.clone(), at)));
     // A nested session was started later than its parent and has to go first.

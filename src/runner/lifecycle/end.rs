@@ -203,9 +203,9 @@ pub fn say_what_stays(context: &Context, record: &Record) {
     else {
         return;
     };
-    let records = context.store.read().and_then(|document| document.records());
     let is_other = |other: &Record| other.id != record.id && worktree::is_in_it(other, worktree);
-    if records.is_ok_and(|records| records.iter().any(is_other)) {
+    let others = context.store.read().and_then(|document| document.records_where(is_other));
+    if others.is_ok_and(|others| !others.is_empty()) {
         return;
     }
     let (path, branch) = (&worktree.path, &worktree.branch);

@@ -90,9 +90,11 @@ pub fn stop_dead(
     if options.keep_data || options.remove_worktree || options.dry_run {
         return Ok(Vec::new());
     }
-    let mut records = context.store.read()?.records()?;
-    records.retain(|record| has_labels(&record.labels, labels));
-    records.retain(|record| record.adopted_url.is_none() && life(context, record) == Life::Dead);
+    let records = context.store.read()?.records_where(|record| {
+        has_labels(&record.labels, labels)
+            && record.adopted_url.is_none()
+            && life(context, record) == Life::Dead
+    })?;
     let stopped =
         |id: String| Stopped { id, was_dead: true, forgotten: false, processes: 0, killed: false };
     Ok(forget(context, &records)?.into_iter().map(stopped).collect())
@@ -101,8 +103,8 @@ pub fn stop_dead(
 /// The ids of all sessions with these labels but those that are elsewhere, which only a command
 /// that names them ends. A session that was started from within another one comes before it.
 pub fn ids_here(context: &Context, labels: &Labels) -> Result<Vec<String>> {
-    let mut records = context.store.read()?.records()?;
-    records.retain(|record| has_labels(&record.labels, labels));
+    let has_labels = |record: &Record| has_labels(&record.labels, labels);
+    let mut records = context.store.read()?.records_where(has_labels)?;
     if !labels.is_empty() {
         sorting::sort_by_key(&mut records, |record| std::cmp::Reverse(record.created()));
     }
@@ -215,8 +217,8 @@ fn forget_elsewhere(
 /// What git ignores in a session's worktree; an error unless the worktree can be removed without
 /// losing work. Another session may have taken it up.
 fn check_worktree(context: &Context, record: &Record, worktree: &Worktree) -> Result<Vec<String>> {
-    let mut others = context.store.read()?.records()?;
-    others.retain(|other| other.id != record.id && worktree::is_in_it(other, worktree));
+    let is_other = |other: &Record| other.id != record.id && worktree::is_in_it(other, worktree);
+    let others = context.store.read()?.records_where(is_other)?;
     if let Some(other) = others.iter().find(|other| life(context, other) != Life::Dead) {
         let message = format!("session {} works in {}", other.id, worktree.path);
         return Err(Error::failed(message).hint(format!("occtl stop {} first", other.id)));

@@ -62,7 +62,8 @@ impl<'a> Changes<'a> {
                 .map(|(directory, settings)| (directory, settings.start_status(settings_by)))
                 .collect();
             known.extend(asked.into_iter().map(|(place, status)| (place, status.wait(answers_by))));
-            let next = rest.next().unwrap_or_default();
+            // To start a git takes time as well.
+            let next = rest.next().filter(|_| !deadline.expired()).unwrap_or_default();
             running = next.iter().map(|directory| (*directory, git::start(directory))).collect();
             left -= 1;
         }
@@ -72,4 +73,16 @@ impl<'a> Changes<'a> {
 
 fn at_once() -> usize {
     (process::descriptor_limit() / 16).clamp(1, AT_ONCE)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_git_is_started_once_the_time_is_over() {
+        let places: Vec<String> = (0..100).map(|number| format!("/nowhere/{number}")).collect();
+        let changes = Changes::start(places.iter().map(Path::new));
+        assert!(changes.wait(Deadline::after(Duration::ZERO)).len() <= AT_ONCE);
+    }
 }

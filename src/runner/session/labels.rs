@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use serde::Deserialize;
+
 use crate::error::{Error, Result};
 use crate::runner::context::Context;
 
@@ -28,7 +30,12 @@ pub fn all_ids(context: &Context, labels: &Labels) -> Result<Vec<String>> {
     if labels.is_empty() {
         return Ok(document.ids().map(String::from).collect());
     }
-    let mut records = document.records()?;
-    records.retain(|record| has_labels(&record.labels, labels));
-    Ok(records.into_iter().map(|record| record.id).collect())
+    #[derive(Deserialize)]
+    struct Labelled {
+        #[serde(default)]
+        labels: Labels,
+    }
+    let found = document
+        .each(|id, one: Labelled| has_labels(&one.labels, labels).then(|| id.to_string()))?;
+    Ok(found.into_iter().flatten().collect())
 }

@@ -82,7 +82,8 @@ pub enum Detail {
 }
 
 impl Condition {
-    fn known(state: State) -> Condition {
+    /// One that is known without asking.
+    pub fn known(state: State) -> Condition {
         Condition { state, trouble: None, doing: None }
     }
 
@@ -118,12 +119,6 @@ impl Probe {
         deadline: Deadline,
         limit: Duration,
     ) -> Probe {
-        match life {
-            Life::Starting => return Probe::Known(State::Starting),
-            Life::Dead => return Probe::Known(State::Dead),
-            Life::Elsewhere => return Probe::Known(State::Elsewhere),
-            Life::Alive(_) | Life::Adopted => {}
-        }
         if deadline.expired() {
             return Probe::Failed("no time was left to ask it".into());
         }

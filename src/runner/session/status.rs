@@ -16,8 +16,7 @@ use super::select::select;
 use crate::error::Result;
 use crate::process;
 use crate::runner::context::Context;
-use crate::sorting;
-use crate::store::Record;
+use crate::store::{Document, Record};
 use crate::units::{Deadline, GIT_LIMIT, LIST_LIMIT, PROBE_LIMIT};
 
 /// A session as it is found now.
@@ -35,47 +34,82 @@ pub struct SessionStatus {
     pub doing: Option<Vec<Doing>>,
 }
 
+/// All sessions of a store as they were found. Their records are read anew when they are shown,
+/// because thousands of them need more memory than anything else does.
+pub struct Listing<'a> {
+    context: &'a Context,
+    document: Document,
+    sessions: Vec<Session>,
+    conditions: Vec<Condition>,
+    changes: Vec<Uncommitted>,
+}
+
+impl Listing<'_> {
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.sessions.is_empty()
+    }
+
+    /// Calls `take` with one after the other, in the order of the store.
+    pub fn each(&self, take: &mut dyn FnMut(SessionStatus) -> Result<()>) -> Result<()> {
+        let found = self.sessions.iter().zip(&self.conditions).zip(&self.changes);
+        for ((session, condition), changes) in found {
+            if let Some(record) = self.document.record_at(session.place)? {
+                let facts = SessionFacts::of(self.context, &record, &session.life);
+                take(SessionStatus::new(facts, condition.clone(), changes.clone()))?;
+            }
+        }
+        Ok(())
+    }
+}
+
 /// All sessions that have these labels, in the order of the store. Never takes longer than five
 /// seconds. The servers are asked together, so that one that does not answer takes no time from
 /// those that do.
-pub fn list(context: &Context, labels: &Labels, no_git: bool) -> Result<Vec<SessionStatus>> {
+pub fn list<'a>(context: &'a Context, labels: &Labels, no_git: bool) -> Result<Listing<'a>> {
     let deadline = Deadline::after(LIST_LIMIT);
     let git = is_git_wanted(context, no_git)?;
-    let mut records = context.store.read()?.records()?;
-    records.retain(|record| has_labels(&record.labels, labels));
-    let sessions: Vec<Session> =
-        records.into_iter().map(|record| Session::of(context, record)).collect();
+    let document = context.store.read()?;
+    let mut sessions = Vec::new();
+    for (place, record) in document.records().enumerate() {
+        let record = record?;
+        if has_labels(&record.labels, labels) {
+            sessions.push(Session::of(context, record, place));
+        }
+    }
     // Git works while the servers are asked. Several sessions often share one directory.
     let directories = sessions.iter().filter_map(Session::directory_here).filter(|_| git);
     let changes = Changes::start(directories);
     let conditions = conditions(&sessions, deadline);
     let changes = changes.wait(deadline);
-    let rows = sessions.iter().zip(conditions).map(|(session, condition)| {
-        let changes = session.directory_here().and_then(|directory| changes.get(directory));
-        session.status(context, condition, changes.cloned().unwrap_or(Uncommitted::Unknown))
-    });
-    Ok(rows.collect())
+    let of = |session: &Session| changes.get(session.directory_here()?).cloned();
+    let changes =
+        sessions.iter().map(|session| of(session).unwrap_or(Uncommitted::Unknown)).collect();
+    Ok(Listing { context, document, sessions, conditions, changes })
 }
 
 /// One session.
 pub fn status(context: &Context, word: &str, no_git: bool) -> Result<SessionStatus> {
     let git = is_git_wanted(context, no_git)?;
-    let session = Session::of(context, select(context, &context.store.read()?, word)?);
+    let record = select(context, &context.store.read()?, word)?;
+    let session = Session::of(context, record.clone(), 0);
     let pending = Changes::start(session.directory_here().filter(|_| git).into_iter());
     let deadline = Deadline::after(PROBE_LIMIT);
     let condition = session.probe(deadline, PROBE_LIMIT).condition(deadline, Detail::Doing);
     let changes = pending.wait(Deadline::after(GIT_LIMIT)).into_values().next();
-    Ok(session.status(context, condition, changes.unwrap_or(Uncommitted::Unknown)))
+    let facts = SessionFacts::of(context, &record, &session.life);
+    Ok(SessionStatus::new(facts, condition, changes.unwrap_or(Uncommitted::Unknown)))
 }
 
 /// What all these sessions are doing, in their order.
 fn conditions(sessions: &[Session], deadline: Deadline) -> Vec<Condition> {
     let at_once = (process::descriptor_limit() / 4).clamp(1, AT_ONCE);
+    let mut conditions: Vec<Condition> =
+        sessions.iter().map(|session| Condition::known(session.unasked())).collect();
     // A look-up of a name may take all the time that there is, so those come last.
-    let (named, plain): (Vec<_>, Vec<_>) =
-        (0..sessions.len()).partition(|number| sessions[*number].has_name());
-    let mut sessions_left = sessions.len();
-    let mut conditions: Vec<(usize, Condition)> = Vec::new();
+    let asked = (0..sessions.len()).filter(|number| sessions[*number].asked.is_some());
+    let (named, plain): (Vec<_>, Vec<_>) = asked.partition(|number| sessions[*number].has_name());
+    let mut sessions_left = named.len() + plain.len();
     let groups = plain.chunks(at_once).chain(named.chunks(at_once));
     for group in groups {
         let mut probes = Vec::new();
@@ -87,10 +121,11 @@ fn conditions(sessions: &[Session], deadline: Deadline) -> Vec<Condition> {
         }
         let groups_left = 1 + sessions_left.div_ceil(at_once);
         let answers_by = Deadline::after(share(deadline, groups_left));
-        conditions.extend(group.iter().copied().zip(probe::conditions(probes, answers_by)));
+        for (number, condition) in group.iter().zip(probe::conditions(probes, answers_by)) {
+            conditions[*number] = condition;
+        }
     }
-    sorting::sort_by_key(&mut conditions, |(number, _)| *number);
-    conditions.into_iter().map(|(_, condition)| condition).collect()
+    conditions
 }
 
 /// The part of the time left for each of `count`, which come one after the other.
@@ -101,50 +136,61 @@ fn share(deadline: Deadline, count: usize) -> Duration {
 
 /// A session before its server or git was asked.
 struct Session {
-    record: Record,
+    /// Its place in the order of the store.
+    place: usize,
     life: Life,
     /// Where the server works, if that is known.
     directory: Option<String>,
+    is_here: bool,
+    /// What is needed to ask its server, if there is one that can be asked.
+    asked: Option<Box<Record>>,
 }
 
 impl Session {
-    fn of(context: &Context, record: Record) -> Session {
+    fn of(context: &Context, record: Record, place: usize) -> Session {
         let life = life(context, &record);
         let directory = known_directory(&record, &life);
-        Session { record, life, directory }
+        let is_local = |url: &String| address::is_on_loopback(url);
+        let is_here = life != Life::Elsewhere && record.adopted_url.as_ref().is_none_or(is_local);
+        let asked = matches!(life, Life::Alive(_) | Life::Adopted).then(|| Box::new(record));
+        Session { place, life, directory, is_here, asked }
     }
 
     /// Where its server works, if that is on this machine. Nothing here looks at the directory: the
     /// look would never end on a dead network mount.
     fn directory_here(&self) -> Option<&Path> {
-        let is_here = |url: &String| address::is_on_loopback(url);
-        let local =
-            self.life != Life::Elsewhere && self.record.adopted_url.as_ref().is_none_or(is_here);
-        self.directory.as_deref().filter(|_| local).map(Path::new)
+        self.directory.as_deref().filter(|_| self.is_here).map(Path::new)
     }
 
     /// Whether its host is only known by a name.
     fn has_name(&self) -> bool {
-        let url = self.record.adopted_url.as_ref();
+        let url = self.asked.as_ref().and_then(|record| record.adopted_url.as_ref());
         url.is_some_and(|url| address::without_look_up(url).is_empty())
     }
 
-    fn probe(&self, deadline: Deadline, limit: Duration) -> Probe {
-        Probe::new(&self.record, &self.life, self.directory.as_deref(), deadline, limit)
+    /// Its state as long as its server was not asked.
+    fn unasked(&self) -> State {
+        match self.life {
+            Life::Starting => State::Starting,
+            Life::Dead => State::Dead,
+            Life::Elsewhere => State::Elsewhere,
+            Life::Alive(_) | Life::Adopted => State::Error,
+        }
     }
 
-    fn status(
-        &self,
-        context: &Context,
-        condition: Condition,
-        changes: Uncommitted,
-    ) -> SessionStatus {
-        SessionStatus {
-            facts: SessionFacts::of(context, &self.record, &self.life),
-            state: condition.state,
-            changes,
-            trouble: condition.trouble,
-            doing: condition.doing,
+    fn probe(&self, deadline: Deadline, limit: Duration) -> Probe {
+        match &self.asked {
+            Some(record) => {
+                Probe::new(record, &self.life, self.directory.as_deref(), deadline, limit)
+            }
+            None => Probe::Known(self.unasked()),
         }
+    }
+}
+
+impl SessionStatus {
+    fn new(facts: SessionFacts, condition: Condition, changes: Uncommitted) -> SessionStatus {
+        let Condition { state, trouble, doing } = condition;
+        SessionStatus { facts, state, changes, trouble, doing }
     }
 }

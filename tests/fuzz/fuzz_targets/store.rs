@@ -21,7 +21,8 @@ fuzz_target!(|bytes: &[u8]| {
     for id in document.broken() {
         assert!(document.remove(&id));
     }
-    let records = document.records().expect("no broken record is left");
+    let records: Vec<_> =
+        document.records().collect::<Result<_, _>>().expect("no broken record is left");
     for record in &records {
         let _ = (record.created(), record.last_active(), record.status());
     }
@@ -34,5 +35,5 @@ fuzz_target!(|bytes: &[u8]| {
     let mut text = Vec::new();
     document.write(&mut text).expect("memory can be written");
     let again = Document::parse(place, text).expect("what was written can be read");
-    assert_eq!(again.records().expect("its records").len(), records.len());
+    assert_eq!(again.records().filter(Result::is_ok).count(), records.len());
 });

@@ -19,6 +19,7 @@ use crate::runner::session::server::Server;
 use crate::runner::session::{Labels, SessionStatus, State, list};
 use crate::runner::turn::Used;
 use crate::sorting;
+use crate::units::time_zone;
 
 /// How many messages are read at once from a conversation that is older than the span.
 const PAGE: usize = 200;
@@ -106,7 +107,7 @@ pub fn usage_since(
     let mut sum = Sum {
         period: *period,
         by,
-        zone: TimeZone::system(),
+        zone: time_zone().clone(),
         seen: BTreeSet::new(),
         rows: BTreeMap::new(),
         missing: Vec::new(),
@@ -152,10 +153,11 @@ impl Sum {
         // seen those of a dead one too.
         let mut counted = BTreeSet::new();
         let mut unknown = Vec::new();
-        for SessionStatus { facts, state, trouble, .. } in list(context, &Labels::new(), true)? {
+        let listing = list(context, &Labels::new(), true)?;
+        listing.each(&mut |SessionStatus { facts, state, trouble, .. }| {
             let shared = facts.workdir.clone().filter(|_| !facts.isolated);
             let why = match state {
-                State::Starting => continue,
+                State::Starting => return Ok(()),
                 State::Dead => Some("its server is dead".to_string()),
                 State::Elsewhere => Some("its server lives elsewhere".to_string()),
                 State::Error => Some(trouble.unwrap_or_default()),
@@ -168,7 +170,8 @@ impl Sum {
                 None => counted.extend(shared),
                 Some(why) => unknown.push((facts.id, shared, why)),
             }
-        }
+            Ok(())
+        })?;
         unknown.retain(|(_, shared, _)| shared.as_ref().is_none_or(|one| !counted.contains(one)));
         let missing = |(session, _, why)| Missing { session, conversation: None, why };
         self.missing.extend(unknown.into_iter().map(missing));

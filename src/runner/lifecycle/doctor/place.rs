@@ -9,7 +9,7 @@ use rustix::io::Errno;
 use super::finding::Finding;
 use crate::error::{Error, Result};
 use crate::runner::context::Context;
-use crate::store::{can_be_private, make_private, open_reason, unsafe_reason};
+use crate::store::{Document, can_be_private, make_private, open_reason, unsafe_reason};
 
 /// Less room than this is soon none: a server's log and database grow.
 const LEAST_FREE_BYTES: u64 = 100 << 20;
@@ -112,9 +112,11 @@ fn lock(context: &Context) -> Finding {
 }
 
 fn store(context: &Context, fix: bool) -> Finding {
-    let read = context.store.read().and_then(|document| document.records());
-    match read {
-        Ok(records) => Finding::good("store", format!("{} sessions", records.len())),
+    let count = |document: Document| {
+        document.records().try_fold(0_usize, |count, record| record.map(|_| count + 1))
+    };
+    match context.store.read().and_then(count) {
+        Ok(count) => Finding::good("store", format!("{count} sessions")),
         Err(error) => {
             let path = context.store.path();
             // A store that only cannot be reached may be undamaged.

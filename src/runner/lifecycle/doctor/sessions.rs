@@ -24,8 +24,8 @@ pub fn check(context: &Context, options: DoctorOptions) -> Vec<Finding> {
     // Processes and files first: a session that is started meanwhile has its record before either.
     let processes = of_our_store(context);
     let files = files(context);
-    let read = || context.store.read().and_then(|document| document.records());
-    let Ok(records) = read() else {
+    let read = || context.store.read().and_then(|document| document.records().collect());
+    let Ok(records): Result<Vec<Record>> = read() else {
         return Vec::new();
     };
     let mut known = sorting::set(records.iter().map(|record| record.id.clone()));

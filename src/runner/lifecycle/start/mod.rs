@@ -163,16 +163,16 @@ fn variables(options: &StartOptions) -> Result<Variables> {
 
 /// Two versions on one database: the newer one migrates it, and the older one stumbles.
 fn warn_of_mixed_versions(context: &Context, new: &Record) {
-    let Ok(records) = context.store.read().and_then(|document| document.records()) else { return };
-    let shares = |one: &&Record| {
+    let shares = |one: &Record| {
         one.isolated.is_none()
             && one.adopted_url.is_none()
             && one.opencode_version.is_some()
             && one.opencode_version != new.opencode_version
             && life(context, one).server().is_some()
     };
+    let Ok(document) = context.store.read() else { return };
     if new.isolated.is_none()
-        && let Some(other) = records.iter().find(shares)
+        && let Some(other) = document.records().flatten().find(shares)
     {
         let own = new.opencode_version.as_deref().unwrap_or("another version");
         let theirs = other.opencode_version.as_deref().unwrap_or_default();

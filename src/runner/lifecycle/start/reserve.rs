@@ -4,6 +4,8 @@ use std::fs::File;
 use std::net::Ipv4Addr;
 use std::path::Path;
 
+use serde::Deserialize;
+
 use super::options::StartOptions;
 use crate::error::{Error, Result};
 use crate::process::{self, Guardian};
@@ -139,9 +141,8 @@ pub fn reserve_again(
         // One that only this machine reaches gets its password when it is spawned.
         record.password = password.clone().filter(|_| record.hostname.is_some());
         let address = listening_address(&record);
-        let is_held =
-            document.records()?.iter().any(|one| one.id != *id && one.port == record.port);
-        if is_held || !is_port_free(address, record.port) {
+        let is_held = |other: &str, one: Port| other != id && one.port == record.port;
+        if document.each(is_held)?.contains(&true) || !is_port_free(address, record.port) {
             record.port = free_port(document, address, &ports, &[])?;
         }
         lock = context.store.lock_life(id).ok();
@@ -157,8 +158,7 @@ fn check_names(context: &Context, document: &Document, plan: &Plan) -> Result<()
         check_name(document, name)?;
     }
     if let Some(worktree) = plan.worktree {
-        let mut others = document.records()?;
-        others.retain(|other| worktree::is_in_it(other, worktree));
+        let others = document.records_where(|other| worktree::is_in_it(other, worktree))?;
         if let Some(other) = others.iter().find(|other| life(context, other) != Life::Dead) {
             return Err(worktree::taken(&worktree.path).hint(format!(
                 "session {} works there: occtl stop {}; or take another name",
@@ -172,12 +172,16 @@ fn check_names(context: &Context, document: &Document, plan: &Plan) -> Result<()
 /// Reservations whose `occtl start` was killed and that have no process: their ports are free. A
 /// session that was being started again has had a server before, and has something to lose.
 fn abandoned(context: &Context) -> Result<Vec<Record>> {
-    let records = context.store.read()?.records()?;
-    let has_no_process = |record: &Record| {
+    context.store.read()?.records_where(|record| {
         let is_new = record.status() == Status::Starting && record.opencode_version.is_none();
         is_new && life(context, record) == Life::Dead
-    };
-    Ok(records.into_iter().filter(has_no_process).collect())
+    })
+}
+
+/// What a record holds of all that others look for.
+#[derive(Deserialize)]
+struct Port {
+    port: u16,
 }
 
 /// The lowest port that no record holds, that is not in `busy`, and that can be bound at that
@@ -189,7 +193,7 @@ pub fn free_port(
     busy: &[u16],
 ) -> Result<u16> {
     let held: std::collections::HashSet<u16> =
-        document.records()?.iter().map(|record| record.port).collect();
+        document.each(|_, one: Port| one.port)?.into_iter().collect();
     let free =
         |port: &u16| !held.contains(port) && !busy.contains(port) && is_port_free(address, *port);
     ports.clone().find(free).ok_or_else(|| {
