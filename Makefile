@@ -34,7 +34,7 @@ OTHER_TARGET := $(OTHER)-unknown-linux-musl
 
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help build static demo playground test chaos fuzz compat lint docs opencode measure bench-demo test-slurm test-parallel scale-figures install clean
+.PHONY: help build static demo playground test budgets chaos fuzz compat lint docs opencode measure bench-demo test-slurm test-parallel scale-figures install clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -76,6 +76,10 @@ test: opencode ## run all tests, the real OpenCode included
 	$(CARGO) build --examples
 	OCCTL_TEST_OPENCODE_VERSION=$(OPENCODE_VERSION) RUST_TEST_THREADS=$(TEST_THREADS) $(CARGO) test
 
+budgets: ## count instructions and system calls of some commands, and write them as the new budgets
+	$(CARGO) build --examples
+	OCCTL_WRITE_BUDGETS=1 $(CARGO) test --test main budgets:: -- --nocapture
+
 compat: ## run the tests on the real OpenCode of every supported version (long), and print a table
 	@tests/compat.sh $(TESTS)
 
@@ -111,9 +115,9 @@ recording: opencode ## write docs/recording.svg anew: a terminal in which the fi
 opencode: ## install the OpenCode of the tests (OPENCODE_VERSION=…) into target/opencode
 	@tests/get-opencode.sh $(OPENCODE_VERSION)
 
-measure: static opencode ## measure speed and size, and print bar and figure (some minutes)
-	$(CARGO) build --release --bin occtl --examples
-	@STATIC=$(STATIC) tests/measure/run.sh
+measure: static opencode ## measure speed and size, print bar and figure, write docs/performance.md (ten minutes)
+	$(CARGO) build --release --examples
+	@STATIC=$(STATIC) tests/measure/run.sh $(ONLY)
 
 # What is installed, and what makes the pages and completions; they are made on this machine.
 OCCTL ?= target/release/occtl

@@ -5,6 +5,7 @@
 mod alone;
 mod bench;
 mod bench_check;
+mod budgets;
 mod chaos;
 mod cli;
 mod containers;

@@ -8,8 +8,9 @@ cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 # chroot is there, which is not on the PATH of every user.
 PATH+=:/usr/sbin:/sbin
 
-OCCTL=$PWD/target/release/occtl
-EXAMPLES=$PWD/target/release/examples
+# What is shipped is what is measured.
+OCCTL=$(realpath "${STATIC:?the path of the static binary: make measure knows it}")
+EXAMPLES=${EXAMPLES:-$PWD/target/release/examples}
 REAL=${REAL:-$PWD/$(tests/get-opencode.sh "${OPENCODE_VERSION:-}")}
 for name in "${!OPENCODE@}" "${!OCCTL_@}" "${!XDG@}"; do
     unset "$name"

@@ -2,12 +2,11 @@
 # The static binary: its size, and that it works where there is no other file.
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
-static=${STATIC:?the path of the static binary}
-size=$(wc -c <"$static")
+size=$(wc -c <"$OCCTL")
 row "static binary" "3670016 bytes (3.5 MiB)" "$size bytes" "$size <= 3670016"
 root=$SCRATCH/root
 mkdir "$root"
-cp "$static" "$root/occtl"
+cp "$OCCTL" "$root/occtl"
 enter() {
     if [[ $(id -u) == 0 ]]; then
         env -i OCCTL_DATA_DIR=/data "$(command -v chroot)" "$root" /occtl "$@"

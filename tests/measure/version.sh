@@ -15,5 +15,5 @@ for _ in {1..9}; do
     each "$OCCTL" version >>"$SCRATCH/version"
 done
 true=$(median <"$SCRATCH/true") version=$(median <"$SCRATCH/version")
-row "occtl version" "2 x /bin/true ($(ms "$true")) + 1 ms" "$(ms "$version")" \
-    "$version <= 2 * $true + 1000"
+row "occtl version" "1.5 x /bin/true ($(ms "$true")) + 0.2 ms" "$(ms "$version")" \
+    "$version <= 1.5 * $true + 200"

@@ -38,6 +38,7 @@
 //! | `endless_relatives: true` | has a new conversation above and below each conversation |
 //! | `no_cursors: true` | pages of messages do not name the next page, as in 1.1.65 |
 //! | `messages: N` | starts with a conversation of N messages |
+//! | `message_bytes: N` | each of these has N bytes more |
 //! | `bulk_conversations: N` | starts with N empty conversations |
 //! | `clock_ms: N` | its clock is N ms ahead of that of the machine |
 //! | `ids_decide: true` | goes by ids, as versions before 1.16 do |

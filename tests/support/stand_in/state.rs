@@ -85,7 +85,8 @@ impl Shared {
         }
         if let Some(count) = faults.number("/messages") {
             let id = shared.create(&json!({"title": "Prepared"}), None)["id"].clone();
-            shared.prepare(id.as_str().unwrap_or_default(), count);
+            let bytes = faults.number("/message_bytes").unwrap_or(0);
+            shared.prepare(id.as_str().unwrap_or_default(), count, bytes);
         }
         shared
     }
@@ -154,15 +155,16 @@ impl Shared {
         info
     }
 
-    /// Fills a conversation with `count` messages of turns that are over.
-    fn prepare(&self, conversation: &str, count: u64) {
+    /// Fills a conversation with `count` messages of turns that are over, with so many more bytes.
+    fn prepare(&self, conversation: &str, count: u64, bytes: u64) {
+        let rest = " and more".repeat(usize::try_from(bytes / 9).unwrap_or(0));
         let mut state = self.lock();
         let Some(found) = state.find(conversation) else {
             return;
         };
         let mut user = Value::Null;
         for number in 0..count {
-            let text = format!("message {number}");
+            let text = format!("message {number}{rest}");
             let message = if number % 2 == 0 {
                 user =
                     user_message(conversation, &json!({"parts": [{"type": "text", "text": text}]}));
