@@ -11,12 +11,13 @@ use crate::support::sandbox::Sandbox;
 
 /// Examples that need what no test of theirs has, by the beginning of the line, and where the same
 /// is run. The unit tests hold that the table accepts them.
-const ELSEWHERE: [(&str, &str); 6] = [
+const ELSEWHERE: [(&str, &str); 7] = [
     ("occtl bench ", "tests/bench/guide.rs makes batches"),
     ("occtl run", "tests/real/run.rs"),
     ("occtl start", "the first test of tests/cli/help.rs"),
     ("S=$(occtl start", "the sandbox needs a directory of its own for it"),
     ("occtl attach", "tests/cli/attach.rs"),
+    ("occtl init", "tests/cli/init.rs"),
     ("occtl logs", "tests/cli/logs.rs: the stand-in has no log, and one follows it without end"),
 ];
 

@@ -48,13 +48,13 @@ pub const COMMAND: Command = Command {
 
 fn parse(words: &Words) -> Result<Action> {
     let name = words.required(0)?;
+    let source: PathBuf = words.required(1)?.into();
+    let (output, clones) = (words.path("output"), words.path("clones"));
+    let models = words.values("model")?;
     let format = Format::ALL.iter().find(|(known, _)| *known == name);
     let (_, format) =
         *format.ok_or_else(|| wrong_value("FORMAT", &name, "one of harbor, exercism, swebench"))?;
-    let source: PathBuf = words.required(1)?.into();
-    let output = words.path("output");
     let output = output.ok_or_else(|| Error::usage("bench import needs -o DIR, which it makes"))?;
-    let models = words.values("model")?;
     for (at, model) in models.iter().enumerate() {
         let parts = model.split_once('/');
         if !parts.is_some_and(|(provider, name)| !provider.is_empty() && !name.is_empty())
@@ -66,7 +66,6 @@ fn parse(words: &Words) -> Result<Action> {
             return Err(Error::usage(format!("--model {model} would name an arm twice")));
         }
     }
-    let clones = words.path("clones");
     if format == Format::Swebench && clones.is_none() {
         return Err(Error::usage("bench import swebench needs --clones DIR with the repositories"));
     }
