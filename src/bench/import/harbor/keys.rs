@@ -1,7 +1,5 @@
 //! The keys of a `task.toml`, which errors name with their line.
 
-use std::collections::BTreeMap;
-
 use serde_json::{Map, Value, json};
 
 use super::super::candidate::Refusal;
@@ -111,9 +109,8 @@ impl Keys<'_> {
             Some(Value::Object(table)) => table,
             Some(_) => return Err(self.wrong(key, "must be a table")),
         };
-        let sorted: BTreeMap<&String, &Value> = table.iter().collect();
         let mut variables = Map::new();
-        for (name, value) in sorted {
+        for (name, value) in table {
             let place = format!("{key}.{name}");
             let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
             if !name.chars().all(is_name) || name.starts_with(|c: char| c.is_ascii_digit()) {
