@@ -1,9 +1,9 @@
 //! A catalogue of models that is cut down to the providers which can be used here.
 //!
-//! OpenCode knows more than 200 providers with 8,000 models and takes more than a second to make all
-//! of them ready, although a user has keys for a few. Architecture invariant: a server with the cut
-//! catalogue offers exactly what it would offer with the whole one. So a provider is left out only
-//! if nothing that OpenCode looks at speaks of it, and in doubt the server gets the whole.
+//! OpenCode knows more than 200 providers with 8,000 models and takes more than a second to make
+//! all of them ready, although a user has keys for a few. Architecture invariant: a server with the
+//! cut catalogue offers exactly what it would offer with the whole one. So a provider is left out
+//! only if nothing that OpenCode looks at speaks of it, and in doubt the server gets the whole.
 
 mod built_in;
 mod catalogue;
