@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Number, Value};
 
 use crate::error::{Error, Result};
-use crate::runner::nearest::nearest;
+use crate::runner::nearest::{instead, nearest};
 
 /// How deep values may be nested. OpenCode's configuration needs six levels.
 const DEEPEST: usize = 64;
@@ -143,7 +143,7 @@ impl<'a> Piece<'a> {
             return Ok(text);
         }
         let error = self.wrong(&format!("cannot be {text:?}"));
-        Err(error.hint(format!("one of {}", words.join(", "))))
+        Err(error.hint(instead(&text, words)))
     }
 
     /// A number for which `fits` holds. `wanted` says in words what fits.

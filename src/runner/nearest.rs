@@ -10,6 +10,14 @@ pub fn nearest<'a>(word: &str, names: impl Iterator<Item = &'a str>) -> Option<&
     names.filter(|name| distance(name) <= 2.min(name.len() / 2)).min_by_key(distance)
 }
 
+/// What to write in place of a word that is none of `known`: the nearest of them, or else any.
+pub fn instead(word: &str, known: &[&str]) -> String {
+    match nearest(word, known.iter().copied()) {
+        Some(name) => format!("did you mean {name}?"),
+        None => format!("one of {}", known.join(", ")),
+    }
+}
+
 /// How many letters must be added, removed or changed to turn one word into the other.
 fn edits(a: &str, b: &str) -> usize {
     let b: Vec<char> = b.chars().collect();
@@ -42,5 +50,8 @@ mod tests {
         assert_eq!(nearest("strat", names()), Some("start"));
         assert_eq!(nearest("stat", names()), Some("start"));
         assert_eq!(nearest("xyzzy", names()), None);
+        let known = ["start", "stop"];
+        assert_eq!(instead("stpo", &known), "did you mean stop?");
+        assert_eq!(instead("xyzzy", &known), "one of start, stop");
     }
 }

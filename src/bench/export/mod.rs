@@ -39,9 +39,19 @@ pub enum Format {
 }
 
 impl Format {
-    /// All of them, with their names.
-    pub const ALL: [(&'static str, Format); 3] =
-        [("atif", Format::Atif), ("harbor", Format::Harbor), ("predictions", Format::Predictions)];
+    /// Their names on the command line.
+    pub const NAMES: &'static [&'static str] = &["atif", "harbor", "predictions"];
+
+    /// The one of that name.
+    pub fn named(name: &str) -> Option<Format> {
+        let all = [Format::Atif, Format::Harbor, Format::Predictions];
+        all.into_iter().find(|format| format.name() == name)
+    }
+
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        Format::NAMES[self as usize]
+    }
 }
 
 /// What is exported, and where to.

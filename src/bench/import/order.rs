@@ -17,16 +17,18 @@ pub enum Format {
 }
 
 impl Format {
-    /// All of them, with their names on the command line.
-    pub const ALL: [(&'static str, Format); 3] = [
-        ("harbor", Format::Harbor),
-        ("exercism", Format::Exercism),
-        ("swebench", Format::Swebench),
-    ];
+    /// Their names on the command line.
+    pub const NAMES: &'static [&'static str] = &["harbor", "exercism", "swebench"];
+
+    /// The one of that name.
+    pub fn named(name: &str) -> Option<Format> {
+        let all = [Format::Harbor, Format::Exercism, Format::Swebench];
+        all.into_iter().find(|format| format.name() == name)
+    }
 
     /// Its name.
     pub fn name(self) -> &'static str {
-        Format::ALL.iter().find(|(_, format)| *format == self).map_or("", |(name, _)| name)
+        Format::NAMES[self as usize]
     }
 }
 

@@ -1,6 +1,6 @@
-use crate::cli::completions::SHELLS;
+use crate::cli::completions::{SHELLS, script};
 use crate::cli::spec::{Action, Command, Exit, Operand};
-use crate::cli::words::{Words, wrong_value};
+use crate::cli::words::Words;
 use crate::error::Result;
 
 pub const COMMAND: Command = Command {
@@ -13,7 +13,7 @@ pub const COMMAND: Command = Command {
          not answer in time adds nothing.",
         "`make install` puts them where the shells find them.",
     ],
-    operands: &[Operand::required("SHELL", "bash, zsh or fish")],
+    operands: &[Operand::required("SHELL", "bash, zsh or fish").choices(SHELLS)],
     flags: &[],
     examples: &[
         ("source <(occtl completions bash)", "in ~/.bashrc; the same with zsh in ~/.zshrc"),
@@ -23,10 +23,7 @@ pub const COMMAND: Command = Command {
 };
 
 fn parse(words: &Words) -> Result<Action> {
-    let shell = words.required(0)?;
-    let found = SHELLS.iter().find(|(name, _)| *name == shell);
-    let (_, script) =
-        found.ok_or_else(|| wrong_value("SHELL", &shell, "one of bash, zsh, fish"))?;
+    let script = script(&words.required(0)?);
     Ok(Box::new(move |app| {
         app.out.write(script)?;
         Ok(Exit::OK)

@@ -3,11 +3,9 @@ use serde_json::{Map, Value};
 use crate::cli::App;
 use crate::cli::output::{Cell, Colour, one_line};
 use crate::cli::spec::{Action, Command, Exit, Flag, Operand, SESSION_TO_READ, WITHIN};
-use crate::cli::words::{Words, wrong_value};
+use crate::cli::words::Words;
 use crate::error::Result;
 use crate::runner;
-
-const SECTIONS: [&str; 4] = ["permission", "agent", "tools", "all"];
 
 pub const COMMAND: Command = Command {
     name: "config",
@@ -17,7 +15,8 @@ pub const COMMAND: Command = Command {
     operands: &[
         SESSION_TO_READ,
         Operand::optional("SECTION", "What to show: permission, agent, tools or all")
-            .default("all"),
+            .default("all")
+            .choices(&["permission", "agent", "tools", "all"]),
     ],
     flags: &[
         &[
@@ -39,11 +38,7 @@ fn parse(words: &Words) -> Result<Action> {
     let json = words.has("json");
     let secrets = words.has("show-secrets");
     let section = words.required(1)?;
-    let wrong = (!SECTIONS.contains(&section.as_str())).then(|| {
-        let accepted = format!("one of {}", SECTIONS.join(", "));
-        wrong_value("SECTION", &section, &accepted)
-    });
-    let action = words.within(move |app| {
+    words.within(move |app| {
         app.json |= json;
         let mut all = runner::session::configuration(&app.context()?, &session, secrets)?;
         let found = match section.as_str() {
@@ -56,8 +51,7 @@ fn parse(words: &Words) -> Result<Action> {
             print(app, &section, &found)?;
         }
         Ok(Exit::OK)
-    });
-    wrong.map_or(action, Err)
+    })
 }
 
 /// Prints every value on a line of its own, named by the path of keys that leads to it.

@@ -3,7 +3,7 @@ use serde_json::json;
 use crate::cli::App;
 use crate::cli::output::escape;
 use crate::cli::spec::{Action, Command, Exit, Flag, Operand};
-use crate::cli::words::{Words, wrong_value};
+use crate::cli::words::{Words, wrong_choice};
 use crate::error::{Error, Result};
 use crate::runner;
 use crate::runner::session::{LEVELS, LogLine, LogOptions};
@@ -45,8 +45,7 @@ pub const COMMAND: Command = Command {
 fn parse(words: &Words) -> Result<Action> {
     let level = words.value("level")?.map(|level| level.to_uppercase());
     if let Some(level) = level.as_deref().filter(|level| !LEVELS.contains(level)) {
-        let accepted = format!("one of {}", LEVELS.join(", "));
-        return Err(wrong_value("--level", level, &accepted));
+        return Err(wrong_choice("--level", level, &LEVELS));
     }
     let options = LogOptions {
         pattern: words.value("search")?,

@@ -5,7 +5,7 @@ use std::ffi::OsString;
 
 use super::COMMANDS;
 use crate::cli::help;
-use crate::cli::spec::{Command, Flag, GLOBAL, flags_of};
+use crate::cli::spec::{Command, Flag, GLOBAL, Operand, flags_of};
 use crate::cli::words::{Found, Words, read};
 use crate::runner::Purpose;
 
@@ -88,12 +88,14 @@ fn a_flag_that_would_do_nothing_is_refused_and_the_error_says_what_it_is_for() {
         let flag_of = |long: &str| flags_of(Some(command)).find(|flag| flag.long == long).unwrap();
         for flag in command.all_flags() {
             // Operands that any command accepts, because none of its own names has a meaning here.
-            let operands = match command.name {
-                "bench run" => " x -o x".into(),
-                name if name.starts_with("bench ") => " x".repeat(command.operands.len()),
-                _ => [" x", " y"][..command.operands.len().min(2)].concat(),
+            let word = |operand: &Operand| *operand.choices.first().unwrap_or(&"x");
+            let listed = command.operands.iter().map(word);
+            let words: Vec<&str> = match command.name {
+                "bench run" => vec!["x", "-o", "x"],
+                name if name.starts_with("bench ") => listed.collect(),
+                _ => listed.take(2).collect(),
             };
-            let line = format!("{}{operands} {}", command.name, typed(flag));
+            let line = [&[command.name], &words[..], &[&typed(flag)]].concat().join(" ");
             for needed in flag.needs {
                 let error = judged(&line).unwrap_err();
                 assert!(error.starts_with(&format!("--{} is for --", flag.long)), "{error}");
@@ -182,6 +184,27 @@ fn every_command_that_takes_a_session_says_what_it_does_with_it() {
         };
         assert_eq!(words.command.purpose(), purpose);
         assert_eq!(words.required(0).unwrap(), ".");
+    }
+}
+
+#[test]
+fn a_word_that_is_not_accepted_is_answered_with_the_nearest_that_is_or_with_all_of_them() {
+    for (line, expected) in [
+        ("bench import nope x", "FORMAT cannot be nope (one of harbor, exercism, swebench)"),
+        ("bench import exercisms x", "FORMAT cannot be exercisms (did you mean exercism?)"),
+        ("bench export nope x", "FORMAT cannot be nope (one of atif, harbor, predictions)"),
+        ("bench export aitf x", "FORMAT cannot be aitf (did you mean atif?)"),
+        ("completions bahs", "SHELL cannot be bahs (did you mean bash?)"),
+        ("config x agents", "SECTION cannot be agents (did you mean agent?)"),
+        ("logs -l warning", "--level cannot be WARNING (one of DEBUG, INFO, WARN, ERROR)"),
+        ("wait x --until iddle", "--until cannot be iddle (did you mean idle?)"),
+        ("wait x --until text", "--until cannot be text (did you mean text:STRING?)"),
+        ("list -o prot", "list has no column \"prot\" (did you mean port?)"),
+        ("send x y --unlisted deyn", "--unlisted cannot be deyn (did you mean deny?)"),
+        ("list --color red", "--color cannot be red (one of auto, always, never)"),
+        ("bench compare x --alpha 2", "--alpha cannot be 2 (a number above 0 and below 0.5)"),
+    ] {
+        assert_eq!(judged(line).unwrap_err(), expected, "{line}");
     }
 }
 

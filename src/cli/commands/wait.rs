@@ -8,7 +8,7 @@ use crate::cli::spec::{
     Action, CONVERSATION, Command, Exit, Flag, QUIET, SESSION_TO_READ, all_need,
 };
 use crate::cli::turn_flags::{self, LIMITS, NO_ABORT, TimeLimit};
-use crate::cli::words::{Words, wrong_value};
+use crate::cli::words::{Words, wrong_choice};
 use crate::error::{Error, Result};
 use crate::runner::asks::Otherwise;
 use crate::runner::conversation::Target;
@@ -124,7 +124,7 @@ fn condition(text: &str) -> Result<Until> {
         None if text == "ask" => Ok(Until::Ask),
         None if text == "dead" => Ok(Until::Dead),
         Some(("text", wanted)) if !wanted.is_empty() => Ok(Until::Text(wanted.into())),
-        _ => Err(wrong_value("--until", text, "idle, ask, text:STRING or dead")),
+        _ => Err(wrong_choice("--until", text, &["idle", "ask", "text:STRING", "dead"])),
     }
 }
 

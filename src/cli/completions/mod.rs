@@ -14,12 +14,17 @@ pub use candidate::Candidate;
 use line::{Awaits, Line};
 pub use values::Asked;
 
-/// The shells that there are scripts for, with the scripts.
-pub const SHELLS: [(&str, &str); 3] = [
-    ("bash", include_str!("scripts/occtl.bash")),
-    ("zsh", include_str!("scripts/occtl.zsh")),
-    ("fish", include_str!("scripts/occtl.fish")),
-];
+/// The shells that there are scripts for.
+pub const SHELLS: &[&str] = &["bash", "zsh", "fish"];
+
+/// The script for one of [`SHELLS`].
+pub fn script(shell: &str) -> &'static str {
+    match shell {
+        "bash" => include_str!("scripts/occtl.bash"),
+        "zsh" => include_str!("scripts/occtl.zsh"),
+        _ => include_str!("scripts/occtl.fish"),
+    }
+}
 
 /// What else the shell offers, of which it knows more than we do.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -105,6 +110,10 @@ fn listed(candidates: impl Iterator<Item = Candidate>) -> Next {
     Next { also: Also::Nothing, candidates: candidates.collect() }
 }
 
+fn of_choices(choices: &[&str]) -> Next {
+    listed(choices.iter().map(|choice| Candidate::new(*choice, "")))
+}
+
 fn flags(line: &Line) -> Next {
     let own = flags_of(line.command).filter(|flag| !line.has_enough(flag));
     let named = |flag: &'static Flag| {
@@ -126,7 +135,7 @@ fn of_flag(
     ask: &dyn Fn(&Asked) -> Vec<Candidate>,
 ) -> Next {
     if !flag.choices.is_empty() {
-        return listed(flag.choices.iter().map(|choice| Candidate::new(*choice, "")));
+        return of_choices(flag.choices);
     }
     of_kind(line, flag.kind().unwrap_or(Kind::Text), current, ask)
 }
@@ -140,11 +149,12 @@ fn of_operand(line: &Line, current: &str, ask: &dyn Fn(&Asked) -> Vec<Candidate>
     if ["help", "man"].contains(&command.name) {
         return explained(line, command);
     }
-    if command.name == "completions" && line.operands.is_empty() {
-        return listed(SHELLS.iter().map(|(shell, _)| Candidate::new(*shell, "")));
-    }
     let last = command.operands.last().filter(|operand| operand.many);
     let operand = command.operands.get(line.operands.len()).or(last);
+    let choices = operand.map_or(&[][..], |operand| operand.choices);
+    if !choices.is_empty() {
+        return of_choices(choices);
+    }
     let kind = operand.map_or(Kind::Text, |operand| operand.kind());
     of_kind(line, kind, current, ask)
 }

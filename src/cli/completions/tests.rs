@@ -35,6 +35,9 @@ fn commands_families_flags_and_choices_come_from_the_table() {
     assert_eq!(words("start --label a=b --lab"), ["--label"], "may be repeated");
     assert_eq!(words("send x -- --wai"), [""; 0], "no flag comes after the dashes");
     assert_eq!(words("completions z"), ["zsh"]);
+    assert_eq!(words("bench export "), ["atif", "harbor", "predictions"]);
+    assert_eq!(words("bench import harbor "), [""; 0], "SOURCE is a path");
+    assert_eq!(words("config x pe"), ["permission"]);
     assert_eq!(words("xyzzy "), [""; 0]);
     assert_eq!(words("send --nope "), [""; 0]);
 }

@@ -3,6 +3,7 @@
 use super::session;
 use crate::cli::output::{Cell, Colour};
 use crate::error::{Error, Result};
+use crate::runner::nearest::instead;
 use crate::runner::session::SessionStatus;
 
 /// One column of the table.
@@ -67,8 +68,7 @@ pub fn columns(names: &str) -> Result<Vec<&'static Column>> {
     let find = |name: &str| {
         COLUMNS.iter().find(|column| column.name == name).ok_or_else(|| {
             let all: Vec<&str> = COLUMNS.iter().map(|column| column.name).collect();
-            Error::usage(format!("list has no column {name:?}"))
-                .hint(format!("the columns are {}", all.join(", ")))
+            Error::usage(format!("list has no column {name:?}")).hint(instead(name, &all))
         })
     };
     names.split(',').map(str::trim).map(find).collect()
@@ -129,7 +129,7 @@ mod tests {
         let names = |text| columns(text).unwrap().iter().map(|one| one.name).collect::<Vec<_>>();
         assert_eq!(names("state, id"), ["state", "id"]);
         assert_eq!(names(DEFAULT)[7..], ["name", "workdir"]);
-        let error = columns("id,nope").err().unwrap();
+        let error = columns("id,xyzzy").err().unwrap();
         assert_eq!(error.code.exit(), 2);
         assert!(error.to_string().contains("workdir"), "{error}");
     }

@@ -15,6 +15,8 @@ pub struct Operand {
     pub many: bool,
     /// What holds if it is not given.
     pub absent: Absent,
+    /// The words that it accepts; empty if it accepts any.
+    pub choices: &'static [&'static str],
     /// Whether `-` means stdin.
     pub may_be_stdin: bool,
     /// What the command does with the session that it means; `None` if it means no session.
@@ -40,6 +42,7 @@ impl Operand {
             required: false,
             many: false,
             absent: Absent::Nothing,
+            choices: &[],
             may_be_stdin: false,
             session: None,
         }
@@ -48,6 +51,12 @@ impl Operand {
     /// The same, but it means a session, with which the command does this.
     pub const fn session(mut self, purpose: Purpose) -> Operand {
         self.session = Some(purpose);
+        self
+    }
+
+    /// The same, but it accepts only these words.
+    pub const fn choices(mut self, choices: &'static [&'static str]) -> Operand {
+        self.choices = choices;
         self
     }
 

@@ -20,7 +20,7 @@ use combined::empty_value;
 pub use day::Day;
 pub use values::seconds_above_zero;
 use wrong::{brief, missing_value, unknown_flag, unreadable};
-pub use wrong::{find, find_member, wrong_value};
+pub use wrong::{find, find_member, wrong_choice, wrong_value};
 
 /// What a command line asks for.
 pub enum Found {
@@ -115,6 +115,7 @@ pub fn read(arguments: Vec<OsString>, commands: Commands, global: &mut Global) -
             let before_dashes = before_dashes.unwrap_or(operands.len());
             let words = Words { commands, command, flags, operands, before_dashes, read };
             words.check_operands()?;
+            words.check_choices()?;
             words.check_flags()?;
             words.check_stdin()?;
             Ok(Found::Command(words))
@@ -192,8 +193,7 @@ fn check_choice(flag: &Flag, value: &OsStr) -> Result<()> {
         return Ok(());
     }
     let name = format!("--{}", flag.long);
-    let accepted = format!("one of {}", flag.choices.join(", "));
-    Err(wrong_value(&name, &value.to_string_lossy(), &accepted))
+    Err(wrong_choice(&name, &value.to_string_lossy(), flag.choices))
 }
 
 impl Words {
@@ -221,6 +221,17 @@ impl Words {
             }
             _ => Ok(()),
         }
+    }
+
+    /// Checks the operands that accept only some words.
+    fn check_choices(&self) -> Result<()> {
+        for (word, operand) in self.operands.iter().zip(self.command.operands) {
+            let fits = |choice: &&str| word == *choice;
+            if !operand.choices.is_empty() && !operand.choices.iter().any(fits) {
+                return Err(wrong_choice(operand.name, &word.to_string_lossy(), operand.choices));
+            }
+        }
+        Ok(())
     }
 }
 

@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 
 use crate::cli::spec::{Command, Commands, Flag, flags_of, members, outermost};
 use crate::error::{Error, Result};
-use crate::runner::nearest::nearest;
+use crate::runner::nearest::{instead, nearest};
 
 /// Other names of commands, which may be used.
 const SYNONYMS: [(&str, &str); 2] = [("ls", "list"), ("ps", "list")];
@@ -80,6 +80,11 @@ pub fn wrong_value(name: &str, value: &str, accepted: &str) -> Error {
     // Without quotes an empty value could not be seen.
     let shown = if value.is_empty() { "\"\"".into() } else { brief(value) };
     Error::usage(format!("{name} cannot be {shown}")).hint(accepted)
+}
+
+/// A value that is none of those that a flag or an operand accepts.
+pub fn wrong_choice(name: &str, value: &str, choices: &[&str]) -> Error {
+    wrong_value(name, value, &instead(value, choices))
 }
 
 /// The most characters of a word that an error shows.

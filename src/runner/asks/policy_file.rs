@@ -8,6 +8,7 @@ use serde::Deserialize;
 use super::settings::{OnPermission, OnQuestion, Setting, Unlisted};
 use crate::error::{Error, Result};
 use crate::runner::input::{self, Wanted};
+use crate::runner::nearest::instead;
 
 /// The largest policy, in bytes.
 const LARGEST_POLICY: usize = 1 << 20;
@@ -78,7 +79,7 @@ fn setting<T: Setting>(shown: &str, key: &str, word: Option<&str>) -> Result<Opt
     let Some(word) = word else { return Ok(None) };
     T::named(word).map(Some).ok_or_else(|| {
         Error::usage(format!("the policy {shown} is not one: {key} cannot be {word:?}"))
-            .hint(format!("one of {}", T::WORDS.join(", ")))
+            .hint(instead(word, T::WORDS))
     })
 }
 

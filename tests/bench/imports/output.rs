@@ -71,7 +71,7 @@ fn words_that_would_have_no_effect_are_usage_errors() {
     let import = Import::new("words");
     harbor(&import.source(), "", "Say 42.");
     for (words, said) in [
-        (&["harbour", "source", "-o", "out"][..], "harbor, exercism, swebench"),
+        (&["nope", "source", "-o", "out"][..], "FORMAT cannot be nope (one of harbor, exercism, "),
         (&["harbor", "source"], "needs -o DIR"),
         (&["harbor", "source", "-o", "out", "--clones", "."], "swebench alone"),
         (&["swebench", "source", "-o", "out"], "--clones DIR"),

@@ -1,7 +1,7 @@
 use super::*;
 
 /// What stands in the fourth line of a plan that is right otherwise, and what is said of it.
-const LINES: [(&str, &str); 47] = [
+const LINES: [(&str, &str); 48] = [
     (r#""repeat": 3"#, r#"there is no key "repeat" (did you mean "repeats"?)"#),
     (r#""xyzzy": 3"#, r#"there is no key "xyzzy" (the keys are schema, name, "#),
     (r#""sha265": "x""#, r#"there is no key "sha265""#),
@@ -44,7 +44,8 @@ const LINES: [(&str, &str); 47] = [
     ),
     (r#""matrix": {"models": ["gpt"]}"#, r#"matrix.models[0] cannot be "gpt" (provider/model)"#),
     (r#""matrix": {"models": []}"#, "matrix.models must not be empty"),
-    (r#""gate": {"infer": "run"}"#, r#"gate.infer cannot be "run" (one of runs, tasks)"#),
+    (r#""gate": {"infer": "run"}"#, r#"gate.infer cannot be "run" (did you mean runs?)"#),
+    (r#""gate": {"infer": "all"}"#, r#"gate.infer cannot be "all" (one of runs, tasks)"#),
     (r#""gate": {"alpha": 0.5}"#, "gate.alpha must be above 0 and below 0.5"),
     (r#""gate": {"max_cost_increase": "20%"}"#, "gate.max_cost_increase must be 0 or more"),
     (r#""retry": {"max_attempts": 0}"#, "retry.max_attempts must be a whole number from 1"),

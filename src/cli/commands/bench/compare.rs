@@ -138,7 +138,8 @@ fn share(words: &Words, long: &str, below: f64) -> Result<Option<f64>> {
     if share > 0.0 && share < below {
         return Ok(Some(share));
     }
-    Err(wrong_value(long, &share.to_string(), &format!("a number above 0 and below {below}")))
+    let accepted = format!("a number above 0 and below {below}");
+    Err(wrong_value(&format!("--{long}"), &share.to_string(), &accepted))
 }
 
 /// A second night that was left before its end.

@@ -9,7 +9,7 @@ use crate::bench::export::{ExportOptions, Exported, Format, NamedRun, export};
 use crate::cli::App;
 use crate::cli::output;
 use crate::cli::spec::{Action, Command, Exit, Flag, Operand};
-use crate::cli::words::Words;
+use crate::cli::words::{Words, wrong_choice};
 use crate::error::{Error, Result};
 
 /// The most runs that are named, each in a line.
@@ -27,7 +27,10 @@ pub const COMMAND: Command = Command {
          cannot be written is left out and named. OUT appears when all of it is written; one that \
          exists is never touched.",
     ],
-    operands: &[Operand::required("FORMAT", "atif, harbor or predictions"), DIRECTORY],
+    operands: &[
+        Operand::required("FORMAT", "atif, harbor or predictions").choices(Format::NAMES),
+        DIRECTORY,
+    ],
     flags: &[
         &[Flag::value("output", Some('o'), "OUT", "The directory that is made (required)")],
         &[SELECTION[0], SELECTION[1], SELECTION[2]],
@@ -44,7 +47,7 @@ pub const COMMAND: Command = Command {
 };
 
 fn parse(words: &Words) -> Result<Action> {
-    let word = words.required(0)?;
+    let name = words.required(0)?;
     let directory: PathBuf = words.required(1)?.into();
     let output = words.path("output");
     let selection = Selection {
@@ -53,12 +56,8 @@ fn parse(words: &Words) -> Result<Action> {
         arms: words.values("arm")?,
         ..Selection::default()
     };
-    let found = Format::ALL.iter().find(|(name, _)| *name == word);
-    let Some((name, format)) = found.copied() else {
-        let known: Vec<&str> = Format::ALL.iter().map(|(name, _)| *name).collect();
-        return Err(Error::usage(format!("there is no format {word}"))
-            .hint(format!("one of {}", known.join(", "))));
-    };
+    let wrong = || wrong_choice("FORMAT", &name, Format::NAMES);
+    let format = Format::named(&name).ok_or_else(wrong)?;
     let output = output.ok_or_else(|| {
         Error::usage("occtl bench export needs -o OUT").hint("a directory that is not there yet")
     })?;
@@ -67,7 +66,7 @@ fn parse(words: &Words) -> Result<Action> {
         let context = app.context()?;
         let exported = export(&context, &options)?;
         if app.json {
-            app.out.json(&document(name, &options, &exported))?;
+            app.out.json(&document(&options, &exported))?;
         } else {
             print(app, &options, &exported)?;
         }
@@ -103,7 +102,7 @@ fn name_of(run: &NamedRun) -> String {
     format!("{}/{}/{}", run.task, run.arm, run.repeat)
 }
 
-fn document(format: &str, options: &ExportOptions, exported: &Exported) -> Value {
+fn document(options: &ExportOptions, exported: &Exported) -> Value {
     let named = |run: &NamedRun| {
         let NamedRun { id, task, arm, repeat } = run;
         json!({"run_id": id, "task": task, "arm": arm, "repeat": repeat})
@@ -122,7 +121,7 @@ fn document(format: &str, options: &ExportOptions, exported: &Exported) -> Value
         value
     });
     json!({
-        "format": format, "directory": options.directory, "output": options.output,
+        "format": options.format.name(), "directory": options.directory, "output": options.output,
         "batch": exported.batch, "written": exported.written, "left_out": exported.left_out,
         "runs": runs.collect::<Vec<_>>(), "omitted": omitted.collect::<Vec<_>>(),
     })

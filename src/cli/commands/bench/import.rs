@@ -9,7 +9,7 @@ use crate::bench::task::read::is_id;
 use crate::cli::App;
 use crate::cli::output;
 use crate::cli::spec::{Action, Command, Exit, Flag, Operand};
-use crate::cli::words::{Words, wrong_value};
+use crate::cli::words::{Words, wrong_choice, wrong_value};
 use crate::error::{Error, Result};
 
 pub const COMMAND: Command = Command {
@@ -26,7 +26,7 @@ pub const COMMAND: Command = Command {
          has them, as owner/name, owner__name or name.",
     ],
     operands: &[
-        Operand::required("FORMAT", "harbor, exercism or swebench"),
+        Operand::required("FORMAT", "harbor, exercism or swebench").choices(Format::NAMES),
         Operand::required("SOURCE", "Where the tasks are"),
     ],
     flags: &[&[
@@ -51,10 +51,11 @@ fn parse(words: &Words) -> Result<Action> {
     let source: PathBuf = words.required(1)?.into();
     let (output, clones) = (words.path("output"), words.path("clones"));
     let models = words.values("model")?;
-    let format = Format::ALL.iter().find(|(known, _)| *known == name);
-    let (_, format) =
-        *format.ok_or_else(|| wrong_value("FORMAT", &name, "one of harbor, exercism, swebench"))?;
-    let output = output.ok_or_else(|| Error::usage("bench import needs -o DIR, which it makes"))?;
+    let wrong = || wrong_choice("FORMAT", &name, Format::NAMES);
+    let format = Format::named(&name).ok_or_else(wrong)?;
+    let output = output.ok_or_else(|| {
+        Error::usage("occtl bench import needs -o DIR").hint("a directory that is not there yet")
+    })?;
     for (at, model) in models.iter().enumerate() {
         let parts = model.split_once('/');
         if !parts.is_some_and(|(provider, name)| !provider.is_empty() && !name.is_empty())
@@ -67,7 +68,8 @@ fn parse(words: &Words) -> Result<Action> {
         }
     }
     if format == Format::Swebench && clones.is_none() {
-        return Err(Error::usage("bench import swebench needs --clones DIR with the repositories"));
+        return Err(Error::usage("occtl bench import swebench needs --clones DIR")
+            .hint("the directory that has the repositories"));
     }
     if format != Format::Swebench && clones.is_some() {
         return Err(Error::usage("--clones is for bench import swebench alone"));
