@@ -1,8 +1,9 @@
 //! Ends everything that this process has started, however far it has gone away from it.
 
 use std::collections::HashSet;
+use std::io;
 
-use rustix::process::{WaitOptions, set_child_subreaper, wait};
+use rustix::process::{WaitOptions, getpid, set_child_subreaper, wait};
 
 use super::{Handle, each_marked, table};
 use crate::sorting;
@@ -11,8 +12,15 @@ use crate::units::{Backoff, Deadline, POLL_FIRST, POLL_LONGEST, pause};
 /// From now on a process whose parent ends becomes a child of this process, if it descends from it,
 /// and not one of init. So nothing that is started here can get out of sight: neither by a process
 /// session of its own, nor by an environment without a mark, nor by forking twice.
-pub fn become_subreaper() -> std::io::Result<()> {
-    Ok(set_child_subreaper(Some(rustix::process::getpid()))?)
+pub fn become_subreaper() -> io::Result<()> {
+    let own = getpid();
+    match set_child_subreaper(Some(own)) {
+        Ok(()) => Ok(()),
+        // The first process takes in all orphans as it is. qemu, which runs containers of another
+        // processor, does not know the call.
+        Err(_) if own.is_init() => Ok(()),
+        Err(error) => Err(io::Error::other(format!("the kernel makes no subreaper: {error}"))),
+    }
 }
 
 /// Kills all descendants of this process, and all processes that were started with the variable

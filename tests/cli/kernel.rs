@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::sandbox;
+use crate::containers::can_enter;
 use crate::support::sandbox::{Sandbox, example};
 
 const SOON: Duration = Duration::from_secs(30);
@@ -39,4 +40,20 @@ fn without_pidfd_open_sessions_start_work_and_end_as_they_do_elsewhere() {
     sandbox.set_faults(&json!({"silent_start": true}));
     run(&["start", "-t", "0.5"]).fails(124);
     sandbox.assert_no_trace();
+}
+
+#[test]
+fn without_subreapers_init_does_its_work_as_the_first_process_and_says_elsewhere_what_it_lacks() {
+    let sandbox = Sandbox::new("no-subreaper");
+    let script = "(setsid sleep 600 &) & exit 7";
+    let lost = without("subreaper", &sandbox, &["init", "--", "true"]).run().fails(1);
+    assert!(lost.stderr.contains("the kernel makes no subreaper"), "{}", lost.stderr);
+    if !can_enter(&sandbox) {
+        return;
+    }
+    let namespaces = ["--mount", "--pid", "--fork", "--kill-child", "--mount-proc"];
+    let first = sandbox.command("unshare", &namespaces).args(&[example("without")]);
+    let first = first.args(&["subreaper", env!("CARGO_BIN_EXE_occtl"), "init", "--", "sh", "-c"]);
+    first.args(&[script]).timeout(SOON).run().fails(7);
+    sandbox.assert_nothing_left();
 }

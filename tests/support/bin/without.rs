@@ -1,6 +1,7 @@
 //! `without WHAT PROGRAM [ARGUMENT…]` runs a program for which the kernel lacks something:
 //!
 //! - `pidfd`: it refuses `pidfd_open`, as gVisor and old seccomp lists do;
+//! - `subreaper`: it makes none of a process, as qemu for another processor;
 //! - `sigkill`: it takes SIGKILL and nothing happens, as with a process that waits for a dead disk.
 #![allow(missing_docs, unsafe_code, clippy::unwrap_used, clippy::print_stderr)]
 
@@ -29,6 +30,12 @@ const PIDFD_SEND_SIGNAL: u32 = 424;
 const KILL: u32 = 62;
 #[cfg(target_arch = "aarch64")]
 const KILL: u32 = 129;
+#[cfg(target_arch = "x86_64")]
+const PRCTL: u32 = 157;
+#[cfg(target_arch = "aarch64")]
+const PRCTL: u32 = 167;
+const PR_SET_CHILD_SUBREAPER: u32 = 36;
+const EINVAL: u32 = 22;
 const ENOSYS: u32 = 38;
 const SIGKILL: u32 = 9;
 /// The codes of the instructions that are used: load a word, compare, return.
@@ -38,7 +45,8 @@ const RETURN: u16 = 0x06;
 /// What a filter returns: the call is made, or it is not and this is its error.
 const ALLOW: u32 = 0x7fff_0000;
 const ERROR: u32 = 0x0005_0000;
-/// Where the kernel has the low half of the second argument.
+/// Where the kernel has the low halves of the first and the second argument.
+const FIRST_ARGUMENT: u32 = 16;
 const SECOND_ARGUMENT: u32 = 24;
 const PR_SET_NO_NEW_PRIVS: usize = 38;
 const PR_SET_SECCOMP: usize = 22;
@@ -50,6 +58,16 @@ const WITHOUT_PIDFD: [Instruction; 4] = [
     Instruction { code: LOAD, if_true: 0, if_false: 0, value: 0 },
     Instruction { code: IS, if_true: 0, if_false: 1, value: PIDFD_OPEN },
     Instruction { code: RETURN, if_true: 0, if_false: 0, value: ERROR | ENOSYS },
+    Instruction { code: RETURN, if_true: 0, if_false: 0, value: ALLOW },
+];
+
+/// Answers EINVAL to `prctl` that would make a subreaper.
+const WITHOUT_SUBREAPER: [Instruction; 6] = [
+    Instruction { code: LOAD, if_true: 0, if_false: 0, value: 0 },
+    Instruction { code: IS, if_true: 0, if_false: 3, value: PRCTL },
+    Instruction { code: LOAD, if_true: 0, if_false: 0, value: FIRST_ARGUMENT },
+    Instruction { code: IS, if_true: 0, if_false: 1, value: PR_SET_CHILD_SUBREAPER },
+    Instruction { code: RETURN, if_true: 0, if_false: 0, value: ERROR | EINVAL },
     Instruction { code: RETURN, if_true: 0, if_false: 0, value: ALLOW },
 ];
 
@@ -82,6 +100,7 @@ fn main() {
     let mut words = std::env::args_os().skip(1);
     let filter: &[Instruction] = match words.next().unwrap().to_str() {
         Some("pidfd") => &WITHOUT_PIDFD,
+        Some("subreaper") => &WITHOUT_SUBREAPER,
         Some("sigkill") => &WITHOUT_SIGKILL,
         other => panic!("without what? {other:?}"),
     };
