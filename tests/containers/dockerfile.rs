@@ -38,6 +38,16 @@ pub fn stage(from: &str) -> Stage {
     stage
 }
 
+/// What the `docker run` of the guide that has these words says of its `/tmp`: options of a mount.
+#[track_caller]
+pub fn tmpfs_of(words: &str) -> &'static str {
+    let mut paragraphs = GUIDE.split("\n\n").filter(|text| text.contains("--tmpfs "));
+    let found = paragraphs.find(|text| text.trim_end().ends_with(words));
+    let found = found.unwrap_or_else(|| panic!("no docker run has {words:?}"));
+    let mount = found.split("--tmpfs ").nth(1).unwrap().split_whitespace().next().unwrap();
+    mount.strip_prefix("/tmp").unwrap().trim_start_matches(':')
+}
+
 impl Stage {
     fn read(&mut self, instruction: &str, rest: &str) {
         let list = |text: &str| -> Vec<String> { serde_json::from_str(text).expect("a list") };

@@ -1,5 +1,5 @@
 # What a container engine does for `docker run --read-only --tmpfs /tmp --user USER:GROUP -v WORK:/work`,
-# as the first process of new mount and pid namespaces.
+# as the first process of new mount and pid namespaces. IMAGE_TMPFS=exec is `--tmpfs /tmp:exec`.
 #
 #     enter.sh IMAGE USER GROUP WORK COMMAND…
 #
@@ -23,7 +23,7 @@ for device in null zero full random urandom; do
     : >"dev/$device"
     mount --bind "/dev/$device" "dev/$device"
 done
-mount -t tmpfs -o mode=1777,noexec,nosuid,nodev tmpfs tmp
+mount -t tmpfs -o "mode=1777,${IMAGE_TMPFS:-noexec},nosuid,nodev" tmpfs tmp
 mount --bind "$work" work
 mount -o remount,ro,bind .
 exec unshare --root . --wd /work --setgid "$group" --setuid "$user" -- "$@"

@@ -14,11 +14,12 @@ use crate::support::command::{Outcome, Run, Running};
 use crate::support::model::Model;
 use crate::support::opencode::{self, config};
 use crate::support::processes::{poll, signal};
-use crate::support::sandbox::{Sandbox, example};
-use dockerfile::{Stage, stage};
+use crate::support::sandbox::{Sandbox, example, set_mode};
+use dockerfile::{Stage, stage, tmpfs_of};
 
 const SOON: Duration = Duration::from_secs(180);
-const ENTER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/containers/enter.sh");
+/// The script that enters a directory as an image or a machine of its own.
+pub const ENTER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/containers/enter.sh");
 const DISTRIBUTION: &str = "node:22-bookworm-slim";
 
 /// An image as a directory, and the sandbox that it is in.
@@ -28,7 +29,7 @@ struct Image {
 }
 
 /// Whether this machine and this user can make namespaces with mounts.
-fn can_enter(sandbox: &Sandbox) -> bool {
+pub fn can_enter(sandbox: &Sandbox) -> bool {
     let line = "mount --make-rprivate / && mount -t tmpfs tmpfs /mnt";
     let words = ["--mount", "--pid", "--fork", "--kill-child", "sh", "-c", line];
     let can = rustix::process::geteuid().is_root()
@@ -219,7 +220,8 @@ fn an_image_to_work_in_lives_as_long_as_its_session_and_tells_its_health() {
         return;
     }
     let image = with_stand_in(sandbox, DISTRIBUTION);
-    let mut container = image.run(&[]).spawn();
+    // It does not end when the time of a turn would be over.
+    let mut container = image.run(&[]).env("OCCTL_TIMEOUT", "1").spawn();
     container.wait_for_line("oc-", SOON);
     let health: Vec<&str> = image.stage.commands["health"].iter().map(String::as_str).collect();
     image.exec(&health).ok();
@@ -250,10 +252,16 @@ fn benchmarks_run_in_an_image_to_work_in() {
     let work = image.sandbox.work();
     std::fs::create_dir(work.join("task")).unwrap();
     std::fs::write(work.join("plan.json"), plan).unwrap();
-    let task = r#"{"instruction": "Do it.", "check": ["true"]}"#;
+    let task = r#"{"instruction": "Do it.", "check": ["./check.sh"]}"#;
     std::fs::write(work.join("task/task.json"), task).unwrap();
+    std::fs::create_dir(work.join("task/hidden")).unwrap();
+    let check = work.join("task/hidden/check.sh");
+    std::fs::write(&check, "#!/bin/sh\n").unwrap();
+    set_mode(&check, 0o755);
     image.own_work();
-    image.run(&["occtl", "bench", "run", "plan.json", "-o", "results"]).run().ok();
+    let words = "occtl bench run plan.json -o results";
+    let run = image.run(&words.split(' ').collect::<Vec<_>>());
+    run.env("IMAGE_TMPFS", tmpfs_of(words)).run().ok();
     let results = std::fs::read_to_string(work.join("results/results-1-of-1.jsonl")).unwrap();
     assert_eq!(results.matches(r#""result":"pass""#).count(), 2, "{results}");
     image.sandbox.assert_nothing_left();
