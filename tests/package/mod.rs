@@ -3,7 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::containers::{ENTER, can_enter};
 use crate::support::command::Outcome;
+use crate::support::model::Model;
+use crate::support::opencode::{self, config};
 use crate::support::sandbox::{Sandbox, set_mode};
 
 const SOON: Duration = Duration::from_secs(150);
@@ -132,4 +135,51 @@ fn a_debian_package_is_installed_used_and_removed() {
     let left: Vec<PathBuf> = files.filter(|path| path.exists() && *path != root).collect();
     assert!(list.contains("/usr/share/doc/occtl/copyright"), "{list}");
     assert!(left.iter().all(|path| path.is_dir() && !path.ends_with("occtl")), "{left:?}");
+}
+
+/// A command of the README that installs, without `sudo` and what makes the package.
+#[track_caller]
+fn install_line(with: &str) -> String {
+    let readme = include_str!("../../README.md");
+    let line = readme.lines().find(|line| line.starts_with("    make ") && line.contains(with));
+    let line = line.unwrap_or_else(|| panic!("README.md installs nothing with {with:?}"));
+    let (_, command) = line.split_once("&& sudo ").expect("what is done as root");
+    command.split(" #").next().unwrap_or_default().trim().to_owned()
+}
+
+#[test]
+fn a_machine_with_the_archive_opencode_and_a_shell_does_the_main_work() {
+    let Some(mut packed) = Packed::new("machine") else { return };
+    if !can_enter(&packed.sandbox) {
+        return;
+    }
+    packed.sandbox.use_real();
+    let work = packed.sandbox.work();
+    let model = Model::start();
+    packed.sandbox.configure(&work, &config(&model));
+    std::fs::write(work.join("models.json"), "{}").unwrap();
+    packed.pack("dist.sh", "target/dist", &[]);
+    let machine = packed.sandbox.root().join("machine");
+    let files = "set -e; chown -R 10001:10001 .; cd ..
+        mkdir -p machine/{dev,proc,tmp,work,bin,usr/bin,usr/local}
+        cp -L /bin/sh machine/bin; cp -L \"$1\" machine/usr/bin/opencode
+        for program in \"$0\" \"$1\" /bin/sh; do ldd \"$program\"; done | grep -o '/[^: ]*' |
+            sort -u | xargs cp --parents -L -t machine
+        ";
+    let install = install_line("tar ").replace(" /usr/local ", " machine/usr/local ");
+    let program = opencode::program(&opencode::version());
+    packed.shell(&format!("{files}{install}"), &[&program]).ok();
+    let script = "occtl start -q --name web && occtl send web --wait 'Say hello.' && occtl list -q
+        occtl run '[[write made by the model]][[echo Made.]]'; occtl stop web; occtl list";
+    let run = packed.sandbox.command("unshare", &["--mount", "--pid", "--fork", "--kill-child"]);
+    let run = run.args(&["sh", ENTER]).args(&[&machine]).args(&["10001", "10001"]).args(&[&work]);
+    let run = ["OCCTL_DATA_DIR", "OCCTL_OPENCODE"].iter().fold(run, |run, it| run.env_remove(it));
+    let run = run.args(&["sh", "-c", script]).env("HOME", "/tmp").timeout(SOON);
+    let run = run.env("PATH", "/usr/local/bin:/usr/bin:/bin");
+    let ended = run.env("OPENCODE_MODELS_PATH", "/work/models.json").run().ok();
+    let id = ended.stdout.lines().next().unwrap();
+    let expected = format!("{id}\nSay hello.\n{id}\nMade.\nStopped: {id}\nNo active sessions\n");
+    assert_eq!(ended.stdout, expected);
+    assert_eq!(std::fs::read_to_string(work.join("made")).unwrap(), "by the model");
+    packed.sandbox.assert_nothing_left();
 }
