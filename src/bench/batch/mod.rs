@@ -176,6 +176,8 @@ fn reopen(ledger: &mut Ledger, chosen: &[usize], rerun: Option<&Rerun>) -> Resul
 fn nothing_to_run(ledger: &Ledger) -> Error {
     let rows = ledger.lines.rows.iter().filter_map(|row| row.started_at.as_deref());
     let last = rows.max().unwrap_or("before");
+    // To the second.
+    let last = last.split_once('.').map_or(last.into(), |(second, _)| format!("{second}Z"));
     Error::usage(format!("nothing to run: finished {last}"))
         .hint("another night needs another directory; --rerun opens runs of this one again")
 }
