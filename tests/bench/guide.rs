@@ -91,9 +91,13 @@ fn the_script_of_every_night_works_as_cron_calls_it() {
     }
     write(&here.join("plan.json"), &nightly.to_string());
     write(&here.join("nightly.sh"), blocks("bash")[0]);
-    let occtl = bench.sandbox.bin().join("occtl");
-    std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_occtl"), occtl).unwrap();
-    let night = || bench.sandbox.command("sh", &["-c", &cron_command()]).timeout(SOON).run();
+    let own = bench.sandbox.home().join(".local/bin");
+    std::fs::create_dir_all(&own).unwrap();
+    std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_occtl"), own.join("occtl")).unwrap();
+    // Where cron looks for programs.
+    let cron =
+        || bench.sandbox.command("sh", &["-c", &cron_command()]).env("PATH", "/usr/bin:/bin");
+    let night = || cron().timeout(SOON).run();
     let ended = night().fails(10);
     assert!(ended.stdout.contains("and a second night confirms"), "{ended:?}");
     let mut names: Vec<String> = std::fs::read_dir(here.join("nights"))
