@@ -306,3 +306,28 @@ fn every_file_that_the_documents_name_exists() {
         assert_eq!(missing_files("", right), [""; 0], "{right}");
     }
 }
+
+#[test]
+fn no_command_of_the_documents_relies_on_a_tilde_that_only_some_shells_replace() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let docs = std::fs::read_dir(root.join("docs")).unwrap().map(|entry| entry.unwrap().path());
+    for path in docs.filter(|path| path.is_file()).chain([root.join("README.md")]) {
+        let text = std::fs::read_to_string(&path).unwrap();
+        // In bash `make PREFIX=~/x` means the home, in zsh and dash a directory named `~`.
+        let wrong: Vec<&str> = text.lines().filter(|line| line.contains("=~/")).collect();
+        assert_eq!(wrong, [""; 0], "{}", path.display());
+    }
+}
+
+#[test]
+fn the_changelog_names_the_commands_of_bench_that_the_help_shows() {
+    let changelog = text_of("docs/changelog.md");
+    let (_, rest) = changelog.split_once("- **Benchmarks.** ").unwrap();
+    let named: BTreeSet<&str> =
+        rest.split(": ").next().unwrap().split('`').skip(1).step_by(2).collect();
+    let named: BTreeSet<&str> =
+        named.iter().map(|name| name.trim_start_matches("bench ")).collect();
+    let cli = text_of("docs/cli.md");
+    let shown = cli.lines().filter_map(|line| line.strip_prefix("## occtl bench "));
+    assert_eq!(named, shown.collect());
+}
