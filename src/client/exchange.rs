@@ -2,11 +2,13 @@
 
 use std::io::{self, BufReader, Read};
 use std::marker::PhantomData;
+use std::ops::ControlFlow;
 
 use serde::de::{DeserializeOwned, DeserializeSeed};
 use ureq::Body;
 use ureq::http::Response;
 
+use super::elements::{Trouble, each_element};
 use super::failure::{Answer, Cause, Failure, cause, error_message};
 use super::surrogates::Mended;
 
@@ -90,9 +92,7 @@ impl Exchange {
         seed: impl for<'de> DeserializeSeed<'de, Value = T>,
         unchanged: bool,
     ) -> Answer<T> {
-        if self.mime().is_some_and(|mime| mime.contains("html")) {
-            return Err(self.alien("a page of HTML"));
-        }
+        self.refuse_page()?;
         let reader = self.response.body_mut().with_config().limit(self.largest).reader();
         let reader: Box<dyn Read> =
             if unchanged { Box::new(reader) } else { Box::new(Mended::new(reader, BUFFER)) };
@@ -103,9 +103,35 @@ impl Exchange {
         drop(decoder);
         result.map_err(|error| match error.io_error_kind() {
             Some(_) => self.fail(cause(ureq::Error::from(io::Error::from(error)))),
-            None if error.is_eof() => self.fail(Cause::Broken("the answer was cut".into())),
+            None if error.is_eof() => self.cut(),
             None => self.alien(&error.to_string()),
         })
+    }
+
+    /// Passes each element of a list to `take`, as the server sent it.
+    pub(super) fn each_element(
+        mut self,
+        take: &mut dyn FnMut(&str) -> ControlFlow<()>,
+    ) -> Answer<()> {
+        self.refuse_page()?;
+        let reader = self.response.body_mut().with_config().limit(self.largest).reader();
+        each_element(reader, take).map_err(|trouble| match trouble {
+            Trouble::Input(error) => self.fail(cause(ureq::Error::from(error))),
+            Trouble::Cut => self.cut(),
+            Trouble::Wrong(what) => self.alien(&what),
+        })
+    }
+
+    /// An error for a page: routes that the server does not know answer 200 with one.
+    pub(super) fn refuse_page(&self) -> Answer<()> {
+        match self.mime() {
+            Some(mime) if mime.contains("html") => Err(self.alien("a page of HTML")),
+            _ => Ok(()),
+        }
+    }
+
+    fn cut(&self) -> Failure {
+        self.fail(Cause::Broken("the answer was cut".into()))
     }
 
     /// Where the next page starts (`x-next-cursor`).

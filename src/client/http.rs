@@ -111,6 +111,11 @@ impl Client {
         self.interruption.allow(None);
     }
 
+    /// From now on every request ends when the flag becomes other than zero.
+    pub fn end_by(&self, flag: &Arc<AtomicUsize>) {
+        self.interruption.set(Some(flag.clone()));
+    }
+
     /// Tells from now on by this whether a silent server works.
     pub fn watch(&self, work: Work) {
         self.interruption.watch(work);
@@ -188,11 +193,7 @@ impl Client {
         limit: Limit,
     ) -> Answer<()> {
         let exchange = self.send("POST", route, query, Some(encode(body)), limit)?;
-        // Routes that the server does not know answer 200 with a page.
-        match exchange.mime() {
-            Some(mime) if mime.contains("html") => Err(exchange.alien("a page of HTML")),
-            _ => Ok(()),
-        }
+        exchange.refuse_page()
     }
 
     /// Opens an answer that never ends by itself. The head must arrive within `head`.

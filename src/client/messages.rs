@@ -28,6 +28,18 @@ impl Client {
         self.each(&route, &query, Limit::Long, take).map(drop)
     }
 
+    /// The same with each message as the server sent it. Nothing of it is copied.
+    pub fn each_raw_message(
+        &self,
+        conversation: &str,
+        directory: &str,
+        take: &mut dyn FnMut(&str) -> ControlFlow<()>,
+    ) -> Answer<()> {
+        let route = format!("/session/{}/message", escape(conversation));
+        let query = [("directory", directory)];
+        self.send("GET", &route, &query, None, Limit::Long)?.of_any_size().each_element(take)
+    }
+
     /// One message, decoded as `T`, which names the wanted fields.
     pub fn message<T: DeserializeOwned>(
         &self,

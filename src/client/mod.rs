@@ -6,6 +6,7 @@
 mod asks;
 mod clock;
 mod conversations;
+mod elements;
 pub mod event;
 mod exchange;
 mod failure;

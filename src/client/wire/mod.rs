@@ -33,10 +33,6 @@ pub trait Element: DeserializeOwned {
     const UNCHANGED: bool = false;
 }
 
-impl Element for Box<RawValue> {
-    const UNCHANGED: bool = true;
-}
-
 /// Reads a value of any type. A value that does not fit becomes the default.
 pub(super) fn lenient<'de, D: Deserializer<'de>, T: DeserializeOwned + Default>(
     input: D,

@@ -39,8 +39,15 @@ pub struct RawMessage {
 impl<'de> Deserialize<'de> for RawMessage {
     fn deserialize<D: Deserializer<'de>>(input: D) -> Result<RawMessage, D::Error> {
         let raw = Box::<RawValue>::deserialize(input)?;
-        let message = serde_json::from_slice(&mend(raw.get().as_bytes())).ok();
+        let message = RawMessage::read(raw.get());
         Ok(RawMessage { raw, message })
+    }
+}
+
+impl RawMessage {
+    /// What the text of a message says; `None` if it is not a message.
+    pub fn read(raw: &str) -> Option<Message> {
+        serde_json::from_slice(&mend(raw.as_bytes())).ok()
     }
 }
 

@@ -82,11 +82,11 @@ impl Account {
         write(&format!("{{\"info\":{},\"messages\":[", info.get()))?;
         let mut separator = "\n";
         let mut trouble: Option<Error> = None;
-        let take = &mut |raw: RawMessage| {
-            if let Some(message) = &raw.message {
-                self.count(message, &prices);
+        let take = &mut |raw: &str| {
+            if let Some(message) = RawMessage::read(raw) {
+                self.count(&message, &prices);
             }
-            match write(separator).and_then(|()| write(raw.raw.get())) {
+            match write(separator).and_then(|()| write(raw)) {
                 Ok(()) => {
                     separator = ",\n";
                     ControlFlow::Continue(())
@@ -97,7 +97,7 @@ impl Account {
                 }
             }
         };
-        let read = server.client.each_message(&place.id, &place.directory, take);
+        let read = server.client.each_raw_message(&place.id, &place.directory, take);
         if let Some(error) = trouble {
             return Err(error);
         }

@@ -2,14 +2,16 @@
 
 use std::ops::ControlFlow;
 
-use serde_json::value::RawValue;
-
 use super::children::below;
 use super::find::{self, Place};
 use crate::error::{Error, Result};
 use crate::runner::context::Context;
 use crate::runner::session::server::Server;
 use crate::runner::signals::Signals;
+
+/// How much of the document is handed over at once. A message is far smaller, and each handing over
+/// is a system call or two.
+const PIECE: usize = 64 << 10;
 
 /// What is exported.
 #[derive(Clone, Debug)]
@@ -30,16 +32,29 @@ pub fn export(
     options: &ExportOptions,
     write: &mut dyn FnMut(&str) -> Result<bool>,
 ) -> Result<usize> {
+    interruptible(context, word, |server, signals| {
+        let place = find::given_or_latest(server, options.conversation.as_deref())?;
+        let text = String::with_capacity(PIECE);
+        let mut document = Document { server, signals, write, text, count: 0, is_read: true };
+        let result = document.whole(context, &place, options.children);
+        // What came before a failure is of use as well. After a signal the reader may not read.
+        if interruption(signals).is_none() {
+            document.hand_over()?;
+        }
+        result.map(|()| document.count)
+    })
+}
+
+/// Does something with a server whose requests end when a signal arrives.
+pub(super) fn interruptible<T>(
+    context: &Context,
+    word: &str,
+    act: impl FnOnce(&Server, &Signals) -> Result<T>,
+) -> Result<T> {
     let signals = context.catch_signals()?;
     Server::with(context, word, |server| {
-        let place = find::given_or_latest(server, options.conversation.as_deref())?;
-        let mut document = Document { server, signals: &signals, write, count: 0, is_read: true };
-        document.conversation(&place, "")?;
-        if options.children && document.is_read {
-            document.children(context, &place)?;
-        }
-        document.write("}\n")?;
-        Ok(document.count)
+        server.client.end_by(signals.flag());
+        act(server, &signals).map_err(|error| interruption(&signals).unwrap_or(error))
     })
 }
 
@@ -48,6 +63,8 @@ struct Document<'a> {
     server: &'a Server,
     signals: &'a Signals,
     write: &'a mut dyn FnMut(&str) -> Result<bool>,
+    /// What is to be handed over next.
+    text: String,
     /// How many messages were written.
     count: usize,
     /// Whether the reader is still there.
@@ -55,12 +72,36 @@ struct Document<'a> {
 }
 
 impl Document<'_> {
-    /// Writes text, unless a signal or the reader has ended the export.
+    fn whole(&mut self, context: &Context, place: &Place, children: bool) -> Result<()> {
+        self.conversation(place, "")?;
+        if children && self.is_read {
+            self.children(context, place)?;
+        }
+        self.write("}\n")
+    }
+
+    /// Adds text, unless a signal has ended the export.
     fn write(&mut self, text: &str) -> Result<()> {
         if let Some(error) = interruption(self.signals) {
             return Err(error);
         }
-        self.is_read = self.is_read && (self.write)(text)?;
+        if self.text.len() + text.len() > PIECE {
+            self.hand_over()?;
+        }
+        if text.len() < PIECE {
+            self.text.push_str(text);
+        } else if self.is_read {
+            self.is_read = (self.write)(text)?;
+        }
+        Ok(())
+    }
+
+    /// Hands over what was added, unless the reader has ended the export.
+    fn hand_over(&mut self) -> Result<()> {
+        let is_due = self.is_read && !self.text.is_empty();
+        let written = if is_due { (self.write)(&self.text) } else { Ok(self.is_read) };
+        self.text.clear();
+        self.is_read = written?;
         Ok(())
     }
 
@@ -72,8 +113,8 @@ impl Document<'_> {
         self.write(&format!("{before}{{\"info\":{},\"messages\":[", info.get()))?;
         let mut comma = "\n";
         let mut trouble = None;
-        let take = &mut |raw: Box<RawValue>| {
-            let written = self.write(comma).and_then(|()| self.write(raw.get()));
+        let take = &mut |raw: &str| {
+            let written = self.write(comma).and_then(|()| self.write(raw));
             comma = ",\n";
             self.count += 1;
             trouble = written.err();
@@ -83,7 +124,7 @@ impl Document<'_> {
                 ControlFlow::Break(())
             }
         };
-        let result = server.client.each_message(&place.id, &place.directory, take);
+        let result = server.client.each_raw_message(&place.id, &place.directory, take);
         if let Some(error) = trouble {
             return Err(error);
         }

@@ -4,12 +4,11 @@ use std::ops::ControlFlow;
 
 use super::children::below;
 use super::entry::{Depth, Entry, each_entry};
-use super::export::{ExportOptions, interruption};
+use super::export::{ExportOptions, interruptible, interruption};
 use super::find::{self, Place};
 use super::list::Listed;
 use crate::error::Result;
 use crate::runner::context::Context;
-use crate::runner::session::server::Server;
 
 /// Receives conversations. Each method returns false if no more is wanted.
 pub trait TranscriptSink {
@@ -27,8 +26,7 @@ pub fn transcript(
     options: &ExportOptions,
     sink: &mut dyn TranscriptSink,
 ) -> Result<usize> {
-    let signals = context.catch_signals()?;
-    Server::with(context, word, |server| {
+    interruptible(context, word, |server, signals| {
         let asked = find::given_or_newest(server, options.conversation.as_deref())?;
         let place = Place::of(asked.clone(), server);
         let children = if options.children { below(server, &place, usize::MAX)? } else { vec![] };
@@ -38,7 +36,7 @@ pub fn transcript(
             let mut more = sink.conversation(&Listed::of(one), depth);
             let take = &mut |entry: Entry| {
                 count += 1;
-                more = interruption(&signals).map_or_else(|| sink.message(&entry), Err);
+                more = interruption(signals).map_or_else(|| sink.message(&entry), Err);
                 if matches!(more, Ok(true)) {
                     ControlFlow::Continue(())
                 } else {
