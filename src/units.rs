@@ -153,6 +153,22 @@ pub fn note_wait() {
     }
 }
 
+/// What is to be called right before a signal ends the program.
+static SIGNALLED: OnceLock<fn()> = OnceLock::new();
+
+/// From now on `act` is called right before a signal ends the program, by the signal's handler: it
+/// may neither lock nor allocate. Only the first call of this counts.
+pub fn call_before_signal_ends(act: fn()) {
+    let _ = SIGNALLED.set(act);
+}
+
+/// To be called by a signal's handler that ends the program.
+pub fn note_end_by_signal() {
+    if let Some(act) = SIGNALLED.get() {
+        act();
+    }
+}
+
 /// Waits for at most `limit` until something that is polled for is true of one of the descriptors.
 /// False if a signal ended the wait.
 pub fn poll_all(polled: &mut [PollFd], limit: Duration) -> bool {

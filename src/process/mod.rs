@@ -25,7 +25,7 @@ pub use identity::{Home, Identity, descriptor_limit, own_home, own_identity, own
 pub use init::{Outcome, supervise};
 pub use mounts::waiting_file_system;
 pub use programs::{Capture, ended_input, feed, read_input, replace};
-pub use signals::catch;
+pub use signals::{catch, end_in_order};
 pub use sockets::listens;
 pub use spawn::{Detached, Guardian, terminate_with_us};
 pub use table::{

@@ -8,9 +8,34 @@ use std::time::Instant;
 
 use signal_hook::consts::SIGHUP;
 
+use crate::units::note_end_by_signal;
+
 /// A second signal that arrives this soon after the first counts as the same: `timeout` sends its
 /// signal to the program and then to the program's whole group. Milliseconds.
 const SAME_SIGNAL_MS: u64 = 200;
+
+/// Whether [`catch`] decides what becomes of a signal.
+static IS_CAUGHT: AtomicBool = AtomicBool::new(false);
+
+/// Signals end the process as before, but what [`crate::units::call_before_signal_ends`] has left
+/// is called first. What [`catch`] does goes before this.
+pub fn end_in_order(signals: [i32; 3]) -> io::Result<()> {
+    for signal in signals.into_iter().filter(|signal| !is_ignored(*signal)) {
+        let handler = move || {
+            if !IS_CAUGHT.load(Ordering::Relaxed) {
+                note_end_by_signal();
+                let _ = signal_hook::low_level::emulate_default_handler(signal);
+            }
+        };
+        // SAFETY: the handler reads an atomic and makes system calls; what it calls neither
+        // allocates nor locks.
+        #[allow(unsafe_code)]
+        unsafe {
+            signal_hook::low_level::register(signal, handler)?;
+        }
+    }
+    Ok(())
+}
 
 /// Stores signals in `received` from now on. A second signal ends the process, and so does the
 /// first one while `at_once` is set. SIGHUP stays ignored if it is (`nohup`).
@@ -28,6 +53,7 @@ pub fn catch(
             // The kernel and the shell both send SIGHUP when a terminal closes, at any distance.
             let insists = signal != SIGHUP && since_first > SAME_SIGNAL_MS;
             if at_once.load(Ordering::Relaxed) || insists {
+                note_end_by_signal();
                 signal_hook::low_level::exit(128 + signal);
             }
             received.store(signal as usize, Ordering::Relaxed);
@@ -38,6 +64,7 @@ pub fn catch(
             signal_hook::low_level::register(signal, handler)?;
         }
     }
+    IS_CAUGHT.store(true, Ordering::Relaxed);
     Ok(())
 }
 

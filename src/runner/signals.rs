@@ -9,6 +9,10 @@ use signal_hook::flag;
 
 use crate::error::{Code, Error, Result};
 use crate::process;
+use crate::units::call_before_signal_ends;
+
+/// What a user ends commands with.
+const ENDING: [i32; 3] = [SIGHUP, SIGINT, SIGTERM];
 
 /// Remembers the first signal. A second one ends the process at once, unless it is the first one
 /// sent twice.
@@ -23,9 +27,17 @@ impl Signals {
     pub fn catch() -> Result<Signals> {
         let received = Arc::default();
         let fatal = Arc::default();
-        process::catch([SIGHUP, SIGINT, SIGTERM], &received, &fatal)
+        process::catch(ENDING, &received, &fatal)
             .map_err(|error| Error::failed(format!("cannot catch signals: {error}")))?;
         Ok(Signals { received, fatal })
+    }
+
+    /// From now on `act` is called right before a signal ends the process. It may neither lock nor
+    /// allocate.
+    pub fn call_before_end(act: fn()) {
+        call_before_signal_ends(act);
+        // Without that signals end the process as they always did.
+        let _ = process::end_in_order(ENDING);
     }
 
     /// Says whether a signal ends the process at once, which is right while there is nothing to

@@ -1,16 +1,22 @@
 //! The status line on a terminal, and what `-v` says in its place.
 
+use std::time::Duration;
+
+use rustix::process::Signal;
 use serde_json::{Value, json};
 use unicode_width::UnicodeWidthStr;
 
 use super::sandbox;
 use crate::support::command::{Outcome, Running};
+use crate::support::processes::{self, poll};
 use crate::support::sandbox::Sandbox;
 use crate::support::terminal::screen;
 
 /// A command with wide characters, marks and emoji, and what would move the cursor.
 const COMMAND: &str =
     "echo 漢字かな漢字 👩\u{200d}👩\u{200d}👧 e\u{301}u\u{308} ❤\u{fe0f} \u{1b}[2J 漢字かな漢字";
+
+const SOON: Duration = Duration::from_secs(90);
 
 /// Begins a command on a terminal of that many columns. `set` sets variables.
 fn begin(sandbox: &Sandbox, columns: usize, set: &str, words: &str) -> Running {
@@ -21,7 +27,7 @@ fn begin(sandbox: &Sandbox, columns: usize, set: &str, words: &str) -> Running {
 }
 
 fn end(running: Running) -> Outcome {
-    running.wait(std::time::Duration::from_secs(90))
+    running.wait(SOON)
 }
 
 /// Every status line that was shown: what stands between a carriage return and the sequence that
@@ -80,6 +86,32 @@ fn whatever_takes_long_says_so_until_its_first_output() {
     assert_eq!(screen(&shown, 80), ["No conversations", ""]);
     let quick = end(begin(&sandbox, 80, "", &format!("agents {id}"))).ok().stdout;
     assert!(!quick.contains("occtl agents"), "{quick:?}");
+}
+
+#[test]
+fn a_signal_leaves_nothing_of_the_status_and_ends_the_command_as_ever() {
+    let sandbox = sandbox("status-signal", json!({}));
+    let id = sandbox.start(&[]);
+    sandbox.set_faults(&json!({"delay_ms": {"/session": 120_000}}));
+    // Commands that leave signals alone, that end by themselves, and that end at once.
+    let words = [
+        (format!("sessions {id}"), "occtl sessions, "),
+        (format!("export {id}"), "occtl export, "),
+        (format!("send {id} --wait --title t go"), "occtl send, "),
+    ];
+    for (words, status) in words {
+        for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143), (Signal::HUP, 129)] {
+            let file = sandbox.root().join("pid");
+            let set = format!("echo $$ >'{}';", file.display());
+            let running = begin(&sandbox, 80, &set, &words);
+            let shown = poll(SOON, || running.stdout().contains(status).then_some(()));
+            assert!(shown.is_some(), "{words}: {:?}", running.stdout());
+            let pid = std::fs::read_to_string(&file).unwrap().trim().parse().unwrap();
+            processes::signal(pid, signal);
+            let lines = screen(&end(running).fails(code).stdout, 80);
+            assert!(lines.iter().all(|line| !line.contains(status)), "{words}: {lines:?}");
+        }
+    }
 }
 
 #[test]

@@ -9,13 +9,15 @@ mod status;
 mod table;
 
 use std::io::{self, BufWriter, IsTerminal, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use rustix::event::PollFlags;
+use rustix::event::{PollFd, PollFlags, Timespec};
 use serde::Serialize;
 
 use crate::error::{Error, Reason, Result};
+use crate::runner::Signals;
 use crate::units::{TICK, call_while_waiting, poll};
 pub use escape::{escape, one_line};
 use patient::Patient;
@@ -177,17 +179,21 @@ const USUAL_COLUMNS: usize = 80;
 /// The status line; `None` where none can be shown.
 static STATUS: Mutex<Option<StatusLine>> = Mutex::new(None);
 
+/// Whether the line is on the terminal, for a signal's handler: it must not wait for the lock.
+static IS_STATUS_SHOWN: AtomicBool = AtomicBool::new(false);
+
 fn status_line() -> MutexGuard<'static, Option<StatusLine>> {
     STATUS.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Whether a status line can be shown: on a terminal in whose foreground this process is.
 pub fn shows_status() -> bool {
-    let is_in_foreground = || {
-        let own = rustix::process::getpgrp();
-        rustix::termios::tcgetpgrp(io::stderr()).is_ok_and(|foreground| foreground == own)
-    };
     io::stderr().is_terminal() && !is_dumb() && is_in_foreground()
+}
+
+fn is_in_foreground() -> bool {
+    let own = rustix::process::getpgrp();
+    rustix::termios::tcgetpgrp(io::stderr()).is_ok_and(|foreground| foreground == own)
 }
 
 fn columns() -> usize {
@@ -201,6 +207,7 @@ pub fn status(text: &str) {
     let mut line = status_line();
     if line.is_none() && shows_status() {
         call_while_waiting(update_status);
+        Signals::call_before_end(erase_at_end);
         *line = Some(StatusLine::new(Instant::now()));
     }
     if let Some(line) = line.as_mut() {
@@ -229,6 +236,7 @@ fn update_status() {
         && poll(io::stderr(), PollFlags::OUT, Duration::ZERO).contains(PollFlags::OUT)
         && let Some(sequence) = line.draw(columns(), now)
     {
+        IS_STATUS_SHOWN.store(true, Ordering::Relaxed);
         let _ = io::stderr().write_all(sequence.as_bytes());
     }
 }
@@ -237,7 +245,23 @@ fn update_status() {
 pub fn clear_status() {
     let now = Instant::now();
     if let Some(sequence) = status_line().as_mut().and_then(|line| line.erase(now)) {
+        IS_STATUS_SHOWN.store(false, Ordering::Relaxed);
         let _ = io::stderr().write_all(sequence.as_bytes());
+    }
+}
+
+/// Removes the status line where a signal ends the program. The shell's prompt takes its place,
+/// also where it stood below some text. The signal's handler calls this, so only system calls are
+/// made, and none that waits for a terminal that is stopped.
+fn erase_at_end() {
+    let now = Timespec { tv_sec: 0, tv_nsec: 0 };
+    let stderr = io::stderr();
+    let mut polled = [PollFd::new(&stderr, PollFlags::OUT)];
+    if IS_STATUS_SHOWN.load(Ordering::Relaxed)
+        && is_in_foreground()
+        && rustix::event::poll(&mut polled, Some(&now)) == Ok(1)
+    {
+        let _ = rustix::io::write(&stderr, b"\r\x1b[K");
     }
 }
 
@@ -259,6 +283,7 @@ fn note_output(bytes: &[u8]) {
 /// Makes sure that what is written to stderr begins a line.
 fn begin_line() {
     if let Some(line) = status_line().as_mut() {
+        IS_STATUS_SHOWN.store(false, Ordering::Relaxed);
         let _ = io::stderr().write_all(line.begin_line(Instant::now()).as_bytes());
     }
 }
