@@ -141,6 +141,21 @@ fn a_watched_list_goes_on_until_it_is_interrupted_or_its_reader_is_gone() {
 }
 
 #[test]
+fn thousands_of_conversations_are_listed_in_little_memory() {
+    let sandbox = sandbox("many-conversations", json!({"bulk_conversations": 5000}));
+    let id = sandbox.start(&[]);
+    let limited = |words: &[&str]| {
+        // Together with the pages of the program that is less than 8 MiB.
+        sandbox.shell("ulimit -d 4500 && exec \"$0\" \"$@\"", words).run().ok()
+    };
+    for words in [&["list", "--all-conversations"][..], &["sessions", &id]] {
+        assert_eq!(limited(words).stdout.matches("\n").count(), 5001, "{words:?}");
+        let listed = limited(&[words, &["--json"]].concat()).json();
+        assert_eq!(listed["conversations"].as_array().unwrap().len(), 5000, "{words:?}");
+    }
+}
+
+#[test]
 fn ten_thousand_records_need_little_memory() {
     let sandbox = sandbox("many-records", Value::Null);
     let id = sandbox.start(&[]);

@@ -1,7 +1,5 @@
 use std::time::Duration;
 
-use serde_json::{Value, json};
-
 use crate::cli::App;
 use crate::cli::output::Cell;
 use crate::cli::show::columns::{self, Column};
@@ -159,34 +157,36 @@ fn columns_of(context: &Context, args: &Args) -> Result<Vec<&'static Column>> {
 
 fn conversations(app: &mut App, context: &Context, args: &Args, before: &str) -> Result<()> {
     let lists = runner::conversation::all_conversations(context, &args.labels)?;
-    let found: Vec<(&str, &Listed)> = lists.iter().flat_map(with_session).collect();
+    let found = || lists.iter().flat_map(with_session);
     app.out.write(before)?;
+    // There may be thousands, so nothing is made of them before it is written.
     if app.json {
-        let document = |(session, listed): &(&str, &Listed)| {
+        app.out.write("{\"conversations\":[")?;
+        let mut comma = "";
+        for (session, listed) in found() {
             let mut value = conversation::listed(listed);
-            value["session"] = (*session).into();
-            value
-        };
-        let rows: Vec<Value> = found.iter().map(document).collect();
-        return app.out.json(&json!({"conversations": rows}));
+            value["session"] = session.into();
+            app.out.write(&format!("{}{value}", std::mem::replace(&mut comma, ",")))?;
+        }
+        return app.out.line("]}");
     }
     if args.quiet {
-        return found.iter().try_for_each(|(_, listed)| app.out.line(&listed.id));
+        return found().try_for_each(|(_, listed)| app.out.line(&listed.id));
     }
-    if found.is_empty() {
+    if found().next().is_none() {
         return app.out.line("No conversations");
     }
-    let row = |(session, listed): &(&str, &Listed)| {
-        vec![
-            Cell::new(session),
-            Cell::new(&listed.id),
-            Cell::new(listed.state.map_or("-", |state| state.name())),
-            conversation::title(listed.title.as_deref()),
-            conversation::time(listed.updated),
-        ]
-    };
-    let rows: Vec<_> = found.iter().map(row).collect();
-    app.out.table(&["ID", "Session ID", "Status", "Title", "Updated"], &rows)
+    app.out.long_table(&["ID", "Session ID", "Status", "Title", "Updated"], &|row| {
+        found().try_for_each(|(session, listed)| {
+            row(&[
+                Cell::new(session),
+                Cell::new(&listed.id),
+                Cell::new(listed.state.map_or("-", |state| state.name())),
+                conversation::title(listed.title.as_deref()),
+                conversation::time(listed.updated),
+            ])
+        })
+    })
 }
 
 /// Each conversation of a list with the id of its session.

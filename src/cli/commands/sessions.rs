@@ -7,7 +7,7 @@ use crate::cli::spec::{Action, Command, Exit, QUIET, SESSION_TO_READ, WITHIN};
 use crate::cli::words::Words;
 use crate::error::Result;
 use crate::runner;
-use crate::runner::conversation::{ConversationList, Listed};
+use crate::runner::conversation::ConversationList;
 
 pub const COMMAND: Command = Command {
     name: "sessions",
@@ -50,12 +50,12 @@ fn run(app: &mut App, session: &str, quiet: bool) -> Result<Exit> {
     } else if conversations.is_empty() {
         app.out.line("No conversations")?;
     } else {
-        let row = |one: &Listed| {
-            let title = conversation::title(one.title.as_deref());
-            vec![Cell::new(&one.id), title, conversation::time(one.updated)]
-        };
-        let rows: Vec<_> = conversations.iter().map(row).collect();
-        app.out.table(&["Session ID", "Title", "Updated"], &rows)?;
+        app.out.long_table(&["Session ID", "Title", "Updated"], &|row| {
+            conversations.iter().try_for_each(|one| {
+                let title = conversation::title(one.title.as_deref());
+                row(&[Cell::new(&one.id), title, conversation::time(one.updated)])
+            })
+        })?;
     }
     Ok(Exit::OK)
 }
