@@ -49,7 +49,17 @@ impl Client {
         directory: &str,
         take: &mut dyn FnMut(Conversation),
     ) -> Answer<()> {
-        self.list(&[("directory", directory), ("limit", &ALL.to_string())], directory, take)
+        self.each_newest(directory, ALL, take)
+    }
+
+    /// The same for at most `count` of them: those that come first in that order.
+    pub fn each_newest(
+        &self,
+        directory: &str,
+        count: usize,
+        take: &mut dyn FnMut(Conversation),
+    ) -> Answer<()> {
+        self.list(&[("directory", directory), ("limit", &count.to_string())], directory, take)
     }
 
     /// The same for root conversations, optionally at most `count` of them. Some versions include

@@ -7,7 +7,10 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 
 use super::sandbox;
+use crate::support::processes::poll;
 use crate::support::sandbox::Sandbox;
+
+const SOON: Duration = Duration::from_secs(90);
 
 /// Each shell, and how it takes the completions.
 const SHELLS: [(&str, &str); 3] = [
@@ -75,6 +78,34 @@ fn completing_is_quick_and_silent_where_nothing_answers() {
         assert_eq!(run.stdout, "nothing\n", "{words:?}");
         run.within(Duration::from_millis(400)).unwrap();
     }
+}
+
+#[test]
+fn of_many_conversations_the_newest_are_offered_and_older_ones_once_their_ids_are_typed() {
+    let sandbox = with_shells("many-to-complete", json!({"bulk_conversations": 200}));
+    let id = sandbox.start(&[]);
+    let listed = sandbox.occtl(&["sessions", &id, "-q"]).run().ok().stdout;
+    let ids: Vec<&str> = listed.lines().collect();
+    // A server on a busy machine may be late, and then there are none.
+    let complete = |typed: &str| {
+        let words = ["complete", "words", "--", "tail", &id, "-s", typed];
+        let offered = || {
+            let shown = sandbox.occtl(&words).run().ok().stdout;
+            let offered: Vec<String> =
+                shown.lines().skip(1).map(|line| line.split('\t').next().unwrap().into()).collect();
+            (!offered.is_empty()).then_some(offered)
+        };
+        poll(SOON, offered).expect("an answer in time")
+    };
+    for typed in ["", "s", "ses_"] {
+        let before = sandbox.stand_in_requests().len();
+        assert_eq!(complete(typed), ids[..100], "{typed}");
+        let asked = sandbox.stand_in_requests().split_off(before);
+        let lists = asked.iter().filter(|one| one["path"] == "/session");
+        assert!(lists.clone().all(|one| one["query"]["limit"] == "100"), "{asked:?}");
+    }
+    let oldest = ids[199];
+    assert!(complete(&oldest[..oldest.len() - 1]).contains(&oldest.to_owned()));
 }
 
 #[test]

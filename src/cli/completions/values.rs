@@ -28,6 +28,8 @@ pub struct Asked {
     /// The words of the command.
     operands: Vec<String>,
     conversation: Option<String>,
+    /// What of the value is typed.
+    current: String,
     /// The plan of a benchmark, or a directory that holds one.
     plan: PathBuf,
     /// What stands before the arm in `DIR:ARM`.
@@ -47,6 +49,7 @@ impl Asked {
             session: session.unwrap_or_else(|| DEFAULT_SESSION.into()),
             operands: line.operands.clone(),
             conversation: line.value("session").map(String::from),
+            current: current.into(),
             plan: results.clone().or(first).unwrap_or_default().into(),
             results: results.unwrap_or_default(),
         }
@@ -102,7 +105,7 @@ impl Asked {
     }
 
     fn conversations(&self, context: &Context) -> Result<Vec<Candidate>> {
-        let found = runner::conversation::sessions(context, &self.session)?.conversations;
+        let found = runner::conversation::suggest(context, &self.session, &self.current)?;
         let what = |title: &Option<String>| brief(title.as_deref().unwrap_or_default());
         Ok(found.iter().map(|one| Candidate::new(&one.id, what(&one.title))).collect())
     }

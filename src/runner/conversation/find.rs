@@ -50,7 +50,7 @@ impl Place {
 }
 
 /// What ids of conversations begin with.
-const CONVERSATION: &str = "ses_";
+pub const CONVERSATION: &str = "ses_";
 
 /// How deep sub-agents can be below a conversation: far deeper than any model lets them work.
 const DEEPEST: usize = 100;
