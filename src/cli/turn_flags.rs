@@ -191,12 +191,14 @@ impl PromptWords {
         let began = Instant::now();
         let limit = terms.limits.timeout;
         let texts = texts(&message, limit)?;
-        options.message = texts.join(" ");
-        if options.message.trim().is_empty() && options.command.is_none() {
-            return Err(Error::usage("the message is empty"));
-        }
         if mentions {
             options.mentions = mentioned(&message, &texts);
+        }
+        // A single one, which may be large, is not copied.
+        let joined = texts.into_iter().reduce(|all, text| all + " " + &text);
+        options.message = joined.unwrap_or_default();
+        if options.message.trim().is_empty() && options.command.is_none() {
+            return Err(Error::usage("the message is empty"));
         }
         if let Some(path) = system_file {
             options.system = Some(text_of(&path, "the system prompt", limit)?);

@@ -304,6 +304,7 @@ impl Transport for Wire {
 
 #[cfg(test)]
 mod tests {
+    use std::borrow::Cow;
     use std::net::TcpListener;
     use std::sync::atomic::AtomicUsize;
     use std::time::Instant;
@@ -330,7 +331,7 @@ mod tests {
         let text = "x".repeat(32 << 20);
         let prompt = Prompt {
             id: "msg_1",
-            parts: vec![InputPart::Text { text: &text }],
+            parts: vec![Cow::Owned(InputPart::Text { text: &text })],
             model: None,
             agent: None,
             variant: None,

@@ -40,6 +40,20 @@ fn system_prompts_and_titles_come_from_files_and_from_stdin() {
 }
 
 #[test]
+fn a_large_prompt_and_a_large_file_are_in_memory_no_more_often_than_it_takes_to_send_them() {
+    let sandbox = sandbox("large-prompts", json!({"turn": {"text": "ok"}}));
+    let id = sandbox.start(&[]);
+    std::fs::write(sandbox.work().join("large"), "x".repeat(12 << 20)).unwrap();
+    // The text and the JSON with it, whose buffer has grown to twice its size.
+    for (mib, words) in [(44, "- <large"), (64, "-f large look")] {
+        let script = format!(
+            "ulimit -d $(({mib} << 10)) && exec \"$0\" send \"$1\" --title t --wait {words}"
+        );
+        assert_eq!(sandbox.shell(&script, &[&id]).run().ok().stdout, "ok\n", "{words}");
+    }
+}
+
+#[test]
 fn a_text_that_is_none_sends_nothing() {
     let sandbox = sandbox("no-texts", Value::Null);
     let id = sandbox.start(&[]);

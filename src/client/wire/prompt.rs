@@ -1,5 +1,7 @@
 //! What a prompt consists of.
 
+use std::borrow::Cow;
+
 use crate::client::http::escape;
 use serde::Serialize;
 use serde_json::Value;
@@ -105,7 +107,7 @@ pub struct Invocation<'a> {
     pub arguments: &'a str,
     /// Files that go with it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub parts: Vec<InputPart<'a>>,
+    pub parts: Vec<Cow<'a, InputPart<'a>>>,
     /// As `provider/model`. A command that names a model of its own goes before.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub model: Option<String>,
@@ -134,7 +136,7 @@ pub struct Prompt<'a> {
     #[serde(rename = "messageID")]
     pub id: &'a str,
     /// What the prompt consists of.
-    pub parts: Vec<InputPart<'a>>,
+    pub parts: Vec<Cow<'a, InputPart<'a>>>,
     /// Default: the one that the conversation used last.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub model: Option<&'a ModelName>,

@@ -38,8 +38,9 @@ pub fn part(path: &Path, limit: Duration) -> Result<InputPart<'static>> {
 
 fn with_content(content: &[u8], filename: Option<String>) -> InputPart<'static> {
     let mime = media_type(content);
-    let data = base64::engine::general_purpose::STANDARD.encode(content);
-    InputPart::File { mime, filename, url: format!("data:{mime};base64,{data}"), source: None }
+    let mut url = format!("data:{mime};base64,");
+    base64::engine::general_purpose::STANDARD.encode_string(content, &mut url);
+    InputPart::File { mime, filename, url, source: None }
 }
 
 /// The media type by content, not by name. All text is `text/plain`: the server passes that on to

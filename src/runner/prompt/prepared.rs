@@ -1,5 +1,6 @@
 //! A prompt whose files have been read, ready to be given to a server.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -201,7 +202,7 @@ impl Prepared {
             id: turn,
             command: name,
             arguments: &options.message,
-            parts: self.files.clone(),
+            parts: self.files.iter().map(Cow::Borrowed).collect(),
             model: self.model().map(|name| format!("{}/{}", name.provider, name.model)),
             agent: options.agent.as_deref().or(server.record.agent.as_deref()),
             variant: options.variant.as_deref(),
@@ -210,8 +211,8 @@ impl Prepared {
 
     fn prompt<'b>(&'b self, server: &'b Server, turn: &'b str) -> Prompt<'b> {
         let options = &self.options;
-        let mut parts = vec![InputPart::Text { text: &options.message }];
-        parts.extend(self.mentioned.iter().chain(&self.files).cloned());
+        let mut parts = vec![Cow::Owned(InputPart::Text { text: &options.message })];
+        parts.extend(self.mentioned.iter().chain(&self.files).map(Cow::Borrowed));
         Prompt {
             id: turn,
             parts,
