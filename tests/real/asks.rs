@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use crate::support::command::Outcome;
 use crate::support::opencode::config;
 use crate::support::processes::poll;
+use crate::support::rounds::with_longer_limits;
 use crate::support::sandbox::Sandbox;
 use crate::support::session::{SOON, Session};
 
@@ -163,12 +164,18 @@ fn what_occtl_ends_leaves_no_ask_behind() {
     for words in [
         &["--on-permission", "fail", bash][..],
         &["--on-question", "fail", question],
-        &["-t", "4", bash],
         &["--on-permission", "fail", "[[task {{bash echo child}}]]"],
     ] {
         session.run("send", &[&["--title", "t", "--wait"], words].concat()).fails(6);
         none_left();
     }
+    with_longer_limits(4.0, |limit| {
+        let words = ["--title", "t", "--wait", "-t", &limit.to_string(), bash];
+        let ended = session.run("send", &words);
+        // The limit may come before the ask.
+        if ended.status == 124 { Err(ended.stderr) } else { Ok(ended.fails(6)) }
+    });
+    none_left();
     let conversation = session.prompt(bash);
     session.wait_for_asks("/permission", session.directory(), 1);
     session.run("abort", &["-s", &conversation]).ok();

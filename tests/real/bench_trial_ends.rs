@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use crate::support::command::Running;
 use crate::support::processes::signal;
+use crate::support::rounds::with_longer_limits;
 use crate::support::sandbox::example;
 use crate::support::trials::{RUN_TIME, Trial, ends};
 
@@ -23,38 +24,51 @@ fn an_agent_that_asks_is_blocked_at_once_whoever_asks_for_what() {
         // Sub-agents may not ask unless they are allowed to.
         trial.arm()["config"]["agent"] = json!({"general": {"permission": {"question": "allow"}}});
         trial.arm()["policy"] = json!({"on_permission": "fail", "on_question": "fail"});
-        let began = Instant::now();
         let line = trial.run();
         assert_eq!(ends(&line), ("fail", "blocked"), "{name}: {line}");
         assert_eq!(line["error"]["name"], "blocked");
-        assert!(began.elapsed() < Duration::from_secs(100), "{name}: the limit ended it");
+        assert!(line["agent_ms"].as_u64() < Some(120_000), "{name}: the limit ended it: {line}");
     }
+}
+
+/// Carries out a run whose agent is to be ended by the limit of its time, and gives that limit in
+/// seconds and the line. It is carried out again with a longer limit if that came before the agent
+/// had begun, or before what the agent did had led to this result.
+fn at_its_wall(name: &str, prompt: &str, result: &str) -> (f64, Value) {
+    with_longer_limits(8.0, |limit| {
+        let mut trial = Trial::new(name, prompt);
+        trial.task()["limits"] = json!({"wall_s": limit});
+        let line = trial.run();
+        let had_begun = line["error"]["name"] != "no_answer";
+        if had_begun && line["result"] == result {
+            Ok((limit, line))
+        } else {
+            Err(line.to_string())
+        }
+    })
 }
 
 #[test]
 fn an_agent_at_its_limit_is_checked_all_the_same() {
     let prompt = "[[bash echo good > out.txt; sleep 300]]";
-    let mut trial = Trial::new("trial-wall", prompt);
-    trial.task()["limits"] = json!({"wall_s": 15});
-    let line = trial.run();
+    let (limit, line) = at_its_wall("trial-wall", prompt, "pass");
     assert_eq!(ends(&line), ("pass", "wall_limit"), "{line}");
     assert_eq!(line["error"]["name"], "timeout");
-    assert!((15_000..40_000).contains(&line["agent_ms"].as_u64().unwrap()), "{line}");
+    let over = line["agent_ms"].as_f64().unwrap() / 1000.0 - limit;
+    assert!((0.0..25.0).contains(&over), "{limit} s: {line}");
     let mut trial = Trial::new("trial-steps", "[[bash true]][[bash true]][[bash true]][[echo x]]");
     trial.task()["limits"] = json!({"wall_s": 120, "steps": 2});
     let line = trial.run();
     assert_eq!(ends(&line), ("fail", "step_limit"), "{line}");
     let mut trial = Trial::new("trial-working", prompt);
-    trial.task()["limits"] = json!({"wall_s": 120, "working_s": 20});
+    trial.task()["limits"] = json!({"wall_s": 120, "working_s": 5});
     let line = trial.run();
     assert_eq!(ends(&line).1, "working_limit", "{line}");
 }
 
 #[test]
 fn what_the_provider_did_is_not_scored() {
-    let mut trial = Trial::new("trial-retry", "[[http 500 overloaded]]");
-    trial.task()["limits"] = json!({"wall_s": 15});
-    let line = trial.run();
+    let (_, line) = at_its_wall("trial-retry", "[[http 500 overloaded]]", "unscored");
     assert_eq!(ends(&line), ("unscored", "provider_error"), "{line}");
     assert_eq!((&line["score"], &line["check_exit"]), (&json!(null), &json!(null)));
     for (prompt, name) in

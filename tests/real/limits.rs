@@ -3,29 +3,37 @@
 use serde_json::{Value, json};
 
 use crate::support::opencode::{config, version};
+use crate::support::processes::poll;
+use crate::support::rounds::with_longer_limits;
 use crate::support::sandbox::Sandbox;
 use crate::support::session::{SOON, Session};
 
 #[test]
 fn the_end_of_a_turn_names_the_tool_that_holds_its_pipe() {
-    let (sandbox, model) = Sandbox::real("held-pipe");
+    let (sandbox, _model) = Sandbox::real("held-pipe");
     let session = Session::start(&sandbox, &[]);
     let holds = !["1.1.11", "1.1.65", "1.2.27", "1.3.2"].contains(&version().as_str());
     let send = |words: &[&str]| session.run("send", words);
-    let prompt = "[[bash setsid sleep 600 & echo a]][[echo end]]";
+    let prompt = "[[bash setsid sleep 600 & echo a > begun]][[echo end]]";
     if !holds {
         assert_eq!(send(&["--wait", "--title", "t", prompt]).ok().stdout, "end\n");
         return;
     }
-    let before = model.request_count();
     let sent = send(&["--title", "t", "--json", prompt]).ok().json();
     let conversation = sent["conversation"].as_str().unwrap();
-    model.wait_for_requests(before + 1, SOON);
-    let tool = "tool bash (setsid sleep 600 & echo a)";
+    let begun = sandbox.work().join("begun");
+    poll(SOON, || begun.exists().then_some(())).expect("a tool that has begun");
+    let tool = "tool bash (setsid sleep 600 & echo a > begun)";
+    // The limit may come before all of it is known.
+    let late = |words: &[&str]| {
+        with_longer_limits(4.0, |limit| {
+            let late = send(&[words, &["--wait", "-t", &limit.to_string()]].concat()).fails(124);
+            if late.stderr.contains(tool) { Ok(late) } else { Err(late.stderr) }
+        })
+    };
     // A prompt that is sent behind it, one that waits for its end, and the turn itself.
-    let to = |words: &[&str]| send(&[&["-s", conversation, "--wait", "-t", "6"], words].concat());
-    let behind = to(&["--no-abort", "next"]).fails(124);
-    let queued = to(&["--queue", "third"]).fails(124);
+    let behind = late(&["-s", conversation, "--no-abort", "next"]);
+    let queued = late(&["-s", conversation, "--queue", "third"]);
     let turn = sent["turn"].as_str().unwrap();
     for late in [&behind, &queued] {
         for words in [tool, &format!("of turn {turn}"), "which has run for"] {
@@ -34,11 +42,11 @@ fn the_end_of_a_turn_names_the_tool_that_holds_its_pipe() {
     }
     session.run("abort", &["-s", conversation]).ok();
     // Its own turn is aborted, which frees the conversation.
-    let own = send(&["--title", "t", "--wait", "-t", "6", prompt]).fails(124);
+    let own = late(&["--title", "t", prompt]);
     for words in [&format!("waits for {tool}, which has run for"), "; the turn was aborted"] {
         assert!(own.stderr.contains(words), "{words}: {}", own.stderr);
     }
-    assert_eq!(to(&["next"]).ok().stdout, "next\n");
+    assert_eq!(send(&["-s", conversation, "--wait", "-t", "60", "next"]).ok().stdout, "next\n");
 }
 
 #[test]

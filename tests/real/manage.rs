@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use crate::support::model::Model;
 use crate::support::opencode::config;
 use crate::support::processes::{kill, poll};
+use crate::support::rounds::with_longer_limits;
 use crate::support::sandbox::Sandbox;
 use crate::support::session::{SOON, Session};
 
@@ -140,8 +141,11 @@ fn a_busy_session_and_one_with_an_ask_are_never_cleaned_up() {
 fn events_are_printed_one_on_each_line_until_the_server_ends() {
     let (sandbox, _model) = Sandbox::real("events");
     let session = Session::start(&sandbox, &[]);
-    let timed = session.run("events", &["-t", "6"]).fails(124);
-    assert_eq!(timed.json_lines()[0]["type"], "server.connected");
+    let first = with_longer_limits(2.0, |limit| {
+        let timed = session.run("events", &["-t", &limit.to_string()]).fails(124);
+        timed.json_lines().first().cloned().ok_or(timed.stderr)
+    });
+    assert_eq!(first["type"], "server.connected");
     let mut running = sandbox.occtl(&["events", &session.id]).spawn();
     running.wait_for_line("server.connected", SOON);
     let conversation = session.prompt("[[echo hello there]]");

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use crate::support::model::Model;
 use crate::support::opencode::config;
+use crate::support::rounds::with_longer_limits;
 use crate::support::sandbox::Sandbox;
 use crate::support::session::Session;
 
@@ -17,6 +18,8 @@ fn with_commands(name: &str) -> (Sandbox, Model) {
         "planned": {"template": "[[echo planned]]", "agent": "plan", "model": "scripted/other"},
         "fails": {"template": "[[http 401 bad key]]"},
         "shell": {"template": "[[echo $ARGUMENTS !`sleep 1; echo ran`]]"},
+        // Versions before 1.14.34 have a shell of their own, without loops.
+        "held": {"template": "[[echo x]] !`sh -c 'until [ -e free ]; do sleep 0.1; done'`"},
         "gated": {"template": "[[text so far]][[wait gate]]"},
     });
     sandbox.configure(&sandbox.work(), &configured);
@@ -61,8 +64,12 @@ fn assert_not_waited_for(model: &Model, session: &Session) {
     model.release("gate");
     let record = session.run("wait", &["--turn", turn, "--json"]).ok().json();
     assert_eq!(record["answer"], "so fardone", "{record}");
-    let late = session.run("send", &["--title", "t", "-t", "0.3", "--command", "shell"]).fails(124);
-    assert!(late.stderr.contains("still prepares the command"), "{}", late.stderr);
+    with_longer_limits(0.5, |limit| {
+        let flags = ["--title", "t", "-t", &limit.to_string(), "--command", "held"];
+        let late = session.run("send", &flags).fails(124).stderr;
+        if late.contains("still prepares the command") { Ok(()) } else { Err(late) }
+    });
+    std::fs::write(session.sandbox.work().join("free"), "").unwrap();
     session.wait_until_idle();
 }
 

@@ -8,7 +8,7 @@ use crate::support::command::{Outcome, Running};
 use crate::support::model::Model;
 use crate::support::opencode::config;
 use crate::support::processes::poll;
-use crate::support::rounds::in_some_round;
+use crate::support::rounds::with_longer_limits;
 use crate::support::sandbox::Sandbox;
 use crate::support::schemas;
 
@@ -117,8 +117,8 @@ fn permissions_are_answered_by_the_policy_or_by_a_user() {
     assert!(asking.has_made("yes") && !asking.has_made("no"));
 
     // The limit ends a turn that waits for an answer. On a busy machine it may end before the ask.
-    let blocked = in_some_round(|| {
-        let blocked = asking.run("[[bash touch no]]", &["-t", "3"]);
+    let blocked = with_longer_limits(3.0, |limit| {
+        let blocked = asking.run("[[bash touch no]]", &["-t", &limit.to_string()]);
         if blocked.status == 124 { Err(blocked.stderr) } else { Ok(blocked.fails(6)) }
     });
     let why = blocked.json()["error"]["message"].as_str().unwrap().to_owned();

@@ -21,6 +21,29 @@ pub fn in_some_round<T>(mut round: impl FnMut() -> Result<T, String>) -> T {
     }
 }
 
+/// How much longer each limit of [`with_longer_limits`] is than the one before.
+const LONGER: f64 = 3.0;
+
+/// The longest of them, in seconds. What has not happened then does not happen.
+const LONGEST: f64 = 80.0;
+
+/// Repeats a round whose limit, in seconds, is to come after something else has happened, with a
+/// longer limit each time that it came first: no limit is long enough for every machine, and a long
+/// one would hold up a quick machine. `Err` says what had not happened yet.
+#[track_caller]
+pub fn with_longer_limits<T>(first: f64, mut round: impl FnMut(f64) -> Result<T, String>) -> T {
+    let mut early = Vec::new();
+    let mut limit = first;
+    while limit <= LONGEST {
+        match round(limit) {
+            Ok(value) => return value,
+            Err(why) => early.push(format!("{limit} s: {why}")),
+        }
+        limit *= LONGER;
+    }
+    panic!("each limit came first: {early:#?}");
+}
+
 /// How long [`slowness`] works on a machine of its own, generously.
 const UNHURRIED: Duration = Duration::from_millis(150);
 
