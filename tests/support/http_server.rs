@@ -53,6 +53,7 @@ pub struct Connection {
     head_has_begun: bool,
     halves: bool,
     date: String,
+    is_last: bool,
 }
 
 impl Connection {
@@ -64,6 +65,7 @@ impl Connection {
             head_has_begun: false,
             halves: false,
             date: String::new(),
+            is_last: false,
         })
     }
 
@@ -72,6 +74,11 @@ impl Connection {
     pub fn set(&mut self, halves: bool, date: String) {
         self.halves = halves;
         self.date = date;
+    }
+
+    /// Announces that the connection is closed after the next answer. The handler closes it.
+    pub fn announce_end(&mut self) {
+        self.is_last = true;
     }
 
     fn halved<'a>(&self, body: &'a [u8]) -> Cow<'a, [u8]> {
@@ -175,6 +182,9 @@ impl Connection {
         }
         for (name, value) in headers {
             write!(self.writer, "{name}: {value}\r\n")?;
+        }
+        if self.is_last {
+            write!(self.writer, "connection: close\r\n")?;
         }
         if !self.date.is_empty() {
             write!(self.writer, "date: {}\r\n", self.date)?;

@@ -52,6 +52,8 @@ struct State {
     solver: Option<Solver>,
     /// Answers that are being given.
     open: usize,
+    /// Whether every answer has a connection of its own.
+    closes: bool,
     stopping: bool,
 }
 
@@ -74,6 +76,12 @@ impl Model {
     /// From now on it solves the tasks that the solver knows, sometimes.
     pub fn solve(&self, solver: Solver) {
         self.shared.lock().solver = Some(solver);
+    }
+
+    /// From now on it closes every connection after one answer. When one breaks that OpenCode uses
+    /// again, its own HTTP client sends the request once more, and the turn does not show it.
+    pub fn close_connections(&self) {
+        self.shared.lock().closes = true;
     }
 
     /// The port on 127.0.0.1.
@@ -186,10 +194,21 @@ impl Context for Shared {
 fn handle(shared: &Shared, request: &Request, connection: &mut Connection) -> io::Result<()> {
     match (request.method.as_str(), request.path.as_str()) {
         ("POST", "/v1/chat/completions") => {
-            shared.lock().open += 1;
+            let closes = {
+                let mut state = shared.lock();
+                state.open += 1;
+                state.closes
+            };
+            if closes {
+                connection.announce_end();
+            }
             let answered = chat(shared, &request.json(), connection);
             shared.lock().open -= 1;
-            answered
+            if closes {
+                answered.and(Err(io::ErrorKind::ConnectionAborted.into()))
+            } else {
+                answered
+            }
         }
         ("GET", "/v1/models") => connection.json(
             200,
