@@ -134,12 +134,14 @@ fn tree(one: &Value) {
     assert_eq!(steps[0]["source"], "user", "{one:#}");
     let call = &steps[1]["tool_calls"][0];
     let result = &steps[1]["observation"]["results"][0];
-    assert_eq!(call["function_name"], "task", "{one:#}");
     assert_eq!(call["tool_call_id"], result["source_call_id"]);
     let cached = &one["final_metrics"]["total_cached_tokens"];
     let inner = &one["subagent_trajectories"][0];
     // The default policy denies `task` where denials do not reach sub-agents.
-    if can("rules of a conversation reach its sub-agents") {
+    let has_child = can("rules of a conversation reach its sub-agents");
+    let is_there = has_child || !can("a rule takes its tool away");
+    assert_eq!(call["function_name"], if is_there { "task" } else { "invalid" }, "{one:#}");
+    if has_child {
         assert_eq!(result["subagent_trajectory_ref"][0]["trajectory_id"], inner["trajectory_id"]);
         assert_eq!(inner["steps"][1]["reasoning_content"], "think hard", "{inner:#}");
         assert_eq!(inner["final_metrics"]["total_cached_tokens"], 10);

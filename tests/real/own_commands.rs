@@ -18,7 +18,7 @@ fn with_commands(name: &str) -> (Sandbox, Model) {
         "planned": {"template": "[[echo planned]]", "agent": "plan", "model": "scripted/other"},
         "fails": {"template": "[[http 401 bad key]]"},
         "shell": {"template": "[[echo $ARGUMENTS !`sleep 1; echo ran`]]"},
-        // Versions before 1.14.34 have a shell of their own, without loops.
+        // Up to 1.2.27 the shell is one that is built into OpenCode, without loops.
         "held": {"template": "[[echo x]] !`sh -c 'until [ -e free ]; do sleep 0.1; done'`"},
         "gated": {"template": "[[text so far]][[wait gate]]"},
     });
