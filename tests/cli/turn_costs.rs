@@ -93,3 +93,21 @@ fn a_message_that_cost_nothing_says_so_only_if_its_model_states_such_a_price() {
     sandbox.occtl(&["stop", "--all"]).run().ok();
     sandbox.assert_no_trace();
 }
+
+#[test]
+fn prices_are_asked_for_only_where_a_cost_is_shown_or_limited() {
+    let sandbox = sandbox("price-questions", json!({}));
+    let session = sandbox.start(&[]);
+    for (flags, asks) in [
+        (&["--wait"][..], false),
+        (&["--wait", "--max-cost", "1"], true),
+        (&["--wait", "--json"], true),
+    ] {
+        let before = sandbox.stand_in_requests().len();
+        send(&sandbox, &session, &json!({"turn": {"free": true}}), flags).ok();
+        let requests = sandbox.stand_in_requests().split_off(before);
+        let asked = requests.iter().any(|one| one["path"] == "/config/providers");
+        assert_eq!(asked, asks, "{flags:?}: {requests:?}");
+    }
+    sandbox.occtl(&["stop", "--all"]).run().ok();
+}

@@ -4,7 +4,7 @@
 //! its usage. Such a 0 is not known to be true: only a price of 0 that is stated somewhere is.
 
 use serde_json::Value;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 
 use super::server::Server;
@@ -89,12 +89,18 @@ pub struct Prices<'a> {
     server: &'a Server,
     directory: &'a str,
     known: RefCell<BTreeMap<(String, String), bool>>,
+    is_asking: Cell<bool>,
 }
 
 impl<'a> Prices<'a> {
     /// The prices in a directory. Nothing is asked yet.
     pub fn new(server: &'a Server, directory: &'a str) -> Prices<'a> {
-        Prices { server, directory, known: RefCell::default() }
+        Prices { server, directory, known: RefCell::default(), is_asking: Cell::new(true) }
+    }
+
+    /// From now on a price that was not asked for counts as unknown, because it will not be shown.
+    pub fn ask_no_more(&self) {
+        self.is_asking.set(false);
     }
 
     /// US dollars that a step cost; `None` if its model has no price, or no usage was reported.
@@ -123,6 +129,9 @@ impl<'a> Prices<'a> {
 
     /// Asks whether a model has a price; `None` if the server does not say.
     fn ask(&self, provider: &str, model: &str, limit: Limit) -> Option<bool> {
+        if !self.is_asking.get() {
+            return None;
+        }
         let client = &self.server.client;
         let providers = client.providers(self.directory, limit).ok()?;
         let Some(price) = price(&providers, provider, model) else { return Some(false) };

@@ -10,6 +10,7 @@
 //! | `hold: true` | begins no text before this fault is lifted |
 //! | `start_gap_ms: N` | for N ms after the prompt nothing is stored and nothing is busy |
 //! | `no_usage: true` | the provider does not report what a step used |
+//! | `free: true` | what it used costs nothing |
 //! | `error: {name, data}` | ends in this error |
 //! | `never_starts: true` | stores the prompt and does nothing more |
 //! | `never_starts: {name, data}` | the same, with a `session.error` (an unknown model) |
@@ -291,17 +292,15 @@ impl<'a> Turn<'a> {
 
     /// Ends an assistant message: first its finish is set, then its time, as in the real server.
     pub(super) fn finish(&self, step: &mut Step, reason: &str) {
-        let (input, output) = if self.faults.has("/turn/no_usage") {
-            (0, 0)
-        } else {
-            (PROMPT_TOKENS, step.completion_tokens)
-        };
+        let counts = !self.faults.has("/turn/no_usage");
+        let (input, output) = if counts { (PROMPT_TOKENS, step.completion_tokens) } else { (0, 0) };
         let tokens = json!({
             "total": input + output, "input": input, "output": output, "reasoning": 0,
             "cache": {"read": 0, "write": 0},
         });
         // The prices of the tests' configuration: 1 and 2 dollars for a million tokens.
-        let cost = (input + 2 * output) as f64 / 1e6;
+        let millionths = if self.faults.has("/turn/free") { 0 } else { input + 2 * output };
+        let cost = millionths as f64 / 1e6;
         self.part(
             step,
             json!({"type": "step-finish", "reason": reason, "tokens": tokens, "cost": cost}),

@@ -86,6 +86,9 @@ impl Follower<'_> {
         self.turn.settle(&whole.messages, Instant::now(), &mut |text| watcher.text(text));
         self.tell_news(watcher);
         self.check_prices();
+        if self.only_answer {
+            self.prices.ask_no_more();
+        }
         let facts = Facts {
             conclusion,
             messages: whole.messages,
