@@ -3,7 +3,10 @@
 use std::collections::HashSet;
 use std::io;
 
-use rustix::process::{WaitOptions, getpid, set_child_subreaper, wait};
+use rustix::io::Errno;
+use rustix::process::{
+    WaitId, WaitIdOptions, WaitOptions, getpid, set_child_subreaper, wait, waitid,
+};
 
 use super::{Handle, each_marked, table};
 use crate::sorting;
@@ -42,6 +45,7 @@ type Each<'a> = &'a dyn Fn(&mut dyn FnMut(u32, Handle));
 fn end_each(each: Each, deadline: Deadline) -> Vec<u32> {
     let mut pauses = Backoff::new(POLL_FIRST, POLL_LONGEST);
     loop {
+        reap();
         // They are stopped before any of them is killed, again until no new one is seen: a process
         // that starts another one as soon as it sees one end sees none end.
         let mut stopped = HashSet::new();
@@ -56,9 +60,12 @@ fn end_each(each: Each, deadline: Deadline) -> Vec<u32> {
                 break;
             }
         }
+        if stopped.is_empty() {
+            return Vec::new();
+        }
         each(&mut |_, handle| drop(handle.kill()));
-        reap();
-        if stopped.is_empty() || deadline.expired() {
+        if deadline.expired() {
+            reap();
             let mut left: Vec<u32> = stopped.into_iter().collect();
             sorting::sort(&mut left);
             return left;
@@ -72,8 +79,19 @@ pub(super) fn reap() {
     while let Ok(Some(_)) = wait(WaitOptions::NOHANG) {}
 }
 
+/// Whether no process descends from this one: each that does is a child of it or descends from
+/// one, and a zombie is a child still.
+fn has_no_child() -> bool {
+    let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+    matches!(waitid(WaitId::All, options), Err(Errno::CHILD))
+}
+
 /// Calls `act` for every running process that descends from this one.
 pub(super) fn each_descendant(act: &mut dyn FnMut(u32, Handle)) {
+    // To ask the kernel this is cheap, and to look at all processes of a machine is not.
+    if has_no_child() {
+        return;
+    }
     for pid in table::descendants() {
         // Opened before its parents are looked at once more: the pid may be another process's now.
         if let Some(handle) = Handle::of(pid)

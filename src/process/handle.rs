@@ -4,6 +4,7 @@
 
 use std::io;
 use std::os::fd::OwnedFd;
+use std::process::Child;
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags};
@@ -38,6 +39,12 @@ impl Handle {
         let handle = Handle::of(identity.pid)?;
         // From here on the handle means one process for ever, so one look after opening is enough.
         identity.is_alive().then_some(handle)
+    }
+
+    /// Opens a child of this process, also one that has ended: until it is waited for, no other
+    /// process can have its pid. `None` if that has happened.
+    pub fn of_child(child: &Child) -> Option<Handle> {
+        Handle::of(child.id())
     }
 
     /// Opens the process that has this pid now, to be identified before anything is done to it.

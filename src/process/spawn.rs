@@ -12,8 +12,8 @@ use std::process::{Child, Command, Stdio};
 use rustix::io::{Errno, FdFlags, fcntl_setfd};
 use rustix::process::{Pid, Signal};
 
-use super::Variables;
-use crate::units::{Backoff, Deadline, KILL_WAIT, POLL_FIRST, POLL_LONGEST, pause};
+use super::{Handle, Variables};
+use crate::units::{Deadline, KILL_WAIT, POLL_LONGEST, TICK, pause};
 
 /// Lets no child of this process inherit a descriptor above 2. The caller may have left one open:
 /// a lock held through it would be held for as long as a server lives, and a test runner would wait
@@ -161,9 +161,12 @@ impl Drop for Guardian {
     fn drop(&mut self) {
         drop(self.child.stdin.take());
         let deadline = self.patience.or_after(KILL_WAIT);
-        let mut pauses = Backoff::new(POLL_FIRST, POLL_LONGEST);
+        let handle = Handle::of_child(&self.child);
         while matches!(self.child.try_wait(), Ok(None)) && !deadline.expired() {
-            pause(deadline.remaining(pauses.next()));
+            match &handle {
+                Some(handle) => drop(handle.wait(deadline.remaining(TICK))),
+                None => pause(deadline.remaining(POLL_LONGEST)),
+            }
         }
     }
 }

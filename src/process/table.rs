@@ -1,7 +1,8 @@
 //! Finds processes of this user, through `/proc`.
 
 use std::ffi::{OsStr, OsString};
-use std::fs;
+use std::fs::{self, File};
+use std::io::Read;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
@@ -14,6 +15,8 @@ use crate::units::pause;
 /// How often a process in the middle of exec is looked at, with [`EXEC_PAUSE`] between the looks.
 const EXEC_LOOKS: usize = 500;
 const EXEC_PAUSE: Duration = Duration::from_micros(100);
+/// How much of a file of `/proc` is read at once. Few environments are longer.
+const PIECE: usize = 4096;
 /// How many times [`each`] looks for processes that were started meanwhile. On a machine that
 /// starts processes all the time there is never a last one.
 const NEW_LOOKS: usize = 1000;
@@ -32,10 +35,11 @@ pub struct Running {
 /// it has a program. Skipping it then would miss a process that is about to carry the mark.
 fn block(pid: u32) -> Option<Vec<u8>> {
     for _ in 0..EXEC_LOOKS {
-        let block = fs::read(format!("/proc/{pid}/environ")).ok()?;
+        let block = content(&format!("/proc/{pid}/environ"))?;
+        // Zombies and threads of the kernel have no program, and there are many of those.
         let between = || {
-            fs::read(format!("/proc/{pid}/cmdline")).is_ok_and(|words| words.is_empty())
-                && fs::read_link(format!("/proc/{pid}/exe")).is_ok()
+            fs::read_link(format!("/proc/{pid}/exe")).is_ok()
+                && content(&format!("/proc/{pid}/cmdline")).is_some_and(|words| words.is_empty())
         };
         if !block.is_empty() || !between() {
             return Some(block);
@@ -43,6 +47,14 @@ fn block(pid: u32) -> Option<Vec<u8>> {
         pause(EXEC_PAUSE);
     }
     None
+}
+
+/// The content of a file of `/proc`. These have no length that could be asked for, and a machine has
+/// hundreds of them.
+fn content(path: &str) -> Option<Vec<u8>> {
+    let mut content = Vec::with_capacity(PIECE);
+    File::open(path).ok()?.take(u64::MAX).read_to_end(&mut content).ok()?;
+    Some(content)
 }
 
 /// The environment that a process was started with; `None` if the process has ended or belongs to
@@ -64,38 +76,38 @@ pub fn environment(pid: u32) -> Option<Variables> {
 /// started, even after its parent has ended.
 pub fn each_marked(name: &str, value: &str, act: &mut dyn FnMut(u32, Handle)) {
     let mark = format!("{name}={value}").into_bytes();
-    each(&mut |pid, handle| {
-        let block = block(pid).unwrap_or_default();
-        if block.split(|byte| *byte == 0).any(|entry| entry == mark) {
-            act(pid, handle);
-        }
-    });
+    each(&|entry| entry == mark, act);
 }
 
-/// Calls `look` for every other process of this user.
+/// Calls `act` for every other process of this user that has a variable of which `is_meant` holds;
+/// it is told `NAME=VALUE`.
 ///
 /// A process that starts another one and ends could always be a step ahead of a list. So this also
 /// looks at the pids that were given out meanwhile, until no more are given out.
-fn each(look: &mut dyn FnMut(u32, Handle)) {
+fn each(is_meant: &dyn Fn(&[u8]) -> bool, act: &mut dyn FnMut(u32, Handle)) {
     let own = (std::process::id(), own_uid());
-    let mut open = |pid: u32| {
-        // Opened before it is looked at, so that the pid cannot pass to another process in between,
-        // and a signal reaches the process that was looked at.
+    let is_found =
+        |pid: u32| block(pid).is_some_and(|block| block.split(|byte| *byte == 0).any(is_meant));
+    let mut look = |pid: u32| {
+        // Nearly all are others. One that is meant is opened and then looked at once more: its pid
+        // may have passed to another process, and a signal reaches the one that was opened.
         if pid != own.0
+            && is_found(pid)
             && let Some(handle) = Handle::of(pid)
             && fs::metadata(format!("/proc/{pid}")).is_ok_and(|entry| entry.uid() == own.1)
+            && is_found(pid)
         {
-            look(pid, handle);
+            act(pid, handle);
         }
     };
     let mut last = newest();
-    processes().into_iter().for_each(&mut open);
+    processes().into_iter().for_each(&mut look);
     for _ in 0..NEW_LOOKS {
         let now = newest();
         match (last, now) {
-            (Some(from), Some(to)) if from < to => (from + 1..=to).for_each(&mut open),
+            (Some(from), Some(to)) if from < to => (from + 1..=to).for_each(&mut look),
             // The pids have wrapped around.
-            (Some(from), Some(to)) if from > to => processes().into_iter().for_each(&mut open),
+            (Some(from), Some(to)) if from > to => processes().into_iter().for_each(&mut look),
             _ => break,
         }
         last = now;
@@ -112,9 +124,11 @@ pub fn marked(name: &str, value: &str) -> Vec<Identity> {
 /// Every other running process of this user that was started with the variable `name`.
 pub fn with_variable(name: &str) -> Vec<Running> {
     let mut found = Vec::new();
-    each(&mut |pid, _| {
-        let variables = environment(pid).filter(|variables| variables.get(name).is_some());
-        if let (Some(variables), Some(identity)) = (variables, Identity::of(pid)) {
+    let is_meant = |entry: &[u8]| {
+        entry.strip_prefix(name.as_bytes()).is_some_and(|rest| rest.starts_with(b"="))
+    };
+    each(&is_meant, &mut |pid, _| {
+        if let (Some(variables), Some(identity)) = (environment(pid), Identity::of(pid)) {
             found.push(Running { identity, variables });
         }
     });

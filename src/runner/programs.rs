@@ -6,7 +6,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 pub use crate::process::{
-    Detached, Ending, Guardian, Handle, Identity, Variables, attend, attend_fed, become_subreaper,
+    Detached, Ending, Guardian, Handle, Variables, attend, attend_fed, become_subreaper,
     each_marked, end_everything, largest_child, own_home, own_uid, terminate_with_us, wait_any,
 };
 

@@ -3,6 +3,7 @@
 mod batch;
 mod chaos;
 mod confirming;
+mod costs;
 mod exports;
 mod faults;
 pub mod guide;

@@ -15,7 +15,7 @@ use crate::bench::task::Task;
 use crate::bench::trial::order::TrialOrder;
 use crate::bench::workspace;
 use crate::error::{Error, Result};
-use crate::runner::programs::{Handle, Identity, each_marked, terminate_with_us};
+use crate::runner::programs::{Handle, each_marked, terminate_with_us};
 use crate::units::{Backoff, Deadline, POLL_FIRST, POLL_LONGEST, pause};
 
 /// What a trial needs beyond the limits of its task: to start a server, to copy, to abort, to end.
@@ -40,7 +40,7 @@ pub struct Child {
     pub is_probe: bool,
     /// When it was started, in RFC 3339.
     pub started_at: String,
-    /// For waiting; `None` if it had ended before it could be opened.
+    /// For waiting.
     pub handle: Option<Handle>,
     /// When the trial itself must have ended, whatever it says.
     pub deadline: Deadline,
@@ -61,7 +61,7 @@ impl Child {
         let log = options.write(true).create(true).truncate(true).mode(0o600).open(log);
         let log = log.map_err(failed)?;
         let process = spawn("trial", &order_file, &order.scratch, log.into()).map_err(failed)?;
-        let handle = Identity::of(process.id()).as_ref().and_then(Handle::open);
+        let handle = Handle::of_child(&process);
         let deadline = Deadline::after(longest(&order.plan.tasks[0]));
         let started_at = jiff::Timestamp::now().to_string();
         Ok(Child { order, run, is_probe: false, started_at, handle, deadline, process, order_file })
@@ -104,9 +104,14 @@ impl Child {
         })
     }
 
-    /// Removes what it has left outside the results, once its line is recorded.
-    pub fn forget(&self) {
-        clean(&self.order, &self.order_file);
+    /// Removes what it has left outside the results, once its line is recorded. To look for what
+    /// still runs costs more than all else that is done for a run, and a trial that `is_done` has
+    /// looked itself.
+    pub fn forget(&self, is_done: bool) {
+        if !is_done {
+            end_marked(&self.order.scratch);
+        }
+        remove(&self.order, &self.order_file);
     }
 }
 
@@ -150,6 +155,10 @@ pub fn line_of(artifacts: &Path, batch: &str, run: &str, attempt: u32) -> Option
 /// Ends what runs of an attempt, and removes its private directory and its order.
 pub fn clean(order: &TrialOrder, order_file: &Path) {
     end_marked(&order.scratch);
+    remove(order, order_file);
+}
+
+fn remove(order: &TrialOrder, order_file: &Path) {
     let _ = workspace::remove(&order.scratch);
     let _ = fs::remove_file(order_file);
 }

@@ -113,19 +113,20 @@ impl<'a> Ledger<'a> {
         last.count() >= MOST_INTERRUPTED
     }
 
-    /// Records an attempt. Returns the reason if its arm is stopped by it.
-    pub fn add(&mut self, arm: usize, row: Row) -> Option<String> {
+    /// Records an attempt; whether its arm is stopped by it.
+    pub fn add(&mut self, arm: usize, row: Row) -> bool {
         let reason = row.error.as_ref().filter(|error| STOPS_ARM.contains(&error.name.as_str()));
-        let reason = reason.map(|error| format!("{}: {}", error.name, error.message));
-        if let Some(reason) = &reason {
-            self.stopped.entry(arm).or_insert_with(|| reason.clone());
+        let is_stopped = reason.is_some();
+        if let Some(error) = reason {
+            let why = || format!("{}: {}", error.name, error.message);
+            self.stopped.entry(arm).or_insert_with(why);
         }
         let infrastructure = row.is_infrastructure();
         self.lines.add(row);
         if infrastructure {
             self.forgive();
         }
-        reason
+        is_stopped
     }
 
     /// Opens a settled run for another attempt.

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::path::PathBuf;
+use std::process::ExitStatus;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -162,11 +163,10 @@ impl Parent<'_> {
         budget.is_some_and(|budget| self.spent >= budget)
     }
 
-    /// The first run of the queue that may start now, and whether it is a probe. Runs of stopped
-    /// arms leave the queue. `wait` is cut to the moment at which one may start.
-    fn startable(&mut self, now: Instant, wait: &mut Duration) -> Option<(usize, bool)> {
+    /// The first run of the queue that may start now, and whether it is a probe. `wait` is cut to
+    /// the moment at which one may start.
+    fn startable(&self, now: Instant, wait: &mut Duration) -> Option<(usize, bool)> {
         let (ledger, plan) = (&self.ledger, self.plan);
-        self.queue.retain(|place| ledger.standing(&ledger.runs[*place]) == Standing::Due);
         let mut seen = Vec::new();
         for (at, place) in self.queue.iter().enumerate() {
             let arm = ledger.runs[*place].arm;
@@ -209,7 +209,7 @@ impl Parent<'_> {
         let attempt = self.ledger.next_attempt(run);
         let artifacts_name = artifacts(&run.id, attempt);
         let order = TrialOrder {
-            plan: self.plan.narrowed(&self.plan.tasks[run.task].id, &arm.id),
+            plan: self.plan.narrowed(run.task, run.arm),
             plan_sha256: self.plan.sha256.clone(),
             batch: self.directory.batch.clone(),
             run_id: run.id.clone(),
@@ -262,11 +262,11 @@ impl Parent<'_> {
                 at += 1;
                 continue;
             };
-            let was_killed = !is_over && status.is_ok_and(|status| status.code().is_none());
+            let end = TrialEnd::of(is_over, status.ok());
             let child = self.children.swap_remove(at);
             self.free_since = Instant::now();
             self.progress.running = self.children.len();
-            self.record(&child, is_over, was_killed, watcher)?;
+            self.record(&child, end, watcher)?;
         }
         Ok(())
     }
@@ -275,8 +275,7 @@ impl Parent<'_> {
     fn record(
         &mut self,
         child: &Child,
-        is_over: bool,
-        was_killed: bool,
+        end: TrialEnd,
         watcher: &mut dyn BatchWatcher,
     ) -> Result<()> {
         let dies = self.ledger.dies_too_often(&child.order.run_id);
@@ -284,17 +283,17 @@ impl Parent<'_> {
             Some((row, text)) if row.is_of_full_disk() && dies => of_its_own_making(row, text),
             Some(line) => line,
             None => {
-                if !is_over {
+                if end != TrialEnd::Late {
                     child.expect_room()?;
                 }
-                read_back(&unrecorded(child, is_over, was_killed && !dies))
+                read_back(&unrecorded(child, end, dies))
             }
         };
         if row.is_of_full_disk() {
             self.full = row.error.as_ref().map(|error| error.message.clone());
         }
         self.results.append(&text)?;
-        child.forget();
+        child.forget(end == TrialEnd::Done);
         let run = &self.ledger.runs[child.run];
         let (id, arm) = (run.id.clone(), run.arm);
         let provider = provider(&self.plan.arms[arm]);
@@ -305,7 +304,10 @@ impl Parent<'_> {
         }
         self.progress.add_cost(&row);
         self.spent += row.own_cost().unwrap_or(0.0);
-        self.ledger.add(arm, row.clone());
+        if self.ledger.add(arm, row.clone()) {
+            let ledger = &self.ledger;
+            self.queue.retain(|place| ledger.runs[*place].arm != arm);
+        }
         if self.ledger.standing(&self.ledger.runs[child.run]) == Standing::Due {
             self.queue.push_back(child.run);
         } else {
@@ -340,14 +342,42 @@ fn of_its_own_making(row: Row, text: String) -> (Row, String) {
     Row::read(&text).map_or((row, text.clone()), |row| (row, text))
 }
 
-/// The line of an attempt that left none.
-fn unrecorded(child: &Child, is_over: bool, was_killed: bool) -> ResultLine {
+/// How a trial came to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum TrialEnd {
+    /// With status 0: nothing that was started for the run is left.
+    Done,
+    /// With another one.
+    Failed,
+    /// By a signal that this process did not send.
+    Killed,
+    /// It was killed at its deadline.
+    Late,
+}
+
+impl TrialEnd {
+    fn of(is_over: bool, status: Option<ExitStatus>) -> TrialEnd {
+        match status.map(|status| status.code()) {
+            _ if is_over => TrialEnd::Late,
+            Some(Some(0)) => TrialEnd::Done,
+            Some(None) => TrialEnd::Killed,
+            Some(Some(_)) | None => TrialEnd::Failed,
+        }
+    }
+}
+
+/// The line of an attempt that left none. One that dies again and again was not killed by chance.
+fn unrecorded(child: &Child, end: TrialEnd, dies: bool) -> ResultLine {
     let mut line = ResultLine::begun(&child.order, child.started_at.clone());
     line.result = RunResult::Unscored;
-    let (stop, name, message) = match (is_over, was_killed) {
-        (true, _) => (Stop::ServerError, "hung", "its process did not end in time and was killed"),
-        (false, true) => (Stop::Interrupted, "torn", "its process was killed"),
-        (false, false) => (Stop::ServerError, "crashed", "its process left no result: trial.log"),
+    let (stop, name, message) = match end {
+        TrialEnd::Late => {
+            (Stop::ServerError, "hung", "its process did not end in time and was killed")
+        }
+        TrialEnd::Killed if !dies => (Stop::Interrupted, "torn", "its process was killed"),
+        TrialEnd::Killed | TrialEnd::Failed | TrialEnd::Done => {
+            (Stop::ServerError, "crashed", "its process left no result: trial.log")
+        }
     };
     line.stop = stop;
     line.error = Some(LineError { name: name.into(), message: message.into() });

@@ -23,7 +23,7 @@ use crate::bench::schedule::{self, Run};
 use crate::bench::site::MARK;
 use crate::bench::workspace;
 use crate::error::{Error, Result};
-use crate::runner::programs::{Handle, Identity, terminate_with_us, wait_any};
+use crate::runner::programs::{Handle, terminate_with_us, wait_any};
 use crate::runner::{Context, Signals};
 use crate::units::TICK;
 
@@ -182,7 +182,7 @@ impl Work<'_> {
         }
         let mark = uuid::Uuid::new_v4().simple().to_string();
         let scratch = self.scratch.join(&mark);
-        let plan = self.plan.narrowed(&self.plan.tasks[run.task].id, &self.plan.arms[run.arm].id);
+        let plan = self.plan.narrowed(run.task, run.arm);
         let order = stored.path("recheck-order.json");
         let line = newest_line(&self.directory.path, row)?;
         let text = json!({
@@ -198,7 +198,7 @@ impl Work<'_> {
         let process = command.spawn();
         let process =
             process.map_err(|error| Error::failed(format!("cannot start a check: {error}")))?;
-        let handle = Identity::of(process.id()).as_ref().and_then(Handle::open);
+        let handle = Handle::of_child(&process);
         let old = row.result;
         Ok(Some(Grading { place, old, process, handle, scratch, order, stored }))
     }

@@ -22,7 +22,7 @@ use crate::bench::plan::Arm;
 use crate::bench::schedule::Run;
 use crate::bench::trial::warm_up::WarmUpOrder;
 use crate::error::{Error, Result};
-use crate::runner::programs::{Handle, Identity, wait_any};
+use crate::runner::programs::{Handle, wait_any};
 use crate::units::Deadline;
 
 /// How long one start may take: twice as long as a server may take to answer, because it is asked
@@ -106,10 +106,9 @@ impl Parent<'_> {
 
     /// Starts a server as that run would; what its process has found out.
     fn start_once(&mut self, run: &Run) -> Result<Value> {
-        let (task, arm) = (&self.plan.tasks[run.task], &self.plan.arms[run.arm]);
         let order = WarmUpOrder {
-            plan: self.plan.narrowed(&task.id, &arm.id),
-            is_priced: self.needs_price(arm),
+            plan: self.plan.narrowed(run.task, run.arm),
+            is_priced: self.needs_price(&self.plan.arms[run.arm]),
             shard: self.options.shard.name(),
             scratch: self.scratch.join(uuid::Uuid::new_v4().simple().to_string()),
             data: self.scratch.join("data"),
@@ -130,7 +129,7 @@ impl Parent<'_> {
     /// Waits until the process has ended, for as long as it may take.
     fn attend(&mut self, order: &WarmUpOrder, file: &Path) -> io::Result<()> {
         let mut child = spawn("warm-up", file, &order.scratch, Stdio::null())?;
-        let handle = Identity::of(child.id()).as_ref().and_then(Handle::open);
+        let handle = Handle::of_child(&child);
         let mut deadline = Deadline::after(WARM_UP_TAKES);
         let mut was_told = false;
         while child.try_wait()?.is_none() {

@@ -18,7 +18,7 @@ use crate::bench::task::Task;
 use crate::bench::workspace;
 use crate::error::{Error, Result};
 use crate::runner::Signals;
-use crate::runner::programs::{Handle, Identity, terminate_with_us, wait_any};
+use crate::runner::programs::{Handle, terminate_with_us, wait_any};
 use crate::units::{Deadline, TICK};
 
 /// What a look needs beyond the limits of its task: to copy, to take answers, to end.
@@ -148,10 +148,8 @@ impl Look {
         let order = options.scratch.join(format!("{name}.order"));
         let scratch = options.scratch.join(&name);
         let failed = |error: std::io::Error| Error::failed(format!("cannot try a task: {error}"));
-        let task_id = &plan.tasks[task].id;
         // A plan must have an arm; none is run here.
-        let arm = plan.arms.first().map_or("", |arm| &arm.id);
-        let text = json!({"plan": plan.narrowed(task_id, arm).to_json(), "scratch": scratch,
+        let text = json!({"plan": plan.narrowed(task, 0).to_json(), "scratch": scratch,
                           "is_first": repeat == 0});
         let mut options = File::options();
         let options = options.write(true).create_new(true).mode(0o600);
@@ -168,7 +166,7 @@ impl Look {
         command.process_group(0);
         terminate_with_us(&mut command);
         let child = command.spawn().map_err(failed)?;
-        let handle = Identity::of(child.id()).as_ref().and_then(Handle::open);
+        let handle = Handle::of_child(&child);
         let deadline = Deadline::after(longest(&plan.tasks[task]));
         Ok(Look { task, child, handle, order, scratch, deadline })
     }

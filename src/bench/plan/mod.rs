@@ -138,11 +138,29 @@ pub enum Auth {
 }
 
 impl Plan {
-    /// The same plan with one task and one arm: what one run needs to know.
-    pub fn narrowed(&self, task: &str, arm: &str) -> Plan {
-        let mut plan = self.clone();
-        plan.tasks.retain(|one| one.id == task);
-        plan.arms.retain(|one| one.id == arm);
-        plan
+    /// The same plan with one task and one arm, by their places: what one run needs to know. Nothing
+    /// of the other tasks is copied, because this is done for each run.
+    pub fn narrowed(&self, task: usize, arm: usize) -> Plan {
+        Plan {
+            directory: self.directory.clone(),
+            name: self.name.clone(),
+            seed: self.seed,
+            repeats: self.repeats,
+            tasks: vec![self.tasks[task].clone()],
+            arms: self.arms.get(arm).cloned().into_iter().collect(),
+            base: self.base.clone(),
+            gate: self.gate.clone(),
+            max_attempts: self.max_attempts,
+            hold_s: self.hold_s,
+            max_unscored: self.max_unscored,
+            budget_usd: self.budget_usd,
+            max_parallel: self.max_parallel.clone(),
+            env: self.env.clone(),
+            pass_env: self.pass_env.clone(),
+            wrap: self.wrap.clone(),
+            wrap_kill: self.wrap_kill.clone(),
+            auth: self.auth,
+            sha256: self.sha256.clone(),
+        }
     }
 }

@@ -3,12 +3,13 @@
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::process::Child;
 use std::time::Duration;
 
 use super::agent_order::AgentOrder;
 use crate::bench::site::{MARK, Site, Trouble, TroubleKind};
 use crate::bench::wrap::{self, Wrapped};
-use crate::runner::programs::{Detached, Handle, Identity, Variables, end_everything};
+use crate::runner::programs::{Detached, Handle, Variables, end_everything};
 use crate::units::{Deadline, TICK};
 
 /// How long the agent's process has beyond its limits: to abort the turn, to read everything that
@@ -71,7 +72,7 @@ pub fn run(
     let child = child.spawn().map_err(failed("cannot start the agent's process"))?;
     let most = order.limits.start_s + order.limits.wall_s;
     let limit = Duration::try_from_secs_f64(most).unwrap_or(Duration::MAX).saturating_add(GRACE);
-    let ended = wait(site, child.id(), limit);
+    let ended = wait(site, &child, limit);
     if ended != ChildEnd::Ended {
         wrapped.kill(site);
     }
@@ -105,11 +106,9 @@ fn outer(site: &Site) -> Variables {
 }
 
 /// Waits for the process until `limit`, and for a moment longer once the run is to end.
-fn wait(site: &Site, pid: u32, limit: Duration) -> ChildEnd {
+fn wait(site: &Site, child: &Child, limit: Duration) -> ChildEnd {
     let mut ended = ChildEnd::Ended;
-    let Some(handle) = Identity::of(pid).and_then(|identity| Handle::open(&identity)) else {
-        return ended;
-    };
+    let Some(handle) = Handle::of_child(child) else { return ended };
     let mut deadline = Deadline::after(limit);
     while !handle.wait(deadline.remaining(TICK)) {
         if ended == ChildEnd::Ended && (site.is_stopped)() {

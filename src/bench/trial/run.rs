@@ -30,7 +30,7 @@ const MOST_NOTES: usize = 1000;
 const RESULT: &str = "result.json";
 
 /// Carries out the order in a file. Whatever happens is in the result line; an error means that
-/// there is none.
+/// there is none, or that something which was started for the run does not end.
 pub fn trial(environment: &Environment, file: &Path) -> Result<()> {
     let order = TrialOrder::read(file)?;
     let signals = Signals::catch()?;
@@ -50,11 +50,12 @@ pub fn trial(environment: &Environment, file: &Path) -> Result<()> {
         is_stopped: &is_stopped,
         secrets: surroundings::passed(&order.plan, environment),
         line,
+        left: Vec::new(),
     };
     if let Err(judged) = run.go() {
         run.line.end(judged);
     }
-    let Run { mut line, secrets, .. } = run;
+    let Run { mut line, secrets, left, .. } = run;
     line.max_rss_bytes = largest_child();
     let before = if order.attempt == 1 { Some(0.0) } else { order.spent_usd };
     line.spent_usd = before.zip(line.cost_usd).map(|(before, now)| before + now);
@@ -62,7 +63,12 @@ pub fn trial(environment: &Environment, file: &Path) -> Result<()> {
         error.message = secrets.mask(&error.message);
     }
     artifacts::write_durably(&place.join(RESULT), &format!("{}\n", line.to_text()))
-        .map_err(unwritten)
+        .map_err(unwritten)?;
+    // The parent looks for processes of the run once more, unless it is told that there are none.
+    match &left[..] {
+        [] => Ok(()),
+        pids => Err(Error::failed(format!("processes of the run do not end: {pids:?}"))),
+    }
 }
 
 /// One run, and what is known of it so far.
@@ -72,6 +78,8 @@ struct Run<'a> {
     is_stopped: &'a dyn Fn() -> bool,
     secrets: Secrets,
     line: ResultLine,
+    /// The pids of what does not end.
+    left: Vec<u32>,
 }
 
 /// What came of one try.
@@ -103,7 +111,7 @@ impl Run<'_> {
                 self.line.result = RunResult::Ungraded;
             }
         }
-        child::end_all(&site);
+        self.left = child::end_all(&site);
         if let Some(keep) = &order.keep
             && (order.keep_all || self.line.result != RunResult::Pass)
         {

@@ -37,11 +37,17 @@ impl Base {
         let ignored = ignored(site, &rules, &files)?;
         let (ignored, files): (Vec<_>, Vec<_>) =
             files.into_iter().partition(|path| ignored.contains(path));
-        // There is an index even if no file is there.
-        git.run(&["read-tree", "--empty"], b"")?;
-        add(git, &files)?;
-        let tree = line(&git.run(&["write-tree"], b"")?);
-        git.run(&["read-tree", &tree], b"")?;
+        // Each git takes some milliseconds of every run.
+        let tree = if files.is_empty() {
+            // There is an index even if no file is there.
+            git.run(&["read-tree", "--empty"], b"")?;
+            line(&git.run(&["write-tree"], b"")?)
+        } else {
+            add(git, &files)?;
+            let tree = line(&git.run(&["write-tree"], b"")?);
+            git.run(&["read-tree", &tree], b"")?;
+            tree
+        };
         let index = fs::read(git.directory.join("index")).map_err(Trouble::because(
             TroubleKind::Setup,
             "the index of the first commit cannot be read",

@@ -12,7 +12,7 @@ use rustix::fs::{MemfdFlags, memfd_create};
 
 use super::lay::clear;
 use crate::bench::site::{Site, Trouble, TroubleKind};
-use crate::runner::programs::{Handle, Identity};
+use crate::runner::programs::Handle;
 use crate::units::{Deadline, TICK, pause};
 
 /// How long one git may take: 100,000 files need seconds, a fetch from far away needs minutes.
@@ -171,7 +171,7 @@ impl<'a> Git<'a> {
         let mut child = command
             .spawn()
             .map_err(Trouble::because(TroubleKind::Setup, "cannot start git (is it installed?)"))?;
-        let handle = Identity::of(child.id()).and_then(|identity| Handle::open(&identity));
+        let handle = Handle::of_child(&child);
         let deadline = Deadline::after(GIT_TAKES);
         loop {
             if let Ok(Some(status)) = child.try_wait() {
