@@ -31,6 +31,13 @@ pub enum Standing {
     ArmStopped,
 }
 
+impl Standing {
+    /// Whether no attempt is made any more, as long as nothing opens the run again.
+    pub fn is_settled(self) -> bool {
+        matches!(self, Standing::Scored | Standing::Spent)
+    }
+}
+
 /// All runs of a plan with what came of them.
 pub struct Ledger<'a> {
     plan: &'a Plan,
@@ -60,6 +67,11 @@ impl<'a> Ledger<'a> {
         ledger
     }
 
+    /// The runs alone.
+    pub fn into_runs(self) -> Vec<Run> {
+        self.runs
+    }
+
     /// What a shard has spent, as far as it is known. Each has its own part of the budget, so what
     /// the others spend is not counted.
     pub fn spent(&self, shard: Shard) -> f64 {
@@ -70,16 +82,27 @@ impl<'a> Ledger<'a> {
 
     /// How a run stands.
     pub fn standing(&self, run: &Run) -> Standing {
-        let places = self.lines.by_run.get(run.id.as_str()).map(Vec::as_slice).unwrap_or_default();
+        self.standing_after(run, self.lines.places(&run.id))
+    }
+
+    /// How a run stands, and its newest attempt. All runs of a batch are asked for both.
+    pub fn standing_and_newest(&self, run: &Run) -> (Standing, Option<&Row>) {
+        let places = self.lines.places(&run.id);
+        let newest = places.clone().last().map(|at| &self.lines.rows[at]);
+        (self.standing_after(run, places), newest)
+    }
+
+    /// How a run stands with attempts at these places.
+    fn standing_after(&self, run: &Run, places: impl Iterator<Item = usize> + Clone) -> Standing {
         let open = self.reopened.get(&run.id).copied().unwrap_or(0);
-        let places = places.get(open..).unwrap_or_default();
-        let newest = places.last().map(|at| &self.lines.rows[*at]);
+        let places = places.skip(open);
+        let newest = places.clone().last().map(|at| &self.lines.rows[at]);
         if newest.is_some_and(Row::is_scored) {
             return Standing::Scored;
         }
         let counts =
-            |at: &&usize| self.lines.rows[**at].uses_an_attempt() && !self.forgiven.contains(*at);
-        if places.iter().filter(counts).count() >= self.plan.max_attempts as usize {
+            |at: &usize| self.lines.rows[*at].uses_an_attempt() && !self.forgiven.contains(at);
+        if places.filter(counts).count() >= self.plan.max_attempts as usize {
             return Standing::Spent;
         }
         if self.stopped.contains_key(&run.arm) {
@@ -131,7 +154,7 @@ impl<'a> Ledger<'a> {
 
     /// Opens a settled run for another attempt.
     pub fn reopen(&mut self, run: &str) {
-        let attempts = self.lines.by_run.get(run).map_or(0, Vec::len);
+        let attempts = self.lines.places(run).count();
         self.reopened.insert(run.into(), attempts);
     }
 
@@ -142,8 +165,8 @@ impl<'a> Ledger<'a> {
 
     /// How many recorded runs the plan no longer has.
     pub fn not_in_plan(&self) -> usize {
-        let known = sorting::set(self.runs.iter().map(|run| run.id.as_str()));
-        self.lines.by_run.keys().filter(|run| !known.contains(&***run)).count()
+        let is_recorded = |run: &&Run| self.lines.places(&run.id).next().is_some();
+        self.lines.runs() - self.runs.iter().filter(is_recorded).count()
     }
 
     /// The newest attempt of a run.
@@ -154,7 +177,7 @@ impl<'a> Ledger<'a> {
     fn forgive(&mut self) {
         let arms = self.plan.arms.iter().map(|arm| (arm.id.as_str(), provider(arm)));
         let arms = sorting::map(arms);
-        let of = |row: &Row| arms.get(&*row.arm).copied().unwrap_or("").to_owned();
+        let of = |row: &Row| arms.get(&*row.arm).copied().unwrap_or_default();
         self.forgiven = forgiven(&self.lines.rows, &of);
     }
 }

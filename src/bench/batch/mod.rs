@@ -22,7 +22,7 @@ mod warm_up;
 pub use directory::Directory;
 pub use ledger::{Ledger, Standing};
 pub use options::{BatchOptions, BatchWatcher, Ended, Left, Rerun, Trees};
-pub use overview::{Overview, overview};
+pub use overview::{Overview, RunState, overview};
 pub use parent::STAGGER;
 pub use progress::Progress;
 pub use recheck::{RecheckOptions, Rechecked, recheck};
@@ -149,8 +149,7 @@ pub fn ledger_of<'a>(directory: &Directory, plan: &'a Plan) -> Result<Ledger<'a>
 
 /// Whether every run of the plan is settled, whichever shard does it.
 pub fn is_finished(ledger: &Ledger) -> bool {
-    let settled = |run: &Run| matches!(ledger.standing(run), Standing::Scored | Standing::Spent);
-    ledger.runs.iter().all(settled)
+    ledger.runs.iter().all(|run| ledger.standing(run).is_settled())
 }
 
 /// Opens those of the chosen runs again that `--rerun` names.

@@ -111,8 +111,8 @@ impl Outages {
 
 /// The places in `rows` of the attempts that use up none, because they were part of an outage: at
 /// least [`IN_A_ROW`] of one provider in a row, in the order in which they were recorded.
-pub fn forgiven(rows: &[Row], provider: &dyn Fn(&Row) -> String) -> BTreeSet<usize> {
-    let mut open: BTreeMap<String, Vec<usize>> = BTreeMap::new();
+pub fn forgiven<'a>(rows: &[Row], provider: &dyn Fn(&Row) -> &'a str) -> BTreeSet<usize> {
+    let mut open: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
     let mut found = BTreeSet::new();
     let mut close = |streak: Vec<usize>| {
         if streak.len() >= IN_A_ROW {

@@ -5,14 +5,17 @@ use std::path::Path;
 
 use super::directory::Directory;
 use super::ledger::Standing;
+use super::ledger_of;
 use super::lock::is_held;
 use super::progress::Progress;
-use super::{is_finished, ledger_of};
+use crate::bench::plan::Plan;
 use crate::bench::schedule::{Run, Shard};
 use crate::error::Result;
 
 /// How a batch is.
 pub struct Overview {
+    /// Its plan.
+    pub plan: Plan,
     /// The batch's id.
     pub batch: String,
     /// How many shards it is split into.
@@ -37,16 +40,10 @@ pub struct Overview {
 
 /// How one run is.
 pub struct RunState {
-    /// What names it.
-    pub id: String,
-    /// The task's id.
-    pub task: String,
-    /// The arm's id.
-    pub arm: String,
-    /// From 1.
-    pub repeat: u32,
+    /// The run.
+    pub run: Run,
     /// `pass`, `fail`, `unscored`, `ungraded`, `running` or `left`.
-    pub state: String,
+    pub state: &'static str,
     /// How many attempts are recorded.
     pub attempts: usize,
 }
@@ -63,40 +60,45 @@ fn look(path: &Path) -> Result<Overview> {
     let ledger = ledger_of(&directory, &plan)?;
     let running = running(path);
     let is_running = |id: &str| running.iter().any(|name| name.starts_with(id));
-    let state = |run: &Run| match ledger.standing(run) {
-        Standing::Due if is_running(&run.id) => "running",
-        Standing::Due => "left",
-        _ => ledger.newest(&run.id).map_or("left", |row| row.result.name()),
-    };
-    let runs: Vec<RunState> = ledger
-        .runs
-        .iter()
-        .map(|run| RunState {
-            id: run.id.clone(),
-            task: plan.tasks[run.task].id.clone(),
-            arm: plan.arms[run.arm].id.clone(),
-            repeat: run.repeat,
-            state: state(run).into(),
-            attempts: ledger.lines.attempts(&run.id).count(),
-        })
-        .collect();
-    let mut progress = Progress::of(&ledger, ledger.runs.iter());
-    progress.running = runs.iter().filter(|run| run.state == "running").count();
-    let of_arm = |at: usize| Progress::of(&ledger, ledger.runs.iter().filter(|run| run.arm == at));
-    let arms = plan.arms.iter().enumerate().map(|(at, arm)| (arm.id.clone(), of_arm(at)));
+    let mut progress = Progress::none();
+    let mut arms = vec![Progress::none(); plan.arms.len()];
+    let mut is_finished = true;
+    let mut states = Vec::with_capacity(ledger.runs.len());
+    for run in &ledger.runs {
+        let (standing, newest) = ledger.standing_and_newest(run);
+        let attempts = ledger.lines.attempts(&run.id);
+        for progress in [&mut progress, &mut arms[run.arm]] {
+            progress.count(standing, newest, attempts.clone());
+        }
+        is_finished &= standing.is_settled();
+        let state = match standing {
+            Standing::Due if is_running(&run.id) => "running",
+            Standing::Due => "left",
+            _ => newest.map_or("left", |row| row.result.name()),
+        };
+        progress.running += usize::from(state == "running");
+        states.push((state, attempts.count()));
+    }
+    let not_in_plan = ledger.not_in_plan();
+    let (foreign, doubled) = (ledger.lines.foreign, ledger.lines.doubled);
+    // The rows are of no more use, and there may be many.
+    let runs = ledger.into_runs().into_iter().zip(states);
+    let runs = runs.map(|(run, (state, attempts))| RunState { run, state, attempts }).collect();
+    let names = plan.arms.iter().map(|arm| arm.id.clone());
     let shards = (1..=directory.shards).map(|index| Shard { index, count: directory.shards });
     let working = shards.filter(|shard| is_held(path, *shard)).map(Shard::name).collect();
     Ok(Overview {
-        arms: arms.collect(),
+        arms: names.zip(arms).collect(),
         batch: directory.batch.clone(),
         shards: directory.shards,
-        is_finished: is_finished(&ledger),
+        is_finished,
         progress,
         working,
-        not_in_plan: ledger.not_in_plan(),
-        foreign: ledger.lines.foreign,
-        doubled: ledger.lines.doubled,
+        not_in_plan,
+        foreign,
+        doubled,
         runs,
+        plan,
     })
 }
 

@@ -38,15 +38,31 @@ pub struct Progress {
 impl Progress {
     /// Counts those of the ledger's runs that are asked for.
     pub fn of<'a>(ledger: &Ledger, wanted: impl Iterator<Item = &'a Run>) -> Progress {
-        let mut progress = Progress { cost_complete: true, ..Progress::default() };
+        let mut progress = Progress::none();
         for run in wanted {
-            progress.runs += 1;
-            ledger.lines.attempts(&run.id).for_each(|row| progress.add_cost(row));
-            if ledger.standing(run) != Standing::Due {
-                progress.settle(ledger.newest(&run.id));
-            }
+            let (standing, newest) = ledger.standing_and_newest(run);
+            progress.count(standing, newest, ledger.lines.attempts(&run.id));
         }
         progress
+    }
+
+    /// Of no run.
+    pub fn none() -> Progress {
+        Progress { cost_complete: true, ..Progress::default() }
+    }
+
+    /// Counts a run with its attempts, of which one is the newest.
+    pub fn count<'a>(
+        &mut self,
+        standing: Standing,
+        newest: Option<&Row>,
+        attempts: impl Iterator<Item = &'a Row>,
+    ) {
+        self.runs += 1;
+        attempts.for_each(|row| self.add_cost(row));
+        if standing != Standing::Due {
+            self.settle(newest);
+        }
     }
 
     /// Counts what an attempt has cost.

@@ -1,11 +1,11 @@
 //! What a report reads of a result line.
 
 use std::borrow::Cow;
-use std::ops::Deref;
 
 use serde::Deserialize;
 
 use crate::bench::results::line::{LineTokens, RunResult, Stop};
+use crate::bench::results::row::Text;
 
 /// The fields of a result line that reports count. What a line lacks is unknown.
 #[derive(Deserialize)]
@@ -61,20 +61,6 @@ impl ReportLine<'_> {
     pub fn took_ms(&self) -> Option<u64> {
         let parts = [self.setup_ms, self.server_start_ms, self.agent_ms, self.check_ms];
         parts.into_iter().flatten().reduce(u64::saturating_add)
-    }
-}
-
-/// A text within the line, unless it has escapes. serde copies a `Cow` that stands in an option
-/// itself.
-#[derive(Deserialize)]
-#[serde(transparent)]
-pub struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
-
-impl Deref for Text<'_> {
-    type Target = str;
-
-    fn deref(&self) -> &str {
-        &self.0
     }
 }
 

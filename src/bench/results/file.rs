@@ -3,7 +3,7 @@
 //! Every shard has a file of its own, which only its parent writes: one `write` and one `fdatasync`
 //! a line. So a power cut can tear the last line only, and a torn line is not a result.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::OpenOptionsExt;
@@ -12,7 +12,7 @@ use std::rc::Rc;
 
 use serde_json::Value;
 
-use super::row::Row;
+use super::row::{Row, Shared};
 use crate::bench::schedule::Shard;
 use crate::error::{Error, Result};
 use crate::sorting;
@@ -25,15 +25,19 @@ const LONGEST_LINE: u64 = 4 << 20;
 pub struct Lines {
     /// The results of this batch, in the order of the files.
     pub rows: Vec<Row>,
-    /// Where the attempts of a run are in `rows`, in their order.
-    pub by_run: HashMap<Rc<str>, Vec<usize>>,
+    /// Where the first attempt of each run is in `rows`.
+    first: HashMap<Rc<str>, u32>,
+    /// Of each row the place of the next one of its run, in the order of attempts, or [`NONE`].
+    next: Vec<u32>,
     /// Lines that are no results of this batch: torn, of another batch, of another form.
     pub foreign: usize,
     /// Lines that repeat an attempt.
     pub doubled: usize,
-    /// What many rows repeat.
-    texts: HashSet<Rc<str>>,
+    shared: Shared,
 }
+
+/// No place of a row.
+const NONE: u32 = u32::MAX;
 
 /// The name of a shard's file.
 pub fn name(shard: Shard) -> String {
@@ -44,15 +48,12 @@ pub fn name(shard: Shard) -> String {
 /// counts.
 pub fn read_all(directory: &Path, batch: &str) -> Result<Lines> {
     let mut lines = Lines::default();
-    each_result(directory, &mut |text| match Row::read(text) {
+    each_result(directory, &mut |text| match Row::read_sharing(text, &mut lines.shared) {
         Some(row) if *row.batch != *batch => lines.foreign += 1,
         Some(row) if lines.has(&row) => lines.doubled += 1,
         Some(row) => lines.add(row),
         None => lines.foreign += 1,
     })?;
-    for places in lines.by_run.values_mut() {
-        sorting::sort_by_key(places, |at| (lines.rows[*at].attempt, lines.rows[*at].recheck_of));
-    }
     Ok(lines)
 }
 
@@ -66,9 +67,20 @@ pub fn each_result(directory: &Path, take: &mut dyn FnMut(&str)) -> Result<()> {
 
 impl Lines {
     /// Adds a result.
-    pub fn add(&mut self, mut row: Row) {
-        row.share(&mut self.texts);
-        self.by_run.entry(Rc::clone(&row.run_id)).or_default().push(self.rows.len());
+    pub fn add(&mut self, row: Row) {
+        let place = self.rows.len() as u32;
+        let order = |row: &Row| (row.attempt, row.recheck_of);
+        let first = self.first.entry(Rc::clone(&row.run_id)).or_insert(NONE);
+        // The last one that comes before it.
+        let (mut before, mut after) = (NONE, *first);
+        while after != NONE && order(&self.rows[after as usize]) <= order(&row) {
+            (before, after) = (after, self.next[after as usize]);
+        }
+        match before {
+            NONE => *first = place,
+            before => self.next[before as usize] = place,
+        }
+        self.next.push(after);
         self.rows.push(row);
     }
 
@@ -78,9 +90,22 @@ impl Lines {
         attempts.any(|old| (old.attempt, old.recheck_of) == (row.attempt, row.recheck_of))
     }
 
-    /// The attempts of a run, the oldest first; each is followed by its rechecks.
-    pub fn attempts(&self, run: &str) -> impl Iterator<Item = &Row> {
-        self.by_run.get(run).into_iter().flatten().map(|at| &self.rows[*at])
+    /// How many runs have a result.
+    pub fn runs(&self) -> usize {
+        self.first.len()
+    }
+
+    /// Where the attempts of a run are in `rows`, the oldest first; each is followed by its
+    /// rechecks.
+    pub fn places(&self, run: &str) -> impl Iterator<Item = usize> + Clone {
+        let some = |place: u32| (place != NONE).then_some(place as usize);
+        let first = self.first.get(run).and_then(|place| some(*place));
+        std::iter::successors(first, move |place| some(self.next[*place]))
+    }
+
+    /// The attempts of a run in the same order.
+    pub fn attempts(&self, run: &str) -> impl Iterator<Item = &Row> + Clone {
+        self.places(run).map(|place| &self.rows[place])
     }
 }
 
@@ -200,7 +225,7 @@ mod tests {
 
     impl Lines {
         fn known_runs(&self) -> Vec<&str> {
-            let mut runs: Vec<&str> = self.by_run.keys().map(|run| &**run).collect();
+            let mut runs: Vec<&str> = self.first.keys().map(|run| &**run).collect();
             runs.sort_unstable();
             runs
         }
@@ -260,7 +285,7 @@ mod tests {
         let long = "x".repeat(LONGEST_LINE as usize + 5);
         fs::write(&path, format!("{long}\n{}\n", line("r1", 1, "pass"))).unwrap();
         let lines = read_all(&directory, "b").unwrap();
-        assert_eq!((lines.foreign, lines.by_run.len()), (1, 1));
+        assert_eq!((lines.foreign, lines.runs()), (1, 1));
         fs::remove_dir_all(directory).unwrap();
     }
 

@@ -1,19 +1,18 @@
 //! What is read of a result line: the few fields that decide what is still to be done.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
+use std::ops::Deref;
 use std::rc::Rc;
 
 use serde::Deserialize;
 
 use super::line::{RunResult, Stop};
 
-/// The fields of a result line that a batch goes by. A line that lacks one of the required fields
-/// is foreign. A batch holds one for each of its attempts, so what many lines repeat is shared
-/// ([`Row::share`]).
-#[derive(Clone, Debug, Deserialize)]
+/// The fields of a result line that a batch goes by. A batch holds one for each of its attempts, so
+/// what many lines repeat is shared ([`Shared`]).
+#[derive(Clone, Debug)]
 pub struct Row {
-    r#type: LineType,
-    schema: u32,
     /// The batch's id.
     pub batch: Rc<str>,
     /// The run's id.
@@ -27,39 +26,97 @@ pub struct Row {
     /// From 1.
     pub repeat: u32,
     /// `I/N`: the shard that recorded it.
-    #[serde(default)]
     pub shard: Option<Rc<str>>,
     /// What came of it.
     pub result: RunResult,
     /// Why the agent ended.
     pub stop: Stop,
     /// From 0 to 1.
-    #[serde(default)]
     pub score: Option<f64>,
     /// Why it failed.
-    #[serde(default)]
     pub error: Option<Box<RowError>>,
-    /// RFC 3339, UTC.
-    #[serde(default)]
+    /// RFC 3339.
     pub started_at: Option<Box<str>>,
     /// From the prompt to the end of the turn.
-    #[serde(default)]
     pub agent_ms: Option<u64>,
     /// Of this attempt.
-    #[serde(default)]
     pub cost_usd: Option<f64>,
     /// Whether the cost is all of it.
-    #[serde(default)]
     pub usage_complete: bool,
     /// Of the OpenCode program.
-    #[serde(default)]
     pub opencode_sha256: Option<Rc<str>>,
     /// Relative to the directory of the batch.
-    #[serde(default)]
     pub artifacts: Option<Box<str>>,
     /// The number of the recheck.
-    #[serde(default)]
     pub recheck_of: Option<u32>,
+}
+
+/// The same in the text of the line. A line that lacks a field without a default is foreign.
+#[derive(Deserialize)]
+struct RowText<'a> {
+    r#type: LineType,
+    schema: u32,
+    #[serde(borrow)]
+    batch: Cow<'a, str>,
+    #[serde(borrow)]
+    run_id: Cow<'a, str>,
+    attempt: u32,
+    #[serde(borrow)]
+    task: Cow<'a, str>,
+    #[serde(borrow)]
+    arm: Cow<'a, str>,
+    repeat: u32,
+    #[serde(borrow, default)]
+    shard: Option<Text<'a>>,
+    result: RunResult,
+    stop: Stop,
+    #[serde(default)]
+    score: Option<f64>,
+    #[serde(default)]
+    error: Option<Box<RowError>>,
+    #[serde(borrow, default)]
+    started_at: Option<Text<'a>>,
+    #[serde(default)]
+    agent_ms: Option<u64>,
+    #[serde(default)]
+    cost_usd: Option<f64>,
+    #[serde(default)]
+    usage_complete: bool,
+    #[serde(borrow, default)]
+    opencode_sha256: Option<Text<'a>>,
+    #[serde(borrow, default)]
+    artifacts: Option<Text<'a>>,
+    #[serde(default)]
+    recheck_of: Option<u32>,
+}
+
+/// A text within the line, unless it has escapes. serde copies a `Cow` that stands in an option
+/// itself.
+#[derive(Deserialize)]
+#[serde(transparent)]
+pub struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+
+impl Deref for Text<'_> {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Texts that many rows have, each kept once.
+#[derive(Default)]
+pub struct Shared(HashSet<Rc<str>>);
+
+impl Shared {
+    fn keep(&mut self, text: &str) -> Rc<str> {
+        if let Some(known) = self.0.get(text) {
+            return Rc::clone(known);
+        }
+        let text: Rc<str> = text.into();
+        self.0.insert(Rc::clone(&text));
+        text
+    }
 }
 
 /// Why an attempt failed.
@@ -82,23 +139,34 @@ enum LineType {
 impl Row {
     /// Reads one line. `None` for what is no result line of a form that is known.
     pub fn read(line: &str) -> Option<Row> {
-        let row: Row = serde_json::from_str(line).ok()?;
-        // Every other type has failed to be read.
-        let LineType::Result = row.r#type;
-        (row.schema == super::line::SCHEMA).then_some(row)
+        Row::read_sharing(line, &mut Shared::default())
     }
 
-    /// Takes the texts that other rows have as well from `texts`, and adds those that are new.
-    pub fn share(&mut self, texts: &mut HashSet<Rc<str>>) {
-        let own = [&mut self.batch, &mut self.task, &mut self.arm].into_iter();
-        for text in own.chain(&mut self.shard).chain(&mut self.opencode_sha256) {
-            match texts.get(text) {
-                Some(known) => *text = Rc::clone(known),
-                None => {
-                    texts.insert(Rc::clone(text));
-                }
-            }
-        }
+    /// The same for one of many lines.
+    pub fn read_sharing(line: &str, shared: &mut Shared) -> Option<Row> {
+        let text: RowText = serde_json::from_str(line).ok()?;
+        // Every other type has failed to be read.
+        let LineType::Result = text.r#type;
+        (text.schema == super::line::SCHEMA).then(|| Row {
+            batch: shared.keep(&text.batch),
+            run_id: (&*text.run_id).into(),
+            attempt: text.attempt,
+            task: shared.keep(&text.task),
+            arm: shared.keep(&text.arm),
+            repeat: text.repeat,
+            shard: text.shard.map(|shard| shared.keep(&shard)),
+            result: text.result,
+            stop: text.stop,
+            score: text.score,
+            error: text.error,
+            started_at: text.started_at.map(|time| (&*time).into()),
+            agent_ms: text.agent_ms,
+            cost_usd: text.cost_usd,
+            usage_complete: text.usage_complete,
+            opencode_sha256: text.opencode_sha256.map(|hash| shared.keep(&hash)),
+            artifacts: text.artifacts.map(|place| (&*place).into()),
+            recheck_of: text.recheck_of,
+        })
     }
 
     /// Whether something can be said of the agent, or nothing is to be said.

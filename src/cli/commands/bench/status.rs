@@ -1,9 +1,11 @@
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use serde_json::json;
+use serde::Serialize;
 
-use crate::bench::batch::{self, Overview};
+use crate::bench::batch::{self, Overview, Progress, RunState};
+use crate::bench::plan::Plan;
 use crate::cli::App;
 use crate::cli::output::Cell;
 use crate::cli::show::bench::counts;
@@ -104,16 +106,51 @@ fn show(app: &mut App, directory: &Path, before: &str) -> Result<bool> {
     Ok(overview.is_finished)
 }
 
-fn document(overview: &Overview) -> serde_json::Value {
-    let arms = sorting::map(overview.arms.iter().map(|(arm, progress)| (arm.as_str(), progress)));
-    json!({
-        "batch": overview.batch, "shards": overview.shards, "finished": overview.is_finished,
-        "progress": overview.progress, "arms": arms, "working": overview.working,
-        "not_in_plan": overview.not_in_plan, "foreign_lines": overview.foreign,
-        "doubled_lines": overview.doubled,
-        "runs": overview.runs.iter().map(|run| json!({
-            "run_id": run.id, "task": run.task, "arm": run.arm, "repeat": run.repeat,
-            "state": run.state, "attempts": run.attempts,
-        })).collect::<Vec<_>>(),
-    })
+/// The whole as JSON. It is written piece by piece, because a batch may have 100,000 runs.
+#[derive(Serialize)]
+struct Document<'a> {
+    batch: &'a str,
+    shards: u32,
+    finished: bool,
+    progress: &'a Progress,
+    arms: BTreeMap<&'a str, &'a Progress>,
+    working: &'a [String],
+    not_in_plan: usize,
+    foreign_lines: usize,
+    doubled_lines: usize,
+    runs: Vec<RunRow<'a>>,
+}
+
+#[derive(Serialize)]
+struct RunRow<'a> {
+    run_id: &'a str,
+    task: &'a str,
+    arm: &'a str,
+    repeat: u32,
+    state: &'a str,
+    attempts: usize,
+}
+
+fn document<'a>(overview: &'a Overview) -> Document<'a> {
+    let Plan { tasks, arms, .. } = &overview.plan;
+    let row = |one: &'a RunState| RunRow {
+        run_id: &one.run.id,
+        task: &tasks[one.run.task].id,
+        arm: &arms[one.run.arm].id,
+        repeat: one.run.repeat,
+        state: one.state,
+        attempts: one.attempts,
+    };
+    Document {
+        batch: &overview.batch,
+        shards: overview.shards,
+        finished: overview.is_finished,
+        progress: &overview.progress,
+        arms: sorting::map(overview.arms.iter().map(|(arm, progress)| (&**arm, progress))),
+        working: &overview.working,
+        not_in_plan: overview.not_in_plan,
+        foreign_lines: overview.foreign,
+        doubled_lines: overview.doubled,
+        runs: overview.runs.iter().map(row).collect(),
+    }
 }
