@@ -49,8 +49,8 @@ fn block(pid: u32) -> Option<Vec<u8>> {
     None
 }
 
-/// The content of a file of `/proc`. These have no length that could be asked for, and a machine has
-/// hundreds of them.
+/// The content of a file of `/proc`. These have no length that could be asked for, and a machine
+/// has hundreds of them.
 fn content(path: &str) -> Option<Vec<u8>> {
     let mut content = Vec::with_capacity(PIECE);
     File::open(path).ok()?.take(u64::MAX).read_to_end(&mut content).ok()?;

@@ -138,8 +138,8 @@ pub enum Auth {
 }
 
 impl Plan {
-    /// The same plan with one task and one arm, by their places: what one run needs to know. Nothing
-    /// of the other tasks is copied, because this is done for each run.
+    /// The same plan with one task and one arm, by their places: what one run needs to know.
+    /// Nothing of the other tasks is copied, because this is done for each run.
     pub fn narrowed(&self, task: usize, arm: usize) -> Plan {
         Plan {
             directory: self.directory.clone(),
