@@ -5,6 +5,7 @@
 //! one thread.
 
 pub mod batch;
+pub mod bound;
 pub mod check;
 pub mod confirm;
 pub mod export;

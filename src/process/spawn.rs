@@ -93,18 +93,17 @@ impl Detached<'_> {
     }
 }
 
-/// Lets the kernel send SIGTERM to a command's process when this process ends, however that
-/// happens.
-pub fn terminate_with_us(command: &mut Command) {
-    let parent = rustix::process::getpid();
-    // SAFETY: between fork and exec only system calls are made; nothing allocates or locks.
-    #[allow(unsafe_code)]
-    unsafe {
-        command.pre_exec(move || follow_parent(parent, Signal::TERM));
-    }
+/// Lets the kernel send SIGTERM to this process when `parent` ends, which has started it, however
+/// that happens. An error if it has ended already.
+///
+/// A process that does this for itself was started without code between fork and exec, so its
+/// parent need not be copied for it: that takes the longer the more memory the parent has.
+pub fn terminate_with(parent: u32) -> io::Result<()> {
+    let parent = i32::try_from(parent).ok().and_then(Pid::from_raw);
+    follow_parent(parent.ok_or(io::ErrorKind::InvalidInput)?, Signal::TERM)
 }
 
-/// Lets the kernel send a signal to this process, which was just forked, when `parent` ends.
+/// Lets the kernel send a signal to this process, which was just started, when `parent` ends.
 fn follow_parent(parent: Pid, signal: Signal) -> io::Result<()> {
     rustix::process::set_parent_process_death_signal(Some(signal))?;
     // The parent may have died before the line above took effect.

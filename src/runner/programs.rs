@@ -7,7 +7,7 @@ use std::path::Path;
 
 pub use crate::process::{
     Detached, Ending, Guardian, Handle, Variables, attend, attend_fed, become_subreaper,
-    each_marked, end_everything, largest_child, own_home, own_uid, terminate_with_us, wait_any,
+    each_marked, end_everything, largest_child, own_home, own_uid, terminate_with, wait_any,
 };
 
 /// What begins every program. Something else is a script, and the program behind it is another

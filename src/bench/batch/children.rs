@@ -9,13 +9,14 @@ use std::process::{Command, ExitStatus, Stdio};
 use std::time::Duration;
 
 use super::directory::{Directory, replace};
+use crate::bench::bound::bound_to_us;
 use crate::bench::results::row::Row;
 use crate::bench::site::MARK;
 use crate::bench::task::Task;
 use crate::bench::trial::order::TrialOrder;
 use crate::bench::workspace;
 use crate::error::{Error, Result};
-use crate::runner::programs::{Handle, each_marked, terminate_with_us};
+use crate::runner::programs::{Handle, each_marked};
 use crate::units::{Backoff, Deadline, POLL_FIRST, POLL_LONGEST, pause};
 
 /// What a trial needs beyond the limits of its task: to start a server, to copy, to abort, to end.
@@ -126,11 +127,10 @@ pub fn spawn(
 ) -> io::Result<std::process::Child> {
     let mark = scratch.file_name().unwrap_or_default();
     let mut command = Command::new("/proc/self/exe");
-    command.args(["bench", verb]).arg(order_file).env(MARK, mark);
+    command.args(["bench", verb]).arg(order_file).args(bound_to_us()).env(MARK, mark);
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
     // A Ctrl-C at the terminal reaches this process, which asks the others to end.
     command.process_group(0);
-    terminate_with_us(&mut command);
     command.spawn()
 }
 

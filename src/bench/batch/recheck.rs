@@ -14,6 +14,7 @@ use super::directory::{Directory, replace};
 use super::ledger::Ledger;
 use super::scratch;
 use super::verdicts::{Given, Verdicts};
+use crate::bench::bound::bound_to_us;
 use crate::bench::plan::Plan;
 use crate::bench::results::file::{self, Appender};
 use crate::bench::results::line::RunResult;
@@ -23,7 +24,7 @@ use crate::bench::schedule::{self, Run};
 use crate::bench::site::MARK;
 use crate::bench::workspace;
 use crate::error::{Error, Result};
-use crate::runner::programs::{Handle, terminate_with_us, wait_any};
+use crate::runner::programs::{Handle, wait_any};
 use crate::runner::{Context, Signals};
 use crate::units::TICK;
 
@@ -192,9 +193,8 @@ impl Work<'_> {
         replace(&order, &format!("{text}\n"))?;
         let _ = fs::remove_file(stored.path("recheck.json"));
         let mut command = Command::new("/proc/self/exe");
-        command.args(["bench", "regrade"]).arg(&order).env(MARK, &mark).stdin(Stdio::null());
-        command.stdout(Stdio::null());
-        terminate_with_us(&mut command);
+        command.args(["bench", "regrade"]).arg(&order).args(bound_to_us()).env(MARK, &mark);
+        command.stdin(Stdio::null()).stdout(Stdio::null());
         let process = command.spawn();
         let process =
             process.map_err(|error| Error::failed(format!("cannot start a check: {error}")))?;

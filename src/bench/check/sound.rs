@@ -11,6 +11,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::prove::result_file;
+use crate::bench::bound::bound_to_us;
 use crate::bench::plan::Plan;
 use crate::bench::program::end_marked;
 use crate::bench::site::MARK;
@@ -18,7 +19,7 @@ use crate::bench::task::Task;
 use crate::bench::workspace;
 use crate::error::{Error, Result};
 use crate::runner::Signals;
-use crate::runner::programs::{Handle, terminate_with_us, wait_any};
+use crate::runner::programs::{Handle, wait_any};
 use crate::units::{Deadline, TICK};
 
 /// What a look needs beyond the limits of its task: to copy, to take answers, to end.
@@ -160,11 +161,10 @@ impl Look {
         write(&order, &text.to_string()).map_err(failed)?;
         let words = write(&order.with_extension("words"), "").map_err(failed)?;
         let mut command = Command::new("/proc/self/exe");
-        command.args(["bench", "prove"]).arg(&order).env(MARK, &name);
+        command.args(["bench", "prove"]).arg(&order).args(bound_to_us()).env(MARK, &name);
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(words);
         // A Ctrl-C at the terminal reaches this process, which asks the others to end.
         command.process_group(0);
-        terminate_with_us(&mut command);
         let child = command.spawn().map_err(failed)?;
         let handle = Handle::of_child(&child);
         let deadline = Deadline::after(longest(&plan.tasks[task]));
