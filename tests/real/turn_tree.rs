@@ -1,5 +1,6 @@
 //! Several turns of one conversation, turns of sub-agents, and waiting for turns.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -138,8 +139,11 @@ fn wait_tells_which_conversation_reached_what() {
     model.release("two");
     assert_eq!(text.wait(SOON).ok().stdout, format!("{gated} text\n"));
     let all = all.wait(SOON).ok().json();
-    let reached = |index: usize| all["reached"][index]["conversation"].as_str().unwrap();
-    assert_eq!((reached(0), reached(1)), (done.as_str(), gated.as_str()), "{all}");
+    let reached = all["reached"].as_array().unwrap().iter();
+    let reached = reached.map(|one| one["conversation"].as_str().unwrap());
+    // They come in the order in which they were seen, and a slow machine may see both at once.
+    let reached: BTreeSet<&str> = reached.collect();
+    assert_eq!(reached, BTreeSet::from([done.as_str(), gated.as_str()]), "{all}");
 
     let asking = send("[[task {{bash true}}]][[echo x]]");
     let asked = wait(&["--until", "ask"]).wait(SOON).ok().stdout;
@@ -172,7 +176,7 @@ fn a_turn_that_compacts_its_conversation_on_the_way_goes_on() {
     let id = sandbox.start(&[]);
     let words = "w ".repeat(900);
     let prompt = format!("[[text {words}]][[bash true]][[echo never]]");
-    let sent = ["send", &id, "--title", "t", "--wait", "--json", "-t", "50", &prompt];
+    let sent = ["send", &id, "--title", "t", "--wait", "--json", "-t", "120", &prompt];
     let record = sandbox.occtl(&sent).run().ok().json();
     assert_eq!((&record["outcome"], &record["steps"]), (&json!("ok"), &json!(3)), "{record}");
     // The model echoes what the server itself tells it.
