@@ -33,7 +33,8 @@ pub fn count(number: u64) -> String {
 }
 
 /// A count with what is counted: `1 step`, `2 steps`.
-pub fn counted(number: u64, what: &str) -> String {
+pub fn counted(number: impl TryInto<u64>, what: &str) -> String {
+    let number = number.try_into().unwrap_or(u64::MAX);
     let plural = if number == 1 { "" } else { "s" };
     format!("{} {what}{plural}", count(number))
 }

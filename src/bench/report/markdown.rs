@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use super::amounts::counted;
 use super::escape::markdown as escape;
 use super::text::{self, MOST_ROWS, changed, percent, summary};
 use super::{ArmReport, NightReport, Report};
@@ -74,10 +75,10 @@ fn facts(out: &mut String, night: &NightReport) {
     let done = night.runs - night.left;
     let _ = writeln!(
         out,
-        "{} — {since} — {} tasks, {} repeats, {done} of {} runs done\n",
+        "{} — {since} — {}, {}, {done} of {} runs done\n",
         escape(&night.directory),
-        night.tasks,
-        night.repeats,
+        counted(night.tasks, "task"),
+        counted(night.repeats, "repeat"),
         night.runs
     );
 }

@@ -10,7 +10,7 @@ use super::plot::{Mark, strip};
 use super::table::{section, table};
 use super::verdict::{verdict, word};
 use crate::bench::night::{Night, NightRun};
-use crate::bench::report::amounts::duration;
+use crate::bench::report::amounts::{counted, duration};
 use crate::bench::report::text;
 use crate::bench::report::{NightReport, Unscored};
 use crate::bench::results::line::RunResult;
@@ -83,10 +83,10 @@ impl NightPage<'_> {
             escape::sentence(&rest.unwrap_or(said)),
         );
         html += &format!(
-            "<p>{} tasks, {} repeats, {} arms: {} of {} runs are done.</p>\n",
-            facts.tasks,
-            facts.repeats,
-            facts.arms.len(),
+            "<p>{}, {}, {}: {} of {} runs are done.</p>\n",
+            counted(facts.tasks, "task"),
+            counted(facts.repeats, "repeat"),
+            counted(facts.arms.len(), "arm"),
             facts.runs - facts.left,
             facts.runs,
         );

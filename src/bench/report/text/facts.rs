@@ -24,7 +24,8 @@ pub fn facts(verdict: &Verdict, one: &Candidate) -> Vec<(&'static str, String)> 
             latency.ratio.map_or("cannot be compared, as limits were hit".into(), |ratio| {
                 format!("{ratio:.2} times as long{}", interval_of(latency.interval))
             });
-        let counts = format!("{} tasks faster, {} slower", latency.faster, latency.slower);
+        let counts =
+            format!("{} faster, {} slower", counted(latency.faster, "task"), latency.slower);
         found.push(("time", format!("{times}; {counts}")));
     }
     for (what, known) in [("cost", one.cost), ("tokens", one.tokens)] {
@@ -44,7 +45,7 @@ fn runs(verdict: &Verdict, one: &Candidate) -> String {
         (base, side) if base == side => counted(base, "repeat"),
         (base, side) => format!("{base} and {side} repeats"),
     };
-    let (tasks, [base, side]) = (one.tasks as u32, [one.base.unscored, one.candidate.unscored]);
+    let (tasks, [base, side]) = (one.tasks, [one.base.unscored, one.candidate.unscored]);
     format!("{}, {repeats}; without a result: {base} and {side}", counted(tasks, "task"))
 }
 

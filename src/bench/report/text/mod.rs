@@ -6,6 +6,7 @@ mod verdict;
 
 use std::fmt::Write as _;
 
+use super::amounts::counted;
 use super::escape;
 use crate::bench::statistics::Interval;
 use crate::bench::statistics::bootstrap::Ratio;
@@ -80,12 +81,6 @@ fn passed(text: &mut String, name: &str, numbers: &ArmNumbers, width: usize, loo
 fn shown_rate(rate: &PassRate) -> String {
     let alone = if rate.about == About::ThisTask { ", this task alone" } else { "" };
     format!("{} {}{alone}", percent(rate.estimate), percents(rate.interval))
-}
-
-/// `1 task`, `2 tasks`.
-fn counted(count: u32, what: &str) -> String {
-    let end = if count == 1 { "" } else { "s" };
-    format!("{count} {what}{end}")
 }
 
 /// `12 of 40`.

@@ -68,7 +68,7 @@ fn night(text: &mut String, night: &NightReport, look: Look) {
         "{} ({}), {since}: {}, {}, {} of {} runs done",
         night.directory,
         night.name,
-        counted(night.tasks as u32, "task"),
+        counted(night.tasks, "task"),
         counted(night.repeats, "repeat"),
         night.runs - night.left,
         night.runs
