@@ -32,6 +32,8 @@ pub use show::{Shown, show};
 use std::collections::VecDeque;
 use std::time::Instant;
 
+use jiff::Timestamp;
+
 use super::plan::Plan;
 use super::results::file::{self, Appender};
 use super::schedule::{self, Run};
@@ -173,10 +175,9 @@ fn reopen(ledger: &mut Ledger, chosen: &[usize], rerun: Option<&Rerun>) -> Resul
 
 /// A second night must not take the first one's results for its own.
 fn nothing_to_run(ledger: &Ledger) -> Error {
-    let rows = ledger.lines.rows.iter().filter_map(|row| row.started_at.as_deref());
-    let last = rows.max().unwrap_or("before");
-    // To the second.
-    let last = last.split_once('.').map_or(last.into(), |(second, _)| format!("{second}Z"));
+    let last = ledger.lines.rows.iter().filter_map(|row| row.started_at).max();
+    let to_the_second = last.and_then(|last| Timestamp::from_second(last.as_second()).ok());
+    let last = to_the_second.map_or("before".into(), |last| last.to_string());
     Error::usage(format!("nothing to run: finished {last}"))
         .hint("another night needs another directory; --rerun opens runs of this one again")
 }

@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use std::ops::Deref;
 use std::rc::Rc;
 
+use jiff::Timestamp;
 use serde::Deserialize;
 
 use super::line::{RunResult, Stop};
@@ -35,8 +36,8 @@ pub struct Row {
     pub score: Option<f64>,
     /// Why it failed.
     pub error: Option<Box<RowError>>,
-    /// RFC 3339.
-    pub started_at: Option<Box<str>>,
+    /// When the attempt began.
+    pub started_at: Option<Timestamp>,
     /// From the prompt to the end of the turn.
     pub agent_ms: Option<u64>,
     /// Of this attempt.
@@ -159,7 +160,7 @@ impl Row {
             stop: text.stop,
             score: text.score,
             error: text.error,
-            started_at: text.started_at.map(|time| (&*time).into()),
+            started_at: text.started_at.and_then(|time| time.parse().ok()),
             agent_ms: text.agent_ms,
             cost_usd: text.cost_usd,
             usage_complete: text.usage_complete,

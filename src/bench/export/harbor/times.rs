@@ -26,7 +26,7 @@ const PHASES: [(&str, &str); 4] = [
 impl Times {
     /// Those of a run. One phase follows the other; what is between them is not measured.
     pub fn of(taken: &Taken) -> Times {
-        let started = taken.row.started_at.as_deref().and_then(|time| time.parse().ok());
+        let started = taken.row.started_at;
         let mut times = Times { started, finished: started, ..Times::default() };
         for ((_, key), phase) in PHASES.iter().zip(&mut times.phases) {
             let length = taken.line[*key].as_i64().map(SignedDuration::from_millis);
