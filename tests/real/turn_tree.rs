@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::support::opencode::config;
+use crate::support::opencode::{config, version};
 use crate::support::processes::{has_socket, is_waiting, kill, poll};
 use crate::support::sandbox::Sandbox;
 
@@ -105,6 +105,15 @@ fn sub_agents_belong_to_the_turn() {
     sandbox.assert_nothing_left();
 }
 
+/// Fails the test unless `wait` has seen the end of a turn that was aborted at a sub-agent's ask.
+#[track_caller]
+fn assert_idle(said: &str, conversation: &str) {
+    // 1.14.34 begins one more step then, and leaves it unfinished for ever.
+    let unfinished = format!("{conversation} idle (Interrupted");
+    let is_left = version() == "1.14.34" && said.starts_with(&unfinished);
+    assert!(is_left || said == format!("{conversation} idle\n"), "{said}");
+}
+
 #[test]
 fn wait_tells_which_conversation_reached_what() {
     let (sandbox, model) = Sandbox::real("wait");
@@ -149,7 +158,7 @@ fn wait_tells_which_conversation_reached_what() {
     let asked = wait(&["--until", "ask"]).wait(SOON).ok().stdout;
     assert!(asked.starts_with(&format!("{asking} ask per_")), "{asked}");
     sandbox.occtl(&["abort", &id]).run().ok();
-    assert_eq!(wait(&[]).wait(SOON).ok().stdout, format!("{asking} idle\n"));
+    assert_idle(&wait(&[]).wait(SOON).ok().stdout, &asking);
 
     let dead = wait(&["--until", "dead", "-t", "120"]);
     let idle = wait(&["-s", &asking, "--until", "text:never", "-t", "120"]);
