@@ -11,7 +11,7 @@ use super::processes::poll;
 use super::sandbox::Sandbox;
 
 /// How long anything that a turn of the real server does may take on a busy machine.
-pub const SOON: Duration = Duration::from_secs(60);
+pub const SOON: Duration = Duration::from_secs(120);
 /// How long a server may stay busy: some tests send many prompts at once.
 const IDLE_WITHIN: Duration = Duration::from_secs(150);
 
