@@ -97,7 +97,7 @@ fn runs_that_reach_their_limit_count_and_their_cut_call_is_told() {
     let check = format!("test -e '{}'", done.display());
     std::fs::write(&done, "").unwrap();
     let mut only = task("t", &["sh", "-c", &check]);
-    only["limits"] = json!({"wall_s": 2});
+    only["limits"] = json!({"wall_s": 5});
     bench.plan(&json!([only]), &json!({"repeats": 3}));
     bench.run(&["--limit", "1"]).run().ok();
     std::fs::remove_file(&done).unwrap();

@@ -31,8 +31,10 @@ fn a_list_has_the_columns_that_were_asked_for() {
     let own = sandbox.work().display().to_string();
     assert_eq!(rows[2], format!("{own}{}{plain}  job=", " ".repeat("/4444".len() + 2)));
     assert!(list(&sandbox, &[]).ok().stdout.contains(&long), "nothing is cut in a pipe");
-    let unknown = list(&sandbox, &["-o", "id,nope"]).fails(2).stderr;
-    assert!(unknown.contains("\"nope\"") && unknown.contains("workdir"), "{unknown}");
+    for (wrong, help) in [("workdri", "did you mean workdir?"), ("nothing", ", workdir,")] {
+        let said = list(&sandbox, &["-o", &format!("id,{wrong}")]).fails(2).stderr;
+        assert!(said.contains(&format!("\"{wrong}\"")) && said.contains(help), "{said}");
+    }
     list(&sandbox, &["-o", ""]).fails(2);
     list(&sandbox, &["-o", "id", "--all-conversations"]).fails(2);
     sandbox.occtl(&["stop", "--all"]).run().ok();
