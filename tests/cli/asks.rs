@@ -129,3 +129,23 @@ fn an_old_server_that_ignores_rules_gets_no_prompt_and_one_without_reach_no_sub_
     assert_eq!(rules[0], json!({"permission": "task", "pattern": "*", "action": "deny"}));
     fork(denied).fails(1);
 }
+
+#[test]
+fn how_an_ask_was_answered_is_told_although_its_event_comes_after_the_end() {
+    let sandbox = sandbox("late-reply", json!({}));
+    let session = sandbox.start(&[]);
+    let turn = json!({"ask": {"permission": "bash", "patterns": ["ls"]}});
+    sandbox.set_faults(&json!({"turn": turn, "events": {"late": 700}}));
+    let sending = sandbox.occtl(&["send", &session, "--title", "t", "--wait", "--json", "x"]);
+    let sending = sending.spawn();
+    sending.wait_for_stderr(&format!("occtl approve {session}"), SOON);
+    let id = poll(SOON, || {
+        let listed = sandbox.occtl(&["permissions", &session, "-q"]).run().ok().stdout;
+        listed.lines().next().map(str::to_owned)
+    });
+    sandbox.occtl(&["approve", &session, &id.expect("an ask")]).run().ok();
+    let record = sending.wait(SOON).ok().json();
+    assert_eq!(record["asks"][0]["decision"], "once", "{record}");
+    sandbox.set_faults(&json!({}));
+    sandbox.occtl(&["stop", "--all"]).run().ok();
+}

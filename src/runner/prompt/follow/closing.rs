@@ -18,8 +18,8 @@ use crate::runner::prompt::options::Terms;
 use crate::runner::prompt::report::{Conclusion, Facts, record};
 use crate::runner::prompt::watcher::Watcher;
 use crate::runner::session::timeouts::LOOK_LIMIT;
-use crate::runner::turn::End;
 use crate::runner::turn::record::{Failed, Outcome, TurnRecord};
+use crate::runner::turn::{End, Turn};
 use crate::units::{Backoff, CLOSING, Deadline, POLL_FIRST, TICK, pause};
 
 /// All questions after the end of a turn, for its record, while there is time left for them.
@@ -27,6 +27,10 @@ const AFTERCARE: Duration = Duration::from_secs(10);
 
 /// The same where the server did not answer before either.
 const SHORT_AFTERCARE: Duration = Duration::from_secs(1);
+
+/// How long an event may come after the end of the turn that tells how an ask was answered. REST
+/// tells of the end and not of that, and is the quicker one on a machine that is busy.
+const ANSWERS_COME_WITHIN: Duration = Duration::from_secs(1);
 
 /// A turn that was followed to its end.
 pub struct Followed {
@@ -78,6 +82,7 @@ impl Follower<'_> {
         let mut conclusion = self.conclude(reason, closing)?;
         self.name_proxies(&mut conclusion, retrying.is_some());
         if conclusion.outcome == Outcome::Ok {
+            self.hear_answers(watcher);
             // What it asked for was answered, even if no event said so.
             self.turn.asks.keep_pending(&BTreeSet::new());
         }
@@ -136,6 +141,15 @@ impl Follower<'_> {
                 conclusion(code, Some(self.give_up(why, true, closing)))
             }
         })
+    }
+
+    /// Takes the events that are still on their way, until it is known how each ask was answered.
+    fn hear_answers(&mut self, watcher: &mut dyn Watcher) {
+        let until = Instant::now() + ANSWERS_COME_WITHIN;
+        let is_vague = |turn: &Turn| turn.asks.all().any(|ask| ask.decision.is_vague());
+        while is_vague(&self.turn) && self.stream.is_open() && Instant::now() < until {
+            self.listen(until, watcher);
+        }
     }
 
     /// Ends the turn for a reason, and adds to it what came of that.
