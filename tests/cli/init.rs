@@ -47,7 +47,8 @@ fn the_status_is_that_of_the_command_or_says_why_there_is_none() {
 #[test]
 fn signals_go_on_to_the_command() {
     let sandbox = Sandbox::new("init-signals");
-    let script = "for name in HUP INT QUIT TERM USR1 USR2; do trap \"echo $name; n=$name\" $name; \
+    // The echo comes last: the next signal may arrive as soon as it is read.
+    let script = "for name in HUP INT QUIT TERM USR1 USR2; do trap \"n=$name; echo $name\" $name; \
                   done; echo ready; while [ \"$n\" != TERM ]; do sleep 0.02; done; exit 9";
     let mut running = started(&sandbox, &[], script);
     let last = [("USR2", Signal::USR2), ("TERM", Signal::TERM)];

@@ -6,11 +6,14 @@ use std::io::Write;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::AtomicBool;
 use std::sync::mpsc::{Receiver, channel};
+use std::sync::{Arc, Once};
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 use serde_json::Value;
+use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 
 use super::collected::{LateReader, Output};
 use super::{processes, rounds, schemas};
@@ -105,6 +108,7 @@ impl Run {
 
     /// Starts it and returns at once.
     pub fn spawn(self) -> Running {
+        heed_signals();
         let started = Instant::now();
         let name = self.name();
         let is_occtl = self.program == Path::new(env!("CARGO_BIN_EXE_occtl"));
@@ -149,6 +153,18 @@ impl Run {
             .collect::<Vec<_>>()
             .join(" ")
     }
+}
+
+/// A shell lets what it starts in the background ignore SIGINT, `nohup` lets it ignore SIGHUP, and
+/// commands would inherit that from the tests. What is handled here has its usual effect in them.
+fn heed_signals() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        for signal in [SIGHUP, SIGINT, SIGQUIT, SIGTERM] {
+            let always = Arc::new(AtomicBool::new(true));
+            signal_hook::flag::register_conditional_default(signal, always).expect("a handler");
+        }
+    });
 }
 
 /// Waits on a thread, so that the end is noticed at once and not at the next poll.
