@@ -81,12 +81,12 @@ impl Follower<'_> {
         self.turn.retries.stop(Instant::now());
         let mut conclusion = self.conclude(reason, closing)?;
         self.name_proxies(&mut conclusion, retrying.is_some());
+        let total = self.began.elapsed();
         if conclusion.outcome == Outcome::Ok {
             self.hear_answers(watcher);
             // What it asked for was answered, even if no event said so.
             self.turn.asks.keep_pending(&BTreeSet::new());
         }
-        let total = self.began.elapsed();
         let whole = self.whole_turn(closing);
         self.turn.settle(&whole.messages, Instant::now(), &mut |text| watcher.text(text));
         self.tell_news(watcher);
