@@ -30,9 +30,11 @@ memory "stop" "$OCCTL" stop "$session"
 bar=65536
 export OCCTL_OPENCODE=$EXAMPLES/stand-in STAND_IN_FAULTS=$SCRATCH/faults.json
 session=$("$OCCTL" start -q -w "$SCRATCH/work")
-for turn in '{"bytes": 20000000}' '{"tool": {"name": "bash", "input": {}, "bytes": 20000000}}'; do
+for what in text result; do
+    turn='{"bytes": 20000000}'
+    [[ $what == text ]] || turn='{"tool": {"name": "bash", "input": {}, "bytes": 20000000}}'
     echo "{\"turn\": $turn}" >"$STAND_IN_FAULTS"
     for how in --wait --json --stream; do
-        memory "send $how, an event of 20 MB" "$OCCTL" send "$session" --wait --title t $how hello
+        memory "send $how, a $what of 20 MB" "$OCCTL" send "$session" --wait --title t $how hello
     done
 done

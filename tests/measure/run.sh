@@ -22,7 +22,9 @@ for name in "${wanted[@]}"; do
     { "./$name.sh" || printf '%s\tmeasured\tit failed\tMISSED\n' "$name"; } |
         while IFS=$'\t' read -r what bar figure verdict; do
             line "$what" "$bar" "$figure" "$verdict"
-            printf '| %s | %s | %s | %s |\n' "$what" "$bar" "$figure" "$verdict" >>"$rows"
+            # A `|` within a cell would end it.
+            printf '| %s | %s | %s | %s |\n' "${what//|/\\|}" "${bar//|/\\|}" "${figure//|/\\|}" \
+                "$verdict" >>"$rows"
         done
 done
 missed=$(grep -c '| MISSED |$' "$rows" || true)
@@ -36,7 +38,7 @@ facts() {
     memory=$(awk '/^MemTotal/ { printf "%.0f", $2 / 1048576 }' /proc/meminfo)
     echo "Measured on $(date -u +%Y-%m-%d) on $(nproc) x ${cpu:-an unknown processor}, $memory GiB of memory,"
     echo "Linux $(uname -r | grep -o '^[0-9]*\.[0-9]*'), $(getconf GNU_LIBC_VERSION), with"
-    echo "$("$STATIC" version), OpenCode $(cat ../opencode-version), $(rustc --version | cut -d' ' -f1-2)"
+    echo "occtl $("$STATIC" version), OpenCode $(cat ../opencode-version), $(rustc --version | cut -d' ' -f1-2)"
     echo "and $(curl --version | head -1 | cut -d' ' -f1-2)."
     echo
     echo "| what | bar | figure | |"
