@@ -8,6 +8,11 @@ use crate::error::Result;
 use crate::runner::Environment;
 use crate::runner::programs::as_it_is;
 
+/// How to get OpenCode. No flag and no variable names it here, because a plan says all that a run
+/// depends on.
+const MISSING: &str = "install it with: npm install -g opencode-ai; \
+                       or name it in the plan, as opencode of the arm";
+
 /// The arm's OpenCode program.
 pub struct Program {
     /// Its path, absolute and without links.
@@ -20,7 +25,8 @@ impl Program {
     /// Finds an arm's program and hashes it. The program has more than a hundred megabytes, so the
     /// hash is remembered in the directory `memory`, for exactly this file as it is now.
     pub fn of(environment: &Environment, opencode: &str, memory: &Path) -> Result<Program> {
-        let found = environment.opencode(Some(Path::new(opencode)))?;
+        let found = environment.opencode(Some(Path::new(opencode)));
+        let found = found.map_err(|error| error.hint(MISSING))?;
         let path = found.canonicalize().unwrap_or(found);
         let note = as_it_is(&path).map(|name| memory.join(format!("{name}.sha256")));
         let noted = note.as_ref().and_then(|note| fs::read_to_string(note).ok());
@@ -48,6 +54,15 @@ mod tests {
 
     use super::*;
     use crate::runner::environment::tests::environment;
+
+    #[test]
+    fn a_program_that_is_missing_is_to_be_named_in_the_plan_and_by_no_flag_or_variable() {
+        let elsewhere = environment(&[("OCCTL_OPENCODE", "/bin/sh"), ("PATH", "/nonexistent")]);
+        let error = Program::of(&elsewhere, "opencode", Path::new("/nonexistent")).err().unwrap();
+        assert!(error.to_string().starts_with("there is no opencode on PATH"), "{error}");
+        let hint = error.hint.unwrap();
+        assert!(hint.contains("in the plan") && !hint.contains("OCCTL_OPENCODE"), "{hint}");
+    }
 
     #[test]
     fn a_program_that_was_swapped_has_another_hash_although_the_old_one_is_remembered() {
