@@ -102,8 +102,8 @@ fn an_agent_that_removes_its_repository_its_home_and_the_runs_directory_changes_
     let line = trial.run();
     assert!(trial.artifact("answer.patch").contains("+good"));
     if !can("the data of a server is one database") {
-        // The conversation was a file below HOME.
-        assert_eq!(line["result"], "pass", "{line}");
+        // The conversation was a file below HOME: the answer is graded, or the server has lost it.
+        assert_ne!(line["result"], "fail", "{line}");
         return;
     }
     assert_eq!(ends(&line), ("pass", "done"), "{line}");

@@ -4,6 +4,7 @@
 use std::path::Path;
 
 use super::playground::{Playground, lasting};
+use super::versions::can;
 use crate::support::terminal::screen;
 
 const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/recording.svg");
@@ -100,6 +101,10 @@ fn texts(svg: &str) -> Vec<String> {
 fn the_recording_shows_what_the_commands_print_now() {
     if !Path::new("/usr/bin/script").exists() {
         println!("skipped: a terminal is recorded where script is (Debian's bsdutils)");
+        return;
+    }
+    // Such a server has one line more, a warning.
+    if !can("the server asks for its password") {
         return;
     }
     let now = recorded();
