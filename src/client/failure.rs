@@ -70,7 +70,24 @@ impl Failure {
     /// Whether the server does not take its configuration. Versions before 1.18 say so with 500.
     pub fn is_about_configuration(&self) -> bool {
         matches!(&self.cause, Cause::Status(_, why)
-            if why.contains(NO_JSON) || why.starts_with(PARSE_ERROR))
+            if why.contains(NO_JSON) || why.contains(INVALID) || why.contains(IN_LOG)
+                || why.starts_with(PARSE_ERROR))
+    }
+
+    /// What the server's log calls an error that it keeps to itself, `err_…`. 1.15.13 answers so
+    /// even where its configuration is wrong.
+    pub fn reference(&self) -> Option<&str> {
+        let Cause::Status(_, why) = &self.cause else { return None };
+        why.strip_suffix(')')?.rsplit_once(REFERENCE).map(|(_, reference)| reference)
+    }
+
+    /// The same failure with the name that the server's log gives to its error, if it has one.
+    pub fn named_in_log(mut self, name: Option<String>) -> Failure {
+        if let (Cause::Status(_, why), Some(name)) = (&mut self.cause, name) {
+            let found = if name.starts_with("Config") { IN_LOG } else { "its log names " };
+            *why = format!("{found}{name}: {why}");
+        }
+        self
     }
 
     /// Whether the server does not know the route: it answers with a page then, or with 404.
@@ -149,6 +166,18 @@ pub(super) fn cause(error: ureq::Error) -> Cause {
 /// What stands between the place of a configuration and why it is not taken.
 const NO_JSON: &str = " is no JSON: ";
 
+/// The same for a configuration that is JSON.
+const INVALID: &str = " is no valid configuration: ";
+
+/// What stands before the name that the log has for an error of the configuration.
+const IN_LOG: &str = "its log names an error of the configuration, ";
+
+/// What stands before the reference of an error.
+const REFERENCE: &str = " (in its log: ";
+
+/// How many of the things that are wrong with a configuration are told.
+const MOST_ISSUES: usize = 3;
+
 /// How versions before 1.14 say that a variable with a configuration is no JSON.
 const PARSE_ERROR: &str = "SyntaxError: JSON Parse error";
 
@@ -176,17 +205,63 @@ pub(super) fn error_message(body: &[u8]) -> String {
         None if text.starts_with(PARSE_ERROR) => text.lines().take(1).collect(),
         None => text,
     };
+    let text = match value.pointer("/data/ref").and_then(Value::as_str) {
+        Some(reference) => format!("{text}{REFERENCE}{reference})"),
+        None => text,
+    };
     // A file, or the name of a variable.
     match value.pointer("/data/path").and_then(Value::as_str) {
         Some(place) if value["name"] == "ConfigJsonError" => format!("{place}{NO_JSON}{text}"),
-        Some(place) if value["name"] == "ConfigInvalidError" => format!("{place}: {text}"),
+        Some(place) if value["name"] == "ConfigInvalidError" => {
+            format!("{place}{INVALID}{}", issues(&value).unwrap_or(text))
+        }
         _ => text,
     }
 }
 
+/// What is wrong with a configuration, each with the keys that lead to it.
+fn issues(value: &Value) -> Option<String> {
+    let list = value.pointer("/data/issues")?.as_array().filter(|list| !list.is_empty())?;
+    let mut told: Vec<String> = Vec::new();
+    for issue in list {
+        let keys = issue["path"].as_array().into_iter().flatten();
+        let keys: Vec<String> =
+            keys.map(|key| key.as_str().map_or_else(|| key.to_string(), String::from)).collect();
+        // A value may be a key of a provider.
+        let message = issue["message"].as_str().unwrap_or_default();
+        let message = message.split(", got ").next().unwrap_or_default();
+        let issue = format!("{}: {message}", keys.join("."));
+        if !told.contains(&issue) {
+            told.push(issue);
+        }
+    }
+    let more = told.len().saturating_sub(MOST_ISSUES);
+    told.truncate(MOST_ISSUES);
+    let more = if more > 0 { format!(", and {more} more") } else { String::new() };
+    Some(format!("{}{more}", told.join(", ")))
+}
+
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
+
+    #[test]
+    fn an_error_that_the_server_keeps_to_itself_is_known_by_its_name_in_the_log() {
+        let body = br#"{"name":"UnknownError","data":{"message":"Look there.","ref":"err_1"}}"#;
+        let why = error_message(body);
+        assert_eq!(why, "Look there. (in its log: err_1)");
+        let failure =
+            || Failure { request: "GET /path".into(), cause: Cause::Status(500, why.clone()) };
+        assert_eq!(failure().reference(), Some("err_1"));
+        assert!(!failure().is_about_configuration());
+        let named = |name: &str| failure().named_in_log(Some(name.into()));
+        assert!(named("ConfigJsonError").is_about_configuration());
+        assert!(named("ConfigJsonError").to_string().contains("ConfigJsonError"));
+        assert!(!named("SqliteError").is_about_configuration());
+        assert!(named("SqliteError").to_string().contains("SqliteError"));
+    }
 
     #[test]
     fn errors_of_every_shape_give_their_message() {
@@ -208,6 +283,16 @@ mod tests {
         assert_eq!(
             error_message(format!("{named}}}").as_bytes()),
             format!("X is no JSON: {places}")
+        );
+        let wrong = json!({"name": "ConfigInvalidError", "data": {"path": "X", "issues": [
+            {"path": ["model"], "message": "Expected string | undefined, got 5"},
+            {"path": ["model"], "message": "Expected string | undefined, got 6"},
+            {"path": ["provider", 0, "key"], "message": "Expected string, got [\"sesame\"]"},
+        ]}});
+        assert_eq!(
+            error_message(wrong.to_string().as_bytes()),
+            "X is no valid configuration: model: Expected string | undefined, \
+             provider.0.key: Expected string"
         );
         let cut = br#"{"message":"--- JSONC Input ---\n{k: sesame"}"#;
         assert!(!error_message(cut).contains("sesame"));

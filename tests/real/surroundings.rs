@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::versions::can;
 use crate::support::model::Model;
-use crate::support::opencode::config;
+use crate::support::opencode::{config, version};
 use crate::support::sandbox::Sandbox;
 use crate::support::session::Session;
 
@@ -41,6 +41,29 @@ fn a_configuration_that_is_no_json_is_named_by_where_it_comes_from_and_not_quote
     ] {
         assert!(failed.stderr.contains(&place), "{}", failed.stderr);
         assert!(!failed.stderr.contains("sesame"), "{}", failed.stderr);
+    }
+    sandbox.assert_no_trace();
+}
+
+#[test]
+fn a_wrong_file_of_the_configuration_ends_a_start_at_once_and_is_not_quoted() {
+    let (sandbox, _model) = Sandbox::real("wrong-file");
+    let file = sandbox.work().join("opencode.json");
+    for (text, name, what) in [
+        (r#"{"model": "sesame"#, "ConfigJsonError", "is no JSON"),
+        (r#"{"model": ["sesame"]}"#, "ConfigInvalidError", "is no valid configuration: model: "),
+    ] {
+        std::fs::write(&file, text).unwrap();
+        let failed = sandbox.occtl(&["start", "-t", "120"]).run().fails(4);
+        let said = &failed.stderr;
+        assert!(said.contains("does not take its configuration"), "{said}");
+        // 1.15.13 tells its log alone.
+        let told = match version().as_str() {
+            "1.15.13" => name.to_owned(),
+            _ => format!("{} {what}", file.display()),
+        };
+        assert!(said.contains(&told), "{said}");
+        assert!(!said.contains("sesame"), "{said}");
     }
     sandbox.assert_no_trace();
 }

@@ -40,6 +40,9 @@ const DATABASE_TRIES: usize = 20;
 /// own. More often than that is no accident: the program says so for another reason.
 const PORT_TRIES: usize = 3;
 
+/// In how many logs the reference of an error is looked for.
+const RECENT_LOGS: usize = 4;
+
 /// How long a server may take to end after SIGKILL before the rest goes on without that.
 const CHILD_ENDS: Duration = Duration::from_secs(1);
 
@@ -62,6 +65,8 @@ impl Attempt<'_> {
     pub fn run(&mut self) -> Result<Record> {
         let template = self.prepare()?;
         let announced = || template.iter().for_each(Template::take);
+        let own_log = self.own_log();
+        let named_in_log = |reference: &str| error_named(own_log.as_ref()?, reference);
         let mut busy = Vec::new();
         let mut database_tries = 0;
         loop {
@@ -71,7 +76,9 @@ impl Attempt<'_> {
                 Some(handle) => {
                     let Attempt { record, deadline, signals, .. } = self;
                     let (log, deadline, announced) = (&log, *deadline, &announced);
-                    let waiting = Waiting { record, log, deadline, signals, announced };
+                    let named_in_log = &named_in_log;
+                    let waiting =
+                        Waiting { record, log, deadline, signals, announced, named_in_log };
                     await_ready(&waiting, &handle)
                 }
                 // It was quicker than our look at it.
@@ -268,10 +275,7 @@ impl Attempt<'_> {
             "{program} listens, but did not load the project {workdir} within {}: {failure}",
             seconds(self.options.timeout)
         );
-        let data = self.extra.get("XDG_DATA_HOME").map(PathBuf::from);
-        let data = data.or_else(|| self.context.environment.data_home());
-        let source = data.map(|data| Source::Directory(data.join(OWN_LOG)));
-        let files = source.and_then(|source| source.files(true).ok()).unwrap_or_default();
+        let files = self.own_log().and_then(|log| log.files(true).ok()).unwrap_or_default();
         if let Some(log) = files.last()
             && let Some(line) = last_lines(log, 1).pop()
         {
@@ -281,6 +285,13 @@ impl Attempt<'_> {
             "a plugin or a package of its configuration may come from a registry that does not \
              answer; OPENCODE_PURE=1 starts without plugins, --timeout gives it longer",
         )
+    }
+
+    /// The log that the server itself writes.
+    fn own_log(&self) -> Option<Source> {
+        let data = self.extra.get("XDG_DATA_HOME").map(PathBuf::from);
+        let data = data.or_else(|| self.context.environment.data_home());
+        data.map(|data| Source::Directory(data.join(OWN_LOG)))
     }
 
     fn with_log(&self, code: Code, message: String) -> Error {
@@ -336,6 +347,18 @@ fn handle(child: &mut Child) -> Result<Option<Handle>> {
         child.id()
     ))
     .hint("occtl needs /proc of its own pid namespace: mount -t proc proc /proc"))
+}
+
+/// The name of an error, in the line of a server's own log that has its reference. Other servers
+/// may have written to a log of theirs since.
+fn error_named(log: &Source, reference: &str) -> Option<String> {
+    let files = log.files(true).ok()?;
+    let recent = files.iter().rev().take(RECENT_LOGS);
+    let mut lines = recent.flat_map(|file| last_lines(file, usize::MAX));
+    let line = lines.find(|line| line.contains(reference) && line.contains(" error="))?;
+    let name = line.split_once(" error=")?.1;
+    let end = name.find(|end: char| !end.is_ascii_alphanumeric() && end != '_');
+    Some(name[..end.unwrap_or(name.len())].to_owned()).filter(|name| !name.is_empty())
 }
 
 /// 244 random bits: each of the two has 122.

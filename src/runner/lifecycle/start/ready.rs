@@ -35,13 +35,15 @@ const UNANNOUNCED: Duration = Duration::from_millis(500);
 /// a moment too early it is left without an answer, and occtl does not look for the line meanwhile.
 const UNANNOUNCED_PART: u32 = 20;
 
-/// One question. After the line the answer takes some 20 ms; the machine may be busy.
+/// One question. After the line the answer takes some 20 ms. On a busy machine it takes longer, so
+/// a question may last as long as was waited so far: to ask again is more work for the server.
 const QUESTION_LIMIT: Duration = Duration::from_secs(2);
 
 /// The least that a question may take: a limit of nothing would be no limit.
 const LEAST_LIMIT: Duration = Duration::from_millis(1);
 
-/// After so long without an answer the program is asked for its version.
+/// After so long without an answer the program is asked for its version, which costs as much as
+/// half a start.
 const DOUBTED_AFTER: Duration = Duration::from_secs(15);
 
 /// How long it may take to say it. No signal is noticed meanwhile.
@@ -77,6 +79,8 @@ pub struct Waiting<'a> {
     pub signals: &'a Signals,
     /// Called once it says that it listens, before it is asked anything.
     pub announced: &'a dyn Fn(),
+    /// The name that the server's log has for an error, which it answers with a reference.
+    pub named_in_log: &'a dyn Fn(&str) -> Option<String>,
 }
 
 /// Asks until there is an answer, the process ends, or time is up.
@@ -86,7 +90,7 @@ pub fn await_ready(waiting: &Waiting, server: &Handle) -> Result<Ready, NotReady
     let mut announcement = Announcement::of(record.port);
     let began = Instant::now();
     let mut asked = began;
-    let mut last = None;
+    let mut last: Option<Failure> = None;
     let mut doubted = false;
     loop {
         if let Some(code) = signals.received() {
@@ -97,13 +101,17 @@ pub fn await_ready(waiting: &Waiting, server: &Handle) -> Result<Ready, NotReady
         if announced && !was_announced {
             (waiting.announced)();
         }
-        let is_due = announced || asked.elapsed() >= UNANNOUNCED;
+        let is_due =
+            announced || asked.elapsed() >= UNANNOUNCED.max(began.elapsed() / UNANNOUNCED_PART);
         if is_due && !announced {
             asked = Instant::now();
         }
         if is_due && (announced || has_listener(record)) {
-            let limit = if announced { QUESTION_LIMIT } else { began.elapsed() / UNANNOUNCED_PART };
-            match question(record, deadline.remaining(limit).max(LEAST_LIMIT), signals) {
+            let waited = began.elapsed();
+            let limit =
+                if announced { QUESTION_LIMIT.max(waited) } else { waited / UNANNOUNCED_PART };
+            let limit = deadline.remaining(limit).max(LEAST_LIMIT);
+            match question(waiting, limit) {
                 // A server that has ended meanwhile may have left its port to another program.
                 Ok(ready) if !server.wait(Duration::ZERO) => return Ok(ready),
                 Ok(_) => return Err(NotReady::Exited),
@@ -113,17 +121,11 @@ pub fn await_ready(waiting: &Waiting, server: &Handle) -> Result<Ready, NotReady
                     return Err(NotReady::Alien(failure));
                 }
                 Err(failure) => {
-                    let wrong = failure.status().is_some() || began.elapsed() >= DOUBTED_AFTER;
-                    if announced && wrong && !doubted {
+                    if announced && !doubted && is_doubtful(&failure, began.elapsed()) {
                         doubted = true;
-                        let program = Path::new(record.opencode.as_deref().unwrap_or_default());
-                        let version = program_version(program, deadline.or_after(VERSION_WAIT));
-                        if let Some(Err(failure)) = version.as_deref().map(version::check) {
-                            return Err(NotReady::Alien(failure));
-                        }
+                        refuse_old(record, deadline).map_err(NotReady::Alien)?;
                     }
-                    // The last question may have had no time for an answer, and tells less.
-                    if !last.as_ref().is_some_and(Failure::is_unloaded_project) {
+                    if last.as_ref().is_none_or(|last| tells_as_much(&failure, last)) {
                         last = Some(failure);
                     }
                 }
@@ -146,12 +148,34 @@ fn is_final(failure: &Failure) -> bool {
         || matches!(failure.cause, Cause::Alien(_))
 }
 
+/// Whether the program may be one that is too old to answer. One whose project does not load has
+/// told its version already.
+fn is_doubtful(failure: &Failure, waited: Duration) -> bool {
+    failure.status().is_some() || waited >= DOUBTED_AFTER && !failure.is_unloaded_project()
+}
+
+/// Refuses a program that says it is a version that is too old. What says nothing is fine.
+fn refuse_old(record: &Record, deadline: Deadline) -> Answer<()> {
+    let program = Path::new(record.opencode.as_deref().unwrap_or_default());
+    let version = program_version(program, deadline.or_after(VERSION_WAIT));
+    version.as_deref().map_or(Ok(()), version::check)
+}
+
+/// Whether a failure is to be told instead of the one before it. The last question may have had no
+/// time for an answer, and tells less.
+fn tells_as_much(failure: &Failure, before: &Failure) -> bool {
+    failure.status().is_some() || before.status().is_none() && !before.is_unloaded_project()
+}
+
 /// Asks once over a new connection, because the server may never answer an older one.
-fn question(record: &Record, limit: Duration, signals: &Signals) -> Answer<Ready> {
+fn question(waiting: &Waiting, limit: Duration) -> Answer<Ready> {
+    let record = waiting.record;
     let client = Client::new(endpoint(record, None, Deadline::never()));
-    client.limit_to(Deadline::after(limit), Some(signals.flag()));
-    let directory = directory(record, None);
-    let version = usable_in(&client, &directory, limit)?;
+    client.limit_to(Deadline::after(limit), Some(waiting.signals.flag()));
+    let version = usable_in(&client, &directory(record, None), limit).map_err(|failure| {
+        let name = failure.reference().and_then(waiting.named_in_log);
+        failure.named_in_log(name)
+    })?;
     Ok(Ready { version })
 }
 
@@ -215,6 +239,17 @@ mod tests {
         std::fs::write(&log, line).unwrap();
         assert!(announcement.seen(&log));
         std::fs::remove_file(&log).unwrap();
+    }
+
+    #[test]
+    fn a_program_whose_project_loads_slowly_is_not_asked_for_its_version() {
+        let failure = |request: &str, cause| Failure { request: format!("GET {request}"), cause };
+        let silent = |request| failure(request, Cause::Silent);
+        assert!(!is_doubtful(&silent("/path"), 2 * DOUBTED_AFTER));
+        assert!(!is_doubtful(&silent("/global/health"), DOUBTED_AFTER / 2));
+        assert!(is_doubtful(&silent("/global/health"), DOUBTED_AFTER));
+        let forwarded = failure("/global/health", Cause::Status(500, String::new()));
+        assert!(is_doubtful(&forwarded, Duration::ZERO));
     }
 
     #[test]
