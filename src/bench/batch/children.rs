@@ -1,18 +1,18 @@
 //! The child processes of a batch: one for each run that goes on.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
 use std::time::Duration;
 
-use super::directory::{Directory, replace};
+use super::directory::{Directory, RUNNING, replace};
 use crate::bench::bound::bound_to_us;
 use crate::bench::results::row::Row;
 use crate::bench::site::MARK;
 use crate::bench::task::Task;
+use crate::bench::trial::artifacts::make_private;
 use crate::bench::trial::order::TrialOrder;
 use crate::bench::workspace;
 use crate::error::{Error, Result};
@@ -53,15 +53,11 @@ impl Child {
     /// Starts a trial. Its order is stored before, so that a later process finds what it left.
     pub fn start(directory: &Directory, order: TrialOrder, run: usize) -> Result<Child> {
         let order_file = order_file(directory, &order.run_id, order.attempt);
-        let log = order.artifacts.join("trial.log");
         let failed = |error: io::Error| Error::failed(format!("cannot start a run: {error}"));
-        make(&order.artifacts).map_err(failed)?;
-        make(&directory.path.join("running")).map_err(failed)?;
         replace(&order_file, &format!("{}\n", order.to_json()))?;
-        let mut options = File::options();
-        let log = options.write(true).create(true).truncate(true).mode(0o600).open(log);
-        let log = log.map_err(failed)?;
-        let process = spawn("trial", &order_file, &order.scratch, log.into()).map_err(failed)?;
+        // It has a log of its own as soon as it has made the place for it.
+        let process =
+            spawn("trial", &order_file, &order.scratch, Stdio::inherit()).map_err(failed)?;
         let handle = Handle::of_child(&process);
         let deadline = Deadline::after(longest(&order.plan.tasks[0]));
         let started_at = jiff::Timestamp::now().to_string();
@@ -97,7 +93,8 @@ impl Child {
     /// is full says nothing of its run.
     pub fn expect_room(&self) -> Result<()> {
         let place = self.order.artifacts.join(".room");
-        let written = fs::write(&place, [0; ROOM]);
+        let written =
+            make_private(&self.order.artifacts).and_then(|()| fs::write(&place, [0; ROOM]));
         let _ = fs::remove_file(&place);
         written.map_err(|error| {
             let shown = self.order.artifacts.display();
@@ -136,7 +133,7 @@ pub fn spawn(
 
 /// The file of an order, which is there for as long as the attempt is not recorded.
 fn order_file(directory: &Directory, run: &str, attempt: u32) -> PathBuf {
-    directory.path.join(format!("running/{run}.{attempt}.json"))
+    directory.path.join(RUNNING).join(format!("{run}.{attempt}.json"))
 }
 
 /// The result line that a trial left among its artifacts, if it is one of this attempt.
@@ -190,8 +187,4 @@ fn longest(task: &Task) -> Duration {
     let each = limits.wall_s + 2.0 * (limits.setup_s + limits.check_s);
     let all = Duration::try_from_secs_f64(limits.setup_s + tries * each);
     all.unwrap_or(Duration::MAX).saturating_add(TRIAL_GRACE)
-}
-
-fn make(path: &Path) -> io::Result<()> {
-    fs::DirBuilder::new().recursive(true).mode(0o700).create(path)
 }

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use crate::bench::plan::Plan;
 use crate::bench::schedule::Shard;
+use crate::bench::trial::artifacts::make_private;
 use crate::error::{Error, Result};
 
 /// A directory that holds a batch.
@@ -30,6 +31,7 @@ impl Directory {
             |error: io::Error| Error::failed(format!("cannot create {}: {error}", path.display()));
         fs::create_dir_all(path).map_err(failed)?;
         let path = path.canonicalize().map_err(failed)?;
+        make_private(&path.join(RUNNING)).map_err(failed)?;
         let text = json!({"schema": 1, "batch": batch, "shards": shard.count});
         let about = path.join(ABOUT);
         if !about.exists() {
@@ -90,6 +92,8 @@ impl Directory {
     }
 }
 
+/// The directory with the orders of the runs that go on.
+pub const RUNNING: &str = "running";
 /// Says which batch it is.
 const ABOUT: &str = "batch.json";
 /// The plan as resolved.

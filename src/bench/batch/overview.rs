@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use super::directory::Directory;
+use super::directory::{Directory, RUNNING};
 use super::ledger::Standing;
 use super::ledger_of;
 use super::lock::is_held;
@@ -104,6 +104,6 @@ fn look(path: &Path) -> Result<Overview> {
 
 /// The names of the attempts that go on, or that were left by a process that was killed.
 fn running(path: &Path) -> Vec<String> {
-    let entries = fs::read_dir(path.join("running")).into_iter().flatten().flatten();
+    let entries = fs::read_dir(path.join(RUNNING)).into_iter().flatten().flatten();
     entries.filter_map(|entry| entry.file_name().into_string().ok()).collect()
 }

@@ -5,7 +5,7 @@ use std::fs;
 use std::time::Duration;
 
 use super::children::{clean, line_of};
-use super::directory::Directory;
+use super::directory::{Directory, RUNNING};
 use super::first_order;
 use super::ledger::{Ledger, Standing};
 use crate::bench::results::file::{Appender, Lines};
@@ -27,7 +27,7 @@ pub fn recover(
     results: &mut Appender,
 ) -> Result<usize> {
     let mut recovered = 0;
-    let running = directory.path.join("running");
+    let running = directory.path.join(RUNNING);
     for entry in fs::read_dir(&running).into_iter().flatten().flatten() {
         let file = entry.path();
         let name = file.file_name().unwrap_or_default().to_string_lossy();

@@ -2,6 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -11,6 +12,7 @@ use serde_json::Value;
 use super::judge::Left;
 use super::secrets::{Secrets, open_plain};
 use crate::bench::site::Site;
+use crate::error::{Error, Result};
 use crate::runner::programs::attend;
 use crate::sorting;
 use crate::units::Deadline;
@@ -59,6 +61,23 @@ pub fn keep_try(
     secrets.copy(&logs, &place.join(name("server", "log")))?;
     secrets.copy(&[&outbox.join("turn.json")], &place.join(name("turn", "json")))?;
     secrets.copy(&[&outbox.join("transcript.json")], &place.join("transcript.json"))
+}
+
+/// Makes the directory for what is kept of an attempt. What this process has to say, a panic
+/// included, goes to a log there from now on: many of them share the terminal of their parent.
+pub fn begin(place: &Path) -> Result<()> {
+    let log = place.join("trial.log");
+    let mut options = File::options();
+    let options = options.write(true).create(true).truncate(true).mode(0o600);
+    let begun = make_private(place)
+        .and_then(|()| options.open(&log))
+        .and_then(|log| Ok(rustix::stdio::dup2_stderr(log)?));
+    begun.map_err(|error| Error::failed(format!("cannot write {}: {error}", log.display())))
+}
+
+/// Makes a directory, and those above it, that no other user can look into.
+pub fn make_private(path: &Path) -> io::Result<()> {
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(path)
 }
 
 /// What the agent's process itself printed, below the run's directory.

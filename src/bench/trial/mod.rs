@@ -5,7 +5,7 @@
 
 mod agent;
 mod agent_order;
-mod artifacts;
+pub mod artifacts;
 mod child;
 mod host;
 mod judge;

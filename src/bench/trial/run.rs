@@ -33,12 +33,12 @@ const RESULT: &str = "result.json";
 /// there is none, or that something which was started for the run does not end.
 pub fn trial(environment: &Environment, file: &Path) -> Result<()> {
     let order = TrialOrder::read(file)?;
+    artifacts::begin(&order.artifacts)?;
     let signals = Signals::catch()?;
     let failed = |what: &str, error: std::io::Error| Error::failed(format!("{what}: {error}"));
     become_subreaper().map_err(|error| failed("cannot take charge of the run", error))?;
     let place = &order.artifacts;
     let unwritten = |error| failed(&format!("cannot write into {}", place.display()), error);
-    fs::create_dir_all(place).map_err(unwritten)?;
     let is_stopped = || signals.received().is_some();
     let mut line = ResultLine::begun(&order, jiff::Timestamp::now().to_string());
     line.host = own_home().host.clone().unwrap_or_default();
