@@ -105,11 +105,22 @@ fn lasting_word(word: &str) -> String {
     let mut lasting = String::new();
     for part in word.split_inclusive(|c: char| !c.is_ascii_digit()) {
         let digits = part.trim_end_matches(|c: char| !c.is_ascii_digit());
-        let varies = digits.len() >= 4 && !lasting.ends_with('.');
+        // A quick machine answers within a second, which are three digits.
+        let is_duration = lasting.ends_with("_ms\":") && !digits.is_empty();
+        let varies = is_duration || digits.len() >= 4 && !lasting.ends_with('.');
         lasting.push_str(if varies { "N" } else { digits });
         lasting.push_str(&part[digits.len()..]);
     }
     lasting
+}
+
+#[test]
+fn durations_differ_each_time_however_short_they_are() {
+    assert_eq!(
+        lasting(r#"{"total_ms":889,"steps":2}"#),
+        lasting(r#"{"total_ms":12889,"steps":2}"#)
+    );
+    assert_ne!(lasting(r#"{"total_ms":889,"steps":2}"#), lasting(r#"{"total_ms":889,"steps":3}"#));
 }
 
 #[test]
