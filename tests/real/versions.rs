@@ -7,7 +7,7 @@ use crate::support::opencode::version;
 const SINCE: [(&str, [u32; 3]); 18] = [
     ("the server asks for its password", [1, 1, 65]),
     ("a prompt makes its conversation the newest", [1, 1, 65]),
-    ("idle after an abort is final", [1, 1, 65]),
+    ("an aborted conversation is idle", [1, 1, 65]),
     ("a prompt that comes at the very end of a turn is answered", [1, 1, 65]),
     ("an answer names the variant of its model", [1, 1, 65]),
     ("a schema reaches the model", [1, 1, 65]),
