@@ -41,7 +41,9 @@ fn a_batch_goes_on_although_occtl_itself_was_replaced() {
     let bench = Bench::new("bench-replaced", json!({"turn": {"hold": true}}));
     bench.plan(&both(), &json!({}));
     let copy = bench.sandbox.bin().join("occtl-copy");
-    std::fs::copy(env!("CARGO_BIN_EXE_occtl"), &copy).unwrap();
+    // By another process: what this one has open for writing, a program that another test starts
+    // meanwhile has open too, and then the copy cannot be run.
+    bench.sandbox.command("cp", &[env!("CARGO_BIN_EXE_occtl")]).args(&[&copy]).run().ok();
     let words = ["bench", "run", "plan.json", "-o", "results"];
     let run = bench.sandbox.command(&copy, &words).cwd(bench.sandbox.root());
     let running = run.timeout(SOON).spawn();
