@@ -44,8 +44,7 @@ const QUESTION_LIMIT: Duration = Duration::from_secs(2);
 /// The least that a question may take: a limit of nothing would be no limit.
 const LEAST_LIMIT: Duration = Duration::from_millis(1);
 
-/// After so long without an answer the program is asked for its version, which costs as much as
-/// half a start.
+/// After so long without an answer the program is asked for its version.
 const DOUBTED_AFTER: Duration = Duration::from_secs(15);
 
 /// How long it may take to say it. No signal is noticed meanwhile.
@@ -109,8 +108,7 @@ pub fn await_ready(waiting: &Waiting, server: &Handle) -> Result<Ready, NotReady
         }
         if is_due && (announced || has_listener(record)) {
             let waited = began.elapsed();
-            let limit =
-                if announced { QUESTION_LIMIT.max(waited) } else { waited / UNANNOUNCED_PART };
+            let limit = if announced { patience(waited) } else { waited / UNANNOUNCED_PART };
             let limit = deadline.remaining(limit).max(LEAST_LIMIT);
             match question(waiting, limit) {
                 // A server that has ended meanwhile may have left its port to another program.
@@ -147,6 +145,13 @@ fn is_final(failure: &Failure) -> bool {
     !failure.is_passing()
         || failure.is_about_configuration()
         || matches!(failure.cause, Cause::Alien(_))
+}
+
+/// How long a question may take after so long. The first doubt is not put off by it.
+fn patience(waited: Duration) -> Duration {
+    let until_doubt = DOUBTED_AFTER.saturating_sub(waited);
+    let most = if until_doubt.is_zero() { waited } else { until_doubt };
+    waited.min(most).max(QUESTION_LIMIT)
 }
 
 /// Whether the program may be one that is too old to answer. One whose project does not load has
@@ -251,6 +256,14 @@ mod tests {
         assert!(is_doubtful(&silent("/global/health"), DOUBTED_AFTER));
         let forwarded = failure("/global/health", Cause::Status(500, String::new()));
         assert!(is_doubtful(&forwarded, Duration::ZERO));
+    }
+
+    #[test]
+    fn a_question_waits_longer_each_time_and_does_not_put_the_doubt_off() {
+        let seconds = Duration::from_secs;
+        for (waited, limit) in [(0, 2), (1, 2), (5, 5), (12, 3), (14, 2), (15, 15), (40, 40)] {
+            assert_eq!(patience(seconds(waited)), seconds(limit), "{waited}");
+        }
     }
 
     #[test]
