@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use crate::error::Result;
 use crate::runner::context::Context;
+use crate::runner::conversation::find::Target;
 use crate::runner::lifecycle::start::{StartOptions, launch};
 use crate::runner::lifecycle::stop::{StopOptions, stop};
 use crate::runner::prompt::finished::{Finished, follow_prepared};
@@ -11,6 +12,10 @@ use crate::runner::prompt::options::{Follow, PromptOptions};
 use crate::runner::prompt::prepared::Prepared;
 use crate::runner::turn::Outcome;
 use crate::units::{Deadline, ENDING};
+
+/// The title of a conversation that goes with its server. Without one OpenCode has a model write it,
+/// which costs time and tokens, and nothing would show it.
+const UNSEEN_TITLE: &str = "occtl run";
 
 /// What `run` was asked for.
 pub struct RunOptions {
@@ -30,19 +35,25 @@ pub fn run(context: &Context, options: RunOptions, follow: Follow) -> Result<Fin
     let began = Instant::now();
     let limit = follow.terms.limits.timeout;
     let terms = follow.terms.clone();
+    // Of such a server nothing is left to be looked at later.
+    let is_fleeting = options.start.isolate && !options.keep;
     let model = options.prompt.model.as_ref().or(options.prompt.default_model.as_ref());
     let start = StartOptions {
         timeout: options.start.timeout.min(limit),
         dies_with_us: !options.keep,
         // One that stays may be told of further providers. One that shares a database may find an
         // account there, with a configuration of its own.
-        lean: options.start.isolate && !options.keep,
+        lean: is_fleeting,
         providers: model.map(|model| model.provider.clone()).into_iter().collect(),
         ..options.start.clone()
     };
+    let mut prompt = options.prompt;
+    if is_fleeting && let Target::New(title @ None) = &mut prompt.target {
+        *title = Some(UNSEEN_TITLE.into());
+    }
     // Before a server is started for a prompt that cannot be read.
     signals.set_fatal(true);
-    let prompt = Prepared::read(options.prompt, limit)?;
+    let prompt = Prepared::read(prompt, limit)?;
     signals.set_fatal(false);
     let (session, guard) = launch(context, &start)?;
     let follow = Follow { terms: terms.after(began), ..follow };

@@ -26,6 +26,11 @@ fn run_answers_and_leaves_nothing() {
     // If the server does not ask for its password, a warning says so.
     assert!(!can("the server asks for its password") || plain.stderr.is_empty(), "{plain:?}");
     sandbox.assert_no_trace();
+    let untitled = model.title_requests().is_empty();
+    assert!(
+        untitled || !can("a given title costs no call of the model"),
+        "a model wrote a title that nothing shows"
+    );
     let stdin = sandbox
         .occtl(&["run", "--json", "-"])
         .stdin("[[bash echo hi]][[echo after]]")
@@ -64,6 +69,8 @@ fn run_answers_and_leaves_nothing() {
     let id = listed["sessions"][0]["id"].as_str().unwrap();
     assert!(kept.stderr.contains(id), "{}", kept.stderr);
     assert_eq!(listed["sessions"][0]["state"], "idle");
+    let titled = || (!model.title_requests().is_empty()).then_some(());
+    poll(SOON, titled).expect("a title for a conversation that stays");
     sandbox.occtl(&["stop", id]).run().ok();
     sandbox.assert_no_trace();
 }

@@ -43,7 +43,7 @@ const OWN: &[Flag] = &[
         "Time limit for everything (status 124). $OCCTL_TIMEOUT is another default",
     )
     .default("300"),
-    TITLE,
+    TITLE.absent("written by the model, with --keep or --no-isolate; else nothing would show it"),
     TITLE_FILE.excludes(&["title"], "each is the title"),
     QUIET.excludes(&["stream", "raw"], "--quiet prints only the id of the conversation"),
 ];
