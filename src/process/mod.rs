@@ -26,7 +26,7 @@ pub use init::{Outcome, supervise};
 pub use mounts::waiting_file_system;
 pub use programs::{Capture, ended_input, feed, read_input, replace};
 pub use signals::{catch, end_in_order};
-pub use sockets::listens;
+pub use sockets::{is_listened_to, listens};
 pub use spawn::{Detached, Guardian, terminate_with};
 pub use table::{
     Running, ancestors, command_line, each_marked, environment, marked, open_files, with_variable,

@@ -18,7 +18,7 @@ use crate::runner::session::server::endpoint;
 use crate::runner::session::version::{self, program_version, usable_in};
 use crate::runner::signals::Signals;
 use crate::store::Record;
-use crate::units::{Backoff, Deadline, POLL_FIRST, POLL_LONGEST};
+use crate::units::{Deadline, POLL_FIRST, POLL_LONGEST};
 
 /// What the server prints, followed by its address, once it takes connections. A connection made
 /// before that line is accepted and then left without an answer for 3 to 31 s.
@@ -29,13 +29,16 @@ const LISTENING: &str = "listening on";
 const LONGEST_LINE: u64 = 1024;
 
 /// A server that never prints the line is looked for among the listeners of its port, for the first
-/// time after so long, and again whenever it has taken twice as long. A look costs 10 ms of a core,
-/// and all versions print the line.
+/// time after so long, and again whenever it has taken twice as long. All versions print the line.
 const UNANNOUNCED: Duration = Duration::from_millis(500);
 
 /// A question before the line may take one part in this many of the time waited so far. If it comes
 /// a moment too early it is left without an answer, and occtl does not look for the line meanwhile.
 const UNANNOUNCED_PART: u32 = 20;
+
+/// A pause between two looks takes one part in this many of the time waited so far: short enough to
+/// make no start slower, and long enough for many starts at once.
+const PAUSE_PART: u32 = 100;
 
 /// One question. After the line the answer takes some 20 ms. On a busy machine it takes longer, so
 /// a question may last as long as was waited so far: to ask again is more work for the server.
@@ -87,7 +90,6 @@ pub struct Waiting<'a> {
 /// Asks until there is an answer, the process ends, or time is up.
 pub fn await_ready(waiting: &Waiting, server: &Handle) -> Result<Ready, NotReady> {
     let Waiting { record, log, deadline, signals, .. } = *waiting;
-    let mut pauses = Backoff::new(POLL_FIRST, POLL_LONGEST);
     let mut announcement = Announcement::of(record.port);
     let began = Instant::now();
     let mut asked = began;
@@ -134,7 +136,8 @@ pub fn await_ready(waiting: &Waiting, server: &Handle) -> Result<Ready, NotReady
         if deadline.expired() {
             return Err(NotReady::TimedOut(last));
         }
-        if server.wait(deadline.remaining(pauses.next())) {
+        let pause = (began.elapsed() / PAUSE_PART).clamp(POLL_FIRST, POLL_LONGEST);
+        if server.wait(deadline.remaining(pause)) {
             return Err(NotReady::Exited);
         }
     }
@@ -187,6 +190,10 @@ fn question(waiting: &Waiting, limit: Duration) -> Answer<Ready> {
 
 /// Whether a process that carries the session's mark listens on its port.
 fn has_listener(record: &Record) -> bool {
+    // To look for marked processes is much more work.
+    if !process::is_listened_to(record.port) {
+        return false;
+    }
     let processes = process::marked(MARK, &record.id);
     processes.iter().any(|process| process::listens(process.pid, record.port))
 }
