@@ -41,6 +41,25 @@ fn an_answer_costs_no_more_requests_than_its_prompt_and_the_events() {
 }
 
 #[test]
+fn a_turn_that_tells_of_itself_is_not_asked_about_in_its_first_seconds() {
+    let sandbox = sandbox("held-busy", json!({}));
+    let session = sandbox.start(&[]);
+    let faults = json!({"turn": {"delta_ms": 250, "text": "one two three four five six seven"}});
+    in_some_round(|| {
+        let before = sandbox.stand_in_requests().len();
+        let sent = send(&sandbox, &session, &faults, &["--wait"]).ok();
+        assert!(sent.elapsed > Duration::from_millis(1200), "it ends before one would ask");
+        // Events can get lost, so after 5 s it is asked about.
+        if sent.elapsed > Duration::from_secs(4) {
+            return Err(format!("{:?}", sent.elapsed));
+        }
+        let asked = asked(&sandbox, before);
+        assert!(!asked.contains(&"GET /session/status".into()), "{asked:?}");
+        Ok(())
+    });
+}
+
+#[test]
 fn an_answer_that_does_not_arrive_whole_is_read_from_the_conversation() {
     let sandbox = sandbox("held-lost", json!({}));
     let session = sandbox.start(&[]);

@@ -4,7 +4,8 @@ use std::time::{Duration, Instant};
 
 use crate::units::Backoff;
 
-/// The first look while a stream is open that misses nothing a short turn does.
+/// The first look while a stream is open that misses nothing a short turn does. If it has brought
+/// something by then, the pause goes on as a calm one.
 pub const FIRST_WITH_STREAM: Duration = Duration::from_secs(1);
 
 /// The first look without such a stream.

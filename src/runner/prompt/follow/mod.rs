@@ -153,6 +153,7 @@ impl<'a> Follower<'a> {
     fn wait_for_end(&mut self, watcher: &mut dyn Watcher) -> StopReason {
         let mut pace = Pace::new(Instant::now(), self.first_look());
         let mut progress = 0;
+        let mut is_first = true;
         loop {
             if let Some(code) = self.operation.signals.received() {
                 return StopReason::Signal(code);
@@ -177,7 +178,11 @@ impl<'a> Follower<'a> {
             if !newly_wanted && !pace.is_due(Instant::now()) {
                 continue;
             }
-            match self.look(watcher) {
+            // A server that says that it works is not held up on its way to its first answer, when
+            // all that it does is slow.
+            let is_early = std::mem::take(&mut is_first) && !newly_wanted;
+            let works = is_early && self.outlook(self.turn.progress() > 0) == Outlook::Moving;
+            match if works { Ok(None) } else { self.look(watcher) } {
                 Ok(Some(end)) => return StopReason::Over(end),
                 Ok(None) => self.check_prices(),
                 Err(failure) => {
