@@ -88,6 +88,8 @@ fn with_the_cut_catalogue_a_server_offers_what_it_offers_with_the_whole_one() {
         let catalogue = catalogue.expect("a cut catalogue");
         let kept = catalogue.as_object().unwrap();
         assert!(kept.contains_key("opencode"), "{name}");
+        let by_package = name == "scripted" && kept.contains_key("openai");
+        assert!(!by_package, "its package, @ai-sdk/openai-compatible, names no provider");
         assert!(kept.len() < 12 && !kept.contains_key("deepinfra"), "{name}: {:?}", kept.keys());
     }
 }

@@ -34,6 +34,10 @@ const ALIASES: [(&str, &str); 4] = [
     ("VERTEX", "google-vertex"),
 ];
 
+/// What stands before an id in the name of a package. A provider of the user's own is often made by
+/// such a package (`@ai-sdk/openai-compatible`), and has a name of its own.
+const PACKAGES: &str = "@ai-sdk/";
+
 /// The provider that needs no key.
 const FREE: &str = "opencode";
 
@@ -168,7 +172,8 @@ impl Evidence {
     }
 
     /// Whether an id stands somewhere by itself. A hyphen does not belong to it: there are
-    /// providers that are made from another one, and are called `OTHER-enterprise`.
+    /// providers that are made from another one, and are called `OTHER-enterprise`. In the name of a
+    /// package it does not stand by itself.
     fn names(&self, id: &str) -> bool {
         let is_part = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_alphanumeric);
         !id.is_empty()
@@ -176,6 +181,7 @@ impl Evidence {
                 let bytes = self.texts.as_bytes();
                 !is_part(at.checked_sub(1).and_then(|before| bytes.get(before)))
                     && !is_part(bytes.get(at + id.len()))
+                    && !self.texts[..at].ends_with(PACKAGES)
             })
     }
 }
@@ -283,6 +289,12 @@ mod tests {
         ] {
             let found = kept("variable", &other, &[(variable, value)]);
             assert_eq!(found, some("anthropic"), "{variable}");
+        }
+        let made_by =
+            |own: &str| format!(r#"{{"provider": {{"{own}": {{"npm": "@ai-sdk/anthropic"}}}}}}"#);
+        for (own, expected) in [("mine", ""), ("anthropic", "anthropic")] {
+            let file = ("opencode.json", &*made_by(own));
+            assert_eq!(kept("package", &[file], &[]), some(expected), "{own}");
         }
         assert_eq!(kept("empty", &[], &[("ANTHROPIC_API_KEY", "")]), some(""));
         assert_eq!(kept("aws", &[], &[("AWS_PROFILE", "p")]), some("amazon-bedrock"));
