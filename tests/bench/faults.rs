@@ -169,3 +169,24 @@ fn what_a_killed_process_had_begun_ends_with_it_and_keeps_its_attempt() {
     assert_eq!((bench.left_running(), bench.left_in_scratch()), (0, vec![]));
     bench.sandbox.assert_nothing_left();
 }
+
+#[test]
+fn the_files_of_an_attempt_have_a_place_even_if_it_was_killed_before_it_made_one() {
+    let bench = Bench::new("bench-placeless", json!({"turn": {"hold": true}}));
+    bench.plan(&json!([task("t", &["true"])]), &json!({}));
+    let first = bench.run(&[]).spawn();
+    poll(SOON, || (prompts(&bench) == 1).then_some(())).expect("a prompt");
+    first.signal(Signal::STOP);
+    trials(&bench).iter().for_each(|pid| signal(*pid, Signal::KILL));
+    first.signal(Signal::KILL);
+    first.wait(SOON);
+    // As if that had come a moment earlier.
+    std::fs::remove_dir_all(bench.results().join("artifacts")).unwrap();
+    bench.sandbox.set_faults(&json!({}));
+    bench.run(&[]).run().ok();
+    let lines = bench.lines();
+    assert_eq!(all(&lines, "stop"), ["done", "interrupted"]);
+    for line in &lines {
+        assert!(bench.results().join(line["artifacts"].as_str().unwrap()).is_dir(), "{line}");
+    }
+}

@@ -12,6 +12,7 @@ use crate::bench::results::file::{Appender, Lines};
 use crate::bench::results::line::{LineError, ResultLine};
 use crate::bench::results::row::Row;
 use crate::bench::schedule::Shard;
+use crate::bench::trial::artifacts::make_private;
 use crate::bench::trial::order::TrialOrder;
 use crate::error::Result;
 
@@ -95,8 +96,10 @@ pub fn artifacts(run: &str, attempt: u32) -> String {
     format!("artifacts/{run}/{attempt}")
 }
 
-/// The line of an attempt whose process was killed before it could write one.
+/// The line of an attempt whose process was killed before it could write one, perhaps before it had
+/// made the directory that the line names.
 fn torn(order: &TrialOrder) -> (Row, String) {
+    let _ = make_private(&order.artifacts);
     let mut line = ResultLine::begun(order, jiff::Timestamp::now().to_string());
     line.error = Some(LineError {
         name: "torn".into(),
