@@ -4,8 +4,7 @@ use std::time::{Duration, Instant};
 
 use crate::units::Backoff;
 
-/// The first look while a stream is open that misses nothing a short turn does. If it has brought
-/// something by then, the pause goes on as a calm one.
+/// The first look while a stream is open that misses nothing a short turn does.
 pub const FIRST_WITH_STREAM: Duration = Duration::from_secs(1);
 
 /// The first look without such a stream.
@@ -78,6 +77,11 @@ impl Pace {
             Outlook::Quiet => self.alert.next(),
         };
         self.next_look = now + pause;
+    }
+
+    /// Puts the first look off once more, because there is nothing to see yet.
+    pub fn put_off(&mut self, now: Instant) {
+        self.next_look = now + FIRST_WITH_STREAM;
     }
 
     /// Moves the next look forward, because something said that the end is near.

@@ -9,6 +9,7 @@
 //! | `delta_ms: N` | N ms before each delta |
 //! | `hold: true` | begins no text before this fault is lifted |
 //! | `start_gap_ms: N` | for N ms after the prompt nothing is stored and nothing is busy |
+//! | `step_gap_ms: N` | is busy for N ms before its first step |
 //! | `no_usage: true` | the provider does not report what a step used |
 //! | `free: true` | what it used costs nothing |
 //! | `error: {name, data}` | ends in this error |
@@ -181,8 +182,9 @@ impl<'a> Turn<'a> {
             return;
         }
         self.status(json!({"type": "busy"}));
+        let prepared = self.pause(self.faults.duration("/turn/step_gap_ms"));
         let mut step = self.begin();
-        if self.steps(&mut step).is_err() {
+        if prepared.and_then(|()| self.steps(&mut step)).is_err() {
             // An abort while the provider is retried leaves no error behind.
             let retried = self.faults.has("/turn/retry_forever");
             let error = json!({"name": "MessageAbortedError", "data": {"message": "Aborted"}});

@@ -178,11 +178,11 @@ impl<'a> Follower<'a> {
             if !newly_wanted && !pace.is_due(Instant::now()) {
                 continue;
             }
-            // A server that says that it works is not held up on its way to its first answer, when
-            // all that it does is slow.
-            let is_early = std::mem::take(&mut is_first) && !newly_wanted;
-            let works = is_early && self.outlook(self.turn.progress() > 0) == Outlook::Moving;
-            match if works { Ok(None) } else { self.look(watcher) } {
+            if std::mem::take(&mut is_first) && !newly_wanted && self.is_preparing() {
+                pace.put_off(Instant::now());
+                continue;
+            }
+            match self.look(watcher) {
                 Ok(Some(end)) => return StopReason::Over(end),
                 Ok(None) => self.check_prices(),
                 Err(failure) => {
@@ -213,6 +213,14 @@ impl<'a> Follower<'a> {
         } else {
             FIRST_WITHOUT_STREAM
         }
+    }
+
+    /// Whether events say that the server has taken the prompt, and none that it answers. On a
+    /// server that has just started this takes more than a second. To be asked meanwhile holds the
+    /// answer up, and there is nothing to learn yet.
+    fn is_preparing(&self) -> bool {
+        let has_begun = self.turn.steps().next().is_some() || self.turn.is_prepared();
+        self.outlook(self.turn.progress() > 0) == Outlook::Moving && !has_begun
     }
 
     /// What is known after a look, for the moment of the next one. `moved` says whether events have
