@@ -13,9 +13,9 @@ use crate::runner::prompt::prepared::Prepared;
 use crate::runner::turn::Outcome;
 use crate::units::{Deadline, ENDING};
 
-/// The title of a conversation that goes with its server. Without one OpenCode has a model write it,
-/// which costs time and tokens, and nothing would show it.
-const UNSEEN_TITLE: &str = "occtl run";
+/// The title of a conversation that goes with its server. Without one OpenCode has a model write
+/// it, which costs time and tokens.
+const PASSING_TITLE: &str = "occtl run";
 
 /// What `run` was asked for.
 pub struct RunOptions {
@@ -35,21 +35,21 @@ pub fn run(context: &Context, options: RunOptions, follow: Follow) -> Result<Fin
     let began = Instant::now();
     let limit = follow.terms.limits.timeout;
     let terms = follow.terms.clone();
-    // Of such a server nothing is left to be looked at later.
-    let is_fleeting = options.start.isolate && !options.keep;
+    let is_alone = options.start.isolate && !options.keep;
     let model = options.prompt.model.as_ref().or(options.prompt.default_model.as_ref());
     let start = StartOptions {
         timeout: options.start.timeout.min(limit),
         dies_with_us: !options.keep,
         // One that stays may be told of further providers. One that shares a database may find an
         // account there, with a configuration of its own.
-        lean: is_fleeting,
+        lean: is_alone,
         providers: model.map(|model| model.provider.clone()).into_iter().collect(),
         ..options.start.clone()
     };
     let mut prompt = options.prompt;
-    if is_fleeting && let Target::New(title @ None) = &mut prompt.target {
-        *title = Some(UNSEEN_TITLE.into());
+    let is_passing = is_alone && !options.start.keeps_remains;
+    if is_passing && let Target::New(title @ None) = &mut prompt.target {
+        *title = Some(PASSING_TITLE.into());
     }
     // Before a server is started for a prompt that cannot be read.
     signals.set_fatal(true);

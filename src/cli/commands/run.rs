@@ -43,7 +43,9 @@ const OWN: &[Flag] = &[
         "Time limit for everything (status 124). $OCCTL_TIMEOUT is another default",
     )
     .default("300"),
-    TITLE.absent("written by the model, with --keep or --no-isolate; else nothing would show it"),
+    TITLE.absent(
+        "occtl run; with --keep, --keep-on-failure or --no-isolate it is written by the model",
+    ),
     TITLE_FILE.excludes(&["title"], "each is the title"),
     QUIET.excludes(&["stream", "raw"], "--quiet prints only the id of the conversation"),
 ];
