@@ -52,6 +52,6 @@ mod tests {
         assert!(is_listened_to(port) && listens(own, port));
         assert!(!listens(1, port) || own == 1);
         drop(listener);
-        assert!(!listens(own, port));
+        assert!(!is_listened_to(port) && !listens(own, port));
     }
 }

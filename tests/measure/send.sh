@@ -26,8 +26,8 @@ by_occtl() {
 }
 for prompt in '[[tokens 20]]' '[[slow 20 50]]'; do
     rm -f "$SCRATCH"/*.times
-    # After an answer a server still works for a moment, and not at the cost of who asks next: curl
-    # takes longer to begin than occtl does.
+    # After an answer the server works on for a moment. The program that asks next would pay for that,
+    # and mostly that was occtl, because curl takes longer to begin.
     for ((round = 0; round < 25; round++)); do
         sleep 0.2
         by_curl "$prompt" >>"$SCRATCH/curl.times"

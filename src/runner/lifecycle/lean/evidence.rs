@@ -2,8 +2,9 @@
 //! configuration that it reads.
 //!
 //! Configurations are searched as text and not read: a provider counts as named wherever its id
-//! stands between two other characters. So comments, later formats and keys that are not known here
-//! can only keep a provider, and never lose one.
+//! stands by itself. So comments, later formats and keys that are not known here can only keep a
+//! provider, and never lose one. The name of a package is the one place that does not count:
+//! OpenCode looks a provider up by its id alone.
 
 use std::fs::File;
 use std::io::Read;
@@ -171,9 +172,9 @@ impl Evidence {
             || ALIASES.iter().any(has_alias)
     }
 
-    /// Whether an id stands somewhere by itself. A hyphen does not belong to it: there are
-    /// providers that are made from another one, and are called `OTHER-enterprise`. In the name of a
-    /// package it does not stand by itself.
+    /// Whether an id stands somewhere by itself, and not in the name of a package. A hyphen does
+    /// not belong to it: there are providers that are made from another one, and are called
+    /// `OTHER-enterprise`.
     fn names(&self, id: &str) -> bool {
         let is_part = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_alphanumeric);
         !id.is_empty()
@@ -252,6 +253,7 @@ mod tests {
             ("github-copilot", "GITHUB_TOKEN"),
             ("amazon-bedrock", "AWS_ACCESS_KEY_ID"),
             ("google-vertex", "GOOGLE_VERTEX_PROJECT"),
+            ("openai", "OPENAI_API_KEY"),
         ];
         let of = |(id, name): &(&str, &str)| {
             let provider = Provider { id: id.to_string(), env: vec![name.to_string()] };
@@ -290,9 +292,10 @@ mod tests {
             let found = kept("variable", &other, &[(variable, value)]);
             assert_eq!(found, some("anthropic"), "{variable}");
         }
-        let made_by =
-            |own: &str| format!(r#"{{"provider": {{"{own}": {{"npm": "@ai-sdk/anthropic"}}}}}}"#);
-        for (own, expected) in [("mine", ""), ("anthropic", "anthropic")] {
+        let made_by = |own: &str| {
+            format!(r#"{{"provider": {{"{own}": {{"npm": "@ai-sdk/openai-compatible"}}}}}}"#)
+        };
+        for (own, expected) in [("mine", ""), ("openai", "openai")] {
             let file = ("opencode.json", &*made_by(own));
             assert_eq!(kept("package", &[file], &[]), some(expected), "{own}");
         }
