@@ -119,18 +119,28 @@ fn tools_and_retries_are_told_on_stderr_with_v_and_not_without() {
     let tool = json!({"name": "bash", "input": {"command": "make\nall"}, "output": "x"});
     let sandbox = sandbox("verbose", json!({"turn": {"tool": tool}}));
     let id = sandbox.start(&[]);
-    let send = |words: &[&str]| {
+    let begin = |words: &[&str]| {
         let words = [&["send", &id, "--title", "t", "hello there"], words].concat();
-        sandbox.occtl(&words).run()
+        sandbox.occtl(&words)
     };
-    let told = send(&["--stream", "-v"]).ok();
-    assert_eq!(told.stdout, "hello there\n");
-    let lines: Vec<&str> = told.stderr.lines().collect();
+    let send = |words: &[&str]| begin(words).run();
+    // The text comes once the tool has been told: the answer as a whole knows only its end.
+    let told = |words: &[&str]| {
+        sandbox.set_faults(&json!({"turn": {"tool": tool, "hold": true}}));
+        let running = begin(words).spawn();
+        let ended = || running.stderr().contains("ended after").then_some(());
+        poll(SOON, ended).expect("the end of the tool");
+        sandbox.set_faults(&json!({"turn": {"tool": tool}}));
+        running.wait(SOON).ok()
+    };
+    let streamed = told(&["--stream", "-v"]);
+    assert_eq!(streamed.stdout, "hello there\n");
+    let lines: Vec<&str> = streamed.stderr.lines().collect();
     assert_eq!(lines[0], "occtl: tool bash (make…)");
-    assert!(lines[1].starts_with("occtl: tool bash (make…) ended after 0."), "{lines:?}");
+    assert!(lines[1].starts_with("occtl: tool bash (make…) ended after "), "{lines:?}");
     assert_eq!(lines.len(), 2, "{lines:?}");
     assert_eq!(send(&["--stream"]).ok().stderr, "");
-    let told = send(&["--wait", "--json", "-v"]).ok();
+    let told = told(&["--wait", "--json", "-v"]);
     let notice: Value = serde_json::from_str(told.stderr.lines().next().unwrap()).unwrap();
     assert_eq!(notice, json!({"notice": "tool bash (make…)"}));
     // A turn that another command began, while its provider is tried again.
