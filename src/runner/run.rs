@@ -35,6 +35,7 @@ pub fn run(context: &Context, options: RunOptions, follow: Follow) -> Result<Fin
     let began = Instant::now();
     let limit = follow.terms.limits.timeout;
     let terms = follow.terms.clone();
+    // It has a database of its own, and ends with this command.
     let is_alone = options.start.isolate && !options.keep;
     let model = options.prompt.model.as_ref().or(options.prompt.default_model.as_ref());
     let start = StartOptions {

@@ -219,8 +219,10 @@ impl<'a> Follower<'a> {
     /// server that has just started this takes more than a second. To be asked meanwhile holds the
     /// answer up, and there is nothing to learn yet.
     fn is_preparing(&self) -> bool {
-        let has_begun = self.turn.steps().next().is_some() || self.turn.is_prepared();
-        self.outlook(self.turn.progress() > 0) == Outlook::Moving && !has_begun
+        let has_begun = self.turn.steps().next().is_some();
+        // A sub-agent may do what a command says, and only a look tells that.
+        let is_plain = !self.turn.is_prepared();
+        is_plain && !has_begun && self.outlook(self.turn.progress() > 0) == Outlook::Moving
     }
 
     /// What is known after a look, for the moment of the next one. `moved` says whether events have
