@@ -150,6 +150,14 @@ mod tests {
     }
 
     #[test]
+    fn the_first_look_can_be_put_off_for_as_long_again() {
+        let now = Instant::now();
+        let mut pace = Pace::new(now, FIRST_WITH_STREAM);
+        pace.put_off(now + FIRST_WITH_STREAM);
+        assert_eq!(pace.next_look(), now + 2 * FIRST_WITH_STREAM);
+    }
+
+    #[test]
     fn a_hurry_moves_a_look_forward_and_never_back() {
         let now = Instant::now();
         let mut pace = Pace::new(now, Duration::from_secs(5));
