@@ -54,11 +54,15 @@ by_hand=$(((ended - began) / runs))
 row "a run of bench, of $runs" "occtl run by hand ($(ms $by_hand)) + 100 ms" "$(ms $in_batch)" \
     "$in_batch <= $by_hand + 100000"
 runs=30
-night half $runs 2
-once=$busy
-night whole $((2 * runs)) 2
-row "CPU of the parent of bench, a run of $runs" "1 ms" "$(ms $(((busy - once) / runs / 1000)))" \
-    "$busy - $once <= $runs * 1000000"
+# Each batch is short, and what else the machine does in that time is counted with it.
+for round in 1 2 3; do
+    night "half$round" $runs 2
+    once=$busy
+    night "whole$round" $((2 * runs)) 2
+    echo $(((busy - once) / runs / 1000))
+done >"$SCRATCH/parents"
+parent=$(median <"$SCRATCH/parents")
+row "CPU of the parent of bench, a run of $runs" "1 ms" "$(ms "$parent")" "$parent <= 1000"
 
 # The most memory of a process in KiB, read until it is gone.
 follow() {

@@ -3,11 +3,11 @@
 use std::fs;
 use std::io;
 use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, ExitStatus, Stdio};
 use std::time::Duration;
 
-use super::directory::{Directory, RUNNING, replace};
+use super::orders::{OrderFile, Orders};
 use crate::bench::bound::bound_to_us;
 use crate::bench::results::row::Row;
 use crate::bench::site::MARK;
@@ -46,18 +46,22 @@ pub struct Child {
     /// When the trial itself must have ended, whatever it says.
     pub deadline: Deadline,
     process: std::process::Child,
-    order_file: PathBuf,
+    order_file: OrderFile,
 }
 
 impl Child {
     /// Starts a trial. Its order is stored before, so that a later process finds what it left.
-    pub fn start(directory: &Directory, order: TrialOrder, run: usize) -> Result<Child> {
-        let order_file = order_file(directory, &order.run_id, order.attempt);
-        let failed = |error: io::Error| Error::failed(format!("cannot start a run: {error}"));
-        replace(&order_file, &format!("{}\n", order.to_json()))?;
+    pub fn start(orders: &mut Orders, order: TrialOrder, run: usize) -> Result<Child> {
+        let name = format!("{}.{}.json", order.run_id, order.attempt);
+        let order_file = orders.put(&name, &order.to_json().to_string())?;
         // It has a log of its own as soon as it has made the place for it.
-        let process =
-            spawn("trial", &order_file, &order.scratch, Stdio::inherit()).map_err(failed)?;
+        let process = match spawn("trial", order_file.path(), &order.scratch, Stdio::inherit()) {
+            Ok(process) => process,
+            Err(error) => {
+                orders.withdraw(order_file);
+                return Err(Error::failed(format!("cannot start a run: {error}")));
+            }
+        };
         let handle = Handle::of_child(&process);
         let deadline = Deadline::after(longest(&order.plan.tasks[0]));
         let started_at = jiff::Timestamp::now().to_string();
@@ -105,11 +109,12 @@ impl Child {
     /// Removes what it has left outside the results, once its line is recorded. To look for what
     /// still runs costs more than all else that is done for a run, and a trial that `is_done` has
     /// looked itself.
-    pub fn forget(&self, is_done: bool) {
+    pub fn forget(self, is_done: bool, orders: &mut Orders) {
         if !is_done {
             end_marked(&self.order.scratch);
         }
-        remove(&self.order, &self.order_file);
+        let _ = workspace::remove(&self.order.scratch);
+        orders.withdraw(self.order_file);
     }
 }
 
@@ -131,11 +136,6 @@ pub fn spawn(
     command.spawn()
 }
 
-/// The file of an order, which is there for as long as the attempt is not recorded.
-fn order_file(directory: &Directory, run: &str, attempt: u32) -> PathBuf {
-    directory.path.join(RUNNING).join(format!("{run}.{attempt}.json"))
-}
-
 /// The result line that a trial left among its artifacts, if it is one of this attempt.
 pub fn line_of(artifacts: &Path, batch: &str, run: &str, attempt: u32) -> Option<(Row, String)> {
     let path = artifacts.join("result.json");
@@ -152,10 +152,6 @@ pub fn line_of(artifacts: &Path, batch: &str, run: &str, attempt: u32) -> Option
 /// Ends what runs of an attempt, and removes its private directory and its order.
 pub fn clean(order: &TrialOrder, order_file: &Path) {
     end_marked(&order.scratch);
-    remove(order, order_file);
-}
-
-fn remove(order: &TrialOrder, order_file: &Path) {
     let _ = workspace::remove(&order.scratch);
     let _ = fs::remove_file(order_file);
 }

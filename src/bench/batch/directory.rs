@@ -135,6 +135,7 @@ fn temporary(path: &Path) -> PathBuf {
     path.with_file_name(format!(".{name}.{}", uuid::Uuid::new_v4().simple()))
 }
 
-fn trouble(path: &Path, error: &io::Error) -> Error {
+/// A file that cannot be written.
+pub fn trouble(path: &Path, error: &io::Error) -> Error {
     Error::failed(format!("cannot write {}: {error}", path.display()))
 }

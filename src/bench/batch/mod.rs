@@ -6,6 +6,7 @@ mod first_order;
 mod ledger;
 mod lock;
 mod options;
+mod orders;
 mod outage;
 mod overview;
 mod parent;
@@ -40,7 +41,9 @@ use super::schedule::{self, Run};
 use crate::bench::results::line::RunResult;
 use crate::error::{Error, Result};
 use crate::runner::Context;
+use directory::RUNNING;
 use lock::ParentLock;
+use orders::Orders;
 use outage::Outages;
 use parent::Parent;
 use progress::Pace;
@@ -83,6 +86,7 @@ pub fn run(
         plan,
         options,
         directory: &directory,
+        orders: Orders::new(directory.path.join(RUNNING)),
         ledger,
         results,
         lock,

@@ -12,6 +12,7 @@ use super::directory::Directory;
 use super::ledger::{Ledger, Standing};
 use super::lock::ParentLock;
 use super::options::{BatchOptions, BatchWatcher, Left, Trees};
+use super::orders::Orders;
 use super::outage::{Allowed, Outages};
 use super::progress::{Pace, Progress};
 use super::resume::{artifacts, read_back};
@@ -44,6 +45,8 @@ pub struct Parent<'a> {
     pub options: &'a BatchOptions,
     /// The batch's directory.
     pub directory: &'a Directory,
+    /// Where the orders of runs go.
+    pub orders: Orders,
     /// What is done.
     pub ledger: Ledger<'a>,
     /// Where lines go.
@@ -229,7 +232,7 @@ impl Parent<'_> {
             keep_all: self.options.trees == Trees::All,
             opencode_sha256: self.ledger.program_of(run.arm),
         };
-        let mut child = Child::start(self.directory, order, place)?;
+        let mut child = Child::start(&mut self.orders, order, place)?;
         child.is_probe = is_probe;
         if is_probe {
             self.outages.probe_started(provider(arm));
@@ -266,7 +269,7 @@ impl Parent<'_> {
             let child = self.children.swap_remove(at);
             self.free_since = Instant::now();
             self.progress.running = self.children.len();
-            self.record(&child, end, watcher)?;
+            self.record(child, end, watcher)?;
         }
         Ok(())
     }
@@ -274,7 +277,7 @@ impl Parent<'_> {
     /// Records one attempt.
     fn record(
         &mut self,
-        child: &Child,
+        child: Child,
         end: TrialEnd,
         watcher: &mut dyn BatchWatcher,
     ) -> Result<()> {
@@ -286,20 +289,21 @@ impl Parent<'_> {
                 if end != TrialEnd::Late {
                     child.expect_room()?;
                 }
-                read_back(&unrecorded(child, end, dies))
+                read_back(&unrecorded(&child, end, dies))
             }
         };
         if row.is_of_full_disk() {
             self.full = row.error.as_ref().map(|error| error.message.clone());
         }
         self.results.append(&text)?;
-        child.forget(end == TrialEnd::Done);
-        let run = &self.ledger.runs[child.run];
+        let (place, is_probe) = (child.run, child.is_probe);
+        child.forget(end == TrialEnd::Done, &mut self.orders);
+        let run = &self.ledger.runs[place];
         let (id, arm) = (run.id.clone(), run.arm);
         let provider = provider(&self.plan.arms[arm]);
         if row.uses_an_attempt() {
             self.outages.ended(provider, row.is_infrastructure(), Instant::now());
-        } else if child.is_probe {
+        } else if is_probe {
             self.outages.probe_lost(provider);
         }
         self.progress.add_cost(&row);
@@ -308,8 +312,8 @@ impl Parent<'_> {
             let ledger = &self.ledger;
             self.queue.retain(|place| ledger.runs[*place].arm != arm);
         }
-        if self.ledger.standing(&self.ledger.runs[child.run]) == Standing::Due {
-            self.queue.push_back(child.run);
+        if self.ledger.standing(&self.ledger.runs[place]) == Standing::Due {
+            self.queue.push_back(place);
         } else {
             self.progress.settle(self.ledger.newest(&id));
             self.pace.count();

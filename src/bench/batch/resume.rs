@@ -33,8 +33,8 @@ pub fn recover(
         let file = entry.path();
         let name = file.file_name().unwrap_or_default().to_string_lossy();
         if name.starts_with('.') {
-            // A temporary file of a process that was killed. Another shard's may be in use, but not
-            // for long.
+            // Left by a process that was killed. One that another shard still uses is young, or it
+            // makes itself another one.
             let age = entry.metadata().and_then(|data| data.modified()).ok();
             let age = age.and_then(|at| at.elapsed().ok());
             if shard.count == 1 || age.is_some_and(|age| age > TEMPORARY_OLD) {

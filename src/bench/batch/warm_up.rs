@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use super::children::spawn;
-use super::directory::replace;
+use super::directory::{RUNNING, replace};
 use super::first_order::{clean, first_order};
 use super::options::BatchWatcher;
 use super::parent::{INTERRUPTED_WITHIN, LOOK, Parent};
@@ -113,7 +113,7 @@ impl Parent<'_> {
             scratch: self.scratch.join(uuid::Uuid::new_v4().simple().to_string()),
             data: self.scratch.join("data"),
         };
-        let running = self.directory.path.join("running");
+        let running = self.directory.path.join(RUNNING);
         let file = running.join(first_order(self.options.shard));
         let failed = |error: io::Error| Error::failed(format!("cannot start a server: {error}"));
         fs::DirBuilder::new().recursive(true).mode(0o700).create(&running).map_err(failed)?;
