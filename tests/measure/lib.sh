@@ -44,9 +44,16 @@ use_model() {
 END
 }
 
-# Starts and stops a real server once, because the first start in a home does more work.
+# Starts and stops a real server once, because the first start in a home does more work. Then it notes
+# that the package for plugins is installed, as OpenCode does once in every home from which it reaches
+# npm's registry: otherwise each server loads a package manager and tries it again.
 warm_home() {
+    local settings=$HOME/.config/opencode needed
     "$OCCTL" stop "$("$OCCTL" start -q -w "$SCRATCH/work" -t 120)" >/dev/null
+    needed='"dependencies":{"@opencode-ai/plugin":"'$("$REAL" --version)'"}'
+    mkdir -p "$settings/node_modules"
+    echo "{$needed}" >"$settings/package.json"
+    echo '{"lockfileVersion":3,"packages":{"":{'"$needed"'}}}' >"$settings/package-lock.json"
 }
 
 # now VARIABLE: sets it to the time in microseconds.
