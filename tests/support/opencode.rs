@@ -14,10 +14,12 @@ use super::model::Model;
 use super::sandbox::Sandbox;
 
 /// Variables that keep OpenCode offline and quick. The registry leads nowhere, because OpenCode
-/// would install a package of 90 MB into every fresh home. The last tier of its compiler pays off
-/// in servers that run for long; without it a start takes a quarter less processor time.
-pub const QUIET: [(&str, &str); 5] = [
+/// would install a package of 90 MB into every fresh home. The last tier of its compiler, and
+/// threads of its own for the collection of garbage, pay off in servers that run for long: without
+/// the one a start takes a quarter less processor time, and without the other another twentieth.
+pub const QUIET: [(&str, &str); 6] = [
     ("BUN_JSC_useFTLJIT", "0"),
+    ("BUN_JSC_useConcurrentGC", "0"),
     ("OPENCODE_DISABLE_MODELS_FETCH", "1"),
     ("OPENCODE_DISABLE_LSP_DOWNLOAD", "1"),
     ("OPENCODE_DISABLE_AUTOUPDATE", "1"),
