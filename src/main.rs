@@ -7,6 +7,7 @@ mod cli;
 mod client;
 mod error;
 mod process;
+mod random;
 mod runner;
 mod sorting;
 mod store;

@@ -57,7 +57,7 @@ pub fn confirm(
     if !is_finished(&second.directory, &plan, base.night)? {
         let options = BatchOptions {
             output: second.directory.clone(),
-            batch: uuid::Uuid::new_v4().simple().to_string(),
+            batch: crate::random::id().simple().to_string(),
             scheduled: None,
             jobs: second.jobs,
             shard: Shard::WHOLE,

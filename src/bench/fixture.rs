@@ -30,7 +30,7 @@ pub struct Fixture {
 impl Fixture {
     /// A task with an empty template.
     pub fn new() -> Fixture {
-        let name = uuid::Uuid::new_v4().simple().to_string();
+        let name = crate::random::id().simple().to_string();
         let root = std::env::temp_dir().join(format!("occtl-bench-test-{name}"));
         fs::create_dir_all(root.join("files")).unwrap();
         let task = Task {

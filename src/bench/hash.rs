@@ -121,7 +121,7 @@ mod tests {
     use std::os::unix::fs::symlink;
 
     fn scratch() -> PathBuf {
-        let path = std::env::temp_dir().join(format!("occtl-hash-{}", uuid::Uuid::new_v4()));
+        let path = std::env::temp_dir().join(format!("occtl-hash-{}", crate::random::id()));
         fs::create_dir(&path).unwrap();
         path
     }

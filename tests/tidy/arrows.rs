@@ -23,10 +23,11 @@ const LAYERS: Plan = Plan {
         ("store", &[]),
         ("process", &[]),
         ("error", &[]),
+        ("random", &[]),
         ("sorting", &[]),
         ("units", &[]),
     ],
-    ground: &["error", "sorting", "units"],
+    ground: &["error", "random", "sorting", "units"],
     place: |module| match module {
         "" => Some("main"),
         _ => module.split("::").next(),

@@ -132,7 +132,7 @@ fn store(path: &Path, text: &str) -> io::Result<()> {
 
 fn temporary(path: &Path) -> PathBuf {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    path.with_file_name(format!(".{name}.{}", uuid::Uuid::new_v4().simple()))
+    path.with_file_name(format!(".{name}.{}", crate::random::id().simple()))
 }
 
 /// A file that cannot be written.

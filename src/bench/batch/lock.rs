@@ -124,7 +124,7 @@ fn take(
             return Err(taken(directory, shard));
         }
     }
-    let token = uuid::Uuid::new_v4().simple().to_string();
+    let token = crate::random::id().simple().to_string();
     file.write_all_at(line(&token, 0).as_bytes(), 0).map_err(failed)?;
     if !has_locks {
         // Two that began at the same moment both find no line; the one that wrote last stays.

@@ -63,7 +63,7 @@ impl OrderFile {
 
 /// A name that no other process uses, and that is not taken for an order.
 fn hidden(directory: &Path) -> PathBuf {
-    directory.join(format!(".{}", uuid::Uuid::new_v4().simple()))
+    directory.join(format!(".{}", crate::random::id().simple()))
 }
 
 /// The files of orders in one directory. Those that nothing uses any more are removed with it.

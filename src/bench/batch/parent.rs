@@ -223,7 +223,7 @@ impl Parent<'_> {
             jobs: self.options.jobs,
             queue_ms: milliseconds(self.free_since.elapsed()),
             spent_usd: self.ledger.spent_on(&run.id),
-            scratch: self.scratch.join(uuid::Uuid::new_v4().simple().to_string()),
+            scratch: self.scratch.join(crate::random::id().simple().to_string()),
             data: self.scratch.join("data"),
             artifacts: self.directory.path.join(&artifacts_name),
             artifacts_name,

@@ -181,7 +181,7 @@ impl Work<'_> {
         if self.plan.tasks[run.task].check.is_empty() || !stored.path("answer.patch").is_file() {
             return Ok(None);
         }
-        let mark = uuid::Uuid::new_v4().simple().to_string();
+        let mark = crate::random::id().simple().to_string();
         let scratch = self.scratch.join(&mark);
         let plan = self.plan.narrowed(run.task, run.arm);
         let order = stored.path("recheck-order.json");

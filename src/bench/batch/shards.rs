@@ -85,7 +85,7 @@ pub fn scheduled(environment: &Environment) -> Option<String> {
 
 /// The id of a new batch: what was given, what the environment says, or random.
 pub fn batch(environment: &Environment, given: Option<String>) -> String {
-    let random = || uuid::Uuid::new_v4().simple().to_string();
+    let random = || crate::random::id().simple().to_string();
     given.or_else(|| scheduled(environment)).unwrap_or_else(random)
 }
 

@@ -110,7 +110,7 @@ impl Parent<'_> {
             plan: self.plan.narrowed(run.task, run.arm),
             is_priced: self.needs_price(&self.plan.arms[run.arm]),
             shard: self.options.shard.name(),
-            scratch: self.scratch.join(uuid::Uuid::new_v4().simple().to_string()),
+            scratch: self.scratch.join(crate::random::id().simple().to_string()),
             data: self.scratch.join("data"),
         };
         let running = self.directory.path.join(RUNNING);

@@ -145,7 +145,7 @@ fn end(mut looks: Vec<Look>) {
 
 impl Look {
     fn start(plan: &Plan, task: usize, repeat: u32, options: &SoundOptions) -> Result<Look> {
-        let name = uuid::Uuid::new_v4().simple().to_string();
+        let name = crate::random::id().simple().to_string();
         let order = options.scratch.join(format!("{name}.order"));
         let scratch = options.scratch.join(&name);
         let failed = |error: std::io::Error| Error::failed(format!("cannot try a task: {error}"));

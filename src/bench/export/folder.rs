@@ -36,7 +36,7 @@ impl NewFolder {
         };
         // The additions must not make a long name too long for the file system.
         let name: String = name.to_string_lossy().chars().take(40).collect();
-        let random = uuid::Uuid::new_v4().simple();
+        let random = crate::random::id().simple();
         let partial = target.with_file_name(format!(".{name}.{random}.partial"));
         fs::create_dir(&partial).map_err(|error| match error.kind() {
             io::ErrorKind::NotFound => Error::not_found(format!("cannot create {shown}: {error}"))

@@ -47,7 +47,7 @@ impl Output {
         };
         fs::create_dir_all(parent).map_err(failed)?;
         let short: String = name.to_string_lossy().chars().take(40).collect();
-        let random = uuid::Uuid::new_v4().simple();
+        let random = crate::random::id().simple();
         let partial = parent.join(format!(".{short}.{random}.partial"));
         fs::create_dir(&partial).map_err(failed)?;
         let output = Output { partial, target: target.into() };

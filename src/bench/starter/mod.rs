@@ -48,7 +48,7 @@ mod tests {
 
     #[test]
     fn the_check_of_the_task_fails_on_its_files_and_passes_with_its_solution() {
-        let root = std::env::temp_dir().join(format!("occtl-starter-{}", uuid::Uuid::new_v4()));
+        let root = std::env::temp_dir().join(format!("occtl-starter-{}", crate::random::id()));
         let files = write(&root).unwrap();
         assert_eq!(files.len(), FILES.len());
         let task = root.join("tasks/leap");

@@ -290,7 +290,7 @@ fn a_template_of_git_is_one_revision_without_its_history() {
 
 #[test]
 fn trees_that_are_locked_or_very_deep_are_removed() {
-    let root = std::env::temp_dir().join(format!("occtl-remove-{}", uuid::Uuid::new_v4()));
+    let root = std::env::temp_dir().join(format!("occtl-remove-{}", crate::random::id()));
     fs::create_dir(&root).unwrap();
     write(&root.join("kept/file"), "1");
     let tree = root.join("tree");

@@ -36,7 +36,7 @@ impl NewFile {
         let name: String = name.chars().take(40).collect();
         // In a directory that others can write to, a name that can be guessed could be prepared: as
         // a link, what it points to would be overwritten.
-        let random = uuid::Uuid::new_v4().simple();
+        let random = crate::random::id().simple();
         let temporary = target.with_file_name(format!(".{name}.{random}.partial"));
         let file = File::create_new(&temporary).map_err(failed)?;
         if let Ok(data) = fs::metadata(&target) {

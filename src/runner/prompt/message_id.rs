@@ -120,7 +120,7 @@ fn message_id(milliseconds: u64, after: u64) -> String {
     let count = COUNTER.fetch_add(1, Ordering::Relaxed) & 0xfff;
     let time = (milliseconds.wrapping_mul(0x1000) + count) & STAMP;
     let time = time.max((after + 1).min(STAMP));
-    let random = uuid::Uuid::new_v4();
+    let random = crate::random::id();
     let letters = random.as_bytes().iter().take(14);
     let tail: String = letters.map(|byte| char::from(ALPHABET[usize::from(*byte) % 62])).collect();
     format!("msg_{time:012x}{tail}")

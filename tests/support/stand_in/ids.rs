@@ -46,7 +46,9 @@ pub fn id(prefix: &str) -> String {
 
 fn random(length: u32) -> String {
     const DIGITS: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
-    let number = uuid::Uuid::new_v4().as_u128();
+    let mut bytes = [0; 16];
+    rustix::rand::getrandom(&mut bytes, rustix::rand::GetRandomFlags::empty()).expect("bytes");
+    let number = u128::from_ne_bytes(bytes);
     (0..length)
         .map(|place| {
             // Each character takes 6 bits. The two values above 61 wrap: random enough for a test.

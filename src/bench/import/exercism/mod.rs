@@ -237,7 +237,7 @@ mod tests {
 
     #[test]
     fn an_example_lies_over_the_file_that_it_solves() {
-        let root = std::env::temp_dir().join(format!("occtl-exercism-{}", uuid::Uuid::new_v4()));
+        let root = std::env::temp_dir().join(format!("occtl-exercism-{}", crate::random::id()));
         let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
         let files = Files {
             solution: names(&["src/lib.rs", "Cargo.toml", "src/Same.rs"]),

@@ -15,7 +15,7 @@ struct Place(PathBuf);
 
 impl Place {
     fn new() -> Place {
-        let root = std::env::temp_dir().join(format!("occtl-plan-{}", uuid::Uuid::new_v4()));
+        let root = std::env::temp_dir().join(format!("occtl-plan-{}", crate::random::id()));
         let place = Place(root);
         place.write("tasks/ok/instruction.md", "Do it.\n");
         place.write("tasks/ok/files/a", "1\n");

@@ -117,7 +117,7 @@ fn hashes_change_with_what_decides_about_results_and_with_nothing_else() {
 
 #[test]
 fn the_plan_of_bench_init_is_read() {
-    let root = std::env::temp_dir().join(format!("occtl-init-{}", uuid::Uuid::new_v4()));
+    let root = std::env::temp_dir().join(format!("occtl-init-{}", crate::random::id()));
     crate::bench::starter::write(&root).unwrap();
     let plan = Plan::read(&root.join("plan.json")).unwrap();
     let arms: Vec<_> = plan.arms.iter().map(|arm| arm.id.as_str()).collect();

@@ -363,7 +363,7 @@ fn error_named(log: &Source, reference: &str) -> Option<String> {
 
 /// 244 random bits: each of the two has 122.
 fn new_password() -> String {
-    format!("{}{}", uuid::Uuid::new_v4().simple(), uuid::Uuid::new_v4().simple())
+    format!("{}{}", crate::random::id().simple(), crate::random::id().simple())
 }
 
 /// The variable that leads a server elsewhere than to the directory that it could not make, out of

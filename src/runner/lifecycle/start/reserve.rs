@@ -206,5 +206,5 @@ pub fn free_port(
 
 /// A new session's id.
 pub fn new_id() -> String {
-    format!("oc-{}", &uuid::Uuid::new_v4().simple().to_string()[..8])
+    format!("oc-{}", &crate::random::id().simple().to_string()[..8])
 }

@@ -140,7 +140,7 @@ mod tests {
     use super::*;
 
     fn with_file(text: &[u8], check: impl FnOnce(&Path)) {
-        let id = uuid::Uuid::new_v4();
+        let id = crate::random::id();
         let path = std::env::temp_dir().join(format!("occtl-log-{id}"));
         std::fs::write(&path, text).unwrap();
         check(&path);
