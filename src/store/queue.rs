@@ -1,4 +1,5 @@
-//! Lets the processes that wait for a conversation take their turns: each conversation has a lock.
+//! Lets processes take their turns: those that wait for a conversation, and those that restart a
+//! session.
 
 use std::fs::{self, File};
 use std::io;
@@ -9,7 +10,7 @@ use super::Store;
 use super::safety::{private_directory, private_file};
 use crate::error::{Error, Result};
 
-/// The lock of one conversation, which is held until this is dropped or the process ends.
+/// The lock of one conversation or session. It is held until this is dropped or the process ends.
 #[derive(Debug)]
 pub struct QueueLock {
     path: PathBuf,
@@ -17,11 +18,11 @@ pub struct QueueLock {
 }
 
 impl Store {
-    /// Takes the lock of a conversation; `None` while another process holds it.
-    pub fn try_queue_lock(&self, conversation: &str) -> Result<Option<QueueLock>> {
+    /// Takes the lock of a conversation or a session; `None` while another process holds it.
+    pub fn try_queue_lock(&self, id: &str) -> Result<Option<QueueLock>> {
         self.create_directory()?;
         let directory = self.directory().join("queue");
-        let path = directory.join(format!("{conversation}.lock"));
+        let path = directory.join(format!("{id}.lock"));
         let take = || -> io::Result<Option<File>> {
             private_directory(&directory)?;
             let file = private_file(&path, false)?;
@@ -46,8 +47,8 @@ impl Store {
 }
 
 impl Drop for QueueLock {
-    /// Removes the file while the lock on it is still held, so that none is left for every
-    /// conversation that ever was.
+    /// Removes the file while the lock on it is still held, so that none is left for
+    /// everything that ever was.
     fn drop(&mut self) {
         let _ = fs::remove_file(&self.path);
     }

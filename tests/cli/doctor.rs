@@ -324,3 +324,19 @@ fn a_session_that_becomes_ready_while_doctor_repairs_another_is_not_ended() {
     sandbox.occtl(&["stop", &ready]).run().ok();
     sandbox.assert_no_trace();
 }
+
+#[test]
+fn a_store_that_is_a_pipe_is_told_and_left_as_it_is() {
+    let sandbox = sandbox("doctor-pipe", Value::Null);
+    let id = sandbox.start(&[]);
+    sandbox.occtl(&["stop", &id]).run().ok();
+    std::fs::remove_file(sandbox.store_path()).unwrap();
+    sandbox.command("mkfifo", &["-m", "600", sandbox.store_path().to_str().unwrap()]).run().ok();
+    for words in [&[][..], &["--fix"]] {
+        let found = findings(&sandbox, words, 1);
+        let store = found.iter().find(|one| one["check"] == "store").unwrap();
+        assert!(store.to_string().contains("is not a plain file"), "{store}");
+    }
+    assert!(!sandbox.store_path().is_file());
+    std::fs::remove_file(sandbox.store_path()).unwrap();
+}

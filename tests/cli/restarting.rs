@@ -126,3 +126,43 @@ fn a_worktree_is_the_same_after_a_restart() {
     sandbox.occtl(&["stop", &id, "--remove-worktree"]).run().ok();
     sandbox.assert_no_trace();
 }
+
+#[test]
+fn of_two_restarts_at_once_one_is_refused_and_takes_nothing_from_the_other() {
+    let sandbox = sandbox("restart-twice", json!({"ignore_sigterm": true}));
+    let id = sandbox.start(&["--name", "web"]);
+    let old = sandbox.server_pid(&id);
+    let first = sandbox.occtl(&["restart", "web"]).spawn();
+    let turn = sandbox.data().join("queue").join(format!("{id}.lock"));
+    poll(SOON, || turn.exists().then_some(())).expect("the turn of the first restart");
+    // However long the old server takes to end.
+    first.signal(Signal::STOP);
+    let second = sandbox.occtl(&["restart", "web"]).run().fails(1).stderr;
+    assert!(second.contains("is being restarted already"), "{second}");
+    first.signal(Signal::CONT);
+    first.wait(SOON).ok();
+    assert!(!is_running(old) && is_running(sandbox.server_pid(&id)));
+    assert!(!turn.exists(), "the turn is over");
+    sandbox.set_faults(&json!({}));
+    restarted(&sandbox, &["web"]);
+    sandbox.occtl(&["stop", "web"]).run().ok();
+    sandbox.assert_no_trace();
+}
+
+#[test]
+fn a_restart_that_was_stopped_says_so_and_does_not_offer_another_one() {
+    let sandbox = sandbox("restart-stopped", Value::Null);
+    let id = sandbox.start(&[]);
+    sandbox.set_faults(&json!({"silent_start": true}));
+    let starting = sandbox.occtl(&["restart", &id]).spawn();
+    let is_starting = || (sandbox.record(&id)["status"] == "starting").then_some(());
+    poll(SOON, is_starting).expect("a reservation");
+    // It is looked at when the session is gone as a whole.
+    starting.signal(Signal::STOP);
+    sandbox.occtl(&["stop", "--force", &id]).run().ok();
+    starting.signal(Signal::CONT);
+    let said = starting.wait(SOON).fails(8).stderr;
+    assert!(said.contains(&format!("session {id} was stopped while it started")), "{said}");
+    assert!(!said.contains("occtl restart"), "{said}");
+    sandbox.assert_no_trace();
+}

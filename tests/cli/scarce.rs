@@ -132,6 +132,8 @@ fn a_full_disk_is_an_error_of_the_store_and_what_was_there_stays() {
         assert!(refused.stderr.contains("File too large"), "{}", refused.stderr);
         assert_eq!(std::fs::read(sandbox.store_path()).unwrap(), before);
     }
+    let locks = std::fs::read_dir(sandbox.data().join("locks")).unwrap();
+    assert_eq!(locks.count(), 1, "a session that was not started leaves no lock");
     // A stop ends the server and removes its files, and cannot remove its record; a later stop
     // does.
     limited(&["stop", &id]).fails(9);

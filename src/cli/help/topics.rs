@@ -116,7 +116,7 @@ pub const ENVIRONMENT: Topic = Topic {
             ),
             ("OPENCODE_SERVER_USERNAME", "The user of a server for `adopt` [opencode]"),
             ("NO_COLOR, TERM=dumb", "Nothing is coloured, unless --color always is given"),
-            ("TMPDIR", "Where `run` and `bench` have temporary directories"),
+            ("TMPDIR", "Where `bench` has temporary directories"),
             ("XDG_DATA_HOME, XDG_…_HOME", "Where OpenCode has its files, which occtl respects"),
         ]),
         Part::Text(

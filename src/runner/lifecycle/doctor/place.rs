@@ -1,6 +1,6 @@
 //! The data directory and the store in it.
 
-use std::fs;
+use std::fs::File;
 use std::path::Path;
 
 use rustix::fs::{Access, access};
@@ -122,7 +122,8 @@ fn store(context: &Context, fix: bool) -> Finding {
             // A store that only cannot be reached may be undamaged.
             let damaged = unsafe_reason(context.store.directory()).is_none()
                 && unsafe_reason(&path).is_none()
-                && fs::read(&path).is_ok();
+                && path.is_file()
+                && File::open(&path).is_ok();
             let advice = if damaged {
                 "occtl doctor --fix sets it aside and rebuilds it from the running servers"
             } else {

@@ -15,7 +15,7 @@ use crate::runner::session::doorstep::check_answers;
 use crate::runner::session::facts::SessionFacts;
 use crate::runner::session::life::{Life, elsewhere, life};
 use crate::runner::session::select::select;
-use crate::store::Record;
+use crate::store::{QueueLock, Record};
 use crate::units::{Deadline, STOP_GRACE};
 
 /// Ends a session's server, if it runs, and starts it again. The session keeps its id, its name,
@@ -23,7 +23,9 @@ use crate::units::{Deadline, STOP_GRACE};
 /// does not. If the new server does not start, the session is dead, and nothing of it is lost.
 pub fn restart(context: &Context, word: &str, given: &StartOptions) -> Result<SessionFacts> {
     let signals = &context.catch_signals()?;
-    let record = select(context, &context.store.read()?, word)?;
+    let id = select(context, &context.store.read()?, word)?.id;
+    let _turn = turn(context, &id)?;
+    let record = select(context, &context.store.read()?, &id)?;
     let now = life(context, &record);
     let workdir = startable(&record, &now, given.timeout)?;
     let recorded = record.opencode.as_ref().map(PathBuf::from);
@@ -58,6 +60,17 @@ pub fn restart(context: &Context, word: &str, given: &StartOptions) -> Result<Se
     };
     let running = try_again(attempt)?;
     Ok(SessionFacts::of(context, &running, &life(context, &running)))
+}
+
+/// Keeps other restarts of the session away, which would take the new server for the one that is to
+/// be ended. A file system without locks lets them in.
+fn turn(context: &Context, id: &str) -> Result<Option<QueueLock>> {
+    match context.store.try_queue_lock(id) {
+        Ok(None) => Err(Error::failed(format!("session {id} is being restarted already"))
+            .hint(format!("occtl wait {id} waits until it answers"))),
+        Ok(lock) => Ok(lock),
+        Err(_) => Ok(None),
+    }
 }
 
 /// The directory of a session whose server can be started again from here.
@@ -143,7 +156,10 @@ fn try_again(mut attempt: Attempt) -> Result<Record> {
             record.pid = None;
             record.pid_start_time = None;
         };
-        let _ = context.within(deadline, || context.update(|document| document.change(id, dead)));
+        let change = || context.update(|document| document.change(id, dead));
+        if let Ok(None) = context.within(deadline, change) {
+            return attempt.withdrawn();
+        }
         (context.say)(&format!("session {id} is stopped and keeps its data: occtl restart {id}"));
         error
     })

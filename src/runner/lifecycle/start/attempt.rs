@@ -175,7 +175,8 @@ impl Attempt<'_> {
         changed.ok_or_else(|| self.withdrawn())
     }
 
-    fn withdrawn(&self) -> Error {
+    /// The error for a session that another process has stopped meanwhile.
+    pub fn withdrawn(&self) -> Error {
         Error::new(
             Code::Aborted,
             format!("session {} was stopped while it started", self.record.id),

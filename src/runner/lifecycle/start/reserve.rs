@@ -1,6 +1,6 @@
 //! Reserves a session: an id, a port, a record.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::net::Ipv4Addr;
 use std::path::Path;
 
@@ -43,7 +43,7 @@ pub fn reserve(context: &Context, plan: &Plan) -> Result<Reservation> {
     let mut abandoned = abandoned(context)?;
     let mut record = planned(context, plan);
     let mut lock = None;
-    context.update(|document| {
+    let reserved = context.update(|document| {
         abandoned.retain(|record| {
             // Its start may have gone on, if it was only our look that came too early.
             document.record(&record.id).is_ok_and(|now| now.as_ref() == Some(record))
@@ -70,7 +70,12 @@ pub fn reserve(context: &Context, plan: &Plan) -> Result<Reservation> {
         document.put(&record)?;
         document.set_next_port(record.port.saturating_add(1));
         Ok(())
-    })?;
+    });
+    if reserved.is_err() && lock.is_some() {
+        // No record leads to it.
+        let _ = fs::remove_file(context.store.life_lock_path(&record.id));
+    }
+    reserved?;
     abandoned.iter().for_each(|record| end::sweep(context, record));
     Ok(Reservation { record, lock })
 }
