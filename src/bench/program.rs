@@ -57,7 +57,7 @@ pub enum End {
     Late,
     /// It was ended because the run was to end.
     Stopped,
-    /// It could not be started.
+    /// It could not be started; the error names the program.
     NotStarted(io::Error),
 }
 
@@ -90,7 +90,10 @@ pub fn run(site: &Site, program: &Program) -> io::Result<Ran> {
     // The command holds ends of the pipe, which would otherwise never be at its end.
     drop(command);
     let end = match started {
-        Err(error) => End::NotStarted(error),
+        Err(error) => {
+            let told = format!("{}: {error}", program.words[0].display());
+            End::NotStarted(io::Error::new(error.kind(), told))
+        }
         Ok(mut child) => {
             let end = attend(&mut child, reader, &mut output, &(site, program))?;
             end_all(site, &mut child);

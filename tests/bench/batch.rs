@@ -31,6 +31,12 @@ fn every_run_leaves_a_line_and_its_files_and_a_finished_batch_has_nothing_to_run
     let moment = moment.expect("it says when the batch was finished");
     assert!(moment.len() == "2026-11-30T17:33:06Z".len() && moment.starts_with("20"), "{moment}");
     assert_eq!(bench.lines().len(), 4);
+    // What is refused changes nothing, whatever the plan says now.
+    let known = || std::fs::read_to_string(bench.results().join("plan.json")).unwrap();
+    let before = known();
+    bench.plan(&json!([task("good", &["true"])]), &json!({"repeats": 1}));
+    bench.run(&[]).run().fails(2);
+    assert_eq!(known(), before);
     assert!(std::fs::read_dir(bench.results().join("running")).unwrap().next().is_none());
     bench.sandbox.assert_nothing_left();
 }
@@ -75,6 +81,10 @@ fn flags_choose_runs_and_the_rest_is_left() {
     assert_eq!(all(&bench.lines(), "task"), ["good", "tagged"]);
     for wrong in [["--task", "nosuch"], ["--tag", "nosuch"], ["--arm", "nosuch"]] {
         bench.run(&wrong).run().fails(2);
+    }
+    for wrong in ["0", "100001", "4294967295"] {
+        let error = bench.run(&["--repeats", wrong, "--json"]).run().fails(2).json_error();
+        assert_eq!(error["hint"], "a whole number from 1 to 100000");
     }
     bench.run(&[]).run().ok();
     assert_eq!(bench.lines().len(), 4);

@@ -153,6 +153,12 @@ fn what_a_killed_process_had_begun_ends_with_it_and_keeps_its_attempt() {
     first.signal(Signal::KILL);
     first.wait(SOON);
     poll(SOON, || trials(&bench).is_empty().then_some(())).expect("the end of both trials");
+    assert!(bench.left_running() > 0);
+    let status = bench.on_results("status", &["--json"]).run().ok().json();
+    assert_eq!(status["progress"]["running"], 0, "nothing goes on: {status}");
+    // Nor does what is no order keep the next process from its work.
+    let pipe = bench.results().join("running/pipe.json");
+    bench.sandbox.command("mkfifo", &[&pipe]).run().ok();
     bench.sandbox.set_faults(&json!({}));
     bench.run(&[]).run().ok();
     let lines = bench.lines();

@@ -4,7 +4,7 @@ use rustix::process::Signal;
 use serde_json::json;
 
 use super::guide;
-use super::{Bench, SOON, all, both, is_prompt};
+use super::{Bench, SOON, all, both, is_prompt, task};
 use crate::support::processes::{is_running, poll};
 
 /// Runs the command after the image, and notes names. While the file `hang` is there, an agent's
@@ -76,4 +76,15 @@ fn containers_of_agent_and_check_are_started_by_the_words_of_the_guide_and_ended
     assert!(!asked.iter().any(is_prompt), "the agent of the run never began");
     daemon.signal(Signal::KILL);
     daemon.wait(SOON);
+}
+
+#[test]
+fn a_program_of_wrap_that_is_missing_is_named() {
+    let bench = Bench::new("bench-wrap-missing", json!({}));
+    let tasks = json!([task("t", &["true"])]);
+    bench.plan(&tasks, &json!({"wrap": ["no-such-wrap"], "retry": {"max_attempts": 1}}));
+    bench.run(&[]).run();
+    let line = &bench.lines()[0];
+    let message = line["error"]["message"].as_str().unwrap();
+    assert!(message.contains("no-such-wrap"), "{line}");
 }

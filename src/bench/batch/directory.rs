@@ -72,23 +72,28 @@ impl Directory {
         Plan::read(&self.path.join(PLAN))
     }
 
-    /// Makes `plan` the batch's. A batch of several shards goes by one plan for ever; that of one
-    /// shard may change between two runs, and what it no longer has stays in the results.
-    pub fn settle_plan(&self, plan: &Plan) -> Result<()> {
+    /// Makes `plan` the batch's if it has none. An error if it may not become the batch's either: a
+    /// batch of several shards goes by one plan for ever.
+    pub fn begin_plan(&self, plan: &Plan) -> Result<()> {
         let path = self.path.join(PLAN);
-        let text = format!("{:#}\n", plan.to_json());
         if !path.exists() {
-            write_new(&path, &text)?;
+            write_new(&path, &text_of(plan))?;
         }
-        if self.plan()?.sha256 == plan.sha256 {
-            return Ok(());
-        }
-        if self.shards > 1 {
+        if self.shards > 1 && self.plan()?.sha256 != plan.sha256 {
             let shown = self.path.display();
             return Err(Error::usage(format!("{shown} has another plan, and several shards"))
                 .hint("a changed plan needs another directory"));
         }
-        replace(&path, &text)
+        Ok(())
+    }
+
+    /// Makes `plan` the batch's in place of the one that it had. What it no longer has stays in the
+    /// results.
+    pub fn change_plan(&self, plan: &Plan) -> Result<()> {
+        match self.plan() {
+            Ok(old) if old.sha256 == plan.sha256 => Ok(()),
+            _ => replace(&self.path.join(PLAN), &text_of(plan)),
+        }
     }
 }
 
@@ -98,6 +103,10 @@ pub const RUNNING: &str = "running";
 const ABOUT: &str = "batch.json";
 /// The plan as resolved.
 const PLAN: &str = "plan.json";
+
+fn text_of(plan: &Plan) -> String {
+    format!("{:#}\n", plan.to_json())
+}
 
 /// Writes a file that appears with its whole content, unless it is there already: the first of
 /// several processes wins.

@@ -58,7 +58,7 @@ pub fn run(
     let signals = context.catch_signals()?;
     let directory = Directory::create(&options.output, &options.batch, options.shard)?;
     let lock = ParentLock::take(&directory.path, options.shard, &signals, watcher)?;
-    directory.settle_plan(plan)?;
+    directory.begin_plan(plan)?;
     let scratch = scratch::open(&context.environment, options.scratch.as_deref())?;
     let mut lines = file::read_all(&directory.path, &directory.batch)?;
     let mut results = Appender::open(&directory.path, &file::name(options.shard))?;
@@ -73,16 +73,15 @@ pub fn run(
     });
     reopen(&mut ledger, &chosen, options.rerun.as_ref())?;
     let queue = due(&ledger, &chosen);
-    // The last shard of a batch may be started again by a scheduler that has not learnt its end.
-    let is_own = options.shard.count > 1 && options.scheduled.as_ref() == Some(&directory.batch);
-    let is_untouched = matches!(adopted, Ok(0)) && !is_own;
+    let is_untouched = matches!(adopted, Ok(0)) && !is_sent_again(options, &directory);
     if queue.is_empty() && is_untouched && is_finished(&ledger) {
         return Err(nothing_to_run(&ledger));
     }
-    let progress = Progress::of(&ledger, chosen.iter().map(|place| &ledger.runs[*place]));
-    let spent = ledger.spent(options.shard);
+    // A command that is refused leaves the batch as it was.
+    directory.change_plan(plan)?;
     let mut parent = Parent {
-        spent,
+        spent: ledger.spent(options.shard),
+        progress: Progress::of(&ledger, chosen.iter().map(|place| &ledger.runs[*place])),
         plan,
         options,
         directory: &directory,
@@ -93,7 +92,6 @@ pub fn run(
         scratch,
         signals,
         queue,
-        progress,
         children: Vec::new(),
         outages: Outages::default(),
         pace: Pace::new(),
@@ -109,6 +107,11 @@ pub fn run(
         }
     };
     Ok(ended(parent, left))
+}
+
+/// Whether a scheduler that has not learnt of the end of a shard can have sent this process again.
+fn is_sent_again(options: &BatchOptions, directory: &Directory) -> bool {
+    options.shard.count > 1 && options.scheduled.as_ref() == Some(&directory.batch)
 }
 
 /// The places of those of the chosen runs that are to be made, in their order.

@@ -12,8 +12,8 @@ use std::path::{Path, PathBuf};
 use super::directory::trouble;
 use crate::error::Result;
 
-/// The size of an order's file is a multiple of this, in bytes. While a size stays the same, storing
-/// the file does not store its metadata.
+/// The size of an order's file is a multiple of this, in bytes. While a size stays the same, to
+/// store the file is not to store its metadata.
 const BLOCK: usize = 4096;
 
 /// The file of one order.

@@ -59,7 +59,13 @@ fn look(path: &Path) -> Result<Overview> {
     let plan = directory.plan()?;
     let ledger = ledger_of(&directory, &plan)?;
     let running = running(path);
-    let is_running = |id: &str| running.iter().any(|name| name.starts_with(id));
+    let shards = (1..=directory.shards).map(|index| Shard { index, count: directory.shards });
+    let working: Vec<Shard> = shards.filter(|shard| is_held(path, *shard)).collect();
+    // What was left by a process that was killed does not go on.
+    let is_running = |run: &Run| {
+        working.iter().any(|shard| shard.does(run.block))
+            && running.iter().any(|name| name.starts_with(&run.id))
+    };
     let mut progress = Progress::none();
     let mut arms = vec![Progress::none(); plan.arms.len()];
     let mut is_finished = true;
@@ -72,7 +78,7 @@ fn look(path: &Path) -> Result<Overview> {
         }
         is_finished &= standing.is_settled();
         let state = match standing {
-            Standing::Due if is_running(&run.id) => "running",
+            Standing::Due if is_running(run) => "running",
             Standing::Due => "left",
             _ => newest.map_or("left", |row| row.result.name()),
         };
@@ -85,8 +91,7 @@ fn look(path: &Path) -> Result<Overview> {
     let runs = ledger.into_runs().into_iter().zip(states);
     let runs = runs.map(|(run, (state, attempts))| RunState { run, state, attempts }).collect();
     let names = plan.arms.iter().map(|arm| arm.id.clone());
-    let shards = (1..=directory.shards).map(|index| Shard { index, count: directory.shards });
-    let working = shards.filter(|shard| is_held(path, *shard)).map(Shard::name).collect();
+    let working = working.into_iter().map(Shard::name).collect();
     Ok(Overview {
         arms: names.zip(arms).collect(),
         batch: directory.batch.clone(),

@@ -3,7 +3,9 @@
 //! No token is spent and no line is changed: each recheck has a file of its own, and the newest
 //! line of an attempt counts.
 
-use std::fs;
+use std::fs::{self, File};
+use std::io::{self, ErrorKind};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -17,11 +19,11 @@ use super::verdicts::{Given, Verdicts};
 use crate::bench::bound::bound_to_us;
 use crate::bench::plan::Plan;
 use crate::bench::results::file::{self, Appender};
-use crate::bench::results::line::RunResult;
 use crate::bench::results::row::Row;
 use crate::bench::results::stored::Stored;
 use crate::bench::schedule::{self, Run};
 use crate::bench::site::MARK;
+use crate::bench::trial::regrade::UNGRADED;
 use crate::bench::workspace;
 use crate::error::{Error, Result};
 use crate::runner::programs::{Handle, wait_any};
@@ -58,7 +60,22 @@ pub struct Flip {
     pub to: String,
 }
 
+/// A run whose answer could not be graded.
+pub struct Ungraded {
+    /// What names it.
+    pub run_id: String,
+    /// The task's id.
+    pub task: String,
+    /// The arm's id.
+    pub arm: String,
+    /// From 1.
+    pub repeat: u32,
+    /// Why.
+    pub reason: String,
+}
+
 /// What a recheck found.
+#[derive(Default)]
 pub struct Rechecked {
     /// Its number, from 1.
     pub number: u32,
@@ -68,6 +85,10 @@ pub struct Rechecked {
     pub without: usize,
     /// What is another result now.
     pub flips: Vec<Flip>,
+    /// What could not be graded now: its result stays.
+    pub ungraded: Vec<Ungraded>,
+    /// Verdicts that were given about no run of the batch.
+    pub unknown: usize,
     /// A signal ended it before all were graded.
     pub is_cut: bool,
 }
@@ -75,7 +96,6 @@ pub struct Rechecked {
 /// An answer that is graded by a process of its own.
 struct Grading {
     place: usize,
-    old: RunResult,
     process: std::process::Child,
     handle: Option<Handle>,
     scratch: PathBuf,
@@ -88,21 +108,27 @@ pub fn recheck(context: &Context, options: &RecheckOptions) -> Result<Rechecked>
     let signals = context.catch_signals()?;
     let directory = Directory::open(&options.directory)?;
     let directory = Directory { path: canonical(&directory.path)?, ..directory };
+    let _alone = alone(&directory.path)?;
     let plan = directory.plan()?;
     let lines = file::read_all(&directory.path, &directory.batch)?;
     let ledger = Ledger::new(&plan, schedule::runs(&plan, &directory.batch), lines);
     let number = next_number(&directory.path)?;
     let name = format!("recheck-{number}.jsonl");
-    let mut found = Rechecked { number, graded: 0, without: 0, flips: Vec::new(), is_cut: false };
+    let mut found = Rechecked { number, ..Rechecked::default() };
     if let Some(from) = &options.from {
         let verdicts = Verdicts::read(from, options.arm.as_deref(), &plan)?;
+        found.unknown = verdicts.unknown(&plan, &ledger.runs);
+        if found.unknown == verdicts.count() {
+            return Err(Error::not_found("no verdict is about a run of this batch")
+                .hint("occtl bench status DIR --json has the ids of its runs"));
+        }
         let mut results = Appender::open(&directory.path, &name)?;
-        for (place, run) in ledger.runs.iter().enumerate() {
+        for run in &ledger.runs {
             let (task, arm) = (&plan.tasks[run.task].id, &plan.arms[run.arm].id);
             match (ledger.newest(&run.id), verdicts.of(&run.id, task, arm, run.repeat)) {
                 (Some(row), Some(given)) => {
                     let line = regraded(&directory.path, row, number, given)?;
-                    record(&mut found, &mut results, &ledger.runs[place].id, row.result, &line)?;
+                    record(&mut found, &mut results, row, &line)?;
                 }
                 _ => found.without += 1,
             }
@@ -156,16 +182,8 @@ impl Work<'_> {
                     let mut done = going.swap_remove(at);
                     let line = done.stored.text("recheck.json").unwrap_or_default();
                     done.give_up();
-                    if line.trim().is_empty() {
-                        found.without += 1;
-                    } else {
-                        record(
-                            found,
-                            results,
-                            &self.ledger.runs[done.place].id,
-                            done.old,
-                            line.trim(),
-                        )?;
+                    if let Some(row) = self.ledger.newest(&self.ledger.runs[done.place].id) {
+                        record(found, results, row, line.trim())?;
                     }
                 }
             }
@@ -199,8 +217,7 @@ impl Work<'_> {
         let process =
             process.map_err(|error| Error::failed(format!("cannot start a check: {error}")))?;
         let handle = Handle::of_child(&process);
-        let old = row.result;
-        Ok(Some(Grading { place, old, process, handle, scratch, order, stored }))
+        Ok(Some(Grading { place, process, handle, scratch, order, stored }))
     }
 }
 
@@ -216,31 +233,42 @@ impl Grading {
     }
 }
 
-/// Adds a line to the recheck, and says if the result is another one.
-fn record(
-    found: &mut Rechecked,
-    results: &mut Appender,
-    run: &str,
-    old: RunResult,
-    line: &str,
-) -> Result<()> {
+/// Adds what came of an attempt to the recheck, and notes if the result is another one.
+fn record(found: &mut Rechecked, results: &mut Appender, was: &Row, line: &str) -> Result<()> {
+    let (run_id, task, arm) = (was.run_id.to_string(), was.task.to_string(), was.arm.to_string());
+    let repeat = was.repeat;
     let Some(row) = Row::read(line) else {
-        found.without += 1;
+        let value: Value = serde_json::from_str(line).unwrap_or_default();
+        let reason = value[UNGRADED].as_str().unwrap_or("its process left no verdict").into();
+        found.ungraded.push(Ungraded { run_id, task, arm, repeat, reason });
         return Ok(());
     };
     results.append(line)?;
     found.graded += 1;
-    if row.result != old {
-        found.flips.push(Flip {
-            run_id: run.into(),
-            task: row.task.to_string(),
-            arm: row.arm.to_string(),
-            repeat: row.repeat,
-            from: old.name().into(),
-            to: row.result.name().into(),
-        });
+    if row.result != was.result {
+        let (from, to) = (was.result.name().into(), row.result.name().into());
+        found.flips.push(Flip { run_id, task, arm, repeat, from, to });
     }
     Ok(())
+}
+
+/// Keeps a second recheck of the directory away: they would take each other's files for their own.
+/// A file system without locks lets it in.
+fn alone(directory: &Path) -> Result<File> {
+    let path = directory.join(".recheck.lock");
+    let failed =
+        |error: io::Error| Error::store(format!("cannot lock {}: {error}", path.display()));
+    let mut options = File::options();
+    let file = options.write(true).create(true).truncate(false).mode(0o600).open(&path);
+    let file = file.map_err(failed)?;
+    match fs2::FileExt::try_lock_exclusive(&file) {
+        Err(error) if error.kind() == ErrorKind::WouldBlock => {
+            let shown = directory.display();
+            Err(Error::store(format!("another process rechecks {shown}"))
+                .hint("two at once would disturb each other; wait for it"))
+        }
+        _ => Ok(file),
+    }
 }
 
 /// The line of an attempt with another verdict.

@@ -4,6 +4,9 @@ use crate::bench::schedule::Shard;
 use crate::error::{Error, Result};
 use crate::runner::Environment;
 
+/// More parts than any cluster has machines: each has a file of results and one for its lock.
+const MOST: u32 = 10_000;
+
 /// The shard that `--shard` names, or the whole. `auto` is for Kubernetes' indexed jobs and Slurm's
 /// arrays; `count` is `--shards`, and `found` is the number of parts that the directory's batch
 /// has, if it holds one.
@@ -33,6 +36,10 @@ pub fn shard(
         let (index, count) = (shard.index, shard.count);
         return Err(Error::usage(format!("there is no shard {index} of {count}"))
             .hint("they are counted from 1"));
+    }
+    if shard.count > MOST {
+        return Err(Error::usage(format!("{} shards are too many", shard.count))
+            .hint(format!("at most {MOST}")));
     }
     Ok(shard)
 }
@@ -116,6 +123,7 @@ mod tests {
         assert_eq!(auto(&kubernetes("0"), None, None), None);
         assert_eq!(auto(&kubernetes("8"), Some(8), None), None);
         assert_eq!(auto(&kubernetes("x"), Some(8), None), None);
+        assert_eq!(auto(&kubernetes("0"), Some(10_001), None), None, "no cluster is so large");
         assert_eq!(auto(&slurm("1", "8", "8"), None, None), Some((3, 8)));
         assert_eq!(auto(&slurm("1", "9", "9"), Some(8), None), Some((3, 8)));
         assert_eq!(auto(&[], Some(8), None), None);

@@ -1,12 +1,13 @@
 //! Verdicts of another grader: lines of JSON, or the report of SWE-bench.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
 use std::time::Duration;
 
 use serde_json::Value;
 
 use crate::bench::plan::Plan;
+use crate::bench::schedule::Run;
 use crate::error::{Error, Result};
 use crate::runner::input::{self, Wanted};
 
@@ -92,6 +93,26 @@ impl Verdicts {
         let repeat = u32::try_from(value["repeat"].as_u64()?).ok()?;
         self.by_place.insert((word("task")?, word("arm")?, Some(repeat)), given);
         Some(())
+    }
+
+    /// How many verdicts there are.
+    pub fn count(&self) -> usize {
+        self.by_run.len() + self.by_place.len()
+    }
+
+    /// How many of them are about no run of the plan.
+    pub fn unknown(&self, plan: &Plan, runs: &[Run]) -> usize {
+        let place = |run: &Run| (plan.tasks[run.task].id.as_str(), plan.arms[run.arm].id.as_str());
+        let runs_of = |run: &Run| (place(run), run.repeat);
+        let places: HashSet<_> = runs.iter().map(runs_of).collect();
+        let wholes: HashSet<_> = runs.iter().map(place).collect();
+        let ids: HashSet<&str> = runs.iter().map(|run| run.id.as_str()).collect();
+        let of_run = self.by_run.keys().filter(|id| !ids.contains(id.as_str()));
+        let of_place = self.by_place.keys().filter(|(task, arm, repeat)| {
+            let place = (task.as_str(), arm.as_str());
+            !repeat.map_or(wholes.contains(&place), |repeat| places.contains(&(place, repeat)))
+        });
+        of_run.count() + of_place.count()
     }
 
     /// What is said of a run.

@@ -14,7 +14,7 @@ use serde_json::Value;
 
 use super::task::Task;
 pub use arms::plain;
-pub use read::outline;
+pub use read::{MOST_REPEATS, outline};
 
 /// A plan with all defaults filled in, globs and `matrix` expanded. Paths are absolute.
 #[derive(Clone, Debug)]

@@ -41,7 +41,7 @@ const RESOLVED: [&str; 2] = ["directory", "sha256"];
 const REPEATS: u32 = 5;
 
 /// The most repeats: with any number of tasks the number of runs still fits into 64 bits.
-const MOST_REPEATS: u64 = 100_000;
+pub const MOST_REPEATS: u64 = 100_000;
 
 impl Plan {
     /// Reads a plan and all its tasks, with their hashes. A wrong one is a usage error that names

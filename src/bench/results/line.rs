@@ -101,7 +101,7 @@ pub struct LineModel {
 }
 
 /// Why an attempt failed.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Default, Serialize)]
 pub struct LineError {
     /// A word for the kind.
     pub name: String,

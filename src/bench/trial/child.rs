@@ -69,7 +69,8 @@ pub fn run(
         lock: None,
         dies_with_us: true,
     };
-    let child = child.spawn().map_err(failed("cannot start the agent's process"))?;
+    let what = format!("cannot start the agent's process, {}", program.display());
+    let child = child.spawn().map_err(Trouble::because(TroubleKind::Setup, &what))?;
     let most = order.limits.start_s + order.limits.wall_s;
     let limit = Duration::try_from_secs_f64(most).unwrap_or(Duration::MAX).saturating_add(GRACE);
     let ended = wait(site, &child, limit);

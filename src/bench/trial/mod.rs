@@ -12,7 +12,7 @@ mod judge;
 mod line;
 pub mod order;
 mod program;
-mod regrade;
+pub mod regrade;
 mod run;
 mod secrets;
 mod surroundings;

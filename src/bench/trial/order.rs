@@ -100,6 +100,10 @@ impl TrialOrder {
 /// Reads the file of an order: its plan, of exactly one task and one arm, and its other keys.
 pub fn read_order(path: &Path) -> Result<(Plan, Value)> {
     let wrong = |why: &str| no_order(path, why);
+    // Anything else, for example a pipe, could be read for ever.
+    if !path.is_file() {
+        return Err(wrong("it is not a plain file"));
+    }
     let text = fs::read_to_string(path).map_err(|error| wrong(&error.to_string()))?;
     let mut value: Value =
         serde_json::from_str(&text).map_err(|error| wrong(&error.to_string()))?;

@@ -7,12 +7,15 @@ use serde_json::{Value, json};
 
 use crate::bench::check::{Graded, grade};
 use crate::bench::plan::Plan;
-use crate::bench::results::line::LineError;
+use crate::bench::results::line::RunResult;
 use crate::bench::site::{Site, Trouble};
 use crate::bench::workspace::Workspace;
 use crate::error::{Error, Result};
 use crate::runner::Context;
 use crate::runner::programs::become_subreaper;
+
+/// The key that says why there is no verdict.
+pub const UNGRADED: &str = "ungraded";
 
 /// Grades the answer that the order names, and leaves its line as `recheck.json` beside it.
 pub fn regrade(context: &Context, order: &Path) -> Result<()> {
@@ -43,12 +46,10 @@ pub fn regrade(context: &Context, order: &Path) -> Result<()> {
     };
     let mut line = value["line"].take();
     match graded(&site, &artifacts) {
-        Ok(graded) => fill(&mut line, &graded),
-        Err(trouble) => {
-            line["result"] = json!("unscored");
-            line["score"] = Value::Null;
-            set_error(&mut line, Some(&trouble.line()));
-        }
+        Ok(graded) if graded.result != RunResult::Unscored => fill(&mut line, &graded),
+        // Nothing is known anew, so what was known stays.
+        Ok(graded) => line = ungraded(graded.error.unwrap_or_default().message),
+        Err(trouble) => line = ungraded(trouble.line().message),
     }
     line["recheck_of"] = value["number"].clone();
     line["task_sha256"] = json!(task.sha256);
@@ -56,6 +57,11 @@ pub fn regrade(context: &Context, order: &Path) -> Result<()> {
         return Ok(());
     }
     fs::write(artifacts.join("recheck.json"), format!("{line}\n")).map_err(failed)
+}
+
+/// What is left where the check could not be made.
+fn ungraded(why: String) -> Value {
+    json!({ UNGRADED: why })
 }
 
 fn graded(site: &Site, artifacts: &Path) -> std::result::Result<Graded, Trouble> {
@@ -70,9 +76,5 @@ fn fill(line: &mut Value, graded: &Graded) {
     line["metrics"] = json!(graded.metrics);
     line["check_exit"] = json!(graded.exit);
     line["check_ms"] = json!(graded.check_ms);
-    set_error(line, graded.error.as_ref());
-}
-
-fn set_error(line: &mut Value, error: Option<&LineError>) {
-    line["error"] = json!(error);
+    line["error"] = json!(graded.error);
 }

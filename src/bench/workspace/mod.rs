@@ -187,9 +187,7 @@ pub fn run(site: &Site, places: &Copy, command: &Command) -> Result<(), Trouble>
         End::Status(status) => format!("{name} ended with status {status}"),
         End::Signal(signal) => format!("{name} was ended by signal {signal}"),
         End::Late => format!("{name} did not end within {limit_s} s"),
-        End::NotStarted(error) => {
-            format!("{name} cannot be started ({}): {error}", words[0].display())
-        }
+        End::NotStarted(error) => format!("{name} cannot be started: {error}"),
     };
     let printed = fs::read(&output).unwrap_or_default();
     let end = &printed[printed.len().saturating_sub(TOLD)..];

@@ -230,7 +230,7 @@ fn a_failing_setup_is_told_with_its_words_and_a_late_one_is_ended_with_all_it_st
     assert_eq!(trouble.message, "setup ended with status 3: no network");
     assert_eq!(trouble.kind, TroubleKind::Setup);
     fixture.task.setup = vec!["no-such-program-x".into()];
-    assert!(create(&fixture).message.starts_with("setup cannot be started (no-such-program-x)"));
+    assert!(create(&fixture).message.starts_with("setup cannot be started: no-such-program-x: "));
     fixture.task.limits.setup_s = 0.3;
     fixture.task.setup =
         ["sh", "-c", "setsid sleep 300 & echo $!; trap '' TERM; sleep 300"].map(Into::into).into();

@@ -8,7 +8,7 @@ use crate::cli::App;
 use crate::cli::output;
 use crate::cli::spec::{Action, Command, Exit, Flag};
 use crate::cli::words::Words;
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 
 pub const COMMAND: Command = Command {
     name: "bench recheck",
@@ -16,7 +16,8 @@ pub const COMMAND: Command = Command {
     about: &[
         "Each run's newest answer is checked with the task's check as it is today. Old lines stay; \
          the new ones are in a file of their own, and the newest line of a run counts. What has \
-         another result now is printed.",
+         another result now is printed. What cannot be graded keeps its result and is named on \
+         stderr, and the status is 1.",
         "With --from the verdicts come from another grader: lines of JSON with `result` (pass, \
          fail or unscored), perhaps `score`, and either `run_id` or `task`, `arm` and `repeat`; or \
          a report of SWE-bench.",
@@ -59,21 +60,36 @@ fn parse(words: &Words) -> Result<Action> {
         print(app, &options.directory, &found)?;
         match context.catch_signals()?.received() {
             Some(code) if found.is_cut => Ok(Exit(code.exit())),
+            _ if !found.ungraded.is_empty() => Ok(Exit(Code::Failed.exit())),
             _ => Ok(Exit::OK),
         }
     }))
 }
 
 fn print(app: &mut App, directory: &PathBuf, found: &Rechecked) -> Result<()> {
+    let say = if app.json { output::say_json } else { output::say };
+    if found.unknown > 0 {
+        say(&format!("warning: {} of the verdicts are about no run of this batch", found.unknown));
+    }
+    for one in &found.ungraded {
+        let (task, arm, repeat, reason) = (&one.task, &one.arm, one.repeat, &one.reason);
+        say(&format!("{task} {arm} #{repeat} could not be graded, and its result stays: {reason}"));
+    }
     if app.json {
         let flips = found.flips.iter().map(|flip| {
             json!({"run_id": flip.run_id, "task": flip.task, "arm": flip.arm,
                    "repeat": flip.repeat, "from": flip.from, "to": flip.to})
         });
         let flips: Vec<_> = flips.collect();
+        let ungraded = found.ungraded.iter().map(|one| {
+            json!({"run_id": one.run_id, "task": one.task, "arm": one.arm, "repeat": one.repeat,
+                   "reason": one.reason})
+        });
+        let ungraded: Vec<_> = ungraded.collect();
         return app.out.json(&json!({
             "recheck": found.number, "directory": directory, "graded": found.graded,
-            "without": found.without, "flips": flips,
+            "without": found.without, "flips": flips, "ungraded": ungraded,
+            "unknown_verdicts": found.unknown,
         }));
     }
     for flip in &found.flips {

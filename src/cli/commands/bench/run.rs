@@ -8,7 +8,7 @@ use crate::bench::batch::{Directory, Selection, shards};
 use crate::bench::forecast::{Forecast, forecast};
 use crate::bench::makespan::Machines;
 use crate::bench::night::Night;
-use crate::bench::plan::Plan;
+use crate::bench::plan::{MOST_REPEATS, Plan};
 use crate::bench::report::text;
 use crate::bench::results::row::Row;
 use crate::bench::schedule::{Run, Shard};
@@ -16,7 +16,7 @@ use crate::cli::App;
 use crate::cli::output;
 use crate::cli::show::bench::{counts, expected_time, outcome};
 use crate::cli::spec::{Action, Command, Exit, Flag, Operand};
-use crate::cli::words::Words;
+use crate::cli::words::{Words, wrong_value};
 use crate::error::{Code, Error, Result};
 use crate::units::seconds;
 
@@ -77,8 +77,9 @@ pub const COMMAND: Command = Command {
          the first run each OpenCode program is started once, which is not recorded and asks no \
          model: then no run waits for what only a first start does, and a limit of the cost of a \
          model without a known price is refused.",
-        "The directory is one batch. The same command continues it after any interruption; when \
-         all its runs are settled, there is nothing to run and the status is 2. A run that could \
+        "The directory is one batch. The same command continues it after any interruption (with \
+         --rerun fail it makes all failed runs once more); when all its runs are settled, there is \
+         nothing to run and the status is 2. A run that could \
          not be scored is tried again, as often as the plan says.",
         "The status is 0 when all chosen runs are settled, 12 if the same command would continue \
          (a provider was down for too long, the disk is full), 13 if it would stop again (the \
@@ -158,12 +159,24 @@ fn parse(words: &Words) -> Result<Action> {
     }))
 }
 
+/// As many as a plan may have: with more it could not be read again.
+fn repeats(words: &Words) -> Result<Option<u32>> {
+    let given: Option<u32> = words.whole_number("repeats")?;
+    match given {
+        Some(number) if !(1..=MOST_REPEATS).contains(&number.into()) => {
+            let accepted = format!("a whole number from 1 to {MOST_REPEATS}");
+            Err(wrong_value("--repeats", &number.to_string(), &accepted))
+        }
+        fits => Ok(fits),
+    }
+}
+
 fn selection(words: &Words) -> Result<Selection> {
     Ok(Selection {
         tasks: words.values("task")?,
         tags: words.values("tag")?,
         arms: words.values("arm")?,
-        repeats: words.whole_number("repeats")?,
+        repeats: repeats(words)?,
         limit: words.whole_number("limit")?,
     })
 }
@@ -257,8 +270,14 @@ fn report(app: &mut App, options: &BatchOptions, ended: &Ended) -> Result<()> {
     let reason = reason(ended);
     let shown = options.output.display();
     if let Some(reason) = &reason {
-        let next = if status(&ended.left) == 13 { "would stop again" } else { "continues" };
-        say(&format!("{reason}; the same command {next}"));
+        let next = match (&options.rerun, status(&ended.left)) {
+            (_, 13) => "the same command would stop again",
+            (Some(Rerun::Fail), _) => {
+                "the same command makes all failed runs once more, also those just made"
+            }
+            _ => "the same command continues",
+        };
+        say(&format!("{reason}; {next}"));
     } else if options.shard != Shard::WHOLE && ended.progress.runs == ended.progress.done {
         say(&format!("shard {}: nothing left", options.shard.name()));
     }
