@@ -176,3 +176,18 @@ fn a_reader_that_does_not_read_holds_up_neither_a_limit_nor_a_signal() {
         running.wait(Duration::from_secs(25)).fails(143);
     }
 }
+
+#[test]
+fn a_place_without_devices_is_told_that_a_server_needs_one() {
+    let sandbox = sandbox("no-devices", Value::Null);
+    if sandbox.command("unshare", &["-m", "true"]).run().status != 0 {
+        eprintln!("skipped: this user may not mount");
+        return;
+    }
+    let script = "mount -t tmpfs none /dev && exec \"$0\" start";
+    let words = ["-m", "sh", "-c", script, env!("CARGO_BIN_EXE_occtl")];
+    let refused = sandbox.command("unshare", &words).run().fails(1);
+    assert!(refused.stderr.contains("there is no /dev/null"), "{}", refused.stderr);
+    assert!(!refused.stderr.contains("npm install"), "{}", refused.stderr);
+    sandbox.assert_no_trace();
+}

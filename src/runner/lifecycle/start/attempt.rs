@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::fs::File;
 use std::io;
 use std::os::unix::process::ExitStatusExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ExitStatus};
 use std::time::Duration;
 
@@ -143,6 +143,9 @@ impl Attempt<'_> {
             Some(Errno::NOMEM) => failed.hint("the machine is out of memory"),
             Some(Errno::MFILE | Errno::NFILE) => {
                 failed.hint("no more files can be opened: ulimit -n, fs.file-max")
+            }
+            Some(Errno::NOENT) if !Path::new("/dev/null").exists() => {
+                failed.hint("there is no /dev/null, which its stdin would be")
             }
             Some(Errno::TOOBIG) => failed.hint("the environment is too large"),
             _ => failed.hint(INSTALL_HINT),
