@@ -1,6 +1,8 @@
 //! `restart`: what a session keeps, and what it does not know any more.
 
 use std::net::TcpListener;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
 use std::time::Duration;
 
 use rustix::process::Signal;
@@ -127,6 +129,15 @@ fn a_worktree_is_the_same_after_a_restart() {
     sandbox.assert_no_trace();
 }
 
+/// Whether a process holds a lock on a file.
+fn is_locked(path: &Path) -> bool {
+    let Ok(file) = std::fs::metadata(path) else { return false };
+    let inode = format!(":{}", file.ino());
+    let locks = std::fs::read_to_string("/proc/locks").unwrap();
+    // The place of the file is the sixth word; those that wait have an arrow before the others.
+    locks.lines().any(|line| line.split_whitespace().nth(5).is_some_and(|it| it.ends_with(&inode)))
+}
+
 #[test]
 fn of_two_restarts_at_once_one_is_refused_and_takes_nothing_from_the_other() {
     let sandbox = sandbox("restart-twice", json!({"ignore_sigterm": true}));
@@ -134,7 +145,7 @@ fn of_two_restarts_at_once_one_is_refused_and_takes_nothing_from_the_other() {
     let old = sandbox.server_pid(&id);
     let first = sandbox.occtl(&["restart", "web"]).spawn();
     let turn = sandbox.data().join("queue").join(format!("{id}.lock"));
-    poll(SOON, || turn.exists().then_some(())).expect("the turn of the first restart");
+    poll(SOON, || is_locked(&turn).then_some(())).expect("the turn of the first restart");
     // However long the old server takes to end.
     first.signal(Signal::STOP);
     let second = sandbox.occtl(&["restart", "web"]).run().fails(1).stderr;
