@@ -68,7 +68,10 @@ impl Sandbox {
     fn traces(&self) -> Vec<String> {
         let processes = self.marked_processes().into_iter();
         let records = self.records().into_iter();
-        let held = |port: &u16| TcpListener::bind(("127.0.0.1", *port)).is_err();
+        // A process that another test has just forked has all that this one has open until it
+        // executes its program.
+        let bound = |port: u16| TcpListener::bind(("127.0.0.1", port)).ok();
+        let held = |port: &u16| poll(Duration::from_secs(1), || bound(*port)).is_none();
         processes
             .map(|(pid, line)| format!("process {pid}: {line}"))
             .chain(records.map(|record| format!("record {record}")))
