@@ -79,7 +79,8 @@ impl Directory {
         if !path.exists() {
             write_new(&path, &text_of(plan))?;
         }
-        if self.shards > 1 && self.plan()?.sha256 != plan.sha256 {
+        let is_same = self.plan()?.sha256 == plan.sha256;
+        if self.shards > 1 && !is_same {
             let shown = self.path.display();
             return Err(Error::usage(format!("{shown} has another plan, and several shards"))
                 .hint("a changed plan needs another directory"));
@@ -90,10 +91,10 @@ impl Directory {
     /// Makes `plan` the batch's in place of the one that it had. What it no longer has stays in the
     /// results.
     pub fn change_plan(&self, plan: &Plan) -> Result<()> {
-        match self.plan() {
-            Ok(old) if old.sha256 == plan.sha256 => Ok(()),
-            _ => replace(&self.path.join(PLAN), &text_of(plan)),
+        if self.plan()?.sha256 == plan.sha256 {
+            return Ok(());
         }
+        replace(&self.path.join(PLAN), &text_of(plan))
     }
 }
 

@@ -136,8 +136,8 @@ fn take(
     Ok(ParentLock { path, file, token, beats: 0, last: Instant::now(), is_lost: false })
 }
 
-/// Locks the file; `None` if another process has it, and false where the file system has no locks.
-fn lock(file: &File) -> Option<bool> {
+/// Locks a file; `None` if another process has it, and false where the file system has no locks.
+pub fn lock(file: &File) -> Option<bool> {
     for _ in 0..LOOKS {
         match fs2::FileExt::try_lock_exclusive(file) {
             Ok(()) => return Some(true),

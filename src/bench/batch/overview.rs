@@ -63,8 +63,8 @@ fn look(path: &Path) -> Result<Overview> {
     let working: Vec<Shard> = shards.filter(|shard| is_held(path, *shard)).collect();
     // What was left by a process that was killed does not go on.
     let is_running = |run: &Run| {
-        working.iter().any(|shard| shard.does(run.block))
-            && running.iter().any(|name| name.starts_with(&run.id))
+        running.iter().any(|name| name.starts_with(&run.id))
+            && working.iter().any(|shard| shard.does(run.block))
     };
     let mut progress = Progress::none();
     let mut arms = vec![Progress::none(); plan.arms.len()];

@@ -4,7 +4,7 @@
 //! line of an attempt counts.
 
 use std::fs::{self, File};
-use std::io::{self, ErrorKind};
+use std::io;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use super::children::end_marked;
 use super::directory::{Directory, replace};
 use super::ledger::Ledger;
+use super::lock::lock;
 use super::scratch;
 use super::verdicts::{Given, Verdicts};
 use crate::bench::bound::bound_to_us;
@@ -261,14 +262,10 @@ fn alone(directory: &Path) -> Result<File> {
     let mut options = File::options();
     let file = options.write(true).create(true).truncate(false).mode(0o600).open(&path);
     let file = file.map_err(failed)?;
-    match fs2::FileExt::try_lock_exclusive(&file) {
-        Err(error) if error.kind() == ErrorKind::WouldBlock => {
-            let shown = directory.display();
-            Err(Error::store(format!("another process rechecks {shown}"))
-                .hint("two at once would disturb each other; wait for it"))
-        }
-        _ => Ok(file),
-    }
+    lock(&file).map(|_| file).ok_or_else(|| {
+        Error::store(format!("another process rechecks {}", directory.display()))
+            .hint("two at once would disturb each other; wait for it")
+    })
 }
 
 /// The line of an attempt with another verdict.

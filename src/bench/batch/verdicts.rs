@@ -103,8 +103,7 @@ impl Verdicts {
     /// How many of them are about no run of the plan.
     pub fn unknown(&self, plan: &Plan, runs: &[Run]) -> usize {
         let place = |run: &Run| (plan.tasks[run.task].id.as_str(), plan.arms[run.arm].id.as_str());
-        let runs_of = |run: &Run| (place(run), run.repeat);
-        let places: HashSet<_> = runs.iter().map(runs_of).collect();
+        let places: HashSet<_> = runs.iter().map(|run| (place(run), run.repeat)).collect();
         let wholes: HashSet<_> = runs.iter().map(place).collect();
         let ids: HashSet<&str> = runs.iter().map(|run| run.id.as_str()).collect();
         let of_run = self.by_run.keys().filter(|id| !ids.contains(id.as_str()));

@@ -20,7 +20,8 @@ pub const COMMAND: Command = Command {
          stderr, and the status is 1.",
         "With --from the verdicts come from another grader: lines of JSON with `result` (pass, \
          fail or unscored), perhaps `score`, and either `run_id` or `task`, `arm` and `repeat`; or \
-         a report of SWE-bench.",
+         a report of SWE-bench. How many are about no run of the batch is said on stderr; if all \
+         are, the status is 3.",
     ],
     operands: &[DIRECTORY],
     flags: &[&[

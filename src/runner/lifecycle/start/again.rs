@@ -67,7 +67,7 @@ pub fn restart(context: &Context, word: &str, given: &StartOptions) -> Result<Se
 fn turn(context: &Context, id: &str) -> Result<Option<QueueLock>> {
     match context.store.try_queue_lock(id) {
         Ok(None) => Err(Error::failed(format!("session {id} is being restarted already"))
-            .hint(format!("occtl wait {id} waits until it answers"))),
+            .hint(format!("occtl status {id} shows how it is now"))),
         Ok(lock) => Ok(lock),
         Err(_) => Ok(None),
     }
