@@ -166,8 +166,11 @@ fn a_restart_that_was_stopped_says_so_and_does_not_offer_another_one() {
     let id = sandbox.start(&[]);
     sandbox.set_faults(&json!({"silent_start": true}));
     let starting = sandbox.occtl(&["restart", &id]).spawn();
-    let is_starting = || (sandbox.record(&id)["status"] == "starting").then_some(());
-    poll(SOON, is_starting).expect("a reservation");
+    // The new server runs, so that the restart has no lock of the store, and only waits.
+    let is_serving = |(_, line): &(u32, String)| line.contains(" serve ");
+    let is_starting = || sandbox.record(&id)["status"] == "starting";
+    let serves = || sandbox.marked_processes().iter().any(is_serving);
+    poll(SOON, || (is_starting() && serves()).then_some(())).expect("a new server");
     // It is looked at when the session is gone as a whole.
     starting.signal(Signal::STOP);
     sandbox.occtl(&["stop", "--force", &id]).run().ok();
