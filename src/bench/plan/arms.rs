@@ -159,7 +159,7 @@ fn policy(piece: Option<&Piece>) -> Result<Value> {
         .and_then(|flags| Policy::new(&flags, Otherwise::Fail));
     checked.map_err(|error| {
         let mut wrong = piece.wrong(&format!("is wrong: {}", error.message));
-        wrong.hint = error.hint;
+        wrong.hint = error.hint.clone();
         wrong
     })?;
     Ok(policy)

@@ -107,7 +107,7 @@ impl NightReport {
     pub fn of(night: &Night) -> NightReport {
         let (verdict, no_verdict) = match verdict(night) {
             Some(Ok(verdict)) => (Some(verdict), None),
-            Some(Err(error)) => (None, Some(error.message)),
+            Some(Err(error)) => (None, Some(error.into_message())),
             None => (None, None),
         };
         NightReport {

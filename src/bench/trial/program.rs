@@ -60,7 +60,7 @@ mod tests {
         let elsewhere = environment(&[("OCCTL_OPENCODE", "/bin/sh"), ("PATH", "/nonexistent")]);
         let error = Program::of(&elsewhere, "opencode", Path::new("/nonexistent")).err().unwrap();
         assert!(error.to_string().starts_with("there is no opencode on PATH"), "{error}");
-        let hint = error.hint.unwrap();
+        let hint = error.hint.clone().unwrap();
         assert!(hint.contains("in the plan") && !hint.contains("OCCTL_OPENCODE"), "{hint}");
     }
 

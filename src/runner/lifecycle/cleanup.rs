@@ -189,7 +189,7 @@ fn idle(record: &Record) -> Option<Duration> {
 fn busy(context: &Context, record: &Record, idle: Duration, limit: Duration) -> Option<String> {
     let server = match Server::open(context, &record.id) {
         Ok(server) => server,
-        Err(error) => return Some(error.message),
+        Err(error) => return Some(error.into_message()),
     };
     server.client.limit_to(Deadline::after(ASK_MOST), None);
     // Silence is what health answers quickest; the rest then comes or is a fault of its own.
@@ -199,7 +199,7 @@ fn busy(context: &Context, record: &Record, idle: Duration, limit: Duration) -> 
     let silent = |why: String| Some(format!("its server does not tell what it is doing: {why}"));
     let places = match directories(context, &server) {
         Ok(places) => places,
-        Err(error) => return silent(error.message),
+        Err(error) => return silent(error.into_message()),
     };
     for place in &places {
         match working(&server, place, idle, limit) {

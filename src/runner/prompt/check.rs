@@ -83,7 +83,7 @@ pub fn default_model(server: &Server, directory: &str) -> Option<ModelName> {
 }
 
 fn not_there(what: String) -> Error {
-    Error { reason: Some(Reason::Unknown), ..Error::new(Code::TurnFailed, what) }
+    Error::new(Code::TurnFailed, what).because(Reason::Unknown)
 }
 
 /// The error for a name that the server does not know; `all` is the command that lists the names.

@@ -105,14 +105,16 @@ pub fn follow_prepared(
 
 /// The error for a prompt that the server refused. Files are the usual reason, and it does not name
 /// them.
-fn refused(error: Error, attached: &[PathBuf]) -> Error {
+fn refused(mut error: Error, attached: &[PathBuf]) -> Error {
     if error.code != Code::Failed || attached.is_empty() {
         return error;
     }
     let names: Vec<String> = attached.iter().map(|path| input::name(path)).collect();
     let names = names.join(", ");
     let what = format!("the server refused the prompt and may not be able to read {names}");
-    Error { code: Code::TurnFailed, message: format!("{what}: {}", error.message), ..error }
+    error.code = Code::TurnFailed;
+    error.message = format!("{what}: {}", error.message);
+    error
 }
 
 /// Follows a turn that began before this command, and that a word names.

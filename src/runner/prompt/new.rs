@@ -63,8 +63,9 @@ fn open_in(server: &Server, options: &NewOptions) -> Result<Opened> {
     let names = Names { agent: agent.clone(), model: model.cloned(), variant: None };
     check(server, directory, &names).map_err(|error| {
         let by = default.filter(|_| options.model.is_none()).map(|_| Environment::MODEL);
-        let message = by.map_or(error.message.clone(), |by| format!("{by}: {}", error.message));
-        Error { message, ..error }
+        let Some(by) = by else { return error };
+        let message = format!("{by}: {}", error.message);
+        error.saying(message)
     })?;
     let allows = server.record.allow_occtl_commands.unwrap_or(false);
     let new = NewConversation {

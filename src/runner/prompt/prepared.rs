@@ -16,7 +16,7 @@ use super::stored::{wait_until_begun, wait_until_stored};
 use super::workplace::check_workplace;
 use crate::client::Held;
 use crate::client::wire::{Format, Info, InputPart, Invocation, ModelName, Prompt, Rule};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::runner::asks::conversation_rules::{self as made, Rules, rules_for};
 use crate::runner::asks::policy::Policy;
 use crate::runner::context::Context;
@@ -145,8 +145,9 @@ impl Prepared {
         let is_default = options.model.is_none() && options.default_model == names.model;
         check(server, directory, &names).map_err(|error| {
             let by = names.model.as_ref().filter(|_| is_default).map(|_| Environment::MODEL);
-            let message = by.map(|by| format!("{by}: {}", error.message));
-            Error { message: message.unwrap_or(error.message.clone()), ..error }
+            let Some(by) = by else { return error };
+            let message = format!("{by}: {}", error.message);
+            error.saying(message)
         })?;
         let agent = invoked.as_ref().and_then(Invoked::agent).or(agent.as_deref());
         let rules = rules_for(context, server, &made::Occasion { directory, agent, own }, policy)?;

@@ -163,7 +163,7 @@ impl Sum {
                 State::Error => Some(trouble.unwrap_or_default()),
                 _ => match Server::with(context, &facts.id, |server| self.add_server(server)) {
                     Err(error) if error.code == Code::Timeout => return Err(error),
-                    counted => counted.err().map(|error: Error| error.message),
+                    counted => counted.err().map(Error::into_message),
                 },
             };
             match why {
@@ -205,7 +205,7 @@ impl Sum {
                 Err(failure) if failure.is_unreadable() => self.missing.push(Missing {
                     session: session.clone(),
                     conversation: Some(one.place.id.clone()),
-                    why: Error::from(failure).message,
+                    why: Error::from(failure).into_message(),
                 }),
                 Err(failure) => return Err(failure.into()),
             }

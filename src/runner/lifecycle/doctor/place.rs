@@ -107,7 +107,9 @@ fn lock(context: &Context) -> Finding {
             format!("a process holds {}", path.display()),
             &format!("if it stays so: fuser {} names the process", path.display()),
         ),
-        Err(error) => Finding::bad("lock", error.message, "occtl must be able to write there"),
+        Err(error) => {
+            Finding::bad("lock", error.into_message(), "occtl must be able to write there")
+        }
     }
 }
 
@@ -129,7 +131,7 @@ fn store(context: &Context, fix: bool) -> Finding {
             } else {
                 "nothing is known of its sessions until it can be read"
             };
-            let finding = Finding::bad("store", error.message, advice);
+            let finding = Finding::bad("store", error.into_message(), advice);
             if !fix || !damaged {
                 return finding;
             }

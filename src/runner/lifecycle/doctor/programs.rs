@@ -17,7 +17,8 @@ fn opencode(context: &Context) -> Finding {
     let program = match context.environment.opencode(None) {
         Ok(program) => program,
         Err(error) => {
-            return Finding::bad("opencode", error.message, &error.hint.unwrap_or_default());
+            let advice = error.hint.clone().unwrap_or_default();
+            return Finding::bad("opencode", error.into_message(), &advice);
         }
     };
     let shown = program.display();

@@ -91,7 +91,7 @@ fn session(context: &Context, record: &Record, options: DoctorOptions) -> Findin
     let record = match context.store.read().and_then(|document| document.record(id)) {
         Ok(Some(record)) => record,
         Ok(None) => return Finding::good("session", "was stopped meanwhile").of(id),
-        Err(error) => return Finding::bad("session", error.message, "look again").of(id),
+        Err(error) => return Finding::bad("session", error.into_message(), "look again").of(id),
     };
     if let Some(good) = look(context, &record) {
         return good.of(id);

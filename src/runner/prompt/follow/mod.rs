@@ -262,7 +262,7 @@ impl<'a> Follower<'a> {
     /// Whether a failed request means that there is nothing left to wait for.
     fn reason_to_stop(&self, failure: &Failure) -> Option<StopReason> {
         if let Some(error) = self.server.ended_by(failure) {
-            return Some(StopReason::Server(Failed::new("ServerEnded", error.message)));
+            return Some(StopReason::Server(Failed::new("ServerEnded", error.into_message())));
         }
         match failure.cause {
             Cause::Unauthorized => {
