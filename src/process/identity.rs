@@ -13,7 +13,8 @@ const TICK_MS: u64 = 10;
 pub struct Identity {
     /// The process id.
     pub pid: u32,
-    /// Clock ticks between boot and its start: field 22 of `/proc/PID/stat`.
+    /// Clock ticks between boot and its start: field 22 of `/proc/PID/stat`, as the machine's own
+    /// clock has it. In a time namespace that field is moved.
     pub start_time: u64,
     /// `/proc/sys/kernel/random/boot_id` when it ran.
     pub boot_id: String,
@@ -91,7 +92,20 @@ fn boot_id() -> String {
 }
 
 fn start_time(pid: u32) -> Option<u64> {
-    parse_start_time(&stat(pid)?)
+    static MOVED: OnceLock<i64> = OnceLock::new();
+    let moved = || fs::read_to_string("/proc/self/timens_offsets").ok();
+    let moved = MOVED.get_or_init(|| moved().as_deref().and_then(parse_boot_offset).unwrap_or(0));
+    parse_start_time(&stat(pid)?)?.checked_add_signed(-moved)
+}
+
+/// By how many clock ticks a time namespace moves the time since boot: its line is
+/// `boottime SECONDS NANOSECONDS`.
+fn parse_boot_offset(offsets: &str) -> Option<i64> {
+    let line = offsets.lines().find_map(|line| line.strip_prefix("boottime "))?;
+    let mut numbers = line.split_ascii_whitespace().map(str::parse::<i64>);
+    let (seconds, nanoseconds) = (numbers.next()?.ok()?, numbers.next()?.ok()?);
+    let ms = seconds.checked_mul(1_000)?.checked_add(nanoseconds / 1_000_000)?;
+    Some(ms / TICK_MS as i64)
 }
 
 /// The line of `/proc/PID/stat`. The program's name in it may be any bytes.
@@ -121,6 +135,16 @@ fn parse_ticks(stat: &str) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_start_in_a_time_namespace_is_counted_by_the_clock_of_the_machine() {
+        let offsets = "monotonic           0         0\nboottime       100000 500000000\n";
+        assert_eq!(parse_boot_offset(offsets), Some(10_000_050));
+        assert_eq!(parse_boot_offset("boottime -3 0"), Some(-300));
+        for strange in ["", "monotonic 1 0", "boottime", "boottime x 0", "boottime 9e9 0"] {
+            assert_eq!(parse_boot_offset(strange), None, "{strange}");
+        }
+    }
 
     #[test]
     fn the_work_of_a_process_is_the_sum_of_user_and_system_time() {

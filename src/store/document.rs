@@ -149,6 +149,19 @@ impl Document {
             .collect()
     }
 
+    /// The same for what another record may not be in the way of: of one that cannot be decoded
+    /// nothing but the id is known.
+    pub fn each_known<T: DeserializeOwned + Default, R>(
+        &self,
+        take: impl Fn(&str, T) -> R,
+    ) -> Result<Vec<R>> {
+        let known = |entry: &Entry| match self.decode(entry, &place(entry)) {
+            Err(_) if !self.source.has_changed() => Ok(T::default()),
+            decoded => decoded,
+        };
+        self.sessions.iter().map(|entry| Ok(take(&entry.key, known(entry)?))).collect()
+    }
+
     /// Adds the record, or replaces the one with the same id.
     pub fn put(&mut self, record: &Record) -> Result<()> {
         let json = serde_json::to_string_pretty(record)
@@ -190,15 +203,29 @@ impl Document {
 
     /// Prepares the document for writing: one of an older layout is converted.
     pub fn finish(&mut self) -> Result<()> {
+        if self.check_layout()?.is_none() { self.bring_forward() } else { Ok(()) }
+    }
+
+    /// Which layout it has, `None` for that of 0.4.0. One that this occtl cannot write is an error.
+    pub fn check_layout(&self) -> Result<Option<u64>> {
         match self.schema()? {
-            None => self.bring_forward(),
-            Some(SCHEMA) => Ok(()),
-            Some(newer) => {
+            Some(newer) if newer != SCHEMA => {
                 let path = self.path.display();
                 let message = format!("{path} has layout {newer}, this occtl knows {SCHEMA}");
                 Err(Error::store(message).hint("a newer occtl wrote it: use that one"))
             }
+            known => Ok(known),
         }
+    }
+
+    /// Whether it says which layout it has, in a way that makes no sense.
+    pub fn has_strange_layout(&self) -> bool {
+        self.schema().is_err()
+    }
+
+    /// Takes it for one of the layout of 0.4.0, which every later one can be read as.
+    pub fn forget_layout(&mut self) {
+        self.top.retain(|entry| &*entry.key != "schema");
     }
 
     /// Writes the whole store piece by piece, so that a large one is not in memory twice.

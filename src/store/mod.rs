@@ -21,8 +21,9 @@ pub use document::{Document, is_id};
 pub use lock::Patience;
 pub use queue::QueueLock;
 pub use record::{Record, Status, Worktree};
-pub use safety::{can_be_private, make_private, open_reason, unsafe_reason};
-use safety::{private_directory, private_file};
+pub use safety::{
+    can_be_private, make_private, open_reason, private_directory, private_file, unsafe_reason,
+};
 
 use crate::error::{Code, Error, Result};
 
@@ -53,7 +54,7 @@ impl Store {
     /// The store as it is now. This needs no lock, because a save replaces the file in one step.
     /// Only 0.4.0 writes in place, so a file that cannot be parsed is read again under the lock.
     pub fn read(&self) -> Result<Document> {
-        safety::check(&self.directory)?;
+        safety::check_directory(&self.directory)?;
         safety::tighten(&self.directory);
         self.read_now().or_else(|torn| {
             // Writers create these two files. Reading creates nothing.
@@ -70,12 +71,12 @@ impl Store {
 
     fn read_now(&self) -> Result<Document> {
         let path = self.path();
-        safety::check(&path)?;
-        safety::tighten(&path);
         // Anything else, for example a pipe, could be read for ever.
         if fs::metadata(&path).is_ok_and(|metadata| !metadata.is_file()) {
             return Err(Error::store(format!("{} is not a plain file", path.display())));
         }
+        safety::check(&path)?;
+        safety::tighten(&path);
         let open = || -> io::Result<(File, Vec<u8>)> {
             let file = File::open(&path)?;
             let mut bytes = Vec::new();
@@ -95,7 +96,7 @@ impl Store {
     /// Changes the store under its lock, and saves it if something changed.
     pub fn update<T>(&self, change: impl FnOnce(&mut Document) -> Result<T>) -> Result<T> {
         self.create_directory()?;
-        safety::check(&self.directory)?;
+        safety::check_directory(&self.directory)?;
         let _lock = self.lock()?;
         let mut document = self.read_now()?;
         let result = change(&mut document)?;
@@ -189,7 +190,8 @@ impl Store {
             Ok(document) => Some(document.broken()),
             Err(_) => None,
         };
-        if broken.as_ref().is_some_and(Vec::is_empty) {
+        let is_whole = |document: &Document| !document.has_strange_layout();
+        if broken.as_ref().is_some_and(Vec::is_empty) && read.as_ref().is_ok_and(is_whole) {
             return Ok(None);
         }
         let now = jiff::Timestamp::now().strftime("%Y%m%dT%H%M%S%3fZ");
@@ -206,6 +208,9 @@ impl Store {
                 copy.sync_all().map_err(failed)?;
                 for id in &broken {
                     document.remove(id);
+                }
+                if document.has_strange_layout() {
+                    document.forget_layout();
                 }
                 document.finish()?;
                 self.save(&document)?;

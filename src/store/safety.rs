@@ -36,6 +36,15 @@ pub fn check(path: &Path) -> Result<()> {
     unsafe_reason(path).map_or(Ok(()), Err)
 }
 
+/// Refuses a data directory that is none, or that is not safe. A missing one is fine.
+pub fn check_directory(path: &Path) -> Result<()> {
+    if fs::metadata(path).is_ok_and(|metadata| !metadata.is_dir()) {
+        let error = Error::store(format!("the data directory {} is no directory", path.display()));
+        return Err(error.hint("OCCTL_DATA_DIR names another one"));
+    }
+    check(path)
+}
+
 /// Why a file or directory cannot be trusted; `None` if it can.
 pub fn unsafe_reason(path: &Path) -> Option<Error> {
     let metadata = fs::metadata(path).ok()?;
@@ -85,8 +94,10 @@ pub fn can_be_private(path: &Path) -> bool {
         let name = name.to_string_lossy();
         OWN_NAMES.contains(&&*name) || name.starts_with("store.json.damaged-")
     };
-    !metadata.is_dir()
-        || metadata.mode() & SHARED_ON_PURPOSE == 0
+    // Nothing else is occtl's: a device that is private is of no use to others.
+    metadata.is_file()
+        || metadata.is_dir()
+            && metadata.mode() & SHARED_ON_PURPOSE == 0
             && fs::read_dir(path).is_ok_and(|mut entries| {
                 entries.all(|entry| entry.is_ok_and(|entry| is_own(&entry.file_name())))
             })

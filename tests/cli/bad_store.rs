@@ -76,6 +76,21 @@ fn a_record_that_makes_no_sense_is_named() {
         }
         assert_eq!(fs::read_to_string(sandbox.store_path()).unwrap(), text);
     }
+    // It is in the way of no other record.
+    let id = {
+        fs::remove_file(sandbox.store_path()).unwrap();
+        sandbox.start(&["--name", "good"])
+    };
+    for record in [json!([]), Value::Null, json!("x"), json!({"id": 1, "name": []})] {
+        let mut store = sandbox.store();
+        store["sessions"]["oc-1"] = record.clone();
+        fs::write(sandbox.store_path(), store.to_string()).unwrap();
+        for session in [&id, "good"] {
+            sandbox.occtl(&["touch", session]).run().ok();
+        }
+        assert_eq!(sandbox.store()["sessions"]["oc-1"], record);
+    }
+    sandbox.occtl(&["stop", &id]).run().ok();
     // Pids that no server can have. The value 0 would mean a whole group of processes.
     for pid in [0_u32, 1, u32::MAX, 1 << 31] {
         let text = json!({"sessions": {"oc-1": {"id": "oc-1", "port": 1, "pid": pid}}}).to_string();

@@ -1,6 +1,7 @@
 //! `doctor`: what it finds, what it repairs, and what it leaves alone.
 
 use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 use std::time::Duration;
 
 use rustix::process::Signal;
@@ -38,6 +39,50 @@ fn it_says_when_all_is_well_and_the_status_is_zero() {
     let password = sandbox.records()[0]["password"].clone();
     assert!(!said.stdout.contains(password.as_str().unwrap()));
     sandbox.occtl(&["stop", "--all"]).run().ok();
+}
+
+#[test]
+fn a_layout_that_makes_no_sense_is_mended_and_one_of_a_newer_occtl_is_left_alone() {
+    let sandbox = sandbox("layout", Value::Null);
+    let id = sandbox.start(&[]);
+    let with_layout = |layout: Value| {
+        let mut store = sandbox.store();
+        store["schema"] = layout;
+        std::fs::write(sandbox.store_path(), store.to_string()).unwrap();
+    };
+    for strange in [json!("1"), json!(1.0), json!([])] {
+        with_layout(strange.clone());
+        sandbox.occtl(&["touch", &id]).run().fails(9);
+        assert_eq!(of(&findings(&sandbox, &[], 1), "wrong"), ["store"], "{strange}");
+        assert!(of(&findings(&sandbox, &["--fix"], 0), "mended").contains(&"store".to_owned()));
+        sandbox.occtl(&["touch", &id]).run().ok();
+    }
+    with_layout(json!(2));
+    for words in [&["doctor"][..], &["doctor", "--fix"]] {
+        let said = sandbox.occtl(words).run().fails(1);
+        assert!(said.stdout.contains("a newer occtl wrote it"), "{}", said.stdout);
+        assert_eq!(sandbox.store()["schema"], 2);
+    }
+    with_layout(json!(1));
+    sandbox.occtl(&["stop", "--all"]).run().ok();
+}
+
+#[test]
+fn what_is_no_directory_is_named_as_the_data_directory_and_keeps_its_mode() {
+    let sandbox = sandbox("no-directory", Value::Null);
+    let file = sandbox.root().join("file");
+    std::fs::write(&file, "kept").unwrap();
+    set_mode(&file, 0o666);
+    for data in [file.as_path(), Path::new("/dev/null")] {
+        let run = |words: &[&str]| sandbox.occtl(words).env("OCCTL_DATA_DIR", data).run();
+        for words in [&["list"][..], &["start"], &["doctor"], &["doctor", "--fix"]] {
+            let run = run(words);
+            assert!(run.status == 9 || words[0] == "doctor" && run.status == 1, "{words:?}");
+            let said = format!("{}{}", run.stdout, run.stderr);
+            assert!(said.contains("is no directory") && !said.contains("chmod"), "{said}");
+        }
+    }
+    assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o666);
 }
 
 #[test]

@@ -120,3 +120,34 @@ fn two_pid_namespaces_that_share_a_store_leave_the_sessions_of_each_other_alone(
     sandbox.occtl(&["cleanup"]).run().ok();
     sandbox.assert_no_trace();
 }
+
+#[test]
+fn a_server_is_never_taken_for_dead_where_its_process_cannot_be_seen_as_it_is() {
+    let sandbox = sandbox("unseen", json!({}));
+    let id = sandbox.start(&[]);
+    let occtl = env!("CARGO_BIN_EXE_occtl");
+    let may_mount = sandbox.command("unshare", &["-m", "true"]).run().status == 0;
+    let moved = ["--time", "--boottime", "100000", "--fork"];
+    let may_move = sandbox.command("unshare", &moved).args(&["true"]).run().status == 0;
+    if may_mount {
+        let script = "mount -t tmpfs none /proc && exec \"$0\" \"$@\"";
+        let blind = |words: &[&str]| {
+            let shell = ["-m", "sh", "-c", script, occtl];
+            sandbox.command("unshare", &shell).args(words).run()
+        };
+        blind(&["cleanup", "-m", "0"]).ok();
+        let refused = blind(&["stop", &id]).fails(4);
+        assert!(refused.stderr.contains("/proc is not there"), "{}", refused.stderr);
+        assert_eq!(state(&sandbox, &id), "idle", "without /proc");
+    }
+    if may_move {
+        // There a process seems to have started a day later than here.
+        let there = |words: &[&str]| sandbox.command("unshare", &moved).args(&[occtl]).args(words);
+        there(&["cleanup"]).run().ok();
+        let seen = there(&["list", "--json"]).run().ok().json();
+        assert_eq!(seen["sessions"][0]["state"], "idle");
+        assert_eq!(state(&sandbox, &id), "idle", "after the look through another clock");
+    }
+    sandbox.occtl(&["stop", &id]).run().ok();
+    sandbox.assert_no_trace();
+}

@@ -61,9 +61,13 @@ pub fn read(path: &Path, limit: Duration) -> Result<PolicyFlags> {
 
 /// Reads the text of a policy. `shown` is where it comes from, for errors.
 pub fn parse(text: &str, shown: &str) -> Result<PolicyFlags> {
-    let file: File = serde_json::from_str(text).map_err(|error| {
-        Error::usage(format!("the policy {shown} is not one: {error}")).hint(EXAMPLE)
-    })?;
+    let wrong =
+        |what: &str| Error::usage(format!("the policy {shown} is not one: {what}")).hint(EXAMPLE);
+    // serde would take a list for the values of the keys, one after the other.
+    if text.trim_start().starts_with('[') {
+        return Err(wrong("a list has no keys"));
+    }
+    let file: File = serde_json::from_str(text).map_err(|error| wrong(&error.to_string()))?;
     Ok(PolicyFlags {
         on_permission: setting(shown, "on_permission", file.on_permission.as_deref())?,
         on_question: setting(shown, "on_question", file.on_question.as_deref())?,
@@ -86,6 +90,17 @@ fn setting<T: Setting>(shown: &str, key: &str, word: Option<&str>) -> Result<Opt
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_list_is_no_policy_whatever_is_in_it() {
+        for text in ["[]", r#"["approve"]"#, "\n [\"approve\", \"wait\", \"config\", [], []]"] {
+            let error = parse(text, "p.json").unwrap_err();
+            assert_eq!(error.code.exit(), 2);
+            assert!(error.message.contains("p.json is not one: a list has no keys"), "{error}");
+        }
+        let nothing = parse("{}", "p.json").unwrap();
+        assert!(nothing.on_permission.is_none() && nothing.allow.is_empty());
+    }
 
     #[test]
     fn a_question_cannot_be_approved_and_the_error_names_the_key_and_the_words() {

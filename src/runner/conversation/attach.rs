@@ -1,7 +1,6 @@
 //! Opens OpenCode's own terminal interface on a session: `attach`.
 
 use std::ffi::OsString;
-use std::net::IpAddr;
 use std::path::PathBuf;
 
 use super::find::by_id;
@@ -52,8 +51,8 @@ pub fn attach(context: &Context, session: &str, conversation: Option<&str>) -> R
     let mut variables = context.environment.variables.clone();
     variables.remove(PASSWORD);
     variables.remove(USERNAME_VARIABLE);
-    let is_near = |address: &IpAddr| address.is_loopback();
-    if address::is_on_loopback(&endpoint.url) || endpoint.addresses.iter().any(is_near) {
+    let is_near = address::is_on_loopback(&endpoint.url);
+    if is_near || endpoint.addresses.iter().any(address::leads_to_itself) {
         PROXIES.iter().for_each(|name| variables.remove(name));
     }
     if let Some(password) = endpoint.password {

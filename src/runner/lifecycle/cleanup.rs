@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::dead::forget;
-use super::lean;
+use super::memory;
 use super::stop::{StopOptions, nested, stop};
 use crate::client::Answer;
 use crate::error::{Error, Result};
@@ -101,7 +101,7 @@ pub fn cleanup(
     }
     remove_dead(context, dead, &alive, dry_run, &mut result)?;
     if !dry_run {
-        lean::forget_unused(&context.store.programs_path());
+        memory::forget_unused(&context.store.programs_path());
     }
     sorting::sort_by_key(&mut result.cleaned, |one| order.get(&one.id));
     sorting::sort_by_key(&mut result.spared, |(id, _)| order.get(id));

@@ -4,13 +4,14 @@
 //! other over its migration, and under load they lose runs to `database is locked`. An isolated one
 //! has its own data and state directories; credentials and downloaded programs stay the user's.
 
-use std::os::unix::fs::{DirBuilderExt, symlink};
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
 use crate::error::{Error, Result};
 use crate::process::Variables;
 use crate::runner::environment::Environment;
+use crate::store::private_directory;
 
 /// What of the user's OpenCode data an isolated server still has: credentials, and programs that
 /// would otherwise be downloaded again.
@@ -21,8 +22,8 @@ pub fn prepare(environment: &Environment, place: &Path) -> Result<Variables> {
     let make = || -> io::Result<Variables> {
         let data = place.join("data");
         let state = place.join("state");
-        make_private(&data.join("opencode"))?;
-        make_private(&state)?;
+        private_directory(&data.join("opencode"))?;
+        private_directory(&state)?;
         if let Some(own) = environment.data_home() {
             for name in SHARED {
                 let target = own.join("opencode").join(name);
@@ -46,16 +47,11 @@ pub fn prepare(environment: &Environment, place: &Path) -> Result<Variables> {
     make().map_err(|error| Error::failed(format!("cannot create {}: {error}", place.display())))
 }
 
-/// Makes a directory, and those above it, that only their owner can use.
-pub fn make_private(directory: &Path) -> io::Result<()> {
-    fs::DirBuilder::new().recursive(true).mode(0o700).create(directory)
-}
-
 /// Moves it to where `doctor` does not take it for a left-over, and returns that place.
 pub fn keep(place: &Path, kept: &Path) -> Result<PathBuf> {
     let make = || -> io::Result<()> {
         if let Some(parent) = kept.parent() {
-            make_private(parent)?;
+            private_directory(parent)?;
         }
         match fs::rename(place, kept) {
             // A stop that was killed has moved it already.

@@ -9,6 +9,7 @@ pub mod end;
 pub mod guard;
 pub mod isolate;
 pub mod lean;
+pub mod memory;
 pub mod moot;
 pub mod remains;
 pub mod remembered;

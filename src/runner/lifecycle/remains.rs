@@ -8,7 +8,7 @@ use super::isolate;
 use super::worktree::quoted;
 use crate::error::{Error, Result};
 use crate::runner::context::Context;
-use crate::store::Record;
+use crate::store::{Record, private_directory};
 
 /// The name of the file with what the server printed, beside its data.
 const PRINTED: &str = "server.log";
@@ -35,7 +35,7 @@ pub fn keep_all(context: &Context, record: &Record) -> Result<()> {
     let failed =
         |error: io::Error| Error::failed(format!("cannot keep {}: {error}", printed.display()));
     if printed.exists() {
-        isolate::make_private(&part).map_err(failed)?;
+        private_directory(&part).map_err(failed)?;
         fs::rename(&printed, part.join(PRINTED)).map_err(failed)?;
         what.push("log");
     }

@@ -10,8 +10,8 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use super::isolate::make_private;
 use crate::runner::programs::known_as;
+use crate::store::private_directory;
 
 /// A database is its file and, until SQLite has moved its content, the log beside it. The third
 /// file, `-shm`, is memory that running processes share.
@@ -103,7 +103,7 @@ fn sync(place: &Path) -> io::Result<()> {
 }
 
 fn write(place: &Path, content: &Content) -> io::Result<()> {
-    make_private(place)?;
+    private_directory(place)?;
     for (name, content) in FILES.iter().zip(content) {
         if let Some(content) = content {
             let mut options = File::options();

@@ -43,7 +43,14 @@ pub fn without_look_up(url: &str) -> Vec<IpAddr> {
 /// Whether a URL leads to this machine by its loopback, as far as is known without a look-up.
 pub fn is_on_loopback(url: &str) -> bool {
     let addresses = without_look_up(url);
-    !addresses.is_empty() && addresses.iter().all(|address| address.is_loopback())
+    !addresses.is_empty() && addresses.iter().all(leads_to_itself)
+}
+
+/// Whether what is sent to an address stays on this machine. The system takes `0.0.0.0` and `::`
+/// for its own loopback, and `::ffff:127.0.0.1` is `127.0.0.1`.
+pub fn leads_to_itself(address: &IpAddr) -> bool {
+    let address = address.to_canonical();
+    address.is_loopback() || address.is_unspecified()
 }
 
 fn host(url: &str) -> Option<&str> {
@@ -106,6 +113,17 @@ pub fn is_port_free(address: impl Into<IpAddr>, port: u16) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_address_of_this_machine_alone_is_known_in_each_of_its_forms() {
+        for host in ["127.0.0.1", "127.1.2.3", "localhost", "[::1]", "0.0.0.0", "[::]"] {
+            assert!(is_on_loopback(&format!("http://{host}:4096")), "{host}");
+        }
+        assert!(is_on_loopback("http://[::ffff:127.0.0.1]:4096"));
+        for host in ["10.0.0.1", "[::ffff:10.0.0.1]", "[fe80::1]", "no.such.name.invalid"] {
+            assert!(!is_on_loopback(&format!("http://{host}:4096")), "{host}");
+        }
+    }
 
     #[test]
     fn numbers_need_no_look_up_and_names_are_found_in_the_table() {

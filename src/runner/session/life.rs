@@ -1,5 +1,6 @@
 //! Whether a session's server lives: what its record and the process table say together.
 
+use super::address;
 use crate::error::Error;
 use crate::process::{self, Home, Identity};
 use crate::runner::context::Context;
@@ -18,7 +19,8 @@ pub enum Life {
     /// The server was started by something other than occtl, and its process is not known.
     Adopted,
     /// The server runs on another machine, or in another pid namespace of this one: in a container
-    /// that shares the data directory. Nothing can be said of its process from here.
+    /// that shares the data directory; or `/proc` is missing here. Nothing can be said of its
+    /// process.
     Elsewhere,
     /// There is no such process.
     Dead,
@@ -78,10 +80,12 @@ fn is_elsewhere(record: &Record, here: &Home) -> bool {
     };
     // An adopted server whose process is not known is only an address, which any place can reach;
     // but the loopback of another place is not ours.
-    if record.adopted_url.is_some() && record.pid_start_time.is_none() && !is_on_loopback(record) {
+    let is_near = record.adopted_url.as_ref().is_none_or(|url| address::is_on_loopback(url));
+    if !is_near && record.pid_start_time.is_none() {
         return false;
     }
-    if differ(&record.machine_id, &here.machine) {
+    // Without /proc every process looks dead.
+    if differ(&record.machine_id, &here.machine) || here.boot.is_empty() {
         return true;
     }
     let is_same_boot = record.boot_id.as_ref().is_none_or(|boot| *boot == here.boot);
@@ -90,14 +94,13 @@ fn is_elsewhere(record: &Record, here: &Home) -> bool {
     is_same_boot && !is_same_namespace
 }
 
-fn is_on_loopback(record: &Record) -> bool {
-    let url = record.adopted_url.as_deref().unwrap_or_default();
-    ["//127.", "//localhost:", "//[::1]:"].iter().any(|host| url.contains(host))
-}
-
 /// The error for a command that needs a session's process or server, which is elsewhere.
 pub fn elsewhere(record: &Record) -> Error {
     let id = &record.id;
+    if process::own_home().boot.is_empty() {
+        let what = format!("whether the server of session {id} lives cannot be seen");
+        return Error::unreachable(what).hint("/proc is not there: mount it");
+    }
     let host = record.host.as_deref().unwrap_or("another machine");
     Error::unreachable(format!("session {id} lives in another place: on {host}, or in a container"))
         .hint(format!("run occtl there; occtl stop {id} --forget-elsewhere drops its record here"))
@@ -135,6 +138,7 @@ mod tests {
         assert!(is_elsewhere(&record, &home(Some("m"), "b", 2)), "another container");
         assert!(!is_elsewhere(&record, &home(Some("m"), "c", 2)), "before the last boot");
         assert!(!is_elsewhere(&record, &home(None, "b", 1)), "a machine without an id");
+        assert!(is_elsewhere(&record, &home(Some("m"), "", 1)), "no /proc to look it up");
         let old = Record { pid_start_time: Some(1), ..Record::default() };
         assert!(!is_elsewhere(&old, &home(Some("m"), "b", 1)), "a record that does not tell");
         let adopted = |url: &str| Record {

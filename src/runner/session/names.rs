@@ -15,7 +15,7 @@ pub struct SessionName {
     pub directory: Option<String>,
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 struct Named {
     #[serde(default)]
     name: Option<String>,
@@ -26,7 +26,7 @@ struct Named {
 /// All sessions, in the order of the store.
 pub fn names(context: &Context) -> Result<Vec<SessionName>> {
     let document = context.store.read()?;
-    document.each(|id, named: Named| SessionName {
+    document.each_known(|id, named: Named| SessionName {
         id: id.into(),
         name: named.name,
         directory: named.workdir,

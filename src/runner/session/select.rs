@@ -10,7 +10,7 @@ use crate::store::{Document, Record};
 /// Names the session for everything that is done where no other is named.
 const VARIABLE: &str = "OCCTL_SESSION";
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 struct Named {
     #[serde(default)]
     name: Option<String>,
@@ -104,7 +104,7 @@ pub fn check_name(document: &Document, name: &str) -> Result<()> {
 
 /// The id of the session with this name.
 pub fn named(document: &Document, name: &str) -> Result<Option<String>> {
-    let ids = document.each(|id, session: Named| {
+    let ids = document.each_known(|id, session: Named| {
         (session.name.as_deref() == Some(name)).then(|| id.to_string())
     })?;
     Ok(ids.into_iter().flatten().next())

@@ -22,6 +22,10 @@ pub fn check(context: &Context, fix: bool) -> Vec<Finding> {
             format!("{} will be made when needed", directory.display()),
         )];
     }
+    if !directory.is_dir() {
+        let what = format!("{} is no directory", directory.display());
+        return vec![Finding::bad("data", what, "OCCTL_DATA_DIR names another one")];
+    }
     let mut findings = Vec::new();
     let lock_file = directory.join("store.lock");
     for path in [directory.to_path_buf(), context.store.path(), lock_file] {
@@ -114,10 +118,19 @@ fn lock(context: &Context) -> Finding {
 }
 
 fn store(context: &Context, fix: bool) -> Finding {
-    let count = |document: Document| {
+    let count = |document: &Document| {
         document.records().try_fold(0_usize, |count, record| record.map(|_| count + 1))
     };
-    match context.store.read().and_then(count) {
+    let read = context.store.read();
+    // A store of another layout is whole, but not for this occtl.
+    if let Ok(document) = &read
+        && !document.has_strange_layout()
+        && let Err(error) = document.check_layout()
+    {
+        let advice = error.hint.clone().unwrap_or_default();
+        return Finding::bad("store", error.into_message(), &advice);
+    }
+    match read.and_then(|document| document.check_layout().and_then(|_| count(&document))) {
         Ok(count) => Finding::good("store", format!("{count} sessions")),
         Err(error) => {
             let path = context.store.path();

@@ -2,7 +2,7 @@
 //! megabytes of other things.
 
 use std::fs::{self, File};
-use std::io;
+use std::io::{self, Write};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::time::SystemTime;
@@ -11,6 +11,7 @@ use super::catalogue::Entries;
 use super::literal;
 use crate::client::Needle;
 use crate::runner::programs::known_as;
+use crate::store::{private_directory, private_file};
 
 /// A text of each catalogue, and of little else: the variable of the provider that needs no key.
 const LANDMARK: &str = "OPENCODE_API_KEY";
@@ -28,8 +29,9 @@ const MOST_PLACES: usize = 32;
 const NONE: &str = "null";
 
 /// The catalogue in a program. It takes a second to find, so it is noted in the directory `memory`
-/// for exactly this file as it is now.
-pub fn built_in(program: &Path, memory: &Path) -> Option<String> {
+/// for exactly this file as it is now, if there is one.
+pub fn built_in(program: &Path, memory: Option<&Path>) -> Option<String> {
+    let Some(memory) = memory else { return search(program).ok()? };
     let note = memory.join(format!("{}.models.json", known_as(program)?));
     if let Ok(text) = fs::read_to_string(&note) {
         // What is used stays.
@@ -39,7 +41,8 @@ pub fn built_in(program: &Path, memory: &Path) -> Option<String> {
     let found = search(program).ok()?;
     let partial = note.with_extension(std::process::id().to_string());
     let text = found.as_deref().unwrap_or(NONE);
-    let written = fs::create_dir_all(memory).and_then(|()| fs::write(&partial, text));
+    let written = private_directory(memory)
+        .and_then(|()| private_file(&partial, true)?.write_all(text.as_bytes()));
     // Renamed into place, because other starts may read it at any moment.
     if written.and_then(|()| fs::rename(&partial, &note)).is_err() {
         let _ = fs::remove_file(&partial);
@@ -142,14 +145,14 @@ mod tests {
         content.extend_from_slice(literal.as_bytes());
         let place = program("found", &content);
         let memory = place.join("memory");
-        let found = built_in(&place.join("program"), &memory).unwrap();
+        let found = built_in(&place.join("program"), Some(&memory)).unwrap();
         let expected = r#"{"deepinfra":{"id":"deepinfra","env":["D_KEY"],"models":{"a":{"id":"a",
             "name":"A"}}},"opencode":{"id":"opencode","env":["OPENCODE_API_KEY"],"models":{}}}"#;
         let read = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap();
         assert_eq!(read(&found), read(expected));
         let note = fs::read_dir(&memory).unwrap().next().unwrap().unwrap().path();
         fs::write(&note, "noted").unwrap();
-        let again = || built_in(&place.join("program"), &memory);
+        let again = || built_in(&place.join("program"), Some(&memory));
         assert_eq!(again().as_deref(), Some("noted"));
         fs::write(&note, NONE).unwrap();
         assert_eq!(again(), None);
@@ -164,8 +167,8 @@ mod tests {
         let text = r#"#!/bin/sh
             {opencode:{id:"opencode",env:["OPENCODE_API_KEY"],models:{}}}"#;
         let place = program("script", text.as_bytes());
-        assert_eq!(built_in(&place.join("program"), &place.join("memory")), None);
-        assert_eq!(built_in(&place.join("missing"), &place.join("memory")), None);
+        assert_eq!(built_in(&place.join("program"), Some(&place.join("memory"))), None);
+        assert_eq!(built_in(&place.join("missing"), Some(&place.join("memory"))), None);
         fs::remove_dir_all(&place).unwrap();
     }
 }

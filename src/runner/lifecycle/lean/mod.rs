@@ -14,7 +14,6 @@ use std::fs;
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
 
 use crate::process::Variables;
 use evidence::Surroundings;
@@ -31,9 +30,6 @@ const NAME: &str = "occtl-models.json";
 /// The largest catalogue that is read.
 const LARGEST: u64 = 64 << 20;
 
-/// What is known of a program that was not used for so long is forgotten.
-const KEPT_FOR: Duration = Duration::from_secs(30 * 24 * 3600);
-
 /// A server that is about to be started.
 pub struct Wanted<'a> {
     /// All of its variables.
@@ -44,8 +40,8 @@ pub struct Wanted<'a> {
     pub program: &'a Path,
     /// Providers that are asked for by name.
     pub providers: &'a [String],
-    /// Where the catalogues of programs are remembered.
-    pub memory: &'a Path,
+    /// Where the catalogues of programs are remembered, if that is safe.
+    pub memory: Option<&'a Path>,
 }
 
 /// Writes the catalogue for a server into a directory of the server's own, or else into its cache
@@ -80,28 +76,6 @@ fn has_database(surroundings: &Surroundings) -> Option<bool> {
     Some(entries.map(|entry| entry.path()).any(|path| path.extension() == Some("db".as_ref())))
 }
 
-/// Removes what is remembered of programs that are not used any more.
-pub fn forget_unused(memory: &Path) {
-    let now = SystemTime::now();
-    for entry in memory.read_dir().into_iter().flatten().flatten() {
-        let used = entry.metadata().and_then(|metadata| metadata.modified());
-        let age = used.ok().and_then(|used| now.duration_since(used).ok());
-        if age.is_some_and(|age| age > KEPT_FOR) {
-            forget(&entry.path());
-        }
-    }
-}
-
-/// A directory gets another name first, so that none is found of which a part is gone.
-fn forget(path: &Path) {
-    let gone = path.with_extension("gone");
-    if !path.is_dir() {
-        let _ = fs::remove_file(path);
-    } else if fs::rename(path, &gone).is_ok() {
-        let _ = fs::remove_dir_all(&gone);
-    }
-}
-
 /// Whether a value of the variable names a cut catalogue. It was made for another server.
 pub fn is_cut(path: &Path) -> bool {
     path.file_name() == Some(NAME.as_ref())
@@ -121,31 +95,4 @@ fn write(place: &Path, text: &str) -> io::Result<PathBuf> {
     let mut file = fs::File::options().write(true).create_new(true).mode(0o600).open(&path)?;
     file.write_all(text.as_bytes())?;
     Ok(path)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_known_of_programs_goes_when_it_was_not_used_for_a_month() {
-        let memory = std::env::temp_dir().join(format!("occtl-memory-{}", std::process::id()));
-        fs::create_dir_all(&memory).unwrap();
-        for (name, days) in [("old", 31), ("used", 29), ("ahead", -90)] {
-            let age = Duration::from_secs(24 * 3600) * i32::abs(days) as u32;
-            let now = SystemTime::now();
-            let time = if days < 0 { now + age } else { now - age };
-            fs::File::create(memory.join(name)).unwrap().set_modified(time).unwrap();
-        }
-        let directory = memory.join("directory.database");
-        fs::create_dir(&directory).unwrap();
-        let long_ago = SystemTime::now() - 2 * KEPT_FOR;
-        fs::File::open(&directory).unwrap().set_modified(long_ago).unwrap();
-        forget_unused(&memory);
-        assert!(!directory.exists() && fs::read_dir(&memory).unwrap().count() == 2);
-        let left = |name: &str| memory.join(name).exists();
-        assert_eq!([left("old"), left("used"), left("ahead")], [false, true, true]);
-        fs::remove_dir_all(&memory).unwrap();
-        forget_unused(&memory);
-    }
 }

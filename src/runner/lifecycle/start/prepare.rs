@@ -8,6 +8,7 @@ use crate::error::Result;
 use crate::process::Variables;
 use crate::runner::lifecycle::isolate;
 use crate::runner::lifecycle::lean::{self, MODELS_PATH};
+use crate::runner::lifecycle::memory;
 use crate::runner::lifecycle::remembered::Carried;
 use crate::runner::lifecycle::template::Template;
 use crate::runner::lifecycle::worktree;
@@ -46,17 +47,19 @@ impl Attempt<'_> {
         if data.join("opencode.db").exists() {
             return None;
         }
-        let template = Template::of(&self.program, &self.context.store.programs_path(), &data)?;
+        let memory = self.context.store.programs_path();
+        let template = Template::of(&self.program, memory::trusted(&memory)?, &data)?;
         (!template.lay()).then_some(template)
     }
 
     fn cut_catalogue(&mut self, own: Option<&Path>) {
+        let programs = self.context.store.programs_path();
         let wanted = lean::Wanted {
             variables: &self.variables(),
             workdir: &self.workdir,
             program: &self.program,
             providers: &self.options.providers,
-            memory: &self.context.store.programs_path(),
+            memory: memory::trusted(&programs),
         };
         if let Some(path) = lean::prepare(&wanted, own) {
             self.extra.set(MODELS_PATH, path);
