@@ -115,7 +115,8 @@ pub const LIMITS: [Flag; 6] = [
         "on-event",
         None,
         "CMD",
-        "Run this shell command for every ask and at the end, with JSON on its stdin",
+        "Run this shell command for every ask and at the end, with JSON on its stdin; it may go on \
+         when occtl has ended",
     ),
     Flag::switch(
         "verbose",

@@ -45,8 +45,13 @@ impl Exchange {
     }
 
     /// An answer that may have any size.
-    pub(super) fn of_any_size(mut self) -> Exchange {
-        self.largest = LARGEST_ANSWER;
+    pub(super) fn of_any_size(self) -> Exchange {
+        self.of_size(LARGEST_ANSWER)
+    }
+
+    /// An answer of at most so many bytes.
+    pub(super) fn of_size(mut self, largest: u64) -> Exchange {
+        self.largest = largest;
         self
     }
 

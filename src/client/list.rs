@@ -23,7 +23,7 @@ impl Client {
         limit: Limit,
         take: &mut dyn FnMut(T) -> ControlFlow<()>,
     ) -> Answer<Option<String>> {
-        let exchange = self.send("GET", route, query, None, limit)?.of_any_size();
+        let exchange = self.send("GET", route, query, None, limit)?.of_size(T::MOST_BYTES);
         let cursor = exchange.cursor();
         let mut stopped = false;
         let each = Each { take, stopped: &mut stopped, element: PhantomData };

@@ -178,6 +178,35 @@ fn a_reader_that_does_not_read_holds_up_neither_a_limit_nor_a_signal() {
 }
 
 #[test]
+fn a_crash_is_explained_by_the_missing_device_or_the_build_and_by_nothing_that_is_not_so() {
+    let sandbox = sandbox("crashes", Value::Null);
+    let says = |name: &str, text: &str, without_device: bool| {
+        let program = sandbox.install(name, &format!("#!/bin/sh\necho '{text}'; kill -ILL $$\n"));
+        let line = if without_device {
+            "mkdir dev && touch dev/null && mount --bind /dev/null dev/null && \
+             mount --rbind dev /dev && exec \"$0\" \"$@\""
+        } else {
+            "exec \"$0\" \"$@\""
+        };
+        let occtl = env!("CARGO_BIN_EXE_occtl");
+        let words = ["-m", "sh", "-c", line, occtl, "start", "--opencode"];
+        let run = sandbox.command("unshare", &words).args(&[&program]);
+        run.run().fails(4).stderr
+    };
+    if sandbox.command("unshare", &["-m", "true"]).run().status != 0 {
+        eprintln!("skipped: this user may not mount");
+        return;
+    }
+    let said = says("modern", "Bun v1.3.14 Linux x64", false);
+    assert!(said.contains("the baseline build"), "{said}");
+    let said = says("baseline", "Bun v1.3.14 Linux x64 (baseline)", false);
+    assert!(said.contains("SIGILL") && !said.contains("the baseline build"), "{said}");
+    let said = says("blind", "Bun v1.3.14 Linux x64 (baseline)", true);
+    assert!(said.contains("there is no /dev/urandom"), "{said}");
+    sandbox.assert_no_trace();
+}
+
+#[test]
 fn a_place_without_devices_is_told_that_a_server_needs_one() {
     let sandbox = sandbox("no-devices", Value::Null);
     if sandbox.command("unshare", &["-m", "true"]).run().status != 0 {

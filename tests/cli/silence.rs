@@ -158,3 +158,17 @@ fn a_small_answer_that_has_no_end_is_not_read_to_it() {
     sandbox.occtl(&["stop", &id]).run().ok();
     sandbox.assert_no_trace();
 }
+
+#[test]
+fn a_list_of_conversations_that_has_no_end_takes_neither_the_memory_nor_the_other_sessions() {
+    let sandbox = sandbox("endless-list", json!({}));
+    let id = sandbox.start(&[]);
+    sandbox.set_faults(&json!({"flood": ["/session"]}));
+    let alone = sandbox.occtl(&["sessions", &id]).timeout(SOON).run().fails(4);
+    assert!(alone.stderr.contains("it has more than 256 MiB"), "{}", alone.stderr);
+    let all = sandbox.occtl(&["list", "--all-conversations"]).timeout(SOON).run().ok();
+    assert!(all.stderr.contains(&format!("without those of {id}: ")), "{}", all.stderr);
+    sandbox.set_faults(&json!({}));
+    sandbox.occtl(&["stop", &id]).run().ok();
+    sandbox.assert_no_trace();
+}

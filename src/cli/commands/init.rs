@@ -7,8 +7,9 @@ pub const COMMAND: Command = Command {
     name: "init",
     summary: "Run a command as the first process of a container",
     about: &[
-        "SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGUSR1 and SIGUSR2 are handed on to COMMAND; a key \
-         such as Ctrl-C reaches it without that. Processes whose parent has ended are reaped. The \
+        "SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGUSR1 and SIGUSR2 are handed on to COMMAND. On a \
+         terminal SIGINT and SIGQUIT are not: there they are taken for keys such as Ctrl-C, which \
+         reach COMMAND without that. Processes whose parent has ended are reaped. The \
          status is COMMAND's, or 128 and the number of the signal that ended it.",
         "Once COMMAND has ended, all that still runs below occtl, servers too, gets SIGTERM, and \
          SIGKILL after --grace or at a further signal. Their sessions stay in the store, as dead \

@@ -42,7 +42,10 @@ pub struct Conversation {
     pub metadata: OwnMetadata,
 }
 
-impl Element for Conversation {}
+impl Element for Conversation {
+    /// 256 MiB. One has less than a kilobyte, and what is kept of all of them is in memory at once.
+    const MOST_BYTES: u64 = 256 << 20;
+}
 
 impl Conversation {
     /// The first message that was taken back.

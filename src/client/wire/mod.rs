@@ -31,6 +31,9 @@ pub use transcript::*;
 pub trait Element: DeserializeOwned {
     /// Whether it is kept as the server sent it, halves of characters included.
     const UNCHANGED: bool = false;
+    /// The most bytes that a list of them is read with: 1 GiB. A conversation can be a few hundred
+    /// megabytes; anything larger is a fault.
+    const MOST_BYTES: u64 = 1 << 30;
 }
 
 /// Reads a value of any type. A value that does not fit becomes the default.

@@ -1,6 +1,7 @@
 //! Lists conversations: those of a session, those of all sessions, and the relatives of one.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use jiff::Timestamp;
 
@@ -18,7 +19,11 @@ use crate::runner::session::server::Server;
 use crate::runner::session::status::{SessionStatus, list};
 use crate::runner::turn::Tokens;
 use crate::sorting;
-use crate::units::PROBE_LIMIT;
+use crate::units::{Deadline, PROBE_LIMIT};
+
+/// How long one of many servers may take to list its conversations. Its disk can be slow, but the
+/// others are waiting.
+const LIST_MOST: Duration = Duration::from_secs(20);
 
 /// A conversation as it is listed.
 #[derive(Clone, Debug)]
@@ -98,6 +103,12 @@ pub fn sessions(context: &Context, word: &str) -> Result<ConversationList> {
     Server::with(context, word, list_all)
 }
 
+/// The same for one of many, within [`LIST_MOST`].
+fn list_soon(server: &Server) -> Result<ConversationList> {
+    server.client.limit_to(Deadline::after(LIST_MOST), None);
+    list_all(server)
+}
+
 fn list_all(server: &Server) -> Result<ConversationList> {
     let mut found: Vec<(f64, Listed)> = Vec::new();
     server.client.each_conversation(&server.directory, &mut |conversation| {
@@ -122,7 +133,7 @@ pub fn all_conversations(context: &Context, labels: &Labels) -> Result<Vec<Conve
         match state {
             State::Dead | State::Starting => {}
             State::Error => missing(&trouble.unwrap_or_default()),
-            _ => match sessions(context, &facts.id) {
+            _ => match Server::with(context, &facts.id, list_soon) {
                 Ok(found) => all.push(found),
                 // Its server has ended in the meantime.
                 Err(error) => missing(&error.message),

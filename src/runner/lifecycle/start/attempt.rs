@@ -199,7 +199,11 @@ impl Attempt<'_> {
             Code::Unreachable,
             format!("{} {how} before it answered", self.program.display()),
         );
-        if status.signal() == Some(4) {
+        if status.signal().is_some() && !Path::new("/dev/urandom").exists() {
+            return error.hint("there is no /dev/urandom, without which OpenCode cannot run");
+        }
+        // The baseline build calls itself that in what it prints when it crashes.
+        if status.signal() == Some(4) && !error.message.contains("(baseline)") {
             return error.hint(
                 "this processor lacks an instruction of that build: the baseline build \
                  (opencode-linux-x64-baseline) does without",
