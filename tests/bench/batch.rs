@@ -180,11 +180,31 @@ fn a_changed_plan_keeps_what_it_still_has_and_counts_what_it_has_no_more() {
     bench.plan(&both(), &json!({}));
     bench.run(&[]).run().ok();
     bench.plan(&json!([task("good", &["true"]), task("new", &["true"])]), &json!({}));
-    let ended = bench.run(&["--json"]).run().ok().json();
+    let ended = bench.run(&["--json"]).run().ok();
+    assert!(ended.stderr.contains("1 recorded runs are not in this plan"), "{}", ended.stderr);
+    let ended = ended.json();
     assert_eq!((&ended["runs"], &ended["pass"]), (&json!(2), &json!(2)));
     assert_eq!(all(&bench.lines(), "task"), ["bad", "good", "new"]);
     let status = bench.on_results("status", &["--json"]).run().ok().json();
     assert_eq!(status["not_in_plan"], 1);
+}
+
+#[test]
+fn a_plan_of_another_name_without_one_run_in_common_takes_no_directory_over() {
+    let bench = Bench::new("bench-taken-over", json!({}));
+    bench.plan(&json!([task("good", &["true"])]), &json!({"name": "first"}));
+    bench.run(&[]).run().ok();
+    let plan = std::fs::read(bench.results().join("plan.json")).unwrap();
+    bench.plan(&json!([task("other", &["true"])]), &json!({"name": "second"}));
+    let refused = bench.run(&[]).run().fails(2);
+    let said = "has results of the plan \"first\" alone";
+    assert!(refused.stderr.contains(said), "{}", refused.stderr);
+    assert!(refused.stderr.contains("\"second\" needs a directory"), "{}", refused.stderr);
+    assert_eq!(std::fs::read(bench.results().join("plan.json")).unwrap(), plan);
+    assert_eq!(bench.lines().len(), 1);
+    // A plan in which everything was changed is still the same one by its name.
+    bench.plan(&json!([task("other", &["true"])]), &json!({"name": "first"}));
+    bench.run(&[]).run().ok();
 }
 
 #[test]

@@ -67,6 +67,11 @@ impl<'a> Ledger<'a> {
         ledger
     }
 
+    /// The plan whose runs these are.
+    pub fn plan(&self) -> &'a Plan {
+        self.plan
+    }
+
     /// The runs alone.
     pub fn into_runs(self) -> Vec<Run> {
         self.runs

@@ -67,6 +67,7 @@ pub fn run(
     let runs = schedule::runs(plan, &directory.batch);
     let chosen = options.selection.choose(plan, &runs, options.shard)?;
     let mut ledger = Ledger::new(plan, runs, lines);
+    let dropped = dropped_runs(&directory, &ledger)?;
     let adopted = recovered.and_then(|recovered| {
         let adopted = resume::adopt(&directory, &mut ledger, &chosen, &mut results)?;
         Ok(recovered + adopted)
@@ -79,6 +80,11 @@ pub fn run(
     }
     // A command that is refused leaves the batch as it was.
     directory.change_plan(plan)?;
+    if dropped > 0 {
+        watcher.warned(&format!(
+            "{dropped} recorded runs are not in this plan; they stay in the results uncounted"
+        ));
+    }
     let mut parent = Parent {
         spent: ledger.spent(options.shard),
         progress: Progress::of(&ledger, chosen.iter().map(|place| &ledger.runs[*place])),
@@ -107,6 +113,25 @@ pub fn run(
         }
     };
     Ok(ended(parent, left))
+}
+
+/// How many recorded runs the batch's plan has and this one, which is to take its place, has not. An
+/// error if that would be all of them, and the plans have different names: then not the plan is
+/// another one, but the directory is the wrong one.
+fn dropped_runs(directory: &Directory, ledger: &Ledger) -> Result<usize> {
+    let (before, plan) = (directory.plan()?, ledger.plan());
+    if before.sha256 == plan.sha256 {
+        return Ok(0);
+    }
+    let recorded = ledger.lines.runs();
+    let kept = ledger.runs.iter().filter(|run| ledger.lines.places(&run.id).next().is_some());
+    let kept = kept.count();
+    if recorded > 0 && kept == 0 && before.name != plan.name {
+        let (shown, name) = (directory.path.display(), &before.name);
+        return Err(Error::usage(format!("{shown} has results of the plan {name:?} alone"))
+            .hint(format!("the plan {:?} needs a directory of its own (-o)", plan.name)));
+    }
+    Ok(recorded - kept)
 }
 
 /// Whether a scheduler that has not learnt of the end of a shard can have sent this process again.
