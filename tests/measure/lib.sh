@@ -78,8 +78,36 @@ row() {
     printf '%s\t%s\t%s\t%s\n' "$1" "$2" "$3" "$verdict"
 }
 
+# within FIGURE LIMIT REFERENCE SHARE: the condition of a bar in microseconds that a slow machine cannot
+# be blamed for: LIMIT, or that share of what another program needs for the same in this run.
+within() { echo "$1 <= $2 || $1 <= $3 * $4"; }
+
+# took COMMAND…: prints how many microseconds it takes.
+took() {
+    local began ended
+    now began
+    "$@" >/dev/null 2>&1 || true
+    now ended
+    echo $((ended - began))
+}
+
 # ratio A B: how many times B fits into A.
 ratio() { awk "BEGIN { printf \"%.2f\", $1 / $2 }"; }
+
+# in_turns ROUNDS ONE OTHER: takes turns, so that both meet the same machine, and changes which of them
+# is first. Each notes its own microseconds as the last line of $SCRATCH/ONE and $SCRATCH/OTHER.
+in_turns() {
+    local round
+    for ((round = 0; round < $1; round++)); do
+        if ((round % 2)); then "$3" && "$2"; else "$2" && "$3"; fi
+    done
+}
+
+# compared ONE OTHER: the median of ONE/OTHER over the rounds. A machine whose speed changes on the way
+# changes both sides of a round.
+compared() {
+    paste "$SCRATCH/$1" "$SCRATCH/$2" | awk '{ printf "%.4f\n", $1 / $2 }' | median
+}
 
 # reach SESSION: sets URL, AUTHORIZATION and DIRECTORY for requests of curl to its server.
 reach() {

@@ -5,22 +5,22 @@ source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 use_model
 warm_home
-by_opencode() {
-    (cd "$SCRATCH/work" && "$REAL" run hi >/dev/null 2>&1 </dev/null)
+# timed FILE COMMAND…: notes how long it takes.
+timed() {
+    local began ended file=$SCRATCH/$1
+    shift
+    now began
+    (cd "$SCRATCH/work" && "$@" >/dev/null 2>&1 </dev/null)
+    now ended
+    echo $((ended - began)) >>"$file"
 }
-by_occtl() {
-    (cd "$SCRATCH/work" && "$OCCTL" run -q -t 120 hi >/dev/null </dev/null)
-}
-rounds=${BENCH_ROUNDS:-9}
+by_opencode() { timed opencode "$REAL" run hi; }
+by_occtl() { timed occtl "$OCCTL" run -q -t 120 hi; }
 # The first round finds the catalogue and the database of the program, and is not counted.
-for ((round = 0; round <= rounds; round++)); do
-    for way in by_opencode by_occtl; do
-        now began
-        "$way"
-        now ended
-        ((round == 0)) || echo $((ended - began)) >>"$SCRATCH/$way"
-    done
-done
-opencode=$(median <"$SCRATCH/by_opencode") occtl=$(median <"$SCRATCH/by_occtl")
+in_turns 1 by_opencode by_occtl
+rm "$SCRATCH/opencode" "$SCRATCH/occtl"
+in_turns "${BENCH_ROUNDS:-16}" by_opencode by_occtl
+opencode=$(median <"$SCRATCH/opencode") occtl=$(median <"$SCRATCH/occtl")
+ratio=$(compared occtl opencode)
 row "run from nothing to the answer" "0.75 x opencode run ($(ms "$opencode"))" \
-    "$(ms "$occtl") ($(ratio "$occtl" "$opencode") x)" "$occtl <= 0.75 * $opencode"
+    "$(ms "$occtl") ($(ratio "$ratio" 1) x)" "$ratio <= 0.75"

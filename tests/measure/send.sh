@@ -6,37 +6,34 @@ use_model
 session=$("$OCCTL" start -q -w "$SCRATCH/work" -t 120)
 reach "$session"
 request() { curl -s -H "$AUTHORIZATION" -H 'content-type: application/json' -d "$@"; }
+# After an answer the server works on for a moment. The program that asks next would pay for that.
 by_curl() {
-    local a b c d id prompt='{"parts":[{"type":"text","text":"'$1'"}]}'
+    local a b c d id body='{"parts":[{"type":"text","text":"'$prompt'"}]}'
+    sleep 0.2
     now a
     request '{"title":"t"}' "$URL/session" >"$SCRATCH/session"
     now b
     id=$(jq -r .id "$SCRATCH/session")
     now c
-    request "$prompt" "$URL/session/$id/message" >/dev/null
+    request "$body" "$URL/session/$id/message" >/dev/null
     now d
-    echo $((b - a + d - c))
+    echo $((b - a + d - c)) >>"$SCRATCH/curl.times"
 }
 by_occtl() {
     local a b
+    sleep 0.2
     now a
-    "$OCCTL" send "$session" --wait --title t "$1" >/dev/null
+    "$OCCTL" send "$session" --wait --title t "$prompt" >/dev/null
     now b
-    echo $((b - a))
+    echo $((b - a)) >>"$SCRATCH/occtl.times"
 }
 for prompt in '[[tokens 20]]' '[[slow 20 50]]'; do
-    rm -f "$SCRATCH"/*.times
-    # After an answer the server works on for a moment. The program that asks next would pay for that,
-    # and mostly that was occtl, because curl takes longer to begin.
-    for ((round = 0; round < 25; round++)); do
-        sleep 0.2
-        by_curl "$prompt" >>"$SCRATCH/curl.times"
-        sleep 0.2
-        by_occtl "$prompt" >>"$SCRATCH/occtl.times"
-    done
-    # The first five rounds warm the server up.
-    curl=$(tail -n +6 "$SCRATCH/curl.times" | median)
-    occtl=$(tail -n +6 "$SCRATCH/occtl.times" | median)
+    # The first rounds warm the server up.
+    in_turns 6 by_curl by_occtl
+    rm "$SCRATCH"/*.times
+    in_turns 30 by_curl by_occtl
+    curl=$(median <"$SCRATCH/curl.times") occtl=$(median <"$SCRATCH/occtl.times")
+    ratio=$(compared occtl.times curl.times)
     row "send --wait '$prompt'" "1.1 x two curl calls ($(ms "$curl"))" \
-        "$(ms "$occtl") ($(ratio "$occtl" "$curl") x)" "$occtl <= 1.1 * $curl"
+        "$(ms "$occtl") ($(ratio "$ratio" 1) x)" "$ratio <= 1.1"
 done

@@ -50,18 +50,20 @@ several() {
     fi
 }
 jobs=()
-rounds=${BENCH_ROUNDS:-9}
-for ((round = 0; round < rounds; round++)); do
-    several bare 1
-    several by_occtl 1
-done
-bare=$(median <"$SCRATCH/bare.1") occtl=$(median <"$SCRATCH/by_occtl.1")
-row "start" "1.05 x opencode serve ($(ms "$bare"))" "$(ms "$occtl") ($(ratio "$occtl" "$bare") x)" \
-    "$occtl <= 1.05 * $bare"
-for ((round = 0; round < (rounds + 2) / 3; round++)); do
-    several bare 16
-    several by_occtl 16
-done
-bare=$(median <"$SCRATCH/bare.16") occtl=$(median <"$SCRATCH/by_occtl.16")
-row "16 starts at once" "1.10 x 16 opencode serve ($(ms "$bare"))" \
-    "$(ms "$occtl") ($(ratio "$occtl" "$bare") x)" "$occtl <= 1.10 * $bare"
+one_bare() { several bare 1; }
+one_by_occtl() { several by_occtl 1; }
+many_bare() { several bare 16; }
+many_by_occtl() { several by_occtl 16; }
+# said COUNT NAME FACTOR: the row of that many starts.
+said() {
+    local bare occtl ratio
+    bare=$(median <"$SCRATCH/bare.$1") occtl=$(median <"$SCRATCH/by_occtl.$1")
+    ratio=$(compared "by_occtl.$1" "bare.$1")
+    row "$2" "$3 x opencode serve ($(ms "$bare"))" "$(ms "$occtl") ($(ratio "$ratio" 1) x)" \
+        "$ratio <= $3"
+}
+rounds=${BENCH_ROUNDS:-24}
+in_turns "$rounds" one_bare one_by_occtl
+said 1 "start" 1.05
+in_turns $(((rounds + 7) / 8)) many_bare many_by_occtl
+said 16 "16 starts at once" 1.10

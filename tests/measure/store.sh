@@ -14,6 +14,23 @@ jq -n '{schema: 1, next_port: 19100, sessions: ([range(10000) | tostring |
         opencode_version: "1.18.33", allow_occtl_commands: false}}] | from_entries)}' \
     >"$OCCTL_DATA_DIR/store.json"
 chmod 600 "$OCCTL_DATA_DIR/store.json"
+# The same change as opencode-ctl 0.4.0 makes it, but stored as safely.
+cat >"$SCRATCH/change.py" <<'END'
+import json, os, sys
+
+path = sys.argv[1]
+with open(path) as file:
+    store = json.load(file)
+store["sessions"]["oc-00005000"]["last_activity"] = "2026-01-01T00:00:00.000001"
+with open(path + ".new", "w") as file:
+    json.dump(store, file, indent=2)
+    file.flush()
+    os.fsync(file.fileno())
+os.rename(path + ".new", path)
+END
+cp "$OCCTL_DATA_DIR/store.json" "$SCRATCH/store.json"
+for _ in 1 2 3 4 5; do took python3 "$SCRATCH/change.py" "$SCRATCH/store.json"; done >"$SCRATCH/changes"
+python=$(median <"$SCRATCH/changes")
 # measure NAME LIMIT_MS COMMAND…: the median of 15 runs, how much of it is processor time (the rest
 # is spent waiting for the disk and for other programs), and the largest memory.
 measure() {
@@ -31,13 +48,13 @@ measure() {
     work=$({ time for ((round = 0; round < 15; round++)); do "$@" >/dev/null; done; } 2>&1 |
         awk '{ printf "%.1f", ($1 + $2) * 1000 / 15 }')
     memory=$(sort -n "$SCRATCH/memory" | tail -1)
-    row "$name, 10,000 records" "$limit ms" \
-        "$(ms "$took"), of which $work of processor" "$took <= $limit * 1000"
+    row "$name, 10,000 records" "$limit ms, or $share of Python's json ($(ms "$python"))" \
+        "$(ms "$took"), of which $work of processor" "$(within "$took" $((limit * 1000)) "$python" "$share")"
     row "memory: $name, 10,000 records" "8192 KiB" "$memory KiB" "$memory <= 8192"
 }
-measure "touch" 50 "$OCCTL" touch oc-00005000
-measure "list -q" 100 "$OCCTL" list -q
+share=0.2 measure "touch" 50 "$OCCTL" touch oc-00005000
+share=0.4 measure "list -q" 100 "$OCCTL" list -q
 # Dead sessions have no server to ask; the rest of `list` is what git costs.
-measure "list --no-git" 500 "$OCCTL" list --no-git
+share=2 measure "list --no-git" 500 "$OCCTL" list --no-git
 # There is no server to stop, and `stop --all` would look for each of the ten thousand.
 rm -rf "$OCCTL_DATA_DIR"
