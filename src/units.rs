@@ -232,6 +232,22 @@ pub fn seconds(duration: Duration) -> String {
     format!("{value} s")
 }
 
+/// US dollars with so many decimals, without a sign of money. What rounds to nothing has no minus:
+/// a sum of nothing is -0 in some programs, and a reader would look for a meaning.
+pub fn usd(amount: f64, decimals: usize) -> String {
+    let text = format!("{amount:.decimals$}");
+    match text.strip_prefix('-') {
+        Some(rest) if rest.bytes().all(|byte| matches!(byte, b'0' | b'.')) => rest.into(),
+        _ => text,
+    }
+}
+
+/// The sum of amounts. That of none is 0, where the standard library has -0, which would be seen
+/// in messages and in JSON.
+pub fn sum(amounts: impl Iterator<Item = f64>) -> f64 {
+    amounts.fold(0.0, |sum, amount| sum + amount)
+}
+
 /// Whether a character is a mark that makes a reader see text in another order than it has.
 pub fn changes_direction(c: char) -> bool {
     matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
@@ -246,6 +262,15 @@ pub fn beginning(text: &str, bytes: usize) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn money_is_never_minus_nothing() {
+        let shown = [(-0.0, "0.00"), (0.0, "0.00"), (-0.001, "0.00"), (-0.25, "-0.25")];
+        shown.iter().for_each(|(amount, text)| assert_eq!(usd(*amount, 2), *text));
+        assert_eq!((usd(-0.0, 4), usd(12.345_67, 4)), ("0.0000".into(), "12.3457".into()));
+        assert!(sum(std::iter::empty()).is_sign_positive());
+        assert_eq!(sum([0.5, 0.25].into_iter()), 0.75);
+    }
 
     #[test]
     fn a_limit_too_large_for_the_clock_is_no_limit() {

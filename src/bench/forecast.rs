@@ -42,7 +42,8 @@ pub fn forecast(plan: &Plan, runs: &[Run], machines: &Machines, night: Option<&N
     Forecast {
         outlook: is_compared.then(|| outlook(&plan.gate, &design, None, others)),
         cost_usd: night.and_then(|night| expected_cost(plan, runs, night)),
-        most_usd: limits().map(|limits| limits.cost_usd).sum(),
+        // A sum of the standard library begins with -0, and that of no run would be shown so.
+        most_usd: limits().try_fold(0.0, |sum, limits| Some(sum + limits.cost_usd?)),
         longest_s: longest / f64::from(machines.jobs.max(1)),
         makespan: night.and_then(|night| makespan(plan, runs, machines, night)),
     }
@@ -57,7 +58,7 @@ fn expected_cost(plan: &Plan, runs: &[Run], night: &Night) -> Option<f64> {
         (!costs.is_empty()).then(|| costs.iter().sum::<f64>() / costs.len() as f64)
     });
     let means: Vec<Option<f64>> = means.collect();
-    runs.iter().map(|run| means[run.arm]).sum()
+    runs.iter().try_fold(0.0, |sum, run| Some(sum + means[run.arm]?))
 }
 
 #[cfg(test)]

@@ -79,3 +79,15 @@ fn each_shard_has_its_own_part_of_the_budget() {
         assert_eq!(own.len(), 2, "{own:?}");
     }
 }
+
+#[test]
+fn a_dry_run_of_a_finished_batch_costs_nothing_and_not_minus_nothing() {
+    let bench = Bench::new("bench-nothing-left", json!({}));
+    bench.plan(&both(), &json!({}));
+    bench.run(&[]).run().ok();
+    let shown = bench.run(&["--dry-run"]).run().ok();
+    assert!(shown.stderr.contains("they cost 0.00 US dollars"), "{}", shown.stderr);
+    let told = bench.run(&["--dry-run", "--json"]).run().ok();
+    assert!(!told.stdout.contains("-0.0"), "{}", told.stdout);
+    assert_eq!(told.json()["forecast"]["cost_usd"], 0.0);
+}

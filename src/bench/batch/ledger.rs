@@ -9,6 +9,7 @@ use crate::bench::results::line::Stop;
 use crate::bench::results::row::Row;
 use crate::bench::schedule::{Run, Shard, provider};
 use crate::sorting;
+use crate::units;
 
 /// Errors after which no other run of the arm can go better: the agent child or the trial names
 /// them.
@@ -82,7 +83,7 @@ impl<'a> Ledger<'a> {
     pub fn spent(&self, shard: Shard) -> f64 {
         let name = shard.name();
         let own = self.lines.rows.iter().filter(|row| row.shard.as_deref() == Some(&*name));
-        own.filter_map(Row::own_cost).sum()
+        units::sum(own.filter_map(Row::own_cost))
     }
 
     /// How a run stands.

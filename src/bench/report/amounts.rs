@@ -1,5 +1,7 @@
 //! Times, money and counts as people read them.
 
+use crate::units::usd;
+
 /// A time: `850 ms`, `3.2 s`, `12 min 5 s`, `3 h 20 min`.
 pub fn duration(milliseconds: u64) -> String {
     let seconds = milliseconds / 1000;
@@ -16,7 +18,7 @@ pub fn duration(milliseconds: u64) -> String {
 
 /// US dollars: cents, and below one dollar hundredths of them.
 pub fn dollars(amount: f64) -> String {
-    if amount < 1.0 { format!("${amount:.4}") } else { format!("${amount:.2}") }
+    format!("${}", usd(amount, if amount < 1.0 { 4 } else { 2 }))
 }
 
 /// A count with its thousands apart: `12,345`.
@@ -61,6 +63,7 @@ mod tests {
             assert_eq!(duration(time), shown);
         }
         assert_eq!((dollars(0.00123), dollars(12.345)), ("$0.0012".into(), "$12.35".into()));
+        assert_eq!(dollars(-0.0), "$0.0000");
         let counts = [(0, "0"), (999, "999"), (1000, "1,000"), (12_345_678, "12,345,678")];
         counts.iter().for_each(|(number, shown)| assert_eq!(count(*number), *shown));
         let sizes =

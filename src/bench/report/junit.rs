@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use super::Report;
 use super::escape::xml;
 use crate::bench::verdict::{Candidate, Verdict, Word};
+use crate::units;
 
 /// One case.
 struct Case {
@@ -102,7 +103,7 @@ fn suite(name: &str, started: Option<&str>, cases: &[Case]) -> Suite {
         count(|end| matches!(end, End::Error(_))),
         count(|end| matches!(end, End::Skipped(_))),
     ];
-    let seconds: f64 = cases.iter().map(|case| case.seconds).sum();
+    let seconds = units::sum(cases.iter().map(|case| case.seconds));
     let stamp = started.map_or(String::new(), |time| format!(" timestamp=\"{}\"", xml(time)));
     let mut text =
         format!("  <testsuite name=\"{}\"{}{stamp}>\n", xml(name), attributes(counts, seconds));

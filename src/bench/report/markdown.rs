@@ -7,6 +7,7 @@ use super::escape::markdown as escape;
 use super::text::{self, MOST_ROWS, changed, percent, summary};
 use super::{ArmReport, NightReport, Report};
 use crate::bench::verdict::{Candidate, Verdict};
+use crate::units::usd;
 
 /// All nights. Of several, what they have in common comes first.
 pub fn report(report: &Report) -> String {
@@ -93,7 +94,8 @@ fn arms(out: &mut String, night: &NightReport) {
         let time = arm.agent_time.median_ms;
         let time = time.map_or(String::new(), |ms| format!("{:.1} s", ms / 1000.0));
         let least = if arm.cost_complete { "" } else { "≥ " };
-        let cost = arm.spent_usd.map_or(String::new(), |usd| format!("{least}{usd:.4} USD"));
+        let cost =
+            arm.spent_usd.map_or(String::new(), |spent| format!("{least}{} USD", usd(spent, 4)));
         let _ = writeln!(
             out,
             "| {} | {} | {} of {} | {rate} | {interval} | {} | {time} | {cost} |",

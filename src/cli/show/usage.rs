@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use crate::cli::output::Cell;
 use crate::runner::turn::{Tokens, Used};
+use crate::units::usd;
 
 /// The headings of [`cells`].
 pub const HEADINGS: [&str; 7] =
@@ -28,8 +29,8 @@ pub fn cells(used: &Used) -> Vec<Cell> {
 /// The cost in words: `>` stands before what is known where a part of it is not.
 pub fn cost(used: &Used) -> String {
     match (used.cost_usd(), used.cost_known_usd) {
-        (Some(cost), _) => format!("${cost:.4}"),
-        (None, Some(known)) => format!("> ${known:.4}"),
+        (Some(cost), _) => format!("${}", usd(cost, 4)),
+        (None, Some(known)) => format!("> ${}", usd(known, 4)),
         (None, None) => "-".into(),
     }
 }

@@ -31,6 +31,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
 use crate::client::wire::{Conversation, Info, Message, TurnError};
+use crate::units;
 use cuts::Working;
 use prompts::Prompts;
 use seen::Seen;
@@ -224,7 +225,7 @@ impl Turn {
 
     /// What the turn and its sub-agents have used so far.
     pub fn spent(&self) -> Spent {
-        let cost = self.all_steps().filter_map(|info| info.cost).sum();
+        let cost = units::sum(self.all_steps().filter_map(|info| info.cost));
         Spent { steps: self.all_steps().count() as u64, cost }
     }
 

@@ -7,6 +7,7 @@ use super::{
 };
 use crate::bench::report::{ArmReport, NightReport, Report, Times};
 use crate::bench::verdict::Word;
+use crate::units::usd;
 
 /// The most runs without a result that are listed.
 const MOST_UNSCORED: usize = 20;
@@ -111,7 +112,8 @@ fn arm_lines(text: &mut String, arm: &ArmReport) {
     if let Some(spent) = arm.spent_usd {
         let each = arm.usd_per_pass.filter(|ratio| ratio.estimate.is_some());
         let each = each.map_or(String::new(), |each| format!("; {} a pass", ratio(&each)));
-        item(text, "cost", &format!("{least}{spent:.4} US dollars with all attempts{each}"));
+        let spent = usd(spent, 4);
+        item(text, "cost", &format!("{least}{spent} US dollars with all attempts{each}"));
     }
     if let Some(tokens) = arm.tokens {
         let least = if arm.usage_complete { "" } else { "≥ " };

@@ -18,7 +18,7 @@ use crate::cli::show::bench::{counts, expected_time, outcome};
 use crate::cli::spec::{Action, Command, Exit, Flag, Operand};
 use crate::cli::words::{Words, wrong_value};
 use crate::error::{Code, Error, Result};
-use crate::units::seconds;
+use crate::units::{seconds, usd};
 
 /// More parts than the arrays of any scheduler have; each has a file of its own.
 const MOST_SHARDS: u32 = 100_000;
@@ -340,12 +340,12 @@ fn tell(forecast: &Forecast, runs: usize) {
     if let Some(makespan) = &forecast.makespan {
         output::say(&expected_time(makespan, runs));
     }
-    for (usd, what) in [
+    for (amount, what) in [
         (forecast.cost_usd, "as runs of these arms did before, they cost"),
         (forecast.most_usd.filter(|usd| *usd > 0.0), "at their limits they cost"),
     ] {
-        if let Some(usd) = usd {
-            output::say(&format!("{what} {usd:.2} US dollars"));
+        if let Some(amount) = amount {
+            output::say(&format!("{what} {} US dollars", usd(amount, 2)));
         }
     }
     if let Some(outlook) = &forecast.outlook {
