@@ -23,8 +23,7 @@ pub fn counts(progress: &Progress) -> String {
         text += &format!(", {} ungraded", progress.ungraded);
     }
     if let Some(cost) = progress.cost_usd {
-        let at_least = if progress.cost_complete { "" } else { "≥ " };
-        text += &format!(", {at_least}{}", dollars(cost));
+        text += &format!(", {}", spent(cost, progress.cost_complete));
     }
     if let (Some(left), true) = (progress.left_ms, progress.done < progress.runs) {
         text += &format!(", {} left", about(Duration::from_millis(left)));
@@ -48,12 +47,18 @@ pub fn outcome(row: &Row) -> String {
         text += &format!(", {}", seconds(Duration::from_millis(time)));
     }
     if let Some(cost) = row.cost_usd {
-        text += &format!(", {}", dollars(cost));
+        text += &format!(", {}", spent(cost, row.usage_complete));
     }
     if let Some(error) = &row.error {
         text += &format!(": {}: {}", error.name, error.message);
     }
     text
+}
+
+/// What was spent: at least that, where a part of it is not known.
+fn spent(cost: f64, is_complete: bool) -> String {
+    let at_least = if is_complete { "" } else { "≥ " };
+    format!("{at_least}{}", dollars(cost))
 }
 
 /// How long so many runs will take, in one line.
@@ -86,5 +91,28 @@ fn about(time: Duration) -> String {
         0..60 => format!("{} s", time.as_secs().max(1)),
         60..5400 => format!("{} min", time.as_secs().div_ceil(60)),
         all => format!("{} h", all.div_ceil(3600)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_cost_that_is_not_known_to_be_all_is_told_as_the_least_of_a_run_and_of_all() {
+        for (is_complete, shown) in [(false, ", ≥ $0.0000"), (true, ", $0.0000")] {
+            let line = json!({
+                "type": "result", "schema": 1, "batch": "b", "run_id": "r", "attempt": 1,
+                "task": "s", "arm": "a", "repeat": 1, "result": "unscored", "stop": "interrupted",
+                "cost_usd": 0.0, "usage_complete": is_complete,
+            });
+            let row = Row::read(&line.to_string()).unwrap();
+            let mut progress = Progress::none();
+            progress.add_cost(&row);
+            assert!(outcome(&row).ends_with(shown), "{}", outcome(&row));
+            assert!(counts(&progress).ends_with(shown), "{}", counts(&progress));
+        }
     }
 }
