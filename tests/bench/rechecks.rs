@@ -115,4 +115,21 @@ fn verdicts_about_other_runs_are_not_taken_for_none() {
     let ended = bench.on_results("recheck", &["--from", &from, "--json"]).run().ok();
     assert_eq!(ended.json()["unknown_verdicts"], 2, "{}", ended.stdout);
     assert!(ended.stderr.contains("2 of the verdicts"), "{}", ended.stderr);
+    assert_eq!(ended.json()["without"], 1, "{}", ended.stdout);
+}
+
+#[test]
+fn a_run_of_which_another_grader_says_nothing_is_not_told_to_have_no_answer() {
+    let bench = Bench::new("bench-verdicts-some", json!({}));
+    bench.plan(&super::both(), &json!({}));
+    bench.run(&["--limit", "1"]).run().ok();
+    let made = bench.lines()[0]["run_id"].clone();
+    let graded = bench.on_results("recheck", &[]).run().ok().stdout;
+    assert!(graded.contains("1 graded, 0 with another result, 1 without answer"), "{graded}");
+    bench.run(&[]).run().ok();
+    let file = bench.sandbox.root().join("verdicts.jsonl");
+    std::fs::write(&file, json!({"run_id": made, "result": "unscored"}).to_string()).unwrap();
+    let from = file.display().to_string();
+    let graded = bench.on_results("recheck", &["--from", &from]).run().ok().stdout;
+    assert!(graded.contains("1 graded, 1 with another result, 1 without verdict"), "{graded}");
 }

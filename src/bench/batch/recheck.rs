@@ -82,7 +82,7 @@ pub struct Rechecked {
     pub number: u32,
     /// How many answers were graded.
     pub graded: usize,
-    /// How many runs have no answer that could be graded.
+    /// How many runs have no answer that could be graded, or no verdict of another grader.
     pub without: usize,
     /// What is another result now.
     pub flips: Vec<Flip>,

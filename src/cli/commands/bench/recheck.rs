@@ -1,5 +1,3 @@
-use std::path::PathBuf;
-
 use serde_json::json;
 
 use super::status::DIRECTORY;
@@ -58,7 +56,7 @@ fn parse(words: &Words) -> Result<Action> {
     Ok(Box::new(move |app| {
         let context = app.context()?;
         let found = batch::recheck(&context, &options)?;
-        print(app, &options.directory, &found)?;
+        print(app, &options, &found)?;
         match context.catch_signals()?.received() {
             Some(code) if found.is_cut => Ok(Exit(code.exit())),
             _ if !found.ungraded.is_empty() => Ok(Exit(Code::Failed.exit())),
@@ -67,7 +65,7 @@ fn parse(words: &Words) -> Result<Action> {
     }))
 }
 
-fn print(app: &mut App, directory: &PathBuf, found: &Rechecked) -> Result<()> {
+fn print(app: &mut App, options: &RecheckOptions, found: &Rechecked) -> Result<()> {
     let say = if app.json { output::say_json } else { output::say };
     if found.unknown > 0 {
         say(&format!("warning: {} of the verdicts are about no run of this batch", found.unknown));
@@ -88,7 +86,7 @@ fn print(app: &mut App, directory: &PathBuf, found: &Rechecked) -> Result<()> {
         });
         let ungraded: Vec<_> = ungraded.collect();
         return app.out.json(&json!({
-            "recheck": found.number, "directory": directory, "graded": found.graded,
+            "recheck": found.number, "directory": options.directory, "graded": found.graded,
             "without": found.without, "flips": flips, "ungraded": ungraded,
             "unknown_verdicts": found.unknown,
         }));
@@ -104,5 +102,7 @@ fn print(app: &mut App, directory: &PathBuf, found: &Rechecked) -> Result<()> {
         output::say("interrupted; what was graded is recorded");
     }
     let (graded, flips, without) = (found.graded, found.flips.len(), found.without);
-    app.out.line(&format!("{graded} graded, {flips} with another result, {without} without answer"))
+    // A run of which the other grader says nothing may well have an answer.
+    let what = if options.from.is_some() { "verdict" } else { "answer" };
+    app.out.line(&format!("{graded} graded, {flips} with another result, {without} without {what}"))
 }
