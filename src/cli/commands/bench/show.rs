@@ -23,7 +23,10 @@ pub const COMMAND: Command = Command {
     flags: &[],
     examples: &[
         ("occtl bench show results leap/stable/1", "one run"),
-        ("occtl bench show results leap/stable/1 --json | jq .result", "its line of results.jsonl"),
+        (
+            "occtl bench show results leap/stable/1 --json | jq .result",
+            "its line of results-1-of-1.jsonl",
+        ),
     ],
     parse,
 };
