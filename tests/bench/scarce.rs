@@ -12,13 +12,13 @@ use super::{Bench, SOON, all, both, is_prompt};
 use crate::support::processes::poll;
 
 /// A file system in memory that holds this many kilobytes.
-struct SmallDisk {
+pub struct SmallDisk {
     place: PathBuf,
 }
 
 impl SmallDisk {
     /// Mounts one. `None`, with a word on stderr, where this user cannot mount anything.
-    fn over(place: &Path, kilobytes: u32) -> Option<SmallDisk> {
+    pub fn over(place: &Path, kilobytes: u32) -> Option<SmallDisk> {
         std::fs::create_dir_all(place).unwrap();
         let size = format!("size={kilobytes}k");
         let mounted =
@@ -121,6 +121,21 @@ fn a_full_disk_leaves_nothing_of_an_export() {
     }
     disk.clear();
     export("harbor").ok();
+}
+
+#[test]
+fn a_full_disk_leaves_nothing_of_a_first_plan_which_is_written_once_there_is_room() {
+    let bench = Bench::new("init-full", json!({}));
+    let place = bench.sandbox.root().join("small");
+    let Some(disk) = SmallDisk::over(&place, 8) else { return };
+    for directory in [place.join("new/deeper"), place.clone()] {
+        let words = ["bench", "init", directory.to_str().unwrap()];
+        let failed = bench.sandbox.occtl(&words).run().fails(1);
+        assert!(failed.stderr.contains("No space left on device"), "{}", failed.stderr);
+        assert_eq!(std::fs::read_dir(&place).unwrap().count(), 0, "{}", directory.display());
+    }
+    drop(disk);
+    bench.sandbox.occtl(&["bench", "init", place.to_str().unwrap()]).run().ok();
 }
 
 /// What the C library's clock of the day says is an hour less once a file is there.

@@ -75,7 +75,7 @@ pub fn import(options: &ImportOptions, around: &Surroundings) -> Result<Imported
                 workdirs.extend(draft.workdir);
                 imported.tasks.push(Taken { id, name: candidate.name, notes: draft.notes });
             }
-            Err(Refusal::All(error)) => return Err(error),
+            Err(Refusal::All(error)) => return Err(output.told(error)),
             Err(Refusal::Task(reason)) => {
                 taken.give_back(&id);
                 output.drop_task(&id)?;
@@ -86,7 +86,7 @@ pub fn import(options: &ImportOptions, around: &Surroundings) -> Result<Imported
     if !imported.tasks.is_empty() {
         sorting::sort(&mut workdirs);
         workdirs.dedup();
-        plan::write(options, &output, &workdirs)?;
+        plan::write(options, &output, &workdirs).map_err(|error| output.told(error))?;
         around.expect_running()?;
         imported.plan = Some(output.finish()?.join("plan.json"));
     }

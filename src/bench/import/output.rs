@@ -65,6 +65,14 @@ impl Output {
         self.partial.join("tasks").join(id)
     }
 
+    /// An error with the names that files would have had in the end: what is named otherwise is
+    /// removed by the time that it is read.
+    pub fn told(&self, mut error: Error) -> Error {
+        let partial = self.partial.display().to_string();
+        error.message = error.message.replace(&partial, &self.target.display().to_string());
+        error
+    }
+
     /// Removes what there is of a task.
     pub fn drop_task(&self, id: &str) -> Result<()> {
         workspace::remove(&self.task(id)).map_err(|error| {

@@ -157,8 +157,8 @@ pub fn unwritten(path: &Path) -> impl Fn(io::Error) -> Refusal {
         | ErrorKind::QuotaExceeded
         | ErrorKind::ReadOnlyFilesystem
         | ErrorKind::NotFound => {
-            let name = path.file_name().unwrap_or_default().display();
-            Refusal::All(Error::failed(format!("{name} cannot be written: {error}")))
+            let shown = path.display();
+            Refusal::All(Error::failed(format!("{shown} cannot be written: {error}")))
         }
         _ => Refusal::Task(format!("cannot be copied: {error}")),
     }

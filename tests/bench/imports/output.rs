@@ -7,6 +7,7 @@ use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use super::{Import, SOON};
+use crate::bench::scarce::SmallDisk;
 use crate::support::foreign::{exercise, harbor, write};
 
 #[test]
@@ -64,6 +65,19 @@ fn nothing_is_written_into_its_own_source_or_when_every_task_is_refused() {
     let ended = import.sandbox.occtl(&inside).cwd(import.sandbox.work()).run().fails(2);
     assert!(ended.stderr.contains("source/new/out lies within source"), "{ended:?}");
     assert!(!import.source().join("new").exists());
+}
+
+#[test]
+fn a_full_disk_is_told_with_the_path_that_a_file_would_have_had() {
+    let import = Import::new("full");
+    exercise(&import.source(), "Double it.", "wrong");
+    let place = import.sandbox.work().join("small");
+    let Some(_disk) = SmallDisk::over(&place, 4) else { return };
+    let words = ["bench", "import", "exercism", "source", "-o", "small/out"];
+    let failed = import.sandbox.occtl(&words).cwd(import.sandbox.work()).run().fails(1);
+    assert!(failed.stderr.contains("No space left on device"), "{}", failed.stderr);
+    assert!(failed.stderr.contains("small/out/tasks/"), "{}", failed.stderr);
+    assert_eq!(fs::read_dir(place).unwrap().count(), 0);
 }
 
 #[test]
