@@ -22,6 +22,7 @@ pub mod plan;
 pub mod program;
 pub mod report;
 pub mod results;
+mod room;
 pub mod schedule;
 pub mod site;
 pub mod starter;

@@ -12,6 +12,9 @@ use crate::runner::Environment;
 /// of the run's directory.
 pub const MARK: &str = "OCCTL_TRIAL";
 
+/// What result lines call the error of a full disk.
+pub const DISK_FULL: &str = "disk_full";
+
 /// What preparing a tree and checking an answer need to know.
 pub struct Site<'a> {
     /// The plan, for its variables and `wrap`.
@@ -130,7 +133,7 @@ impl Trouble {
             TroubleKind::Check => "check",
             TroubleKind::TaskChanged => "task_changed",
             TroubleKind::Stopped => "interrupted",
-            TroubleKind::DiskFull => "disk_full",
+            TroubleKind::DiskFull => DISK_FULL,
         };
         LineError { name: name.into(), message: self.message.clone() }
     }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::{Bench, SOON, all, both, is_prompt};
+use super::{Bench, SOON, all, both, is_prompt, task};
 use crate::support::processes::poll;
 
 /// A file system in memory that holds this many kilobytes.
@@ -99,6 +99,69 @@ fn no_room_for_the_trees_ends_the_batch_and_uses_up_no_attempt() {
     assert_eq!(lines[0]["error"]["name"], "disk_full", "{lines:?}");
     bench.run(&[]).run().ok();
     assert!(bench.outcomes().iter().all(|run| run.3 == "pass"), "{:?}", bench.outcomes());
+}
+
+/// The private directory of all runs of this user below a TMPDIR.
+fn below(scratch: &Path) -> String {
+    let user = rustix::process::getuid().as_raw();
+    scratch.join(format!("occtl-bench-{user}")).display().to_string()
+}
+
+/// An arm whose server fills the disk, and ends, when it is started the Nth time. The first start
+/// is that before all runs.
+fn filling(bench: &Bench, disk: &SmallDisk, start: usize) -> Value {
+    let notes = bench.sandbox.root().join("filling.starts");
+    let fill = format!(
+        "if [ $(wc -l < '{}') -eq {start} ]; then cat /dev/zero > '{}'; exit 1; fi;",
+        notes.display(),
+        disk.filler().display()
+    );
+    let mut arm = bench.arm("a");
+    arm["opencode"] = json!(bench.counting("filling", &fill));
+    arm
+}
+
+#[test]
+fn a_server_that_finds_no_room_ends_the_batch_and_uses_up_no_attempt() {
+    for (start, stops) in [(1, &[][..]), (2, &["interrupted"])] {
+        let bench = Bench::new(&format!("bench-no-room-{start}"), json!({}));
+        let scratch = bench.sandbox.root().join("small");
+        let Some(disk) = SmallDisk::over(&scratch, 16 << 10) else { return };
+        let arm = filling(&bench, &disk, start);
+        let more = json!({"repeats": 2, "arms": [arm], "retry": {"max_attempts": 1}});
+        bench.plan(&both(), &more);
+        let flags = ["--scratch", scratch.to_str().unwrap()];
+        let ended = bench.run(&flags).run().fails(12);
+        let of_runs = below(Path::new("small"));
+        assert!(ended.stderr.contains(&format!("{of_runs} is full: ")), "{}", ended.stderr);
+        assert!(ended.stderr.contains("the same command continues"), "{}", ended.stderr);
+        let lines = bench.lines();
+        assert_eq!(all(&lines, "stop"), stops, "{lines:?}");
+        assert!(lines.iter().all(|line| line["error"]["name"] == "disk_full"), "{lines:?}");
+        disk.clear();
+        bench.run(&flags).run().ok();
+        let outcomes: Vec<String> = bench.outcomes().into_iter().map(|run| run.3).collect();
+        assert_eq!(outcomes, ["fail", "fail", "pass", "pass"]);
+        bench.sandbox.assert_nothing_left();
+    }
+}
+
+#[test]
+fn a_full_disk_is_no_verdict_about_a_task() {
+    let bench = Bench::new("check-full", json!({}));
+    let scratch = bench.sandbox.root().join("small");
+    let Some(disk) = SmallDisk::over(&scratch, 2048) else { return };
+    bench.plan(&json!([task("t", &["false"])]), &json!({}));
+    let plan = bench.plan_file().display().to_string();
+    let check = || bench.sandbox.occtl(&["bench", "check", &plan]).env("TMPDIR", &scratch).run();
+    let sound = check().ok();
+    assert!(sound.stdout.contains("1 of 1 tasks are sound"), "{}", sound.stdout);
+    disk.fill();
+    let failed = check().fails(1);
+    assert!(!failed.stdout.contains("SOUND"), "{}", failed.stdout);
+    assert!(failed.stderr.contains(&below(&scratch)), "{}", failed.stderr);
+    disk.clear();
+    check().ok();
 }
 
 #[test]

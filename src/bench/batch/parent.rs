@@ -71,7 +71,7 @@ pub struct Parent<'a> {
     pub started: Option<Instant>,
     /// What this shard has spent, as far as it is known.
     pub spent: f64,
-    /// What a run said that had no more room on its disk.
+    /// What a run, or the first start of a program, said that had no more room on its disk.
     pub full: Option<String>,
     /// Since when there has been room for another child.
     pub free_since: Instant,
@@ -103,6 +103,10 @@ impl Parent<'_> {
                 self.children.iter_mut().for_each(Child::kill);
                 return Left::Taken;
             }
+            if let Some(full) = self.full.take() {
+                let _ = self.interrupt(watcher);
+                return Left::Disk(full);
+            }
             match self.next() {
                 Next::Start(place, is_probe) => match self.start(place, is_probe) {
                     Ok(()) => watcher.going_on(&self.progress),
@@ -116,10 +120,6 @@ impl Parent<'_> {
                     if let Err(error) = self.collect(watcher) {
                         self.children.iter_mut().for_each(Child::kill);
                         return Left::Disk(error.to_string());
-                    }
-                    if let Some(full) = self.full.take() {
-                        let _ = self.interrupt(watcher);
-                        return Left::Disk(full);
                     }
                     watcher.going_on(&self.progress);
                 }

@@ -19,6 +19,7 @@ use super::options::BatchWatcher;
 use super::parent::{INTERRUPTED_WITHIN, LOOK, Parent};
 use crate::bench::hash;
 use crate::bench::plan::Arm;
+use crate::bench::room;
 use crate::bench::schedule::Run;
 use crate::bench::trial::warm_up::WarmUpOrder;
 use crate::error::{Error, Result};
@@ -32,7 +33,7 @@ const WARM_UP_TAKES: Duration = Duration::from_secs(240);
 impl Parent<'_> {
     /// Starts each program of the arms that have runs to make once, and asks for the prices of
     /// those arms that need one. What fails is only told: the first run will say what is wrong. An
-    /// arm whose price is not known is a usage error.
+    /// arm whose price is not known is a usage error, and a full disk is noted in `full`.
     pub fn warm_up(&mut self, watcher: &mut dyn BatchWatcher) -> Result<()> {
         if self.has_spent_all() {
             return Ok(());
@@ -51,11 +52,15 @@ impl Parent<'_> {
             if self.signals.received().is_some() {
                 return Ok(());
             }
+            let trouble = found["trouble"].as_str().or(found["price"]["message"].as_str());
+            if found["full"] == true {
+                self.full = Some(room::full(&self.scratch, trouble.unwrap_or_default()));
+                return Ok(());
+            }
             let needs_price = self.needs_price(arm);
             if needs_price {
                 expect_price(arm, &found["price"])?;
             }
-            let trouble = found["trouble"].as_str().or(found["price"]["message"].as_str());
             if let Some(trouble) = trouble {
                 let consequence = if needs_price {
                     ": it is not known whether the limits of the cost work"
@@ -119,11 +124,13 @@ impl Parent<'_> {
         fs::DirBuilder::new().recursive(true).mode(0o700).create(&running).map_err(failed)?;
         replace(&file, &format!("{}\n", order.to_json()))?;
         let ended = self.attend(&order, &file).map_err(failed);
-        let found = fs::read_to_string(order.found());
+        let found = fs::read_to_string(order.found()).ok();
+        let found = found.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_else(|| {
+            let is_full = room::is_full(&self.scratch);
+            json!({"trouble": "its process left no result", "full": is_full})
+        });
         clean(&order, &file);
-        ended?;
-        let found = found.ok().and_then(|text| serde_json::from_str(&text).ok());
-        Ok(found.unwrap_or_else(|| json!({"trouble": "its process left no result"})))
+        ended.map(|()| found)
     }
 
     /// Waits until the process has ended, for as long as it may take.

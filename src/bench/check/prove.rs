@@ -10,7 +10,8 @@ use serde_json::{Value, json};
 use super::{Graded, grade, passes_with, solve};
 use crate::bench::plan::Plan;
 use crate::bench::results::line::RunResult;
-use crate::bench::site::{Site, Trouble, TroubleKind};
+use crate::bench::room;
+use crate::bench::site::{DISK_FULL, Site, Trouble, TroubleKind};
 use crate::bench::workspace::{self, Answer, Copy, Now, Workspace};
 use crate::error::{Error, Result};
 use crate::runner::programs::become_subreaper;
@@ -56,6 +57,8 @@ pub fn run(environment: &Environment, order: &Path) -> Result<()> {
     if let Err(trouble) = look(&site, value["is_first"] == true, &mut found) {
         found.trouble = Some(trouble);
     }
+    // Once the tree is removed there is room again.
+    found.full = found.lack_of_room(&scratch);
     let removed = workspace::remove(&scratch);
     let half = order.with_extension("half");
     fs::write(&half, found.to_json().to_string()).map_err(failed)?;
@@ -70,12 +73,29 @@ struct Found {
     solution: Value,
     warnings: Vec<String>,
     trouble: Option<Trouble>,
+    /// What failed because the disk is full: then nothing is known of the task.
+    full: Option<String>,
 }
 
 impl Found {
     fn to_json(&self) -> Value {
         json!({"pristine": self.pristine, "solution": self.solution, "warnings": self.warnings,
-               "trouble": self.trouble.as_ref().map(|trouble| &trouble.message)})
+               "trouble": self.trouble.as_ref().map(|trouble| &trouble.message),
+               "full": self.full})
+    }
+
+    /// What speaks against the task, if the disk has no room and may be the cause of it.
+    fn lack_of_room(&self, scratch: &Path) -> Option<String> {
+        let is_full = scratch.parent().is_some_and(room::is_full);
+        if let Some(trouble) = &self.trouble {
+            let full = is_full || trouble.kind == TroubleKind::DiskFull;
+            return full.then(|| trouble.message.clone());
+        }
+        let looks = [(&self.pristine, "fail"), (&self.solution, "pass")];
+        let wrong = |(look, right): &(&Value, &str)| !look.is_null() && look["result"] != *right;
+        let full = |look: &Value| is_full || look["error_name"] == DISK_FULL;
+        let (look, _) = looks.into_iter().find(|one| wrong(one) && full(one.0))?;
+        Some(look["error"].as_str().unwrap_or("the check could not do its work").into())
     }
 }
 
@@ -178,6 +198,7 @@ fn told(graded: &Graded) -> Value {
     json!({
         "result": graded.result, "exit": graded.exit, "check_ms": graded.check_ms,
         "error": graded.error.as_ref().map(|error| &error.message),
+        "error_name": graded.error.as_ref().map(|error| &error.name),
         "output": String::from_utf8_lossy(end).trim(),
     })
 }

@@ -14,6 +14,7 @@ use super::prove::result_file;
 use crate::bench::bound::bound_to_us;
 use crate::bench::plan::Plan;
 use crate::bench::program::end_marked;
+use crate::bench::room;
 use crate::bench::site::MARK;
 use crate::bench::task::Task;
 use crate::bench::workspace;
@@ -115,8 +116,11 @@ pub fn check(
             }
             let look = looks.swap_remove(at);
             let task = look.task;
-            look.close(&mut tries[task]);
-            if tries[task].count() == options.repeats && result.is_ok() {
+            let lack = look.close(&mut tries[task]).filter(|_| result.is_ok());
+            if let Some(why) = lack {
+                result = Err(Error::failed(room::full(&options.scratch, &why))
+                    .hint("--scratch names another directory"));
+            } else if tries[task].count() == options.repeats && result.is_ok() {
                 result = done(&sum(&plan.tasks[task], &tries[task]));
             }
         }
@@ -148,14 +152,16 @@ impl Look {
         let name = crate::random::id().simple().to_string();
         let order = options.scratch.join(format!("{name}.order"));
         let scratch = options.scratch.join(&name);
-        let failed = |error: std::io::Error| Error::failed(format!("cannot try a task: {error}"));
+        let shown = options.scratch.display();
+        let failed =
+            |error: std::io::Error| Error::failed(format!("cannot try a task in {shown}: {error}"));
         // A plan must have an arm; none is run here.
         let text = json!({"plan": plan.narrowed(task, 0).to_json(), "scratch": scratch,
                           "is_first": repeat == 0});
-        let mut options = File::options();
-        let options = options.write(true).create_new(true).mode(0o600);
+        let mut new = File::options();
+        let new = new.write(true).create_new(true).mode(0o600);
         let write = |path: &Path, text: &str| {
-            let file = options.open(path)?;
+            let file = new.open(path)?;
             std::io::Write::write_all(&mut &file, text.as_bytes()).map(|()| file)
         };
         write(&order, &text.to_string()).map_err(failed)?;
@@ -175,16 +181,24 @@ impl Look {
         !matches!(self.child.try_wait(), Ok(None)) || self.deadline.expired()
     }
 
-    /// Takes what it found, ends what is left of it and removes its files.
-    fn close(mut self, tries: &mut Tries) {
+    /// Takes what it found, ends what is left of it and removes its files. What it found on a full
+    /// disk says nothing of the task: then it is returned what failed there.
+    fn close(mut self, tries: &mut Tries) -> Option<String> {
         let _ = self.child.kill();
         let ended = self.child.wait();
         let mark = self.scratch.file_name().unwrap_or_default().to_string_lossy();
         end_marked(&mark, Deadline::after(CLOSING));
+        let is_full = self.scratch.parent().is_some_and(room::is_full);
         let _ = workspace::remove(&self.scratch);
         let result = fs::read_to_string(result_file(&self.order)).ok();
-        match result.and_then(|text| serde_json::from_str(&text).ok()) {
+        let found: Option<Value> = result.and_then(|text| serde_json::from_str(&text).ok());
+        let mut lack = None;
+        match found {
+            Some(found) if found["full"].is_string() => {
+                lack = found["full"].as_str().map(String::from);
+            }
             Some(found) => tries.looks.push(found),
+            None if is_full => lack = Some("the process that ran the check left no result".into()),
             None => {
                 let words = fs::read_to_string(self.order.with_extension("words"));
                 let words = words.unwrap_or_default();
@@ -199,6 +213,7 @@ impl Look {
         for extension in ["order", "words", "half", "result"] {
             let _ = fs::remove_file(self.order.with_extension(extension));
         }
+        lack
     }
 }
 

@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use serde::Deserialize;
 
 use super::line::{RunResult, Stop};
+use crate::bench::site::DISK_FULL;
 
 /// The fields of a result line that a batch goes by. A batch holds one for each of its attempts, so
 /// what many lines repeat is shared ([`Shared`]).
@@ -188,7 +189,7 @@ impl Row {
 
     /// Whether it was ended by a full disk, which ends every other run as well.
     pub fn is_of_full_disk(&self) -> bool {
-        let full = |error: &RowError| error.name == "disk_full";
+        let full = |error: &RowError| error.name == DISK_FULL;
         self.stop == Stop::Interrupted && self.error.as_deref().is_some_and(full)
     }
 

@@ -14,7 +14,8 @@ use super::secrets::Secrets;
 use super::surroundings;
 use crate::bench::check::{Graded, grade};
 use crate::bench::results::line::{LineError, ResultLine, RunResult, Stop};
-use crate::bench::site::{Site, Trouble, TroubleKind};
+use crate::bench::room;
+use crate::bench::site::{DISK_FULL, Site, Trouble, TroubleKind};
 use crate::bench::workspace::{self, Answer, Workspace};
 use crate::error::{Error, Result};
 use crate::runner::programs::{become_subreaper, largest_child, own_home};
@@ -103,13 +104,13 @@ impl Run<'_> {
             is_alone: true,
             is_stopped: self.is_stopped,
         };
-        let result = self.work(&site);
-        if let Err(judged) = &result {
-            self.line.end(judged.clone());
-            // No attempt is repeated for a result that there cannot be.
-            if site.task.check.is_empty() && judged.stop != Stop::Interrupted {
-                self.line.result = RunResult::Ungraded;
-            }
+        if let Err(judged) = self.work(&site) {
+            self.line.end(judged);
+        }
+        self.look_for_room();
+        // No attempt is repeated for a result that there cannot be.
+        if site.task.check.is_empty() && self.line.stop != Stop::Interrupted {
+            self.line.result = RunResult::Ungraded;
         }
         self.left = child::end_all(&site);
         if let Some(keep) = &order.keep
@@ -121,6 +122,22 @@ impl Run<'_> {
         // What cannot be removed is found by the next run of the batch.
         let _ = workspace::remove(&order.scratch);
         Ok(())
+    }
+
+    /// Takes a full disk for the cause of a run without a result: a server that finds no room just
+    /// ends, and that would be told as its own fault.
+    fn look_for_room(&mut self) {
+        let line = &mut self.line;
+        let may_be = matches!(line.stop, Stop::ServerError | Stop::SetupError | Stop::CheckError);
+        // The agent may have removed the run's own directory.
+        let place = self.order.scratch.parent().unwrap_or(&self.order.scratch);
+        let why = line.error.clone().unwrap_or_default();
+        if line.result == RunResult::Unscored
+            && (why.name == DISK_FULL || may_be && room::is_full(place))
+        {
+            line.stop = Stop::Interrupted;
+            line.error = Some(error(DISK_FULL, &room::full(place, &why.message)));
+        }
     }
 
     /// The arm's OpenCode, which must be the one of the arm's first run.
@@ -324,7 +341,7 @@ fn troubled(trouble: &Trouble) -> Judged {
 /// The same for an error of a check.
 fn stop_of(why: &LineError) -> Stop {
     match why.name.as_str() {
-        "interrupted" | "disk_full" => Stop::Interrupted,
+        "interrupted" | DISK_FULL => Stop::Interrupted,
         "setup" => Stop::SetupError,
         _ => Stop::CheckError,
     }

@@ -15,6 +15,7 @@ use super::program::Program;
 use super::secrets::Secrets;
 use super::surroundings;
 use crate::bench::plan::Plan;
+use crate::bench::room;
 use crate::bench::site::Site;
 use crate::bench::task::Template;
 use crate::bench::workspace::lay::Lay;
@@ -64,7 +65,8 @@ impl WarmUpOrder {
         Ok(WarmUpOrder { plan, is_priced, shard, scratch: scratch.into(), data: data.into() })
     }
 
-    /// The file for what was found: `{"trouble": text or null, "price": {"model", "state"}}`.
+    /// The file for what was found: `{"trouble": text or null, "full": whether the disk is full,
+    /// "price": {"model", "state"}}`.
     pub fn found(&self) -> PathBuf {
         self.scratch.join("found.json")
     }
@@ -81,8 +83,11 @@ pub fn warm_up(environment: &Environment, file: &Path) -> Result<()> {
     let is_stopped = || signals.received().is_some();
     let found = start(&order, environment, &is_stopped, &mut secrets);
     let trouble = found.as_ref().err().map(|message| secrets.mask(message));
+    // Once its files are removed there is room again.
+    let is_full = trouble.is_some() && room::is_full(&order.scratch);
     let _ = workspace::remove(&order.scratch.join("agent"));
-    let text = json!({"trouble": trouble, "price": found.unwrap_or_default()}).to_string();
+    let price = found.unwrap_or_default();
+    let text = json!({"trouble": trouble, "full": is_full, "price": price}).to_string();
     fs::create_dir_all(&order.scratch).and_then(|()| fs::write(order.found(), text)).map_err(failed)
 }
 

@@ -1,0 +1,36 @@
+//! Whether a disk is full. It is asked only after something has failed: programs without room say
+//! so in many ways, or cannot say it at all.
+
+use std::path::Path;
+
+use rustix::fs::statvfs;
+
+/// With less room than this, in bytes, a disk counts as full. A program that finds no room removes
+/// a part of what it wrote before it ends, and no server begins its database with so little.
+const LEAST: u64 = 1 << 20;
+
+/// Whether the file system of a directory is as good as full. One that does not tell is not.
+pub fn is_full(directory: &Path) -> bool {
+    let Ok(found) = statvfs(directory) else { return false };
+    // File systems without a limit have 0 of 0.
+    let lacks_blocks = found.f_blocks > 0 && found.f_bavail.saturating_mul(found.f_frsize) < LEAST;
+    let lacks_files = found.f_files > 0 && found.f_favail == 0;
+    lacks_blocks || lacks_files
+}
+
+/// What is said of a full disk; `why` is what failed on it.
+pub fn full(directory: &Path, why: &str) -> String {
+    format!("the disk of {} is full: {}", directory.display(), why.trim_end())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_does_not_tell_its_room_is_not_full() {
+        for path in ["/proc", "/no/such/directory"] {
+            assert!(!is_full(Path::new(path)), "{path}");
+        }
+    }
+}
