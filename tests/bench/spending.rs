@@ -1,8 +1,10 @@
 //! What a batch spends, and when it stops.
 
+use rustix::process::Signal;
 use serde_json::{Value, json};
 
-use super::{Bench, all, both, task};
+use super::{Bench, SOON, all, both, task};
+use crate::support::processes::poll;
 
 #[test]
 fn what_cannot_be_scored_is_tried_again_and_every_attempt_keeps_its_line() {
@@ -26,16 +28,58 @@ fn what_cannot_be_scored_is_tried_again_and_every_attempt_keeps_its_line() {
 
 #[test]
 fn an_outage_holds_the_runs_of_its_provider_and_uses_up_no_attempt() {
-    let error = json!({"name": "APIError", "data": {"message": "overloaded", "statusCode": 529}});
-    let bench = Bench::new("bench-outage", json!({"turn": {"error": error}}));
-    let tasks: Vec<Value> = (0..8).map(|number| task(&format!("t{number}"), &["true"])).collect();
-    bench.plan(&json!(tasks), &json!({"retry": {"max_attempts": 1, "hold_s": 0.5}}));
+    let bench = outage("bench-outage", &json!({"max_attempts": 1, "hold_s": 0.5}));
     let ended = bench.run(&["--json"]).run().fails(12);
     assert!(ended.stderr.contains("scripted"), "{}", ended.stderr);
     assert_eq!(bench.lines().len(), 5, "the sixth was held");
     bench.sandbox.set_faults(&json!({}));
     let ended = bench.run(&["--json"]).run().ok().json();
     assert_eq!((&ended["pass"], &ended["unscored"]), (&json!(8), &json!(0)), "{ended}");
+}
+
+/// A stand-in whose provider is down, with more runs than an outage needs.
+fn outage(name: &str, retry: &Value) -> Bench {
+    let error = json!({"name": "APIError", "data": {"message": "broken", "statusCode": 500}});
+    let bench = Bench::new(name, json!({"turn": {"error": error}}));
+    let tasks: Vec<Value> = (0..8).map(|number| task(&format!("t{number}"), &["true"])).collect();
+    bench.plan(&json!(tasks), &json!({"retry": retry}));
+    bench
+}
+
+#[test]
+fn runs_that_are_held_are_told_once_with_the_reason_and_the_next_try() {
+    let bench = outage("bench-held", &json!({"max_attempts": 1}));
+    let running = bench.run(&["-j", "2"]).spawn();
+    let held = "occtl: held: 5 runs of provider scripted failed in a row; tries one run again in \
+                1 min; last error: provider: broken\n";
+    running.wait_for_stderr(held, SOON);
+    running.signal(Signal::INT);
+    let ended = running.wait(SOON).fails(130);
+    assert_eq!(ended.stderr.matches("held: ").count(), 1, "{}", ended.stderr);
+    let bench = outage("bench-held-briefly", &json!({"max_attempts": 1, "hold_s": 0.5}));
+    let ended = bench.run(&["--json"]).run().fails(12);
+    let notices: Vec<Value> =
+        ended.stderr.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let held = notices.iter().filter_map(|line| line["notice"].as_str());
+    let held: Vec<&str> = held.filter(|line| line.starts_with("held: 5 runs ")).collect();
+    assert!(held.len() == 1 && held[0].contains("; gives up in 1 s; "), "{notices:?}");
+}
+
+#[test]
+fn the_status_on_a_terminal_says_when_held_runs_are_tried_again() {
+    let bench = outage("bench-held-terminal", &json!({"max_attempts": 1, "hold_s": 90}));
+    let plan = bench.plan_file().display().to_string();
+    let results = bench.results().display().to_string();
+    let inner = format!("exec '{}' bench run '{plan}' -o '{results}'", env!("CARGO_BIN_EXE_occtl"));
+    let words = ["-qec", &inner, "/dev/null"];
+    let terminal = bench.sandbox.command("script", &words).env("SHELL", "/bin/sh");
+    let running = terminal.env("TERM", "xterm").timeout(SOON).spawn();
+    let seen = || running.stdout();
+    poll(SOON, || seen().contains(", held: next try in ").then_some(())).expect("a status");
+    assert!(seen().contains("tries one run again in 1 min; "), "{}", seen());
+    running.signal(Signal::TERM);
+    running.wait(SOON);
+    bench.sandbox.wait_for_nothing_left(SOON);
 }
 
 #[test]

@@ -17,12 +17,14 @@ pub mod scratch;
 mod selection;
 pub mod shards;
 mod show;
+mod trial_end;
 mod verdicts;
 mod warm_up;
 
 pub use directory::Directory;
 pub use ledger::{Ledger, Standing};
 pub use options::{BatchOptions, BatchWatcher, Ended, Left, Rerun, Trees};
+pub use outage::{Ahead, Hold};
 pub use overview::{Overview, RunState, overview};
 pub use parent::STAGGER;
 pub use progress::Progress;

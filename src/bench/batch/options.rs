@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::outage::{Ahead, Hold};
 use super::progress::Progress;
 use super::selection::Selection;
 use crate::bench::results::row::Row;
@@ -58,8 +59,10 @@ pub trait BatchWatcher {
     fn ended(&mut self, row: &Row, progress: &Progress);
     /// Something is not as it should be, and the batch goes on.
     fn warned(&mut self, warning: &str);
-    /// Something may have changed.
-    fn going_on(&mut self, progress: &Progress);
+    /// Runs are held from now on, or are still held because one that tried has failed as well.
+    fn held(&mut self, hold: &Hold);
+    /// Something may have changed. `ahead` is what comes next of runs that are held, if any are.
+    fn going_on(&mut self, progress: &Progress, ahead: Option<Ahead>);
 }
 
 /// Why a batch was left.

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
-use crate::bench::results::row::Row;
+use crate::bench::results::row::{Row, RowError};
 
 /// So many runs in a row that provider or server spoilt are an outage.
 const IN_A_ROW: usize = 5;
@@ -23,6 +23,35 @@ pub enum Allowed {
     After(Instant),
     /// A probe is running.
     WhenProbed,
+}
+
+/// What comes next of runs that are held.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ahead {
+    /// After that time one of them tries whether the provider works again.
+    Try(Duration),
+    /// After that time the batch ends: the provider was down for as long as the plan allows.
+    End(Duration),
+}
+
+impl Ahead {
+    fn time(self) -> Duration {
+        match self {
+            Ahead::Try(time) | Ahead::End(time) => time,
+        }
+    }
+}
+
+/// That the runs of a provider are held.
+pub struct Hold<'a> {
+    /// The provider; empty if the arm names no model.
+    pub provider: &'a str,
+    /// So many runs in a row were spoilt so far.
+    pub in_a_row: usize,
+    /// Why the last of them failed.
+    pub error: Option<&'a RowError>,
+    /// What comes next.
+    pub ahead: Ahead,
 }
 
 /// The providers of a batch that do not work, as far as this process has seen.
@@ -70,7 +99,7 @@ impl Outages {
         }
     }
 
-    /// A run of that provider has ended. True if its outage is noticed by this.
+    /// A run of that provider has ended. True if a hold begins with this, or is made longer by it.
     pub fn ended(&mut self, provider: &str, is_infrastructure: bool, now: Instant) -> bool {
         let state = self.providers.entry(provider.into()).or_default();
         if !is_infrastructure {
@@ -83,7 +112,7 @@ impl Outages {
                 held.is_probed = false;
                 held.pause = (held.pause * 2).min(LONGEST_PAUSE);
                 held.next = now + held.pause;
-                false
+                true
             }
             // It began before the outage was noticed.
             Some(_) => false,
@@ -102,6 +131,35 @@ impl Outages {
             state.held.as_ref().is_some_and(|held| now.duration_since(held.since) >= limit)
         };
         self.providers.iter().find(|(_, state)| over(state)).map(|(name, _)| name.as_str())
+    }
+
+    /// How many runs of that provider in a row were spoilt.
+    pub fn in_a_row(&self, provider: &str) -> usize {
+        self.providers.get(provider).map_or(0, |state| state.in_a_row)
+    }
+
+    /// What comes next of the runs of that provider, if they are held and none of them tries it
+    /// now. A provider may be held for `limit`.
+    pub fn ahead(&self, provider: &str, limit: Duration, now: Instant) -> Option<Ahead> {
+        let held = self.providers.get(provider)?.held.as_ref().filter(|held| !held.is_probed)?;
+        let next = held.next.saturating_duration_since(now);
+        let end = limit.saturating_sub(now.saturating_duration_since(held.since));
+        Some(if end <= next { Ahead::End(end) } else { Ahead::Try(next) })
+    }
+
+    /// What comes first of the held runs among those that wait; `waiting` are their providers.
+    pub fn first_ahead<'a>(
+        &self,
+        waiting: impl Iterator<Item = &'a str>,
+        limit: Duration,
+        now: Instant,
+    ) -> Option<Ahead> {
+        // Thousands may wait, and this is asked every second.
+        if self.providers.values().all(|state| state.held.is_none()) {
+            return None;
+        }
+        let all = waiting.filter_map(|provider| self.ahead(provider, limit, now));
+        all.min_by_key(|ahead| ahead.time())
     }
 
     fn held(&mut self, provider: &str) -> Option<&mut Held> {
@@ -155,13 +213,39 @@ mod tests {
             assert_eq!(outages.allowed("p", at(now)), Allowed::Probe);
             outages.probe_started("p");
             assert_eq!(outages.allowed("p", at(now)), Allowed::WhenProbed);
-            outages.ended("p", true, at(now));
+            assert!(outages.ended("p", true, at(now)), "the hold is longer now");
         }
         assert_eq!(outages.given_up(Duration::from_secs(3600), at(59)), None);
         assert_eq!(outages.given_up(Duration::from_secs(3600), at(60)), Some("p"));
         outages.ended("p", false, at(61));
         assert_eq!(outages.allowed("p", at(61)), Allowed::Yes);
         assert_eq!(outages.given_up(Duration::from_secs(3600), at(200)), None);
+    }
+
+    #[test]
+    fn what_comes_next_of_held_runs_is_a_try_or_the_end_of_the_batch() {
+        let (mut outages, start) = (Outages::default(), Instant::now());
+        let minutes = |minutes: u64| Duration::from_secs(60 * minutes);
+        let (hour, second) = (minutes(60), Duration::from_secs(1));
+        assert_eq!(outages.first_ahead(["p"].into_iter(), hour, start), None);
+        for _ in 0..5 {
+            outages.ended("p", true, start);
+        }
+        assert_eq!(outages.in_a_row("p"), 5);
+        assert_eq!(outages.ahead("p", hour, start + second), Some(Ahead::Try(59 * second)));
+        assert_eq!(outages.ahead("p", 9 * second, start + second), Some(Ahead::End(8 * second)));
+        assert_eq!(outages.first_ahead(["other"].into_iter(), hour, start), None);
+        for _ in 0..5 {
+            outages.ended("other", true, start + second);
+        }
+        let both = outages.first_ahead(["other", "p"].into_iter(), hour, start + second);
+        assert_eq!(both, Some(Ahead::Try(59 * second)), "the first of them");
+        outages.probe_started("p");
+        assert_eq!(outages.ahead("p", hour, start + minutes(1)), None, "one tries it now");
+        outages.ended("p", true, start + minutes(1));
+        assert_eq!(outages.in_a_row("p"), 6);
+        let longer = outages.ahead("p", Duration::MAX, start + minutes(1));
+        assert_eq!(longer, Some(Ahead::Try(minutes(2))));
     }
 
     #[test]

@@ -2,10 +2,7 @@
 
 use std::collections::VecDeque;
 use std::path::PathBuf;
-use std::process::ExitStatus;
 use std::time::{Duration, Instant};
-
-use serde_json::{Value, json};
 
 use super::children::Child;
 use super::directory::Directory;
@@ -13,12 +10,12 @@ use super::ledger::{Ledger, Standing};
 use super::lock::ParentLock;
 use super::options::{BatchOptions, BatchWatcher, Left, Trees};
 use super::orders::Orders;
-use super::outage::{Allowed, Outages};
+use super::outage::{Ahead, Allowed, Hold, Outages};
 use super::progress::{Pace, Progress};
 use super::resume::{artifacts, read_back};
+use super::trial_end::{TrialEnd, of_its_own_making, unrecorded};
 use crate::bench::plan::Plan;
 use crate::bench::results::file::Appender;
-use crate::bench::results::line::{LineError, ResultLine, RunResult, Stop};
 use crate::bench::results::row::Row;
 use crate::bench::schedule::{model, provider};
 use crate::bench::trial::order::TrialOrder;
@@ -109,7 +106,7 @@ impl Parent<'_> {
             }
             match self.next() {
                 Next::Start(place, is_probe) => match self.start(place, is_probe) {
-                    Ok(()) => watcher.going_on(&self.progress),
+                    Ok(()) => self.tell(watcher),
                     Err(error) => {
                         let _ = self.interrupt(watcher);
                         return Left::Disk(error.to_string());
@@ -121,7 +118,7 @@ impl Parent<'_> {
                         self.children.iter_mut().for_each(Child::kill);
                         return Left::Disk(error.to_string());
                     }
-                    watcher.going_on(&self.progress);
+                    self.tell(watcher);
                 }
                 Next::End(left) => return left,
             }
@@ -131,8 +128,7 @@ impl Parent<'_> {
     fn next(&mut self) -> Next {
         let now = Instant::now();
         let is_spent = self.has_spent_all();
-        let hold = Duration::try_from_secs_f64(self.plan.hold_s).unwrap_or(Duration::MAX);
-        let lost = self.outages.given_up(hold, now).map(String::from);
+        let lost = self.outages.given_up(self.longest_hold(), now).map(String::from);
         let stops = is_spent || lost.is_some();
         let mut wait = LOOK;
         if !stops && self.children.len() < self.options.jobs as usize {
@@ -157,6 +153,31 @@ impl Parent<'_> {
             (true, None) if is_spent && self.queue.is_empty() => Next::End(self.all_done()),
             (true, None) if is_spent => Next::End(Left::Budget),
             _ => Next::Wait(wait),
+        }
+    }
+
+    /// How long a provider may be down before the batch ends.
+    fn longest_hold(&self) -> Duration {
+        Duration::try_from_secs_f64(self.plan.hold_s).unwrap_or(Duration::MAX)
+    }
+
+    fn tell(&self, watcher: &mut dyn BatchWatcher) {
+        let waiting = self.queue.iter().map(|place| self.provider_of(*place));
+        let ahead = self.outages.first_ahead(waiting, self.longest_hold(), Instant::now());
+        watcher.going_on(&self.progress, ahead);
+    }
+
+    /// The provider of the run at that place of the ledger.
+    fn provider_of(&self, place: usize) -> &str {
+        provider(&self.plan.arms[self.ledger.runs[place].arm])
+    }
+
+    /// Tells that the runs of an arm's provider are held since `row`, if any are left to be made.
+    fn tell_hold(&self, arm: usize, row: &Row, ahead: Ahead, watcher: &mut dyn BatchWatcher) {
+        let provider = provider(&self.plan.arms[arm]);
+        if self.queue.iter().any(|place| self.provider_of(*place) == provider) {
+            let in_a_row = self.outages.in_a_row(provider);
+            watcher.held(&Hold { provider, in_a_row, error: row.error.as_deref(), ahead });
         }
     }
 
@@ -301,8 +322,12 @@ impl Parent<'_> {
         let run = &self.ledger.runs[place];
         let (id, arm) = (run.id.clone(), run.arm);
         let provider = provider(&self.plan.arms[arm]);
+        let mut ahead = None;
         if row.uses_an_attempt() {
-            self.outages.ended(provider, row.is_infrastructure(), Instant::now());
+            let now = Instant::now();
+            if self.outages.ended(provider, row.is_infrastructure(), now) {
+                ahead = self.outages.ahead(provider, self.longest_hold(), now);
+            }
         } else if is_probe {
             self.outages.probe_lost(provider);
         }
@@ -321,6 +346,9 @@ impl Parent<'_> {
         let left = self.progress.runs.saturating_sub(self.progress.done);
         self.progress.left_ms = self.pace.left(left).map(milliseconds);
         watcher.ended(&row, &self.progress);
+        if let Some(ahead) = ahead {
+            self.tell_hold(arm, &row, ahead, watcher);
+        }
         Ok(())
     }
 
@@ -335,55 +363,4 @@ impl Parent<'_> {
         self.children.iter_mut().for_each(Child::kill);
         self.collect(watcher)
     }
-}
-
-/// The line of a run that finds its disk full again and again, although there was room each time
-/// the batch was continued: it fills the disk itself, and that uses up its attempts.
-fn of_its_own_making(row: Row, text: String) -> (Row, String) {
-    let mut line: Value = serde_json::from_str(&text).unwrap_or_default();
-    line["stop"] = json!(Stop::SetupError);
-    let text = line.to_string();
-    Row::read(&text).map_or((row, text.clone()), |row| (row, text))
-}
-
-/// How a trial came to its end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum TrialEnd {
-    /// With status 0: nothing that was started for the run is left.
-    Done,
-    /// With another one.
-    Failed,
-    /// By a signal that this process did not send.
-    Killed,
-    /// It was killed at its deadline.
-    Late,
-}
-
-impl TrialEnd {
-    fn of(is_over: bool, status: Option<ExitStatus>) -> TrialEnd {
-        match status.map(|status| status.code()) {
-            _ if is_over => TrialEnd::Late,
-            Some(Some(0)) => TrialEnd::Done,
-            Some(None) => TrialEnd::Killed,
-            Some(Some(_)) | None => TrialEnd::Failed,
-        }
-    }
-}
-
-/// The line of an attempt that left none. One that dies again and again was not killed by chance.
-fn unrecorded(child: &Child, end: TrialEnd, dies: bool) -> ResultLine {
-    let mut line = ResultLine::begun(&child.order, child.started_at.clone());
-    line.result = RunResult::Unscored;
-    let (stop, name, message) = match end {
-        TrialEnd::Late => {
-            (Stop::ServerError, "hung", "its process did not end in time and was killed")
-        }
-        TrialEnd::Killed if !dies => (Stop::Interrupted, "torn", "its process was killed"),
-        TrialEnd::Killed | TrialEnd::Failed | TrialEnd::Done => {
-            (Stop::ServerError, "crashed", "its process left no result: trial.log")
-        }
-    };
-    line.stop = stop;
-    line.error = Some(LineError { name: name.into(), message: message.into() });
-    line
 }

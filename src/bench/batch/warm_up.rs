@@ -39,7 +39,7 @@ impl Parent<'_> {
             return Ok(());
         }
         for place in self.first_starts() {
-            watcher.going_on(&self.progress);
+            watcher.going_on(&self.progress, None);
             if self.signals.received().is_some() {
                 return Ok(());
             }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::bench::batch::Progress;
+use crate::bench::batch::{Ahead, Hold, Progress};
 use crate::bench::makespan::Makespan;
 use crate::bench::report::amounts::dollars;
 use crate::bench::results::line::Stop;
@@ -27,6 +27,32 @@ pub fn counts(progress: &Progress) -> String {
     }
     if let (Some(left), true) = (progress.left_ms, progress.done < progress.runs) {
         text += &format!(", {} left", about(Duration::from_millis(left)));
+    }
+    text
+}
+
+/// The same while the batch works. Runs that are held leave nothing to reckon the rest by.
+pub fn going_on(progress: &Progress, ahead: Option<Ahead>) -> String {
+    let Some(ahead) = ahead else { return counts(progress) };
+    let counted = counts(&Progress { left_ms: None, ..progress.clone() });
+    match ahead {
+        Ahead::Try(time) => format!("{counted}, held: next try in {}", about(time)),
+        Ahead::End(time) => format!("{counted}, held: gives up in {}", about(time)),
+    }
+}
+
+/// That runs are held, in one line.
+pub fn held(hold: &Hold) -> String {
+    let Hold { provider, in_a_row, error, ahead } = hold;
+    let of = if provider.is_empty() { String::new() } else { format!(" of provider {provider}") };
+    let next = match ahead {
+        Ahead::Try(time) => format!("tries one run again in {}", about(*time)),
+        Ahead::End(time) => format!("gives up in {}", about(*time)),
+    };
+    let mut text = format!("held: {in_a_row} runs{of} failed in a row; {next}");
+    if let Some(error) = error {
+        let first = error.message.lines().next().unwrap_or_default();
+        text += &format!("; last error: {}: {first}", error.name);
     }
     text
 }
@@ -99,6 +125,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::bench::results::row::RowError;
 
     #[test]
     fn a_cost_that_is_not_known_to_be_all_is_told_as_the_least_of_a_run_and_of_all() {
@@ -114,5 +141,25 @@ mod tests {
             assert!(outcome(&row).ends_with(shown), "{}", outcome(&row));
             assert!(counts(&progress).ends_with(shown), "{}", counts(&progress));
         }
+    }
+
+    #[test]
+    fn runs_that_are_held_are_told_with_the_reason_and_what_comes_next() {
+        let progress = Progress { runs: 9, left_ms: Some(5000), ..Progress::none() };
+        assert!(going_on(&progress, None).ends_with(", 5 s left"));
+        let time = Duration::from_secs(48);
+        let line = going_on(&progress, Some(Ahead::Try(time)));
+        assert_eq!(line, "0/9, 0 pass, 0 fail, 0 unscored, held: next try in 48 s");
+        assert!(going_on(&progress, Some(Ahead::End(time))).ends_with("held: gives up in 48 s"));
+        let error = RowError { name: "provider".into(), message: "over\nloaded".into() };
+        let ahead = Ahead::Try(Duration::from_secs(120));
+        let hold = Hold { provider: "p", in_a_row: 6, error: Some(&error), ahead };
+        assert_eq!(
+            held(&hold),
+            "held: 6 runs of provider p failed in a row; tries one run again in 2 min; last error: \
+             provider: over"
+        );
+        let hold = Hold { provider: "", error: None, ahead: Ahead::End(time), ..hold };
+        assert_eq!(held(&hold), "held: 6 runs failed in a row; gives up in 48 s");
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use crate::bench::batch::{self, BatchOptions, BatchWatcher, Ended, Left, Progress, Rerun, Trees};
-use crate::bench::batch::{Directory, Selection, shards};
+use crate::bench::batch::{Ahead, Directory, Hold, Selection, shards};
 use crate::bench::forecast::{Forecast, forecast};
 use crate::bench::makespan::Machines;
 use crate::bench::night::Night;
@@ -14,7 +14,7 @@ use crate::bench::results::row::Row;
 use crate::bench::schedule::{Run, Shard};
 use crate::cli::App;
 use crate::cli::output;
-use crate::cli::show::bench::{counts, expected_time, outcome};
+use crate::cli::show::bench::{counts, expected_time, going_on, held, outcome};
 use crate::cli::spec::{Action, Command, Exit, Flag, Operand};
 use crate::cli::words::{Words, wrong_value};
 use crate::error::{Code, Error, Result};
@@ -192,23 +192,29 @@ impl Teller {
     pub fn new(json: bool) -> Teller {
         Teller { json, is_terminal: output::shows_status() }
     }
+
+    fn say(&self, line: &str) {
+        if self.json { output::say_json(line) } else { output::say(line) }
+    }
 }
 
 impl BatchWatcher for Teller {
     fn ended(&mut self, row: &Row, progress: &Progress) {
         if !self.is_terminal {
-            let line = format!("{}/{} {}", progress.done, progress.runs, outcome(row));
-            if self.json { output::say_json(&line) } else { output::say(&line) }
+            self.say(&format!("{}/{} {}", progress.done, progress.runs, outcome(row)));
         }
     }
 
     fn warned(&mut self, warning: &str) {
-        let line = format!("warning: {warning}");
-        if self.json { output::say_json(&line) } else { output::say(&line) }
+        self.say(&format!("warning: {warning}"));
     }
 
-    fn going_on(&mut self, progress: &Progress) {
-        output::status(&counts(progress));
+    fn held(&mut self, hold: &Hold) {
+        self.say(&held(hold));
+    }
+
+    fn going_on(&mut self, progress: &Progress, ahead: Option<Ahead>) {
+        output::status(&going_on(progress, ahead));
     }
 }
 
