@@ -8,6 +8,9 @@ use serde_json::{Map, Value};
 
 use super::times;
 
+/// A time of last use that is further ahead was taken from a clock that was wrong.
+const MOST_AHEAD: jiff::SignedDuration = jiff::SignedDuration::from_hours(24);
+
 /// The state of the server according to the record. Whether the process still lives is not
 /// recorded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -167,10 +170,12 @@ impl Record {
         self.set_active(now);
     }
 
-    /// Moves the time of last use forward, never back.
+    /// Moves the time of last use forward. It goes back only from a time that a clock left which was
+    /// wrong; those of machines that share a store differ by less than [`MOST_AHEAD`].
     pub fn set_active(&mut self, now: jiff::Timestamp) {
         let now = times::whole_microseconds(now);
-        if self.last_active().is_none_or(|before| before < now) {
+        let is_wrong = |before: jiff::Timestamp| before.duration_since(now) > MOST_AHEAD;
+        if self.last_active().is_none_or(|before| before < now || is_wrong(before)) {
             self.last_activity = times::local_time(now);
             self.last_activity_utc = Some(now.to_string());
         }
@@ -198,7 +203,10 @@ mod tests {
         let mut record = Record::default();
         record.set_created(now);
         assert_eq!(record.created(), Some(now));
-        record.set_active("2020-01-01T00:00:00Z".parse().unwrap());
-        assert_eq!(record.last_active(), Some(now));
+        record.set_active("2026-03-28T02:00:00Z".parse().unwrap());
+        assert_eq!(record.last_active(), Some(now), "another machine is behind");
+        let before = "2020-01-01T00:00:00Z".parse().unwrap();
+        record.set_active(before);
+        assert_eq!(record.last_active(), Some(before), "the clock had been wrong");
     }
 }
