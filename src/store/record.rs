@@ -170,8 +170,8 @@ impl Record {
         self.set_active(now);
     }
 
-    /// Moves the time of last use forward. It goes back only from a time that a clock left which was
-    /// wrong; those of machines that share a store differ by less than [`MOST_AHEAD`].
+    /// Moves the time of last use forward. It goes back only from a time of a clock that was wrong;
+    /// those of machines that share a store differ by less than [`MOST_AHEAD`].
     pub fn set_active(&mut self, now: jiff::Timestamp) {
         let now = times::whole_microseconds(now);
         let is_wrong = |before: jiff::Timestamp| before.duration_since(now) > MOST_AHEAD;

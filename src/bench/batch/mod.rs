@@ -82,11 +82,7 @@ pub fn run(
     }
     // A command that is refused leaves the batch as it was.
     directory.change_plan(plan)?;
-    if dropped > 0 {
-        watcher.warned(&format!(
-            "{dropped} recorded runs are not in this plan; they stay in the results uncounted"
-        ));
-    }
+    tell_dropped(dropped, watcher);
     let mut parent = Parent {
         spent: ledger.spent(options.shard),
         progress: Progress::of(&ledger, chosen.iter().map(|place| &ledger.runs[*place])),
@@ -109,17 +105,14 @@ pub fn run(
     };
     let left = match adopted {
         Err(error) => Left::Disk(error.to_string()),
-        Ok(_) => {
-            parent.warm_up(watcher)?;
-            parent.work(watcher)
-        }
+        Ok(_) => parent.warm_up(watcher).map(|()| parent.work(watcher))?,
     };
     Ok(ended(parent, left))
 }
 
-/// How many recorded runs the batch's plan has and this one, which is to take its place, has not. An
-/// error if that would be all of them, and the plans have different names: then not the plan is
-/// another one, but the directory is the wrong one.
+/// How many recorded runs the batch's plan has and this one, which is to take its place, has not.
+/// An error if that would be all of them, and the plans have different names: then the directory is
+/// the wrong one.
 fn dropped_runs(directory: &Directory, ledger: &Ledger) -> Result<usize> {
     let (before, plan) = (directory.plan()?, ledger.plan());
     if before.sha256 == plan.sha256 {
@@ -134,6 +127,13 @@ fn dropped_runs(directory: &Directory, ledger: &Ledger) -> Result<usize> {
             .hint(format!("the plan {:?} needs a directory of its own (-o)", plan.name)));
     }
     Ok(recorded - kept)
+}
+
+fn tell_dropped(runs: usize, watcher: &mut dyn BatchWatcher) {
+    if runs > 0 {
+        let what = "recorded runs are not in this plan; they stay in the results uncounted";
+        watcher.warned(&format!("{runs} {what}"));
+    }
 }
 
 /// Whether a scheduler that has not learnt of the end of a shard can have sent this process again.
