@@ -199,7 +199,8 @@ fn a_plan_of_another_name_without_one_run_in_common_takes_no_directory_over() {
     let refused = bench.run(&[]).run().fails(2);
     let said = "has results of the plan \"first\" alone";
     assert!(refused.stderr.contains(said), "{}", refused.stderr);
-    assert!(refused.stderr.contains("\"second\" needs a directory"), "{}", refused.stderr);
+    let hint = "-o names another directory for the plan \"second\"";
+    assert!(refused.stderr.contains(hint), "{}", refused.stderr);
     assert_eq!(std::fs::read(bench.results().join("plan.json")).unwrap(), plan);
     assert_eq!(bench.lines().len(), 1);
     // A plan in which everything was changed is still the same one by its name.

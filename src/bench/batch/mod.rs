@@ -124,7 +124,7 @@ fn dropped_runs(directory: &Directory, ledger: &Ledger) -> Result<usize> {
     if recorded > 0 && kept == 0 && before.name != plan.name {
         let (shown, name) = (directory.path.display(), &before.name);
         return Err(Error::usage(format!("{shown} has results of the plan {name:?} alone"))
-            .hint(format!("the plan {:?} needs a directory of its own (-o)", plan.name)));
+            .hint(format!("-o names another directory for the plan {:?}", plan.name)));
     }
     Ok(recorded - kept)
 }
