@@ -5,6 +5,8 @@ use std::path::Path;
 
 use rustix::fs::statvfs;
 
+use crate::runner::programs::own_uid;
+
 /// With less room than this, in bytes, a disk counts as full. A program that finds no room removes
 /// a part of what it wrote before it ends, and no server begins its database with so little.
 const LEAST: u64 = 1 << 20;
@@ -12,9 +14,14 @@ const LEAST: u64 = 1 << 20;
 /// Whether the file system of a directory is as good as full. One that does not tell is not.
 pub fn is_full(directory: &Path) -> bool {
     let Ok(found) = statvfs(directory) else { return false };
+    // What is kept back for root is room for root.
+    let (blocks, files) = match own_uid() {
+        0 => (found.f_bfree, found.f_ffree),
+        _ => (found.f_bavail, found.f_favail),
+    };
     // File systems without a limit have 0 of 0.
-    let lacks_blocks = found.f_blocks > 0 && found.f_bavail.saturating_mul(found.f_frsize) < LEAST;
-    let lacks_files = found.f_files > 0 && found.f_favail == 0;
+    let lacks_blocks = found.f_blocks > 0 && blocks.saturating_mul(found.f_frsize) < LEAST;
+    let lacks_files = found.f_files > 0 && files == 0;
     lacks_blocks || lacks_files
 }
 

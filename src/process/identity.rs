@@ -28,7 +28,11 @@ impl Identity {
 
     /// Whether exactly this process is still running.
     pub fn is_alive(&self) -> bool {
-        Identity::of(self.pid).as_ref() == Some(self)
+        Identity::of(self.pid).is_some_and(|now| {
+            // Where `/proc` holds processes alone, the boot is not known.
+            let is_unknown = now.boot_id.is_empty() || self.boot_id.is_empty();
+            now.start_time == self.start_time && (is_unknown || now.boot_id == self.boot_id)
+        })
     }
 
     /// How much processor time it has used; zero if that is not known.
@@ -50,6 +54,9 @@ pub struct Home {
     pub boot: String,
     /// The inode of the pid namespace; `None` if `/proc` does not tell.
     pub pid_namespace: Option<u64>,
+    /// Whether a process can be told from here by its start: without `/proc` it cannot, nor in a
+    /// time namespace that moves the time by a part of a clock tick.
+    pub tells_processes: bool,
 }
 
 /// Where this process lives. It is read once, because a process does not move.
@@ -62,7 +69,9 @@ pub fn own_home() -> &'static Home {
         let machine = machine.filter(|id| !id.is_empty() && id != "uninitialized");
         let host = id("/proc/sys/kernel/hostname").filter(|name| !name.is_empty());
         let namespace = fs::metadata("/proc/self/ns/pid").ok().map(|entry| entry.ino());
-        Home { machine, host, boot: boot_id(), pid_namespace: namespace }
+        let is_whole = moved().is_none_or(|(_, rest)| rest == 0);
+        let tells_processes = is_whole && fs::metadata("/proc/self/stat").is_ok();
+        Home { machine, host, boot: boot_id(), pid_namespace: namespace, tells_processes }
     })
 }
 
@@ -92,20 +101,25 @@ fn boot_id() -> String {
 }
 
 fn start_time(pid: u32) -> Option<u64> {
-    static MOVED: OnceLock<i64> = OnceLock::new();
-    let moved = || fs::read_to_string("/proc/self/timens_offsets").ok();
-    let moved = MOVED.get_or_init(|| moved().as_deref().and_then(parse_boot_offset).unwrap_or(0));
-    parse_start_time(&stat(pid)?)?.checked_add_signed(-moved)
+    parse_start_time(&stat(pid)?)?.checked_add_signed(-moved().map_or(0, |(ticks, _)| ticks))
 }
 
-/// By how many clock ticks a time namespace moves the time since boot: its line is
-/// `boottime SECONDS NANOSECONDS`.
-fn parse_boot_offset(offsets: &str) -> Option<i64> {
+/// By how many clock ticks, and nanoseconds beyond them, the time namespace of this process moves
+/// the time since boot; `None` if the kernel has no such namespaces.
+fn moved() -> Option<(i64, i64)> {
+    static MOVED: OnceLock<Option<(i64, i64)>> = OnceLock::new();
+    let read = || fs::read_to_string("/proc/self/timens_offsets").ok();
+    *MOVED.get_or_init(|| read().as_deref().and_then(parse_boot_offset))
+}
+
+/// Reads the line `boottime SECONDS NANOSECONDS`.
+fn parse_boot_offset(offsets: &str) -> Option<(i64, i64)> {
+    const TICK_NS: i64 = TICK_MS as i64 * 1_000_000;
     let line = offsets.lines().find_map(|line| line.strip_prefix("boottime "))?;
     let mut numbers = line.split_ascii_whitespace().map(str::parse::<i64>);
     let (seconds, nanoseconds) = (numbers.next()?.ok()?, numbers.next()?.ok()?);
-    let ms = seconds.checked_mul(1_000)?.checked_add(nanoseconds / 1_000_000)?;
-    Some(ms / TICK_MS as i64)
+    let all = seconds.checked_mul(1_000_000_000)?.checked_add(nanoseconds)?;
+    Some((all.div_euclid(TICK_NS), all.rem_euclid(TICK_NS)))
 }
 
 /// The line of `/proc/PID/stat`. The program's name in it may be any bytes.
@@ -139,8 +153,9 @@ mod tests {
     #[test]
     fn a_start_in_a_time_namespace_is_counted_by_the_clock_of_the_machine() {
         let offsets = "monotonic           0         0\nboottime       100000 500000000\n";
-        assert_eq!(parse_boot_offset(offsets), Some(10_000_050));
-        assert_eq!(parse_boot_offset("boottime -3 0"), Some(-300));
+        assert_eq!(parse_boot_offset(offsets), Some((10_000_050, 0)));
+        assert_eq!(parse_boot_offset("boottime -3 0"), Some((-300, 0)));
+        assert_eq!(parse_boot_offset("boottime 1 15000000"), Some((101, 5_000_000)));
         for strange in ["", "monotonic 1 0", "boottime", "boottime x 0", "boottime 9e9 0"] {
             assert_eq!(parse_boot_offset(strange), None, "{strange}");
         }

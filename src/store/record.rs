@@ -174,7 +174,10 @@ impl Record {
     /// those of machines that share a store differ by less than [`MOST_AHEAD`].
     pub fn set_active(&mut self, now: jiff::Timestamp) {
         let now = times::whole_microseconds(now);
-        let is_wrong = |before: jiff::Timestamp| before.duration_since(now) > MOST_AHEAD;
+        // A clock that is wrong now is behind the session's begin.
+        let is_wrong = |before: jiff::Timestamp| {
+            before.duration_since(now) > MOST_AHEAD && self.created().is_none_or(|at| at <= now)
+        };
         if self.last_active().is_none_or(|before| before < now || is_wrong(before)) {
             self.last_activity = times::local_time(now);
             self.last_activity_utc = Some(now.to_string());
@@ -205,8 +208,11 @@ mod tests {
         assert_eq!(record.created(), Some(now));
         record.set_active("2026-03-28T02:00:00Z".parse().unwrap());
         assert_eq!(record.last_active(), Some(now), "another machine is behind");
-        let before = "2020-01-01T00:00:00Z".parse().unwrap();
-        record.set_active(before);
-        assert_eq!(record.last_active(), Some(before), "the clock had been wrong");
+        record.set_active("2020-01-01T00:00:00Z".parse().unwrap());
+        assert_eq!(record.last_active(), Some(now), "this clock is wrong");
+        record.set_active("2027-03-29T01:30:00Z".parse().unwrap());
+        let later = "2026-03-30T01:30:00Z".parse().unwrap();
+        record.set_active(later);
+        assert_eq!(record.last_active(), Some(later), "the other clock had been wrong");
     }
 }

@@ -181,7 +181,11 @@ fn a_changed_plan_keeps_what_it_still_has_and_counts_what_it_has_no_more() {
     bench.run(&[]).run().ok();
     bench.plan(&json!([task("good", &["true"]), task("new", &["true"])]), &json!({}));
     let ended = bench.run(&["--json"]).run().ok();
-    assert!(ended.stderr.contains("1 recorded runs are not in this plan"), "{}", ended.stderr);
+    assert!(
+        ended.stderr.contains("1 recorded run is not in this plan, and stays"),
+        "{}",
+        ended.stderr
+    );
     let ended = ended.json();
     assert_eq!((&ended["runs"], &ended["pass"]), (&json!(2), &json!(2)));
     assert_eq!(all(&bench.lines(), "task"), ["bad", "good", "new"]);
@@ -197,10 +201,12 @@ fn a_plan_of_another_name_without_one_run_in_common_takes_no_directory_over() {
     let plan = std::fs::read(bench.results().join("plan.json")).unwrap();
     bench.plan(&json!([task("other", &["true"])]), &json!({"name": "second"}));
     let refused = bench.run(&[]).run().fails(2);
-    let said = "has results of the plan \"first\" alone";
+    let said = "has only results of the plan \"first\"";
     assert!(refused.stderr.contains(said), "{}", refused.stderr);
     let hint = "-o names another directory for the plan \"second\"";
     assert!(refused.stderr.contains(hint), "{}", refused.stderr);
+    let foretold = bench.run(&["--dry-run"]).run().fails(2);
+    assert!(foretold.stderr.contains(hint), "{}", foretold.stderr);
     assert_eq!(std::fs::read(bench.results().join("plan.json")).unwrap(), plan);
     assert_eq!(bench.lines().len(), 1);
     // A plan in which everything was changed is still the same one by its name.

@@ -36,6 +36,13 @@ impl SmallDisk {
         while file.write_all(&[0; 512]).is_ok() {}
     }
 
+    /// Fills it but for so many bytes.
+    fn fill_but(&self, room: u64) {
+        self.fill();
+        let file = File::options().write(true).open(self.filler()).unwrap();
+        file.set_len(file.metadata().unwrap().len() - room).unwrap();
+    }
+
     /// Makes room again.
     fn clear(&self) {
         std::fs::remove_file(self.filler()).unwrap();
@@ -160,8 +167,20 @@ fn a_full_disk_is_no_verdict_about_a_task() {
     let failed = check().fails(1);
     assert!(!failed.stdout.contains("SOUND"), "{}", failed.stdout);
     assert!(failed.stderr.contains(&below(&scratch)), "{}", failed.stderr);
+    // There is room for its order, and not for its tree.
     disk.clear();
-    check().ok();
+    disk.fill_but(32 * 1024);
+    let failed = check().fails(1);
+    assert!(!failed.stdout.contains("SOUND"), "{}", failed.stdout);
+    assert!(failed.stderr.contains(" is full: "), "{}", failed.stderr);
+    assert!(failed.stderr.contains("--scratch names another"), "{}", failed.stderr);
+    // What passes unsolved is not sound on any disk.
+    disk.clear();
+    disk.fill_but(900 * 1024);
+    bench.plan(&json!([task("t", &["true"])]), &json!({}));
+    let unsound = check().fails(1);
+    assert!(unsound.stdout.contains("NOT SOUND"), "{}", unsound.stdout);
+    disk.clear();
 }
 
 #[test]

@@ -50,7 +50,7 @@ fn outage(name: &str, retry: &Value) -> Bench {
 fn runs_that_are_held_are_told_once_with_the_reason_and_the_next_try() {
     let bench = outage("bench-held", &json!({"max_attempts": 1}));
     let running = bench.run(&["-j", "2"]).spawn();
-    let held = "occtl: held: 5 runs of provider scripted failed in a row; tries one run again in \
+    let held = "occtl: held: 5 runs of provider scripted failed in a row; one run tries again in \
                 1 min; last error: provider: broken\n";
     running.wait_for_stderr(held, SOON);
     running.signal(Signal::INT);
@@ -62,7 +62,7 @@ fn runs_that_are_held_are_told_once_with_the_reason_and_the_next_try() {
         ended.stderr.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let held = notices.iter().filter_map(|line| line["notice"].as_str());
     let held: Vec<&str> = held.filter(|line| line.starts_with("held: 5 runs ")).collect();
-    assert!(held.len() == 1 && held[0].contains("; gives up in 1 s; "), "{notices:?}");
+    assert!(held.len() == 1 && held[0].contains("; the batch ends in 1 s; "), "{notices:?}");
 }
 
 #[test]
@@ -76,7 +76,7 @@ fn the_status_on_a_terminal_says_when_held_runs_are_tried_again() {
     let running = terminal.env("TERM", "xterm").timeout(SOON).spawn();
     let seen = || running.stdout();
     poll(SOON, || seen().contains(", held: next try in ").then_some(())).expect("a status");
-    assert!(seen().contains("tries one run again in 1 min; "), "{}", seen());
+    assert!(seen().contains("one run tries again in 1 min; "), "{}", seen());
     running.signal(Signal::TERM);
     running.wait(SOON);
     bench.sandbox.wait_for_nothing_left(SOON);

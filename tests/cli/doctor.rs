@@ -1,7 +1,6 @@
 //! `doctor`: what it finds, what it repairs, and what it leaves alone.
 
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
 use std::time::Duration;
 
 use rustix::process::Signal;
@@ -73,7 +72,10 @@ fn what_is_no_directory_is_named_as_the_data_directory_and_keeps_its_mode() {
     let file = sandbox.root().join("file");
     std::fs::write(&file, "kept").unwrap();
     set_mode(&file, 0o666);
-    for data in [file.as_path(), Path::new("/dev/null")] {
+    let pipe = sandbox.root().join("pipe");
+    sandbox.command("mkfifo", &["--", pipe.to_str().unwrap()]).run().ok();
+    set_mode(&pipe, 0o666);
+    for data in [&file, &pipe] {
         let run = |words: &[&str]| sandbox.occtl(words).env("OCCTL_DATA_DIR", data).run();
         for words in [&["list"][..], &["start"], &["doctor"], &["doctor", "--fix"]] {
             let run = run(words);
@@ -82,7 +84,9 @@ fn what_is_no_directory_is_named_as_the_data_directory_and_keeps_its_mode() {
             assert!(said.contains("is no directory") && !said.contains("chmod"), "{said}");
         }
     }
-    assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o666);
+    for place in [&file, &pipe] {
+        assert_eq!(std::fs::metadata(place).unwrap().permissions().mode() & 0o777, 0o666);
+    }
 }
 
 #[test]

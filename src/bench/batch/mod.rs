@@ -32,7 +32,7 @@ pub use recheck::{RecheckOptions, Rechecked, recheck};
 pub use selection::Selection;
 pub use show::{Shown, show};
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::time::Instant;
 
 use jiff::Timestamp;
@@ -41,6 +41,7 @@ use super::plan::Plan;
 use super::results::file::{self, Appender};
 use super::schedule::{self, Run};
 use crate::bench::results::line::RunResult;
+use crate::bench::results::row::Row;
 use crate::error::{Error, Result};
 use crate::runner::Context;
 use directory::RUNNING;
@@ -118,21 +119,24 @@ fn dropped_runs(directory: &Directory, ledger: &Ledger) -> Result<usize> {
     if before.sha256 == plan.sha256 {
         return Ok(0);
     }
-    let recorded = ledger.lines.runs();
-    let kept = ledger.runs.iter().filter(|run| ledger.lines.places(&run.id).next().is_some());
-    let kept = kept.count();
-    if recorded > 0 && kept == 0 && before.name != plan.name {
+    let now: HashSet<&str> = ledger.runs.iter().map(|run| &*run.id).collect();
+    let attempts = |run: &str| ledger.lines.attempts(run).next().is_some();
+    let is_scored = ledger.lines.rows.iter().any(Row::is_scored);
+    if is_scored && before.name != plan.name && !now.iter().any(|run| attempts(run)) {
         let (shown, name) = (directory.path.display(), &before.name);
-        return Err(Error::usage(format!("{shown} has results of the plan {name:?} alone"))
+        return Err(Error::usage(format!("{shown} has only results of the plan {name:?}"))
             .hint(format!("-o names another directory for the plan {:?}", plan.name)));
     }
-    Ok(recorded - kept)
+    let dropped = schedule::runs(&before, &directory.batch).into_iter();
+    Ok(dropped.filter(|run| !now.contains(&*run.id) && attempts(&run.id)).count())
 }
 
 fn tell_dropped(runs: usize, watcher: &mut dyn BatchWatcher) {
     if runs > 0 {
-        let what = "recorded runs are not in this plan; they stay in the results uncounted";
-        watcher.warned(&format!("{runs} {what}"));
+        let (are, stay) = if runs == 1 { ("run is", "stays") } else { ("runs are", "stay") };
+        watcher.warned(&format!(
+            "{runs} recorded {are} not in this plan, and {stay} in the results uncounted"
+        ));
     }
 }
 
@@ -162,16 +166,17 @@ fn ended(parent: Parent, left: Left) -> Ended {
 
 /// The runs that [`run`] would make, in their order. Nothing is written.
 pub fn dry_run(plan: &Plan, options: &BatchOptions) -> Result<Vec<Run>> {
-    let (batch, lines) = match Directory::open(&options.output) {
-        Ok(directory) => {
-            let lines = file::read_all(&directory.path, &directory.batch)?;
-            (directory.batch, lines)
-        }
-        Err(_) => (options.batch.clone(), Default::default()),
+    let directory = Directory::open(&options.output).ok();
+    let (batch, lines) = match &directory {
+        Some(found) => (&found.batch, file::read_all(&found.path, &found.batch)?),
+        None => (&options.batch, Default::default()),
     };
-    let runs = schedule::runs(plan, &batch);
+    let runs = schedule::runs(plan, batch);
     let chosen = options.selection.choose(plan, &runs, options.shard)?;
     let mut ledger = Ledger::new(plan, runs, lines);
+    if let Some(directory) = &directory {
+        dropped_runs(directory, &ledger)?;
+    }
     reopen(&mut ledger, &chosen, options.rerun.as_ref())?;
     let runs = chosen.into_iter().map(|place| ledger.runs[place].clone());
     Ok(runs.filter(|run| ledger.standing(run) == Standing::Due).collect())

@@ -91,11 +91,14 @@ impl Found {
             let full = is_full || trouble.kind == TroubleKind::DiskFull;
             return full.then(|| trouble.message.clone());
         }
+        // No check passes because it has no room.
+        let wrong = |look: &Value, right: &str| {
+            !look.is_null() && look["result"] != right && look["result"] != "pass"
+        };
         let looks = [(&self.pristine, "fail"), (&self.solution, "pass")];
-        let wrong = |(look, right): &(&Value, &str)| !look.is_null() && look["result"] != *right;
         let full = |look: &Value| is_full || look["error_name"] == DISK_FULL;
-        let (look, _) = looks.into_iter().find(|one| wrong(one) && full(one.0))?;
-        Some(look["error"].as_str().unwrap_or("the check could not do its work").into())
+        let (look, _) = looks.into_iter().find(|(look, right)| wrong(look, right) && full(look))?;
+        Some(look["error"].as_str().unwrap_or("its check failed").into())
     }
 }
 

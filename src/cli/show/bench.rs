@@ -36,8 +36,10 @@ pub fn going_on(progress: &Progress, ahead: Option<Ahead>) -> String {
     let Some(ahead) = ahead else { return counts(progress) };
     let counted = counts(&Progress { left_ms: None, ..progress.clone() });
     match ahead {
+        // It waits for what still runs.
+        Ahead::Try(Duration::ZERO) | Ahead::End(Duration::ZERO) => format!("{counted}, held"),
         Ahead::Try(time) => format!("{counted}, held: next try in {}", about(time)),
-        Ahead::End(time) => format!("{counted}, held: gives up in {}", about(time)),
+        Ahead::End(time) => format!("{counted}, held: ends in {}", about(time)),
     }
 }
 
@@ -46,8 +48,8 @@ pub fn held(hold: &Hold) -> String {
     let Hold { provider, in_a_row, error, ahead } = hold;
     let of = if provider.is_empty() { String::new() } else { format!(" of provider {provider}") };
     let next = match ahead {
-        Ahead::Try(time) => format!("tries one run again in {}", about(*time)),
-        Ahead::End(time) => format!("gives up in {}", about(*time)),
+        Ahead::Try(time) => format!("one run tries again in {}", about(*time)),
+        Ahead::End(time) => format!("the batch ends in {}", about(*time)),
     };
     let mut text = format!("held: {in_a_row} runs{of} failed in a row; {next}");
     if let Some(error) = error {
@@ -150,16 +152,16 @@ mod tests {
         let time = Duration::from_secs(48);
         let line = going_on(&progress, Some(Ahead::Try(time)));
         assert_eq!(line, "0/9, 0 pass, 0 fail, 0 unscored, held: next try in 48 s");
-        assert!(going_on(&progress, Some(Ahead::End(time))).ends_with("held: gives up in 48 s"));
+        assert!(going_on(&progress, Some(Ahead::End(time))).ends_with("held: ends in 48 s"));
         let error = RowError { name: "provider".into(), message: "over\nloaded".into() };
         let ahead = Ahead::Try(Duration::from_secs(120));
         let hold = Hold { provider: "p", in_a_row: 6, error: Some(&error), ahead };
         assert_eq!(
             held(&hold),
-            "held: 6 runs of provider p failed in a row; tries one run again in 2 min; last error: \
+            "held: 6 runs of provider p failed in a row; one run tries again in 2 min; last error: \
              provider: over"
         );
         let hold = Hold { provider: "", error: None, ahead: Ahead::End(time), ..hold };
-        assert_eq!(held(&hold), "held: 6 runs failed in a row; gives up in 48 s");
+        assert_eq!(held(&hold), "held: 6 runs failed in a row; the batch ends in 48 s");
     }
 }

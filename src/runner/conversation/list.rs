@@ -1,7 +1,7 @@
 //! Lists conversations: those of a session, those of all sessions, and the relatives of one.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
@@ -133,11 +133,17 @@ pub fn all_conversations(context: &Context, labels: &Labels) -> Result<Vec<Conve
         match state {
             State::Dead | State::Starting => {}
             State::Error => missing(&trouble.unwrap_or_default()),
-            _ => match Server::with(context, &facts.id, list_soon) {
-                Ok(found) => all.push(found),
-                // Its server has ended in the meantime.
-                Err(error) => missing(&error.message),
-            },
+            _ => {
+                let begin = Instant::now();
+                match Server::with(context, &facts.id, list_soon) {
+                    Ok(found) => all.push(found),
+                    Err(_) if begin.elapsed() >= LIST_MOST => {
+                        missing(&format!("not listed within {} s", LIST_MOST.as_secs()));
+                    }
+                    // Its server has ended in the meantime.
+                    Err(error) => missing(&error.message),
+                }
+            }
         }
         Ok(())
     })?;

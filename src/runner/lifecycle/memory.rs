@@ -13,24 +13,18 @@ use crate::store::{make_private, open_reason, private_directory, unsafe_reason};
 /// What is known of a program that was not used for so long is forgotten.
 const KEPT_FOR: Duration = Duration::from_secs(30 * 24 * 3600);
 
-/// How the names end under which things are remembered.
-pub const ENDINGS: [&str; 2] = [".models.json", ".database"];
-
-/// The directory `memory`, made private. `None` if other users can still write there: then nothing
-/// is remembered.
+/// The directory `memory`, which is made if it is missing. `None` if other users can write there,
+/// or could before: then nothing is remembered.
 pub fn trusted(memory: &Path) -> Option<&Path> {
     private_directory(memory).ok()?;
-    if open_reason(memory).is_some() {
-        let was_safe = unsafe_reason(memory).is_none();
+    // A link leads to what may be anything.
+    if !memory.symlink_metadata().ok()?.is_dir() {
+        return None;
+    }
+    if unsafe_reason(memory).is_some() {
+        // Within a directory that is closed to others its own rights did not matter.
+        open_reason(memory.parent()?).is_none().then_some(())?;
         make_private(memory).ok()?;
-        if !was_safe {
-            let is_known = |name: &str| ENDINGS.iter().any(|ending| name.ends_with(ending));
-            for entry in memory.read_dir().ok()?.flatten() {
-                if is_known(&entry.file_name().to_string_lossy()) {
-                    forget(&entry.path());
-                }
-            }
-        }
     }
     unsafe_reason(memory).is_none().then_some(memory)
 }
@@ -63,28 +57,31 @@ mod tests {
     use std::os::unix::fs::PermissionsExt;
 
     #[test]
-    fn what_others_could_have_written_is_forgotten_and_nothing_else() {
-        let memory = std::env::temp_dir().join(format!("occtl-others-{}", std::process::id()));
-        let _ = fs::remove_dir_all(&memory);
-        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
-        assert_eq!(trusted(&memory), Some(&*memory));
-        assert_eq!(mode(&memory), 0o700);
-        let fill = |rights| {
-            fs::write(memory.join("1-2.models.json"), "{}").unwrap();
-            fs::create_dir_all(memory.join("1-2.database")).unwrap();
-            fs::write(memory.join("notes"), "of the user").unwrap();
-            fs::set_permissions(&memory, fs::Permissions::from_mode(rights)).unwrap();
+    fn where_others_can_write_nothing_is_remembered_and_nothing_is_changed() {
+        let place = std::env::temp_dir().join(format!("occtl-others-{}", std::process::id()));
+        let _ = fs::remove_dir_all(&place);
+        fs::create_dir(&place).unwrap();
+        let memory = place.join("programs");
+        let give = |path: &Path, rights| {
+            fs::set_permissions(path, fs::Permissions::from_mode(rights)).unwrap();
         };
-        let left = || fs::read_dir(&memory).unwrap().count();
-        for (rights, count) in [(0o700, 3), (0o755, 3), (0o775, 1), (0o777, 1)] {
-            fill(rights);
-            assert_eq!(trusted(&memory), Some(&*memory), "{rights:o}");
-            assert_eq!((mode(&memory), left()), (0o700, count), "{rights:o}");
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o7777;
+        give(&place, 0o755);
+        assert_eq!(trusted(&memory), Some(&*memory));
+        assert_eq!(mode(&memory), 0o700, "a new one");
+        for (rights, is_trusted) in [(0o755, true), (0o775, false), (0o2770, false)] {
+            give(&memory, rights);
+            assert_eq!(trusted(&memory).is_some(), is_trusted, "{rights:o}");
+            assert_eq!(mode(&memory), rights, "it is left alone");
         }
-        fs::remove_dir_all(&memory).unwrap();
-        fs::write(&memory, "a file").unwrap();
-        assert_eq!(trusted(&memory), None);
-        fs::remove_file(&memory).unwrap();
+        give(&place, 0o700);
+        assert_eq!(trusted(&memory), Some(&*memory), "no other user can come so far");
+        assert_eq!(mode(&memory) & 0o777, 0o700);
+        let link = place.join("link");
+        std::os::unix::fs::symlink(&memory, &link).unwrap();
+        fs::write(place.join("file"), "").unwrap();
+        assert_eq!((trusted(&link), trusted(&place.join("file"))), (None, None));
+        fs::remove_dir_all(&place).unwrap();
     }
 
     #[test]

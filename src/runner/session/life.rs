@@ -84,11 +84,12 @@ fn is_elsewhere(record: &Record, here: &Home) -> bool {
     if !is_near && record.pid_start_time.is_none() {
         return false;
     }
-    // Without /proc every process looks dead.
-    if differ(&record.machine_id, &here.machine) || here.boot.is_empty() {
+    // Where processes cannot be told apart, each of them would look dead.
+    if differ(&record.machine_id, &here.machine) || !here.tells_processes {
         return true;
     }
-    let is_same_boot = record.boot_id.as_ref().is_none_or(|boot| *boot == here.boot);
+    let is_same_boot =
+        record.boot_id.as_ref().is_none_or(|boot| *boot == here.boot || here.boot.is_empty());
     let is_same_namespace =
         record.pid_namespace.is_none() || record.pid_namespace == here.pid_namespace;
     is_same_boot && !is_same_namespace
@@ -97,13 +98,21 @@ fn is_elsewhere(record: &Record, here: &Home) -> bool {
 /// The error for a command that needs a session's process or server, which is elsewhere.
 pub fn elsewhere(record: &Record) -> Error {
     let id = &record.id;
-    if process::own_home().boot.is_empty() {
+    if let Err(blind) = check_sight() {
         let what = format!("whether the server of session {id} lives cannot be seen");
-        return Error::unreachable(what).hint("/proc is not there: mount it");
+        return Error::unreachable(what).hint(blind);
     }
     let host = record.host.as_deref().unwrap_or("another machine");
     Error::unreachable(format!("session {id} lives in another place: on {host}, or in a container"))
         .hint(format!("run occtl there; occtl stop {id} --forget-elsewhere drops its record here"))
+}
+
+/// Why no process can be told from here, if that is so.
+pub fn check_sight() -> std::result::Result<(), &'static str> {
+    if process::own_home().tells_processes {
+        return Ok(());
+    }
+    Err("/proc is not there, or this time namespace moves the clock by a part of a tick")
 }
 
 /// The server among the processes with a session's mark: it was started first.
@@ -121,6 +130,7 @@ mod tests {
             host: None,
             boot: boot.into(),
             pid_namespace: Some(namespace),
+            tells_processes: true,
         }
     }
 
@@ -138,7 +148,10 @@ mod tests {
         assert!(is_elsewhere(&record, &home(Some("m"), "b", 2)), "another container");
         assert!(!is_elsewhere(&record, &home(Some("m"), "c", 2)), "before the last boot");
         assert!(!is_elsewhere(&record, &home(None, "b", 1)), "a machine without an id");
-        assert!(is_elsewhere(&record, &home(Some("m"), "", 1)), "no /proc to look it up");
+        let blind = Home { tells_processes: false, ..home(Some("m"), "b", 1) };
+        assert!(is_elsewhere(&record, &blind), "no /proc to look it up");
+        let part = home(Some("m"), "", 1);
+        assert!(!is_elsewhere(&record, &part), "only the boot is not told");
         let old = Record { pid_start_time: Some(1), ..Record::default() };
         assert!(!is_elsewhere(&old, &home(Some("m"), "b", 1)), "a record that does not tell");
         let adopted = |url: &str| Record {

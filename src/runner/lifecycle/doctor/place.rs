@@ -28,7 +28,8 @@ pub fn check(context: &Context, fix: bool) -> Vec<Finding> {
     }
     let mut findings = Vec::new();
     let lock_file = directory.join("store.lock");
-    for path in [directory.to_path_buf(), context.store.path(), lock_file] {
+    let programs = context.store.programs_path();
+    for path in [directory.to_path_buf(), context.store.path(), lock_file, programs] {
         findings.extend(permissions(&path, fix));
     }
     findings.push(room(directory));

@@ -13,7 +13,7 @@ use crate::runner::lifecycle::dead::forget;
 use crate::runner::lifecycle::end::{end_processes, sweep};
 use crate::runner::lifecycle::remembered::{CARRIED, Carried};
 use crate::runner::lifecycle::stop::{StopOptions, stop};
-use crate::runner::session::life::{Life, MARK, life};
+use crate::runner::session::life::{Life, MARK, check_sight, life};
 use crate::runner::session::server::{LOOPBACK, endpoint};
 use crate::sorting;
 use crate::store::{Record, Status, is_id};
@@ -117,6 +117,11 @@ fn look(context: &Context, record: &Record) -> Option<Finding> {
     let found = life(context, record);
     match (&found, record.status()) {
         (Life::Dead, _) | (Life::Alive(_), Status::Starting) => None,
+        (Life::Elsewhere, _) if check_sight().is_err() => {
+            let what = "whether its server lives cannot be seen";
+            let advice = check_sight().err().unwrap_or_default();
+            Some(Finding::warning("session", what, advice))
+        }
         (Life::Elsewhere, _) => {
             let host = record.host.as_deref().unwrap_or("another machine");
             let detail = format!("lives in another place: on {host}, or in a container");

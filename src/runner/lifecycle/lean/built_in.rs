@@ -11,7 +11,7 @@ use super::catalogue::Entries;
 use super::literal;
 use crate::client::Needle;
 use crate::runner::programs::known_as;
-use crate::store::{private_directory, private_file};
+use crate::store::{private_directory, private_file, unsafe_reason};
 
 /// A text of each catalogue, and of little else: the variable of the provider that needs no key.
 const LANDMARK: &str = "OPENCODE_API_KEY";
@@ -33,7 +33,9 @@ const NONE: &str = "null";
 pub fn built_in(program: &Path, memory: Option<&Path>) -> Option<String> {
     let Some(memory) = memory else { return search(program).ok()? };
     let note = memory.join(format!("{}.models.json", known_as(program)?));
-    if let Ok(text) = fs::read_to_string(&note) {
+    if unsafe_reason(&note).is_none()
+        && let Ok(text) = fs::read_to_string(&note)
+    {
         // What is used stays.
         let _ = File::open(&note).and_then(|note| note.set_modified(SystemTime::now()));
         return Some(text).filter(|text| text != NONE);
