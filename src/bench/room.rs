@@ -1,6 +1,7 @@
 //! Whether a disk is full. It is asked only after something has failed: programs without room say
 //! so in many ways, or cannot say it at all.
 
+use std::fs;
 use std::path::Path;
 
 use rustix::fs::statvfs;
@@ -15,14 +16,18 @@ const LEAST: u64 = 1 << 20;
 pub fn is_full(directory: &Path) -> bool {
     let Ok(found) = statvfs(directory) else { return false };
     // What is kept back for root is room for root.
-    let (blocks, files) = match own_uid() {
-        0 => (found.f_bfree, found.f_ffree),
-        _ => (found.f_bavail, found.f_favail),
-    };
+    let (blocks, files) =
+        if is_root() { (found.f_bfree, found.f_ffree) } else { (found.f_bavail, found.f_favail) };
     // File systems without a limit have 0 of 0.
     let lacks_blocks = found.f_blocks > 0 && blocks.saturating_mul(found.f_frsize) < LEAST;
     let lacks_files = found.f_files > 0 && files == 0;
     lacks_blocks || lacks_files
+}
+
+/// Whether this user is root of the machine, and not of a user namespace alone.
+fn is_root() -> bool {
+    let map = fs::read_to_string("/proc/self/uid_map").unwrap_or_default();
+    own_uid() == 0 && map.split_ascii_whitespace().eq(["0", "0", "4294967295"])
 }
 
 /// What is said of a full disk; `why` is what failed on it.

@@ -31,7 +31,10 @@ impl Identity {
         Identity::of(self.pid).is_some_and(|now| {
             // Where `/proc` holds processes alone, the boot is not known.
             let is_unknown = now.boot_id.is_empty() || self.boot_id.is_empty();
-            now.start_time == self.start_time && (is_unknown || now.boot_id == self.boot_id)
+            // A clock that is moved by a part of a tick can show another tick.
+            let apart = moved().map_or(0, |(_, rest)| u64::from(rest != 0));
+            now.start_time.abs_diff(self.start_time) <= apart
+                && (is_unknown || now.boot_id == self.boot_id)
         })
     }
 
@@ -54,8 +57,7 @@ pub struct Home {
     pub boot: String,
     /// The inode of the pid namespace; `None` if `/proc` does not tell.
     pub pid_namespace: Option<u64>,
-    /// Whether a process can be told from here by its start: without `/proc` it cannot, nor in a
-    /// time namespace that moves the time by a part of a clock tick.
+    /// Whether anything is known of processes here: without `/proc` nothing is.
     pub tells_processes: bool,
 }
 
@@ -69,8 +71,7 @@ pub fn own_home() -> &'static Home {
         let machine = machine.filter(|id| !id.is_empty() && id != "uninitialized");
         let host = id("/proc/sys/kernel/hostname").filter(|name| !name.is_empty());
         let namespace = fs::metadata("/proc/self/ns/pid").ok().map(|entry| entry.ino());
-        let is_whole = moved().is_none_or(|(_, rest)| rest == 0);
-        let tells_processes = is_whole && fs::metadata("/proc/self/stat").is_ok();
+        let tells_processes = fs::metadata("/proc/self/stat").is_ok();
         Home { machine, host, boot: boot_id(), pid_namespace: namespace, tells_processes }
     })
 }

@@ -18,7 +18,7 @@ const ACCESS_BY_OTHERS: u32 = 0o077;
 const SHARED_ON_PURPOSE: u32 = 0o3000;
 
 /// What occtl makes in its data directory, besides damaged stores that were set aside.
-const OWN_NAMES: [&str; 9] = [
+const OWN_NAMES: [&str; 10] = [
     "store.json",
     "store.lock",
     ".store.json.new",
@@ -28,6 +28,7 @@ const OWN_NAMES: [&str; 9] = [
     "locks",
     "queue",
     "programs",
+    "programs.gone",
 ];
 
 /// Refuses a file or directory that another user can write to: its records decide which processes

@@ -67,6 +67,11 @@ impl Directory {
         }
     }
 
+    /// Whether the batch has a plan: another process may be about to write it.
+    pub fn has_plan(&self) -> bool {
+        self.path.join(PLAN).exists()
+    }
+
     /// The plan that the batch goes by.
     pub fn plan(&self) -> Result<Plan> {
         Plan::read(&self.path.join(PLAN))

@@ -174,7 +174,7 @@ pub fn dry_run(plan: &Plan, options: &BatchOptions) -> Result<Vec<Run>> {
     let runs = schedule::runs(plan, batch);
     let chosen = options.selection.choose(plan, &runs, options.shard)?;
     let mut ledger = Ledger::new(plan, runs, lines);
-    if let Some(directory) = &directory {
+    if let Some(directory) = directory.as_ref().filter(|directory| directory.has_plan()) {
         dropped_runs(directory, &ledger)?;
     }
     reopen(&mut ledger, &chosen, options.rerun.as_ref())?;

@@ -39,7 +39,7 @@ pub fn going_on(progress: &Progress, ahead: Option<Ahead>) -> String {
         // It waits for what still runs.
         Ahead::Try(Duration::ZERO) | Ahead::End(Duration::ZERO) => format!("{counted}, held"),
         Ahead::Try(time) => format!("{counted}, held: next try in {}", about(time)),
-        Ahead::End(time) => format!("{counted}, held: ends in {}", about(time)),
+        Ahead::End(time) => format!("{counted}, held: the batch ends in {}", about(time)),
     }
 }
 
@@ -152,7 +152,9 @@ mod tests {
         let time = Duration::from_secs(48);
         let line = going_on(&progress, Some(Ahead::Try(time)));
         assert_eq!(line, "0/9, 0 pass, 0 fail, 0 unscored, held: next try in 48 s");
-        assert!(going_on(&progress, Some(Ahead::End(time))).ends_with("held: ends in 48 s"));
+        assert!(
+            going_on(&progress, Some(Ahead::End(time))).ends_with("held: the batch ends in 48 s")
+        );
         let error = RowError { name: "provider".into(), message: "over\nloaded".into() };
         let ahead = Ahead::Try(Duration::from_secs(120));
         let hold = Hold { provider: "p", in_a_row: 6, error: Some(&error), ahead };

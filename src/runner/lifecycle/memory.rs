@@ -8,13 +8,14 @@ use std::fs;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
-use crate::store::{make_private, open_reason, private_directory, unsafe_reason};
+use crate::store::{can_be_private, private_directory, unsafe_reason};
 
 /// What is known of a program that was not used for so long is forgotten.
 const KEPT_FOR: Duration = Duration::from_secs(30 * 24 * 3600);
 
-/// The directory `memory`, which is made if it is missing. `None` if other users can write there,
-/// or could before: then nothing is remembered.
+/// The directory `memory`, which is made if it is missing. What others could have written is
+/// removed with the whole directory, if all beside it is occtl's as well; otherwise it may be of
+/// another program, nothing is remembered, and this is `None`.
 pub fn trusted(memory: &Path) -> Option<&Path> {
     private_directory(memory).ok()?;
     // A link leads to what may be anything.
@@ -22,9 +23,13 @@ pub fn trusted(memory: &Path) -> Option<&Path> {
         return None;
     }
     if unsafe_reason(memory).is_some() {
-        // Within a directory that is closed to others its own rights did not matter.
-        open_reason(memory.parent()?).is_none().then_some(())?;
-        make_private(memory).ok()?;
+        can_be_private(memory.parent()?).then_some(())?;
+        // In one step, so that nothing of it is believed if this process is killed.
+        let gone = memory.with_extension("gone");
+        let _ = fs::remove_dir_all(&gone);
+        fs::rename(memory, &gone).ok()?;
+        let _ = fs::remove_dir_all(&gone);
+        private_directory(memory).ok()?;
     }
     unsafe_reason(memory).is_none().then_some(memory)
 }
@@ -57,7 +62,7 @@ mod tests {
     use std::os::unix::fs::PermissionsExt;
 
     #[test]
-    fn where_others_can_write_nothing_is_remembered_and_nothing_is_changed() {
+    fn what_others_could_have_written_is_not_believed_and_what_is_not_ours_not_changed() {
         let place = std::env::temp_dir().join(format!("occtl-others-{}", std::process::id()));
         let _ = fs::remove_dir_all(&place);
         fs::create_dir(&place).unwrap();
@@ -69,14 +74,19 @@ mod tests {
         give(&place, 0o755);
         assert_eq!(trusted(&memory), Some(&*memory));
         assert_eq!(mode(&memory), 0o700, "a new one");
+        fs::write(place.join("of-another-program"), "").unwrap();
+        fs::write(memory.join("planted"), "").unwrap();
         for (rights, is_trusted) in [(0o755, true), (0o775, false), (0o2770, false)] {
             give(&memory, rights);
             assert_eq!(trusted(&memory).is_some(), is_trusted, "{rights:o}");
             assert_eq!(mode(&memory), rights, "it is left alone");
         }
-        give(&place, 0o700);
-        assert_eq!(trusted(&memory), Some(&*memory), "no other user can come so far");
-        assert_eq!(mode(&memory) & 0o777, 0o700);
+        fs::remove_file(place.join("of-another-program")).unwrap();
+        // What a process that was killed has left.
+        fs::create_dir(place.join("programs.gone")).unwrap();
+        assert_eq!(trusted(&memory), Some(&*memory), "all of it is occtl's");
+        assert_eq!((mode(&memory), memory.join("planted").exists()), (0o700, false));
+        assert!(!place.join("programs.gone").exists());
         let link = place.join("link");
         std::os::unix::fs::symlink(&memory, &link).unwrap();
         fs::write(place.join("file"), "").unwrap();

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use crate::runner::programs::known_as;
-use crate::store::private_directory;
+use crate::store::{private_directory, unsafe_reason};
 
 /// A database is its file and, until SQLite has moved its content, the log beside it. The third
 /// file, `-shm`, is memory that running processes share.
@@ -40,6 +40,9 @@ impl Template {
     /// Copies the template to where the server will look for its database. If there is none, or the
     /// copy fails, the server makes a fresh one.
     pub fn lay(&self) -> bool {
+        if unsafe_reason(&self.kept).is_some() {
+            return false;
+        }
         let Ok(content @ [Some(_), _]) = read(&self.kept) else { return false };
         if FILES.iter().any(|name| self.data.join(name).exists()) {
             return false;

@@ -88,8 +88,11 @@ fn is_elsewhere(record: &Record, here: &Home) -> bool {
     if differ(&record.machine_id, &here.machine) || !here.tells_processes {
         return true;
     }
-    let is_same_boot =
-        record.boot_id.as_ref().is_none_or(|boot| *boot == here.boot || here.boot.is_empty());
+    // Where `/proc` holds processes alone, the boot is not known.
+    let is_same_boot = record
+        .boot_id
+        .as_ref()
+        .is_none_or(|boot| *boot == here.boot || boot.is_empty() || here.boot.is_empty());
     let is_same_namespace =
         record.pid_namespace.is_none() || record.pid_namespace == here.pid_namespace;
     is_same_boot && !is_same_namespace
@@ -112,7 +115,7 @@ pub fn check_sight() -> std::result::Result<(), &'static str> {
     if process::own_home().tells_processes {
         return Ok(());
     }
-    Err("/proc is not there, or this time namespace moves the clock by a part of a tick")
+    Err("/proc is not there: mount it")
 }
 
 /// The server among the processes with a session's mark: it was started first.
@@ -152,6 +155,9 @@ mod tests {
         assert!(is_elsewhere(&record, &blind), "no /proc to look it up");
         let part = home(Some("m"), "", 1);
         assert!(!is_elsewhere(&record, &part), "only the boot is not told");
+        let from_part = Record { boot_id: Some(String::new()), ..record.clone() };
+        assert!(!is_elsewhere(&from_part, &home(Some("m"), "b", 1)), "and of one from there");
+        assert!(is_elsewhere(&from_part, &home(Some("m"), "b", 2)), "in another container");
         let old = Record { pid_start_time: Some(1), ..Record::default() };
         assert!(!is_elsewhere(&old, &home(Some("m"), "b", 1)), "a record that does not tell");
         let adopted = |url: &str| Record {

@@ -28,8 +28,7 @@ pub fn check(context: &Context, fix: bool) -> Vec<Finding> {
     }
     let mut findings = Vec::new();
     let lock_file = directory.join("store.lock");
-    let programs = context.store.programs_path();
-    for path in [directory.to_path_buf(), context.store.path(), lock_file, programs] {
+    for path in [directory.to_path_buf(), context.store.path(), lock_file] {
         findings.extend(permissions(&path, fix));
     }
     findings.push(room(directory));

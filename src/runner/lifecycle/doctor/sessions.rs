@@ -78,7 +78,7 @@ fn dead(context: &Context, records: &[Record], fix: bool) -> Vec<Finding> {
 fn session(context: &Context, record: &Record, options: DoctorOptions) -> Finding {
     let id = &record.id;
     let forget = options.fix && options.forget_elsewhere;
-    if forget && life(context, record) == Life::Elsewhere {
+    if forget && check_sight().is_ok() && life(context, record) == Life::Elsewhere {
         let stop_options = StopOptions { forget_elsewhere: true, ..StopOptions::default() };
         let forgotten = stop(context, id, &stop_options);
         let advice = format!("occtl stop {id} --forget-elsewhere");
