@@ -14,7 +14,7 @@ use super::surrogates::Mended;
 
 /// The largest answer that is read of a route whose answers can be of any size. A conversation can
 /// be a few hundred megabytes; anything larger is a fault.
-const LARGEST_ANSWER: u64 = 1 << 30;
+pub(super) const LARGEST_ANSWER: u64 = 1 << 30;
 /// The largest answer that is read of other routes. The list of all models has some megabytes, and
 /// a permission request can contain the file that is to be written.
 const LARGE_ANSWER: u64 = 64 << 20;

@@ -182,7 +182,7 @@ impl Look {
     }
 
     /// Takes what it found, ends what is left of it and removes its files. What it found on a full
-    /// disk says nothing of the task: then it is returned what failed there.
+    /// disk says nothing of the task: then what failed there is returned.
     fn close(mut self, tries: &mut Tries) -> Option<String> {
         let _ = self.child.kill();
         let ended = self.child.wait();

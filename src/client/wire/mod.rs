@@ -18,6 +18,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
+use super::exchange::LARGEST_ANSWER;
 pub use agent::*;
 pub use ask::*;
 pub use changes::*;
@@ -31,9 +32,8 @@ pub use transcript::*;
 pub trait Element: DeserializeOwned {
     /// Whether it is kept as the server sent it, halves of characters included.
     const UNCHANGED: bool = false;
-    /// The most bytes that a list of them is read with: 1 GiB. A conversation can be a few hundred
-    /// megabytes; anything larger is a fault.
-    const MOST_BYTES: u64 = 1 << 30;
+    /// How many bytes of a list of them are read at most.
+    const MOST_BYTES: u64 = LARGEST_ANSWER;
 }
 
 /// Reads a value of any type. A value that does not fit becomes the default.

@@ -10,7 +10,7 @@ use super::worktree;
 use crate::error::{Code, Error, Result};
 use crate::runner::context::Context;
 use crate::runner::session::labels::{Labels, has_labels};
-use crate::runner::session::life::{Life, check_sight, elsewhere, life};
+use crate::runner::session::life::{Life, blind_reason, elsewhere, life};
 use crate::runner::session::select::select;
 use crate::sorting;
 use crate::store::{Document, Record, Worktree};
@@ -196,9 +196,10 @@ fn forget_elsewhere(
     if !options.forget_elsewhere {
         return Err(elsewhere(record));
     }
-    check_sight().map_err(|blind| {
-        Error::failed(format!("session {id} may live here: {blind}")).hint("nothing was forgotten")
-    })?;
+    if let Some(blind) = blind_reason() {
+        return Err(Error::failed(format!("session {id} may live here: {blind}"))
+            .hint("nothing was forgotten"));
+    }
     if *now != Life::Elsewhere {
         return Err(Error::failed(format!("session {id} is not elsewhere"))
             .hint(format!("occtl stop {id} ends it")));

@@ -101,7 +101,7 @@ fn is_elsewhere(record: &Record, here: &Home) -> bool {
 /// The error for a command that needs a session's process or server, which is elsewhere.
 pub fn elsewhere(record: &Record) -> Error {
     let id = &record.id;
-    if let Err(blind) = check_sight() {
+    if let Some(blind) = blind_reason() {
         let what = format!("whether the server of session {id} lives cannot be seen");
         return Error::unreachable(what).hint(blind);
     }
@@ -110,12 +110,9 @@ pub fn elsewhere(record: &Record) -> Error {
         .hint(format!("run occtl there; occtl stop {id} --forget-elsewhere drops its record here"))
 }
 
-/// Why no process can be told from here, if that is so.
-pub fn check_sight() -> std::result::Result<(), &'static str> {
-    if process::own_home().tells_processes {
-        return Ok(());
-    }
-    Err("/proc is not there: mount it")
+/// Why nothing is known of processes here; `None` if they can be seen.
+pub fn blind_reason() -> Option<&'static str> {
+    (!process::own_home().tells_processes).then_some("/proc is not there: mount it")
 }
 
 /// The server among the processes with a session's mark: it was started first.

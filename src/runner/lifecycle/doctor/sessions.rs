@@ -13,7 +13,7 @@ use crate::runner::lifecycle::dead::forget;
 use crate::runner::lifecycle::end::{end_processes, sweep};
 use crate::runner::lifecycle::remembered::{CARRIED, Carried};
 use crate::runner::lifecycle::stop::{StopOptions, stop};
-use crate::runner::session::life::{Life, MARK, check_sight, life};
+use crate::runner::session::life::{Life, MARK, blind_reason, life};
 use crate::runner::session::server::{LOOPBACK, endpoint};
 use crate::sorting;
 use crate::store::{Record, Status, is_id};
@@ -78,7 +78,7 @@ fn dead(context: &Context, records: &[Record], fix: bool) -> Vec<Finding> {
 fn session(context: &Context, record: &Record, options: DoctorOptions) -> Finding {
     let id = &record.id;
     let forget = options.fix && options.forget_elsewhere;
-    if forget && check_sight().is_ok() && life(context, record) == Life::Elsewhere {
+    if forget && blind_reason().is_none() && life(context, record) == Life::Elsewhere {
         let stop_options = StopOptions { forget_elsewhere: true, ..StopOptions::default() };
         let forgotten = stop(context, id, &stop_options);
         let advice = format!("occtl stop {id} --forget-elsewhere");
@@ -117,12 +117,11 @@ fn look(context: &Context, record: &Record) -> Option<Finding> {
     let found = life(context, record);
     match (&found, record.status()) {
         (Life::Dead, _) | (Life::Alive(_), Status::Starting) => None,
-        (Life::Elsewhere, _) if check_sight().is_err() => {
-            let what = "whether its server lives cannot be seen";
-            let advice = check_sight().err().unwrap_or_default();
-            Some(Finding::warning("session", what, advice))
-        }
         (Life::Elsewhere, _) => {
+            if let Some(blind) = blind_reason() {
+                let what = "whether its server lives cannot be seen";
+                return Some(Finding::warning("session", what, blind));
+            }
             let host = record.host.as_deref().unwrap_or("another machine");
             let detail = format!("lives in another place: on {host}, or in a container");
             Some(Finding::good("session", detail))
